@@ -1,0 +1,188 @@
+"""The nouns of the product: what is configured, what a run saw, what a snapshot says.
+
+Owned here, imported by everything, importing nothing of ours. All times are Unix seconds, all durations seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+LATENT = "latent"  # the `kind` of a component without a check
+
+
+class State(StrEnum):
+    """What is published about a component; `staging_component_state` shows all seven."""
+
+    UP = "up"
+    DEGRADED = "degraded"
+    FLAPPING = "flapping"
+    STARTING = "starting"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+    MAINTENANCE = "maintenance"
+
+
+class Reason(StrEnum):
+    """Why a run, or a component, is as it is: a closed set, safe as a label value."""
+
+    OK = "ok"
+    DNS = "dns"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    CLOSED = "closed"
+    TLS_EXPIRED = "tls_expired"
+    TLS_NAME = "tls_name"
+    TLS_UNTRUSTED = "tls_untrusted"
+    TLS = "tls"
+    SERVER_ERROR = "server_error"
+    DENIED = "denied"
+    STATUS = "status"
+    CONTENT = "content"
+    IDENTITY = "identity"
+    PROTOCOL = "protocol"
+    SATURATED = "saturated"
+    SLOW = "slow"
+    STARTING = "starting"
+    FAILED = "failed"
+    NO_EVIDENCE = "no_evidence"
+    RATE_LIMITED = "rate_limited"
+    RESOLVER = "resolver"
+    OFFLINE = "offline"
+    PROBE_ERROR = "probe_error"
+    INFERRED = "inferred"
+
+
+# Runs that ended so say nothing about their target: the component is `unknown`, never `down`.
+INCONCLUSIVE = frozenset({Reason.NO_EVIDENCE, Reason.RATE_LIMITED, Reason.RESOLVER, Reason.OFFLINE, Reason.PROBE_ERROR})
+
+
+class Outcome(StrEnum):
+    """What one run amounts to."""
+
+    PASS = "pass"
+    DEGRADED = "degraded"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+class Layer(StrEnum):
+    """Who owns a component."""
+
+    INFRASTRUCTURE = "infrastructure"
+    PLATFORM = "platform"
+    SERVICE = "service"
+    APPLICATION = "application"
+    TEST = "test"
+
+
+class Priority(StrEnum):
+    """Who is woken; `min()` of several is the most urgent."""
+
+    P0 = "P0"
+    P1 = "P1"
+    P2 = "P2"
+
+    @property
+    def number(self) -> int:
+        """0, 1 or 2, as `staging_component_effective_priority` shows it."""
+        return int(self.value[1])
+
+
+class ProbeFailed(Exception):
+    """A run ended with a verdict on its target that is not a pass.
+
+    `detail` says what was seen beside what was expected. A reason in `INCONCLUSIVE` makes the run `unknown`.
+    """
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class ProbeDegraded(ProbeFailed):
+    """The right thing answered, but not well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Startup:
+    """How long a component may take to start: `budget` in all, `cold` of it in silence."""
+
+    budget: float
+    cold: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One node of the graph, as configured; its check, if any, stays with the runner.
+
+    `depends_on` is a conjunction of any-of groups: `(("postgres",), ("llm-a", "llm-b"))` is postgres and one of two.
+    """
+
+    name: str
+    layer: Layer
+    priority: Priority
+    kind: str = LATENT
+    depends_on: tuple[tuple[str, ...], ...] = ()
+    optional_depends_on: tuple[str, ...] = ()
+    interval: float = 10.0
+    timeout: float = 5.0
+    fall: int = 3
+    rise: int = 2
+    retry_interval: float = 1.0
+    startup: Startup | None = None
+    intrinsic: frozenset[Reason] = frozenset()
+    covers: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def latent(self) -> bool:
+        """True when there is no check: judged only by those that depend on it."""
+        return self.kind == LATENT
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """A path that a user takes; `steps` are (step, component) pairs in order."""
+
+    name: str
+    priority: Priority
+    steps: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """What is configured of an environment, as the core sees it; order is that of the file."""
+
+    environment: str
+    components: Mapping[str, Component]
+    journeys: Mapping[str, Journey] = field(default_factory=dict)
+    recovery: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One completed run of one check.
+
+    `started` is when it began, `duration` how long it took; `lag` is how late it began after it was due.
+    `phases` are seconds by phase, `facts` JSON values that the kind exposes (`status`, `tls_not_after` ...).
+    """
+
+    component: str
+    started: float
+    duration: float
+    outcome: Outcome
+    reason: Reason
+    detail: str = ""
+    lag: float = 0.0
+    phases: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> float:
+        """When the run was over."""
+        return self.started + self.duration

@@ -1,0 +1,116 @@
+"""A connection of our own, so that resolve, connect and tls are phases that are seen, bounded and explained."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohappyeyeballs import start_connection
+
+from exporter.core.model import ProbeFailed
+from exporter.net.options import HostPort, IpFamily, Tls
+from exporter.net.tls import client_context, session_facts
+from exporter.net.trace import Trace
+
+_LIMIT = 64 * 1024  # bytes a stream buffers before it stops reading from the socket
+_LINGER = 1.0  # seconds a TLS peer has to answer our goodbye
+
+
+@dataclass(slots=True)
+class Connection:
+    """An open connection: asyncio's `reader` and `writer`, TLS or not."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def send(self, data: bytes) -> None:
+        """Write all of `data`. Raises OSError when the peer is gone."""
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def start_tls(self, trace: Trace, address: HostPort, tls: Tls, family: IpFamily = "auto") -> None:
+        """Upgrade to TLS as phase `tls`, record the certificate's facts also when it is bad. Raises ssl.SSLError."""
+        name = tls.server_name or address.host
+        try:
+            with trace.phase("tls"):
+                await self.writer.start_tls(client_context(tls), server_hostname=name)
+        except ssl.SSLCertVerificationError:
+            await _look_at_bad_certificate(trace, address, tls, family)
+            raise
+        session = self.writer.get_extra_info("ssl_object")
+        trace.facts.update(session_facts(session, verified=not tls.insecure_skip_verify))
+
+    def close(self) -> None:
+        """Close without waiting for the peer."""
+        transport = self.writer.transport
+        self.writer.close()
+        if self.writer.get_extra_info("ssl_object"):
+            asyncio.get_running_loop().call_later(_LINGER, transport.abort)
+
+
+@asynccontextmanager
+async def connect(
+    trace: Trace, address: HostPort, tls: Tls | None = None, ip_family: IpFamily = "auto"
+) -> AsyncIterator[Connection]:
+    """A connection to `address`, closed on leaving. Phases `resolve` (names only), `connect`, `tls`.
+
+    Facts: `ip`, `ip_family`, and those of the certificate. Raises ProbeFailed, OSError, ssl.SSLError.
+    """
+    sock = await open_socket(trace, address, ip_family)
+    connection = Connection(*await asyncio.open_connection(sock=sock, limit=_LIMIT))
+    try:
+        if tls is not None:
+            await connection.start_tls(trace, address, tls, ip_family)
+        yield connection
+    finally:
+        connection.close()
+
+
+async def open_socket(trace: Trace, address: HostPort, family: IpFamily = "auto") -> socket.socket:
+    """A connected, non-blocking socket; phases `resolve` and `connect`. Raises ProbeFailed or OSError."""
+    if address.host.startswith("/"):
+        return await _open_unix(trace, address.host)
+    with trace.phase("resolve"):
+        found = await trace.resolver.resolve(
+            address.host, address.port, family, lifetime=min(5.0, trace.remaining * 0.8)
+        )
+    trace.log(f"{address.host} is {', '.join(info[4][0] for info in found)}")
+    with trace.phase("connect"):
+        sock = await start_connection(found, happy_eyeballs_delay=0.25)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    trace.facts.update(ip=sock.getpeername()[0], ip_family=4 if sock.family == socket.AF_INET else 6)
+    return sock
+
+
+async def _open_unix(trace: Trace, path: str) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    try:
+        with trace.phase("connect"):
+            await asyncio.get_running_loop().sock_connect(sock, path)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def _look_at_bad_certificate(trace: Trace, address: HostPort, tls: Tls, family: IpFamily) -> None:
+    """One more handshake that verifies nothing, for the facts alone: not measured, and its failure says nothing."""
+    spare = Trace(min(trace.remaining, 2.0), trace.resolver)
+    with contextlib.suppress(OSError, EOFError, ProbeFailed):
+        async with asyncio.timeout(spare.timeout):
+            sock = await open_socket(spare, address, family)
+            reader, writer = await asyncio.open_connection(sock=sock, limit=_LIMIT)
+            connection = Connection(reader, writer)
+            try:
+                await writer.start_tls(
+                    client_context(tls, verify=False), server_hostname=tls.server_name or address.host
+                )
+                trace.facts.update(session_facts(writer.get_extra_info("ssl_object"), verified=False))
+            finally:
+                connection.close()

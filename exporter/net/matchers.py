@@ -1,0 +1,169 @@
+"""Matchers: JSONPath with typed comparisons, RE2 patterns; a mismatch says what was seen beside what was expected."""
+
+from __future__ import annotations
+
+import json
+import operator
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Annotated, Any
+
+import re2
+from jsonpath_rfc9535 import JSONPathError, JSONPathQuery
+from jsonpath_rfc9535 import compile as compile_path
+from pydantic import BeforeValidator, Field, model_validator
+
+from exporter.net.options import Duration, Model
+
+Scalar = str | int | float | bool | None
+
+
+@lru_cache(maxsize=4096)
+def compile_pattern(text: str) -> Any:
+    """A compiled RE2 pattern, unanchored when used with `search`. Raises ValueError."""
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(text, options=options)
+    except re2.error as error:
+        raise ValueError(f"{text!r} is not an RE2 pattern: {error}") from None
+
+
+def _pattern(value: object) -> object:
+    if isinstance(value, str):
+        compile_pattern(value)
+    return value
+
+
+Pattern = Annotated[str, BeforeValidator(_pattern), Field(json_schema_extra={"format": "regex"})]
+
+
+def search(pattern: str, text: str) -> bool:
+    """True when the RE2 `pattern` is found anywhere in `text`."""
+    return compile_pattern(pattern).search(text) is not None
+
+
+def _same(seen: object, wanted: object) -> bool:
+    """Type-strict equality, where 1 and 1.0 are both numbers but True is not 1."""
+    numbers = (int, float)
+    if isinstance(seen, bool) or isinstance(wanted, bool):
+        return seen is wanted
+    if isinstance(seen, numbers) and isinstance(wanted, numbers):
+        return seen == wanted
+    return type(seen) is type(wanted) and seen == wanted
+
+
+def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[object, object], bool]:
+    def check(seen: object, wanted: object) -> bool:
+        number = isinstance(seen, (int, float)) and isinstance(wanted, (int, float))
+        comparable = (number and not isinstance(seen, bool)) or (isinstance(seen, str) and isinstance(wanted, str))
+        return comparable and compare(seen, wanted)
+
+    return check
+
+
+def _younger(seen: object, seconds: float) -> bool:
+    """True when `seen`, Unix seconds or an ISO 8601 text, is at most `seconds` old."""
+    try:
+        if isinstance(seen, str):
+            moment = datetime.fromisoformat(seen)
+            seen = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except ValueError:
+        return False
+    return isinstance(seen, (int, float)) and not isinstance(seen, bool) and time.time() - seen <= seconds
+
+
+_TESTS: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": _same,
+    "ne": lambda seen, wanted: not _same(seen, wanted),
+    "lt": _ordered(operator.lt),
+    "le": _ordered(operator.le),
+    "gt": _ordered(operator.gt),
+    "ge": _ordered(operator.ge),
+    "matches": lambda seen, wanted: isinstance(seen, str) and search(wanted, seen),
+    "max_age": _younger,
+}
+
+
+class Comparison(Model):
+    """Comparisons that must all hold for one value; types are never converted."""
+
+    eq: Scalar = None
+    ne: Scalar = None
+    lt: int | float | str | None = None
+    le: int | float | str | None = None
+    gt: int | float | str | None = None
+    ge: int | float | str | None = None
+    matches: Pattern | None = None
+    exists: bool | None = None
+    max_age: Duration | None = Field(None, description="a time, Unix seconds or ISO 8601, at most this old")
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Comparison:
+        if not self.model_fields_set:
+            raise ValueError(f"compare with at least one of {', '.join(type(self).model_fields)}")
+        return self
+
+    def holds(self, nodes: list[object]) -> bool:
+        """True when any one of `nodes` satisfies every comparison; no node is false, but for `exists: false`."""
+        if self.exists is False:
+            return not nodes
+        tests = [(_TESTS[name], getattr(self, name)) for name in self.model_fields_set - {"exists"}]
+        return any(all(test(node, wanted) for test, wanted in tests) for node in nodes)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {json.dumps(getattr(self, name))}" for name in sorted(self.model_fields_set))
+
+
+Wanted = Scalar | list[Scalar] | Comparison
+
+
+@lru_cache(maxsize=4096)
+def compile_jsonpath(text: str) -> JSONPathQuery:
+    """A compiled JSONPath; a bare key is short for `$.key`, dots included. Raises ValueError."""
+    try:
+        return compile_path(text if text.startswith("$") else f"$.{text}")
+    except JSONPathError as error:
+        raise ValueError(f"{text!r} is not a JSONPath: {error}") from None
+
+
+def _path(value: object) -> object:
+    if isinstance(value, str):
+        compile_jsonpath(value)
+    return value
+
+
+JsonMatcher = dict[Annotated[str, BeforeValidator(_path)], Wanted]
+
+
+def match_value(nodes: list[object], wanted: Wanted) -> bool:
+    """True when any of `nodes` is what is wanted: a scalar (equals), a list (any of) or a Comparison."""
+    if isinstance(wanted, Comparison):
+        return wanted.holds(nodes)
+    options = wanted if isinstance(wanted, list) else [wanted]
+    return any(_same(node, option) for node in nodes for option in options)
+
+
+def first_mismatch(document: Any, matcher: Mapping[str, Wanted]) -> str | None:
+    """None when every path of `matcher` holds in `document`, else seen beside expected for the first that does not."""
+    for path, wanted in matcher.items():
+        nodes = [node.value for node in compile_jsonpath(path).find(document)]
+        if not match_value(nodes, wanted):
+            return f"json {path} is {shown(nodes)}, expected {_wanted(wanted)}"
+    return None
+
+
+def shown(nodes: list[object]) -> str:
+    """Values for a detail: JSON, shortened, `missing` when there is none."""
+    text = ", ".join(json.dumps(node, ensure_ascii=False, default=str) for node in nodes[:5]) or "missing"
+    return text if len(text) <= 160 else text[:157] + "..."
+
+
+def _wanted(wanted: Wanted) -> str:
+    if isinstance(wanted, Comparison):
+        return str(wanted)
+    if isinstance(wanted, list):
+        return "one of " + ", ".join(json.dumps(option) for option in wanted)
+    return json.dumps(wanted)

@@ -1,0 +1,91 @@
+"""TLS contexts, made once per option set, and the facts of a certificate, good or bad."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from exporter.core.model import ProbeFailed, Reason
+from exporter.net.options import Tls
+
+_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
+def client_context(tls: Tls, *, verify: bool = True) -> ssl.SSLContext:
+    """The context for these options, kept until one of its files changes: loading authorities takes about 20 ms.
+
+    Raises ProbeFailed (`probe_error`) when a file is missing or is not what it should be.
+    """
+    files = [f for f in (tls.ca_file, tls.cert_file, tls.key_file) if f]
+    try:
+        stamps = tuple(Path(f).stat().st_mtime_ns for f in files)
+        return _context(tls, stamps, verify and not tls.insecure_skip_verify)
+    except (OSError, ssl.SSLError) as error:
+        raise ProbeFailed(Reason.PROBE_ERROR, f"tls: {', '.join(files)}: {error}") from None
+
+
+@lru_cache(maxsize=256)
+def _context(tls: Tls, _stamps: tuple[int, ...], verify: bool) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = _VERSIONS[tls.min_version]
+    if verify and tls.ca_file:
+        context.load_verify_locations(tls.ca_file)
+    elif verify:
+        context.load_default_certs()
+    else:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.cert_file:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context
+
+
+def session_facts(session: ssl.SSLObject | ssl.SSLSocket, *, verified: bool) -> dict[str, Any]:
+    """Facts of an established TLS session: those of the certificate, whether it was verified, version and cipher."""
+    der = session.getpeercert(binary_form=True)
+    cipher = session.cipher()
+    return {
+        **(certificate_facts(der) if der else {}),
+        "tls_verified": verified,
+        "tls_version": session.version(),
+        "tls_cipher": cipher[0] if cipher else None,
+    }
+
+
+@lru_cache(maxsize=1024)
+def certificate_facts(der: bytes) -> dict[str, Any]:
+    """`tls_not_after` and `tls_not_before` (Unix seconds), `tls_names`, `tls_subject`, `tls_issuer` of a DER."""
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        return {
+            "tls_not_after": certificate.not_valid_after_utc.timestamp(),
+            "tls_not_before": certificate.not_valid_before_utc.timestamp(),
+            "tls_names": _names(certificate),
+            "tls_subject": _common_name(certificate.subject),
+            "tls_issuer": _common_name(certificate.issuer),
+        }
+    except ValueError as error:  # a peer may send any bytes that OpenSSL let pass
+        return {"tls_unreadable": str(error)}
+
+
+def _names(certificate: x509.Certificate) -> list[str]:
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return []
+    names: Iterable[Any] = [
+        *extension.value.get_values_for_type(x509.DNSName),
+        *extension.value.get_values_for_type(x509.IPAddress),
+    ]
+    return [str(name) for name in names][:100]
+
+
+def _common_name(name: x509.Name) -> str:
+    found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(found[0].value) if found else name.rfc4514_string()

@@ -1,0 +1,84 @@
+"""Kind `tcp`: a port accepts, and answers as expected."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from exporter.core.model import ProbeFailed, Reason
+from exporter.net.check import Check
+from exporter.net.connect import Connection, connect
+from exporter.net.matchers import Pattern, search
+from exporter.net.options import Address, IpFamily, Listed, Model, Tls
+from exporter.net.trace import Trace
+
+_MAX_ANSWER = 64 * 1024
+
+
+class Step(Model):
+    """One step of the conversation: exactly one of send and expect, as text or as hex."""
+
+    send: str | None = Field(None, description="text to send; YAML's double quotes know \\r\\n")
+    send_hex: str | None = Field(None, pattern=r"^([0-9a-fA-F]{2})+$", description="bytes to send, as hex")
+    expect: Pattern | None = Field(None, description="pattern found in what came since the last match")
+    expect_hex: str | None = Field(None, pattern=r"^([0-9a-fA-F]{2})+$", description="bytes found there, as hex")
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> Step:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("a step is exactly one of send, send_hex, expect, expect_hex")
+        return self
+
+
+class Tcp(Check):
+    """Connects, upgrades to TLS when asked to, then walks the steps."""
+
+    phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls", "conversation")
+
+    kind: Literal["tcp"]
+    address: Address
+    tls: Tls | None = None
+    ip_family: IpFamily = "auto"
+    steps: Listed[Step] = ()
+
+    def hosts(self) -> tuple[str, ...]:
+        """The host of the address."""
+        return (self.address.host,)
+
+    async def run(self, trace: Trace) -> None:
+        """Connect and converse. Raises ProbeFailed (`content`, `closed`), OSError, ssl.SSLError."""
+        async with connect(trace, self.address, self.tls, self.ip_family) as connection:
+            if self.steps:
+                with trace.phase("conversation"):
+                    await self._converse(connection)
+
+    async def _converse(self, connection: Connection) -> None:
+        pending = b""
+        for step in self.steps:
+            if step.send is not None:
+                await connection.send(step.send.encode())
+            elif step.send_hex is not None:
+                await connection.send(bytes.fromhex(step.send_hex))
+            else:
+                pending = await _expect(connection, step, pending)
+
+
+async def _expect(connection: Connection, step: Step, pending: bytes) -> bytes:
+    """Read until the step matches; returns nothing of what matched before. Raises ProbeFailed."""
+    wanted = step.expect if step.expect is not None else f"hex {step.expect_hex}"
+    while not _found(step, pending):
+        if len(pending) > _MAX_ANSWER:
+            raise ProbeFailed(Reason.CONTENT, f"{_MAX_ANSWER} bytes came, expected {wanted!r} among them")
+        data = await connection.reader.read(4096)
+        if not data:
+            seen = f"after {pending[:200]!r}" if pending else "without a byte"
+            raise ProbeFailed(Reason.CLOSED, f"closed {seen}, expected {wanted!r}")
+        pending += data
+    return b""
+
+
+def _found(step: Step, pending: bytes) -> bool:
+    if step.expect is not None:
+        return search(step.expect, pending.decode(errors="replace"))
+    return bytes.fromhex(step.expect_hex or "") in pending

@@ -1,0 +1,18 @@
+"""Probe once, as the runner does, and look at the Observation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from exporter.core.model import Component, Layer, Observation, Priority
+from exporter.net.options import HostPort
+from exporter.net.resolve import Resolver
+from exporter.prober import Prober
+from exporter.probes import load
+
+
+async def probe(options: dict[str, Any], *, timeout: float = 5.0, servers: tuple[HostPort, ...] = ()) -> Observation:
+    """One run of the check that `options` describe, as they would stand in the file under `check:`."""
+    check = load(options["kind"]).model_validate(options)
+    component = Component("target", Layer.SERVICE, Priority.P1, kind=options["kind"], timeout=timeout)
+    return await Prober(Resolver(servers)).attempt(component, check)
