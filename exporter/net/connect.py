@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -33,14 +33,21 @@ class Connection:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def start_tls(self, trace: Trace, address: HostPort, tls: Tls, family: IpFamily = "auto") -> None:
-        """Upgrade to TLS as phase `tls`, record the certificate's facts also when it is bad. Raises ssl.SSLError."""
+    async def start_tls(
+        self, trace: Trace, address: HostPort, tls: Tls, family: IpFamily = "auto", ask: AskForTls | None = None
+    ) -> None:
+        """Upgrade to TLS as phase `tls`, record the certificate's facts also when it is bad. Raises ssl.SSLError.
+
+        `ask` is for protocols that first ask for TLS in words of their own.
+        """
         name = tls.server_name or address.host
         try:
             with trace.phase("tls"):
+                if ask is not None:
+                    await ask(self)
                 await self.writer.start_tls(client_context(tls), server_hostname=name)
         except ssl.SSLCertVerificationError:
-            await _look_at_bad_certificate(trace, address, tls, family)
+            await _look_at_bad_certificate(trace, address, tls, family, ask)
             raise
         session = self.writer.get_extra_info("ssl_object")
         trace.facts.update(session_facts(session, verified=not tls.insecure_skip_verify))
@@ -51,6 +58,9 @@ class Connection:
         self.writer.close()
         if self.writer.get_extra_info("ssl_object"):
             asyncio.get_running_loop().call_later(_LINGER, transport.abort)
+
+
+AskForTls = Callable[[Connection], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -99,7 +109,9 @@ async def _open_unix(trace: Trace, path: str) -> socket.socket:
     return sock
 
 
-async def _look_at_bad_certificate(trace: Trace, address: HostPort, tls: Tls, family: IpFamily) -> None:
+async def _look_at_bad_certificate(
+    trace: Trace, address: HostPort, tls: Tls, family: IpFamily, ask: AskForTls | None
+) -> None:
     """One more handshake that verifies nothing, for the facts alone: not measured, and its failure says nothing."""
     spare = Trace(min(trace.remaining, 2.0), trace.resolver)
     with contextlib.suppress(OSError, EOFError, ProbeFailed):
@@ -108,6 +120,8 @@ async def _look_at_bad_certificate(trace: Trace, address: HostPort, tls: Tls, fa
             reader, writer = await asyncio.open_connection(sock=sock, limit=_LIMIT)
             connection = Connection(reader, writer)
             try:
+                if ask is not None:
+                    await ask(connection)
                 await writer.start_tls(
                     client_context(tls, verify=False), server_hostname=tls.server_name or address.host
                 )

@@ -30,9 +30,26 @@ def client_context(tls: Tls, *, verify: bool = True) -> ssl.SSLContext:
         raise ProbeFailed(Reason.PROBE_ERROR, f"tls: {', '.join(files)}: {error}") from None
 
 
+class _NamedContext(ssl.SSLContext):
+    """A context that asks for `server_name` and verifies it even where a library passes the address it connects to."""
+
+    server_name: str | None = None
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        return super().wrap_bio(incoming, outgoing, server_side, self.server_name or server_hostname, session)
+
+
 @lru_cache(maxsize=256)
 def _context(tls: Tls, _stamps: tuple[int, ...], verify: bool) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.server_name = tls.server_name
     context.minimum_version = _VERSIONS[tls.min_version]
     if verify and tls.ca_file:
         context.load_verify_locations(tls.ca_file)
