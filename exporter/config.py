@@ -1,0 +1,274 @@
+"""The configuration file -> what the exporter runs on; every error at once, each with its line and path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exporter.core.graph import find_cycle
+from exporter.core.maintenance import MaintenanceWindow
+from exporter.core.model import LATENT, Component, Journey, Reason, Startup, Topology
+from exporter.net.check import Check
+from exporter.net.options import FromEnv, FromFile, HostPort, format_duration
+from exporter.probes import kinds, load
+from exporter.problems import ConfigError, Problem, TreePath, clip, did_you_mean, listed
+from exporter.schema import CheckExtras, ComponentOptions, File, json_schema
+from exporter.validation import Validation
+from exporter.yamlfile import read_yaml
+
+__all__ = ["Config", "ConfigError", "Limits", "MaintenanceWindow", "Problem", "json_schema", "load_config"]
+
+# What stands in for a missing key, so that the rest of the file can be judged; never used by a good file.
+_FALLBACKS = {"environment": "?", "components": {}, "layer": "test", "priority": "P2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Requests that one host bears in a minute, None for any number; the hosts of a `shared` group count together."""
+
+    requests_per_minute: int | None
+    shared: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A configuration without errors.
+
+    `checks` are by component, in the order of the file, latent components absent. `servers` are name servers to ask
+    instead of the system's. `slo` are objectives, shares of time, by component. `warnings` are never fatal.
+    """
+
+    topology: Topology
+    checks: Mapping[str, Check]
+    vantage: tuple[Check, ...]
+    limits: Limits
+    maintenance: tuple[MaintenanceWindow, ...]
+    servers: tuple[HostPort, ...]
+    slo: Mapping[str, float]
+    token: FromEnv | FromFile | None
+    warnings: tuple[Problem, ...]
+
+
+def load_config(path: str | Path) -> Config:
+    """The configuration in the file at `path`. Raises ConfigError with everything that is wrong, and nothing else."""
+    document = read_yaml(str(path))
+    found = Validation(document)
+    file = found.salvage(File, document.tree, _FALLBACKS)
+    declared = document.tree.get("components")
+    loader = _Loader(found, file, declared if isinstance(declared, dict) else {})
+    config = loader.config()
+    found.check()
+    return config
+
+
+class _Loader:
+    """Builds a Config from a file whose shape is right, and reports what only shows between its parts."""
+
+    def __init__(self, found: Validation, file: File, declared: Iterable[str]) -> None:
+        self._found = found
+        self._file = file
+        self._declared = frozenset(declared)  # a component that is wrong in itself is not unknown as well
+
+    def config(self) -> Config:
+        file = self._file
+        checks: dict[str, Check] = {}
+        components = {name: self._component(name, options, checks) for name, options in file.components.items()}
+        self._interval_covers_timeout(("defaults",), file.defaults.interval, file.defaults.timeout)
+        vantage = [self._check(raw, ("vantage", i))[0] for i, raw in enumerate(file.vantage)]
+        known_vantage = tuple(check for check in vantage if check)
+        self._cycles(components)
+        self._budget(components, checks, known_vantage)
+        return Config(
+            topology=Topology(file.environment, components, self._journeys(), file.recovery),
+            checks=checks,
+            vantage=known_vantage,
+            limits=Limits(file.limits.requests_per_minute, file.limits.shared),
+            maintenance=self._maintenance(),
+            servers=file.resolver.servers,
+            slo=self._objectives(),
+            token=file.api.token,
+            warnings=tuple(self._warnings(checks)),
+        )
+
+    def _component(self, name: str, options: ComponentOptions, checks: dict[str, Check]) -> Component:
+        at: TreePath = ("components", name)
+        check, intrinsic = self._component_check(options, at)
+        if check:
+            checks[name] = check
+        covers: tuple[str, ...] = getattr(check, "covers", ())
+        self._known(covers, (*at, "check", "covers"))
+        timing = self._timing(options, at)
+        return Component(
+            name=name,
+            layer=options.layer,
+            priority=options.priority,
+            kind=check.kind if check else LATENT,
+            depends_on=self._hard(options, at),
+            optional_depends_on=self._optional(options, at),
+            **timing,
+            startup=Startup(options.startup.budget, options.startup.cold) if options.startup else None,
+            intrinsic=intrinsic,
+            covers=covers,
+            links=options.links.model_dump(exclude_none=True),
+        )
+
+    def _timing(self, options: ComponentOptions, at: TreePath) -> dict[str, Any]:
+        """Defaults under the component's own; a report is read again and again, so one failure of it is enough."""
+        timing = dict(self._file.defaults) | ({"fall": 1, "rise": 1} if _kind(options) == "e2e" else {})
+        own = {key: value for key in timing if (value := getattr(options, key)) is not None}
+        if "interval" in own or "timeout" in own:
+            merged = timing | own
+            self._interval_covers_timeout(at, merged["interval"], merged["timeout"], own)
+        return timing | own
+
+    def _interval_covers_timeout(
+        self, at: TreePath, interval: float, timeout: float, own: Iterable[str] = ("interval",)
+    ) -> None:
+        if interval < timeout:
+            key = "interval" if "interval" in own else "timeout"
+            text = f"the interval {format_duration(interval)} is shorter than the timeout {format_duration(timeout)}"
+            self._found.report((*at, key), text)
+
+    def _component_check(self, options: ComponentOptions, at: TreePath) -> tuple[Check | None, frozenset[Reason]]:
+        when = options.startup.when if options.startup else None
+        when_at = (*at, "startup", "when")
+        if options.check is None:
+            if when is not None:
+                self._found.report(when_at, "a component without a check cannot tell that it is starting")
+            return None, frozenset()
+        return self._check(options.check, (*at, "check"), when, when_at)
+
+    def _check(
+        self, raw: dict[str, Any], at: TreePath, when: dict[str, Any] | None = None, when_at: TreePath = ()
+    ) -> tuple[Check | None, frozenset[Reason]]:
+        """The check, and the reasons that it declares intrinsic."""
+        model = self._model(raw, at)
+        given = {key: value for key, value in raw.items() if key in CheckExtras.model_fields}
+        extras = self._found.validate(CheckExtras, given, at)
+        intrinsic = frozenset(extras.intrinsic if extras else ())
+        if model is None:
+            return None, intrinsic
+        rest = {key: value for key, value in raw.items() if key not in given}
+        if rest.pop("startup_when", None) is not None:
+            self._found.report((*at, "startup_when"), "unknown key `startup_when`; write startup.when on the component")
+        if when is not None and "startup_when" in model.model_fields:
+            rest["startup_when"] = when
+        elif when is not None:
+            able = listed(kind for kind in kinds() if "startup_when" in load(kind).model_fields)
+            text = f"kind {raw['kind']} cannot tell that its peer is starting: startup.when is for {able}"
+            self._found.report(when_at, text)
+        return self._found.validate(model, rest, at, {"startup_when": when_at}), intrinsic
+
+    def _model(self, raw: dict[str, Any], at: TreePath) -> type[Check] | None:
+        kind = raw.get("kind")
+        if "kind" not in raw:
+            self._found.report(at, f"missing key `kind`; choose {listed(kinds())}")
+        elif kind not in kinds():
+            shown = clip(str(kind)) if isinstance(kind, str | int | float) else "this"
+            hint = did_you_mean(shown, kinds()) or f"; choose {listed(kinds())}"
+            self._found.report((*at, "kind"), f"`{shown}` is not a kind of check{hint}")
+        else:
+            return load(str(kind))
+        return None
+
+    def _hard(self, options: ComponentOptions, at: TreePath) -> tuple[tuple[str, ...], ...]:
+        for number, entry in enumerate(options.depends_on):
+            if isinstance(entry, str):
+                self._known_one(entry, (*at, "depends_on", number))
+            else:
+                self._known(entry, (*at, "depends_on", number))
+        return tuple((entry,) if isinstance(entry, str) else entry for entry in options.depends_on)
+
+    def _optional(self, options: ComponentOptions, at: TreePath) -> tuple[str, ...]:
+        names, path = options.optional_depends_on, (*at, "optional_depends_on")
+        self._known(names, path)
+        hard = {name for entry in options.depends_on for name in ([entry] if isinstance(entry, str) else entry)}
+        for number, name in enumerate(names):
+            if name in hard:
+                self._found.report((*path, number), f"`{clip(name)}` is in depends_on as well; it is one or the other")
+        return names
+
+    def _known(self, names: Iterable[str], at: TreePath) -> None:
+        for number, name in enumerate(names):
+            self._known_one(name, (*at, number))
+
+    def _known_one(self, name: str, at: TreePath) -> None:
+        if name not in self._declared:
+            hint = did_you_mean(name, self._declared)
+            self._found.report(at, f"there is no component `{clip(name)}`{hint}")
+
+    def _cycles(self, components: Mapping[str, Component]) -> None:
+        """Report each cycle once; a component is in at most one of those reported, so that the list stays short."""
+        edges = {
+            name: [*(n for group in c.depends_on for n in group), *c.optional_depends_on, *c.covers]
+            for name, c in components.items()
+        }
+        while cycle := find_cycle(edges):
+            self._found.report(("components", cycle[0]), f"circular dependency {' -> '.join(map(clip, cycle))}")
+            for name in cycle:
+                edges[name] = []
+
+    def _journeys(self) -> dict[str, Journey]:
+        journeys = {}
+        for name, options in self._file.journeys.items():
+            for step, component in options.steps.items():
+                self._known_one(component, ("journeys", name, "steps", step))
+            journeys[name] = Journey(name, options.priority, tuple(options.steps.items()))
+        return journeys
+
+    def _maintenance(self) -> tuple[MaintenanceWindow, ...]:
+        for number, options in enumerate(self._file.maintenance):
+            self._known(options.components, ("maintenance", number, "components"))
+        return tuple(MaintenanceWindow(options.components, options.window()) for options in self._file.maintenance)
+
+    def _objectives(self) -> dict[str, float]:
+        """A component's own objective, else that of the environment; a latent component has only its own."""
+        objectives = {}
+        for name, options in self._file.components.items():
+            slo = options.slo or (self._file.slo if options.check is not None else None)
+            if slo:
+                objectives[name] = slo.objective
+        return objectives
+
+    def _budget(
+        self, components: Mapping[str, Component], checks: Mapping[str, Check], vantage: tuple[Check, ...]
+    ) -> None:
+        limit = self._file.limits.requests_per_minute
+        if limit is None:
+            return
+        asked = [(name, check, components[name].interval) for name, check in checks.items()]
+        asked += [(f"vantage[{i}]", check, self._file.defaults.interval) for i, check in enumerate(vantage)]
+        groups = {host.lower(): group for group in self._file.limits.shared for host in group}
+        rates: dict[tuple[str, ...], dict[str, float]] = {}
+        for name, check, interval in asked:
+            for host in map(str.lower, check.hosts()):
+                group = rates.setdefault(groups.get(host, (host,)), {})
+                group[name] = group.get(name, 0.0) + 60 / interval
+        for hosts, by_name in rates.items():
+            if sum(by_name.values()) > limit:
+                self._found.report(("limits", "requests_per_minute"), _over_budget(hosts, by_name, limit))
+
+    def _warnings(self, checks: Mapping[str, Check]) -> Iterator[Problem]:
+        """Hosts that mix the dot and the dash form of one name: mostly one of them does not exist."""
+        forms: dict[str, str] = {}
+        for name, check in checks.items():
+            for host in map(str.lower, check.hosts()):
+                other = forms.setdefault(host.replace("-", "."), host)
+                if other != host:
+                    text = f"{clip(host)} and {clip(other)} are dash and dot forms of one name; is each of them right?"
+                    yield self._found.problem(("components", name, "check"), text)
+
+
+def _kind(options: ComponentOptions) -> object:
+    return options.check.get("kind") if options.check else None
+
+
+def _over_budget(hosts: tuple[str, ...], rates: Mapping[str, float], limit: int) -> str:
+    most = sorted(rates.items(), key=lambda item: -item[1])
+    biggest = ", ".join(f"{name} {rate:.4g}" for name, rate in most[:3])
+    others = f" and {len(most) - 3} more" if len(most) > 3 else ""
+    total = sum(rates.values())
+    together = f"{', '.join(map(clip, hosts))}{' together' if len(hosts) > 1 else ''}"
+    return f"{together}: {total:.4g} requests a minute, over the limit of {limit}; the biggest: {biggest}{others}"

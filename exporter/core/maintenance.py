@@ -1,0 +1,55 @@
+"""Maintenance windows: when a component is expected to be away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta, tzinfo
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """From `start` until before `end`, Unix seconds."""
+
+    start: float
+    end: float
+
+    def active(self, now: float) -> bool:
+        """True when `now` (Unix seconds) is inside."""
+        return self.start <= now < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Weekly:
+    """On `days` (0 is Monday) from `begin` until before `end` by the clock of `zone`.
+
+    An `end` that is not after `begin` is on the next day; the day counts on which a window begins. Where the clock is
+    set back, a time that comes twice is the first of the two.
+    """
+
+    days: frozenset[int]
+    begin: time
+    end: time
+    zone: tzinfo
+
+    def active(self, now: float) -> bool:
+        """True when `now` (Unix seconds) is inside."""
+        today = datetime.fromtimestamp(now, self.zone).date()
+        for day in (today, today - timedelta(days=1)):
+            last = day if self.end > self.begin else day + timedelta(days=1)
+            start = datetime.combine(day, self.begin, self.zone).timestamp()
+            end = datetime.combine(last, self.end, self.zone).timestamp()
+            if day.weekday() in self.days and start <= now < end:
+                return True
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceWindow:
+    """When `components` are in maintenance."""
+
+    components: tuple[str, ...]
+    when: Once | Weekly
+
+    def active(self, now: float) -> bool:
+        """True when `now` (Unix seconds) is inside the window."""
+        return self.when.active(now)

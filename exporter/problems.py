@@ -1,0 +1,61 @@
+"""What is wrong in a configuration file, and where: the vocabulary of its errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+MAX_PROBLEMS = 200  # a hostile file of 1 MiB can hold 50,000
+
+TreePath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`str()` is `FILE:LINE: path: what is wrong`; a problem of the whole file has no path."""
+
+    file: str
+    line: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: " + (f"{self.path}: " if self.path else "") + self.message
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used; `problems` are all that is wrong with it, by line."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        found = sorted(problems, key=lambda problem: problem.line)
+        kept = found[:MAX_PROBLEMS]
+        if len(found) > MAX_PROBLEMS:
+            kept.append(Problem(kept[-1].file, kept[-1].line, "", f"and {len(found) - MAX_PROBLEMS} more problems"))
+        self.problems = tuple(kept)
+        super().__init__("\n".join(map(str, kept)))
+
+
+def clip(text: str, limit: int = 80) -> str:
+    """`text` fit for one line of a terminal: shortened, control characters escaped."""
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: limit + 1])
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def format_path(path: TreePath) -> str:
+    """`components.backend.depends_on[0]`."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{clip(step)}" for step in path)
+    return text.removeprefix(".")
+
+
+def did_you_mean(word: str, names: Iterable[str]) -> str:
+    """`, did you mean ...?` when one of `names` looks like `word`, else nothing."""
+    by_lower = {name.lower(): name for name in names}
+    near = get_close_matches(word.lower()[:80], by_lower, n=1, cutoff=0.6)
+    return f", did you mean `{by_lower[near[0]]}`?" if near else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """`a, b or c`."""
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last

@@ -1,0 +1,246 @@
+"""A tree against a pydantic model: every error, in plain sentences, at the path where it stands in the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import replace
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from exporter.problems import ConfigError, Problem, TreePath, clip, did_you_mean, format_path, listed
+from exporter.yamlfile import Document
+
+M = TypeVar("M", bound=BaseModel)
+
+_EXPECTED = {
+    "string": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "none": "nothing",
+    "list": "a list",
+    "tuple": "a list",
+    "set": "a list",
+    "frozen": "a list",
+    "dict": "a mapping",
+    "model": "a mapping",
+}
+_SHAPE = re.compile(r"(string|int|float|bool|none|list|tuple|set|frozen_set|dict|model)_(type|required|from_float)")
+_BOUNDS = {
+    "greater_than": ("greater than {}", "gt"),
+    "greater_than_equal": ("at least {}", "ge"),
+    "less_than": ("less than {}", "lt"),
+    "less_than_equal": ("at most {}", "le"),
+}
+_USERINFO = re.compile(r"[^\s`]*@")  # a message may quote an address that carries a password
+
+
+class _Complaint(NamedTuple):
+    """An error with its path in the tree; `branch` is (path, tag) of the union whose branch it comes from."""
+
+    path: TreePath
+    branch: tuple[TreePath, str] | None
+    error: Any
+
+    @property
+    def of_shape(self) -> bool:
+        """True when the value is not even of the sort that this branch takes."""
+        return self.branch is not None and self.branch[0] == self.path and bool(_SHAPE.match(self.error["type"]))
+
+
+class Validation:
+    """Collects the problems of one document."""
+
+    def __init__(self, document: Document) -> None:
+        self.problems = list(document.problems)
+        self._document = document
+
+    def problem(self, path: TreePath, message: str) -> Problem:
+        """A problem at `path`, not reported."""
+        file, line = self._document.file, self._document.line(path)
+        return Problem(file, line, format_path(path), _USERINFO.sub("***@", message))
+
+    def report(self, path: TreePath, message: str) -> None:
+        """Something is wrong at `path`."""
+        self.problems.append(self.problem(path, message))
+
+    def check(self) -> None:
+        """Raises ConfigError when something was reported."""
+        if self.problems:
+            raise ConfigError(self.problems)
+
+    def validate(
+        self, model: type[M], tree: Any, at: TreePath, moved: Mapping[str, TreePath] | None = None
+    ) -> M | None:
+        """`tree`, which stands at `at` in the file, as a model; None after reporting what is wrong.
+
+        `moved` names keys of `tree` that stand elsewhere in the file.
+        """
+        try:
+            return model.model_validate(tree)
+        except ValidationError as error:
+            self._report_all(model, tree, at, moved or {}, _complaints(error, tree))
+            return None
+
+    def salvage(self, model: type[M], tree: Any, fallbacks: Mapping[str, Any]) -> M:
+        """The whole file as a model; what is wrong is reported and left out, so that the rest can still be judged.
+
+        `fallbacks` stand in for missing keys. Raises ConfigError when nothing can be saved.
+        """
+        complaints: list[_Complaint] = []
+        rest = deepcopy(tree)
+        for attempt in range(8):
+            try:
+                return model.model_validate(rest)
+            except ValidationError as error:
+                complaints = _complaints(error, rest)
+                if attempt == 0:
+                    self._report_all(model, tree, (), {}, complaints)
+                for complaint in complaints:
+                    _mend(rest, complaint, fallbacks)
+        raise ConfigError(self.problems)
+
+    def _report_all(
+        self,
+        model: type[BaseModel],
+        tree: Any,
+        at: TreePath,
+        moved: Mapping[str, TreePath],
+        complaints: Iterable[_Complaint],
+    ) -> None:
+        together: dict[tuple[TreePath, int], list[_Complaint]] = {}
+        for number, complaint in enumerate(complaints):
+            together.setdefault((complaint.path, -1 if complaint.of_shape else number), []).append(complaint)
+        for (path, _), group in together.items():
+            error = group[0].error
+            shape = _SHAPE.match(error["type"])
+            text = _shapes(group, _value(tree, path)) if shape else _sentence(model, path, error)
+            base = moved.get(str(path[0])) if path else None
+            found = self.problem((*base, *path[1:]) if base else (*at, *path), text)
+            if error["type"] == "extra_forbidden":  # found on the line of the key, but a fault of the mapping around it
+                found = replace(found, path=format_path((*at, *path[:-1])))
+            self.problems.append(found)
+
+
+def _complaints(error: ValidationError, tree: Any) -> list[_Complaint]:
+    """The errors that matter, in order: of a union only the branch that comes closest to what is there."""
+    found = [_locate(details, tree) for details in error.errors(include_url=False)]
+    unions: dict[TreePath, dict[str, list[_Complaint]]] = {}
+    for complaint in found:
+        if complaint.branch:
+            unions.setdefault(complaint.branch[0], {}).setdefault(complaint.branch[1], []).append(complaint)
+    kept = {path: _closest(branches) for path, branches in unions.items()}
+    return [c for c in found if c.branch is None or any(c is k for k in kept[c.branch[0]])]
+
+
+def _closest(branches: Mapping[str, list[_Complaint]]) -> list[_Complaint]:
+    fitting = [branch for branch in branches.values() if not any(complaint.of_shape for complaint in branch)]
+    if fitting:
+        return min(fitting, key=len)
+    return [complaint for branch in branches.values() for complaint in branch]
+
+
+def _locate(error: Any, tree: Any) -> _Complaint:
+    """Walk the location through the tree; what is no key there is the tag of a union's branch."""
+    path: TreePath = ()
+    branch = None
+    location = error["loc"][:-1] if error["type"] == "missing" else error["loc"]
+    for step in location:
+        if (isinstance(tree, dict) and step in tree) or (isinstance(tree, list) and isinstance(step, int)):
+            tree = tree[step]
+            path = (*path, step)
+        elif branch is None and step != "[key]":
+            branch = (path, str(step))
+    return _Complaint(path, branch, error)
+
+
+def _mend(tree: Any, complaint: _Complaint, fallbacks: Mapping[str, Any]) -> None:
+    """Take out what a complaint is about, or put in what is missing."""
+    path, error = complaint.path, complaint.error
+    missing = error["loc"][-1]
+    if error["type"] == "missing" and missing in fallbacks:
+        _value(tree, path)[missing] = deepcopy(fallbacks[missing])
+        return
+    # Without one item the others would change their places, and so their lines: the whole list goes.
+    while path and isinstance(path[-1], int):
+        path = path[:-1]
+    if path and isinstance(parent := _value(tree, path[:-1]), dict):
+        parent.pop(path[-1], None)
+
+
+def _value(tree: Any, path: TreePath) -> Any:
+    for step in path:
+        if isinstance(tree, dict):
+            tree = tree.get(step)
+        else:
+            tree = tree[step] if isinstance(tree, list) and isinstance(step, int) and step < len(tree) else None
+    return tree
+
+
+def _shapes(complaints: Iterable[_Complaint], value: Any) -> str:
+    kinds = [_SHAPE.match(complaint.error["type"]) for complaint in complaints]
+    expected = listed(dict.fromkeys(_EXPECTED[kind[1].split("_")[0]] for kind in kinds if kind))
+    found = _described(value)
+    hint = "; put it in quotes" if expected == "text" and isinstance(value, bool | int | float) else ""
+    return f"expected {expected}, found {found}{hint}"
+
+
+def _described(value: Any) -> str:
+    """What sort of value it is; never the value, which may be a secret in the wrong place."""
+    names = {type(None): "nothing", str: "text", bool: str(value).lower(), dict: "a mapping", list: "a list"}
+    return names.get(type(value), "a number")
+
+
+def _sentence(model: type[BaseModel], path: TreePath, error: Any) -> str:
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "missing":
+            return f"missing key `{error['loc'][-1]}`"
+        case "extra_forbidden":
+            key = str(error["loc"][-1])
+            return f"unknown key `{clip(key)}`{did_you_mean(key, _known_keys(model, path[:-1]))}"
+        case "value_error":
+            return clip(str(context["error"]), 400)
+        case "literal_error":
+            return f"`{clip(str(error['input']))}` is not known here; choose {context['expected']}"
+        case "too_short" | "string_too_short":
+            return "must not be empty" if context["min_length"] == 1 else f"needs {context['min_length']} or more"
+        case kind if kind in _BOUNDS:
+            words, bound = _BOUNDS[kind]
+            return f"must be {words.format(context[bound])}"
+    text = clip(error["msg"], 400).replace("Input should", "should")
+    return text[:1].lower() + text[1:]
+
+
+@cache
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema()
+
+
+def _known_keys(model: type[BaseModel], path: TreePath) -> list[str]:
+    """The keys that the model knows at `path`, by its JSON Schema; a union knows those of all its branches."""
+    root = _schema(model)
+    nodes = _branches(root, root)
+    for step in path:
+        nodes = [branch for node in nodes for branch in _branches(root, _child(node, step))]
+    return sorted({key for node in nodes for key in node.get("properties", {})})
+
+
+def _branches(root: Mapping[str, Any], node: Any) -> list[dict[str, Any]]:
+    if not isinstance(node, dict):
+        return []
+    if "$ref" in node:
+        return _branches(root, root["$defs"][node["$ref"].rpartition("/")[2]])
+    options = [*node.get("anyOf", ()), *node.get("oneOf", ()), *node.get("allOf", ())]
+    return [node] + [branch for option in options for branch in _branches(root, option)]
+
+
+def _child(node: Mapping[str, Any], step: str | int) -> Any:
+    if isinstance(step, int):
+        return node.get("items")
+    others = [*node.get("patternProperties", {}).values(), node.get("additionalProperties")]
+    return node.get("properties", {}).get(step, others[0])
