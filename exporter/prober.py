@@ -91,6 +91,11 @@ class Prober:
 
 def explain(error: BaseException, trace: Trace) -> tuple[Reason, str]:
     """The Reason and the detail of whatever a run raised: the only such place."""
+    reason, detail = _explain(error, trace)
+    return reason, ": ".join([*trace.blamed, detail])
+
+
+def _explain(error: BaseException, trace: Trace) -> tuple[Reason, str]:
     where = f" in phase {trace.current[-1]}" if trace.current else ""
     match error:
         case ProbeFailed():

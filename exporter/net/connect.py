@@ -34,16 +34,23 @@ class Connection:
         await self.writer.drain()
 
     async def start_tls(
-        self, trace: Trace, address: HostPort, tls: Tls, family: IpFamily = "auto", ask: AskForTls | None = None
+        self,
+        trace: Trace,
+        address: HostPort,
+        tls: Tls,
+        family: IpFamily = "auto",
+        ask: AskForTls | None = None,
+        *,
+        asked: bool = False,
     ) -> None:
         """Upgrade to TLS as phase `tls`, record the certificate's facts also when it is bad. Raises ssl.SSLError.
 
-        `ask` is for protocols that first ask for TLS in words of their own.
+        `ask` is for protocols that first ask for TLS in words of their own; `asked` when this connection did already.
         """
         name = tls.server_name or address.host
         try:
             with trace.phase("tls"):
-                if ask is not None:
+                if ask is not None and not asked:
                     await ask(self)
                 await self.writer.start_tls(client_context(tls), server_hostname=name)
         except ssl.SSLCertVerificationError:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import operator
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any
 
 import re2
-from jsonpath_rfc9535 import JSONPathError, JSONPathQuery
-from jsonpath_rfc9535 import compile as compile_path
+from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError, JSONPathQuery
+from jsonpath_rfc9535.function_extensions import Match, Search
 from pydantic import BeforeValidator, Field, model_validator
 
 from exporter.net.options import Duration, Model
@@ -120,11 +120,34 @@ class Comparison(Model):
 Wanted = Scalar | list[Scalar] | Comparison
 
 
+# JSONPath's `match` and `search` backtrack in the library, and a document may bring both sides: hence by RE2.
+class _Match(Match):
+    def __call__(self, string: object, pattern: object) -> bool:
+        return _found(rf"\A(?:{pattern})\z", string)
+
+
+class _Search(Search):
+    def __call__(self, string: object, pattern: object) -> bool:
+        return _found(str(pattern), string)
+
+
+def _found(pattern: str, text: object) -> bool:
+    """RFC 9535 section 2.4.6: what is no text, or no pattern, matches nothing."""
+    try:
+        return isinstance(text, str) and search(pattern, text)
+    except ValueError:
+        return False
+
+
+_ENVIRONMENT = JSONPathEnvironment()
+_ENVIRONMENT.function_extensions |= {"match": _Match(), "search": _Search()}
+
+
 @lru_cache(maxsize=4096)
 def compile_jsonpath(text: str) -> JSONPathQuery:
     """A compiled JSONPath; a bare key is short for `$.key`, dots included. Raises ValueError."""
     try:
-        return compile_path(text if text.startswith("$") else f"$.{text}")
+        return _ENVIRONMENT.compile(text if text.startswith("$") else f"$.{text}")
     except JSONPathError as error:
         raise ValueError(f"{text!r} is not a JSONPath: {error}") from None
 
@@ -135,7 +158,8 @@ def _path(value: object) -> object:
     return value
 
 
-JsonMatcher = dict[Annotated[str, BeforeValidator(_path)], Wanted]
+JsonPath = Annotated[str, BeforeValidator(_path)]
+JsonMatcher = dict[JsonPath, Wanted]
 
 
 def match_value(nodes: list[object], wanted: Wanted) -> bool:
@@ -146,12 +170,26 @@ def match_value(nodes: list[object], wanted: Wanted) -> bool:
     return any(_same(node, option) for node in nodes for option in options)
 
 
+def find(document: Any, path: str) -> list[object]:
+    """Values that the JSONPath selects; none when the document is nested too deep to search."""
+    try:
+        return [node.value for node in compile_jsonpath(path).find(document)]
+    except (JSONPathError, RecursionError):
+        return []
+
+
+def json_tests(document: Any, matcher: Mapping[str, Wanted]) -> Iterator[tuple[bool, str, str]]:
+    """For every path of `matcher`: whether it holds in `document`, what was seen there, and what is wanted."""
+    for path, wanted in matcher.items():
+        nodes = find(document, path)
+        yield match_value(nodes, wanted), f"json {path} is {shown(nodes)}", _wanted(wanted)
+
+
 def first_mismatch(document: Any, matcher: Mapping[str, Wanted]) -> str | None:
     """None when every path of `matcher` holds in `document`, else seen beside expected for the first that does not."""
-    for path, wanted in matcher.items():
-        nodes = [node.value for node in compile_jsonpath(path).find(document)]
-        if not match_value(nodes, wanted):
-            return f"json {path} is {shown(nodes)}, expected {_wanted(wanted)}"
+    for holds, seen, wanted in json_tests(document, matcher):
+        if not holds:
+            return f"{seen}, expected {wanted}"
     return None
 
 

@@ -45,6 +45,20 @@ Duration = Annotated[
 PositiveDuration = Annotated[Duration, Field(gt=0)]
 
 
+_SIZE = re.compile(r"(\d{1,15})(B|KiB|MiB)?")
+
+
+def parse_size(text: object) -> int:
+    """Bytes of a size such as `64KiB` or `1MiB`; a bare number is bytes. Raises ValueError."""
+    match = None if isinstance(text, bool) else _SIZE.fullmatch(str(text))
+    if not match:
+        raise ValueError(f"{text!r} is not a size; write it like 512, 64KiB or 1MiB")
+    return int(match[1]) * {None: 1, "B": 1, "KiB": 1024, "MiB": 1024**2}[match[2]]
+
+
+Size = Annotated[int, BeforeValidator(parse_size), Field(json_schema_extra={"examples": ["64KiB", "1MiB"]})]
+
+
 T = TypeVar("T")
 # YAML knows lists, frozen models want tuples: the one conversion that strict validation is spared.
 Listed = Annotated[tuple[T, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]

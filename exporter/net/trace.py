@@ -16,7 +16,8 @@ class Trace:
 
     `phases` are seconds by phase, summed when a phase comes again (redirects). `facts` are JSON values.
     `lines` are (seconds since start, text), the log of this run. `secrets` are the values that were read
-    for it: the runner masks them in everything that leaves the run.
+    for it: the runner masks them in everything that leaves the run. `blamed` are the helpers (a proxy, a token
+    server) that were at work when the run failed.
     """
 
     def __init__(self, timeout: float, resolver: Resolver) -> None:
@@ -29,6 +30,7 @@ class Trace:
         self.lines: list[tuple[float, str]] = []
         self.secrets: set[str] = set()
         self.current: list[str] = []
+        self.blamed: list[str] = []
 
     @property
     def elapsed(self) -> float:
@@ -52,6 +54,13 @@ class Trace:
             raise
         self._add(name, begin)
         self.current.pop()
+
+    @contextmanager
+    def blaming(self, helper: str) -> Iterator[None]:
+        """Details of whatever goes wrong inside begin with `helper`: it is at fault, the target was not reached."""
+        self.blamed.append(helper)
+        yield
+        self.blamed.pop()
 
     def _add(self, name: str, begin: float) -> None:
         took = time.monotonic() - begin
