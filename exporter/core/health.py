@@ -19,6 +19,7 @@ The law, in the words of the contract:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from exporter.core.model import Component, Observation, Outcome, Reason, State
 
@@ -32,7 +33,8 @@ class Health:
     """The state of one component and what led to it.
 
     `base` is the debounced state, which `unknown`, `flapping` and `starting` may hide. `failing_since` is when the
-    first run began that did not pass since it was last up; `known_at` is when the last run ended.
+    first run began that did not pass since it was last up; `known_at` is when the last run ended,
+    `bad_reason` and `bad_detail` are those of the last run that did not pass.
     """
 
     state: State = State.UNKNOWN
@@ -49,6 +51,8 @@ class Health:
     history: tuple[Outcome, ...] = ()
     flapping: bool = False
     spent: bool = False
+    bad_reason: Reason = Reason.NO_EVIDENCE
+    bad_detail: str = ""
     uptime: float | None = None
     restarted: bool = False
     last: Outcome | None = None
@@ -57,7 +61,9 @@ class Health:
     @property
     def confirming(self) -> bool:
         """True while the last run disagrees with the state and more runs are wanted before it changes."""
-        if self.flapping or self.last in (None, Outcome.UNKNOWN) or self.state == State.STARTING and self.fails:
+        if self.flapping or self.last in (None, Outcome.UNKNOWN):
+            return False
+        if self.state == State.STARTING and self.fails:
             return False
         if self.base in (State.UP, State.UNKNOWN):
             return self.non_passes > 0
@@ -70,6 +76,8 @@ def observe(health: Health, component: Component, seen: Observation) -> Health:
     if seen.outcome == Outcome.UNKNOWN:
         return _publish(known, State.UNKNOWN, seen)
     counted = _remember_uptime(_count(known, component, seen), seen)
+    if seen.outcome != Outcome.PASS:
+        counted = replace(counted, bad_reason=seen.reason, bad_detail=seen.detail)
     flapping = _flapping(counted)
     spent = counted.spent and counted.base != State.UP
     stepped = replace(counted, flapping=flapping, spent=spent)
@@ -143,7 +151,7 @@ def _flapping(health: Health) -> bool:
     failed = [outcome == Outcome.FAIL for outcome in health.history]
     if health.flapping:
         return sum(failed) > 1
-    changes = sum(a != b for a, b in zip(failed, failed[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(failed))
     return sum(failed) >= 5 and changes >= 6
 
 
@@ -152,8 +160,8 @@ def _visible(health: Health, component: Component, seen: Observation) -> State:
         return State.FLAPPING
     if _starting(health, component, seen):
         return State.STARTING
-    if health.state == State.UNKNOWN and health.base == State.UP and seen.outcome != Outcome.PASS:
-        return State.UNKNOWN  # one failure after blindness does not prove that it was up
+    if health.state == State.UNKNOWN and not _agrees(health.base, seen.outcome):
+        return State.UNKNOWN  # one run that disagrees, after blindness, does not bring back what was known before
     return health.base
 
 
@@ -164,7 +172,7 @@ def _starting(health: Health, component: Component, seen: Observation) -> bool:
     if waited >= component.startup.budget:
         return False
     if seen.outcome != Outcome.FAIL:
-        return health.state == State.STARTING and health.base != State.UP
+        return health.state == State.STARTING and health.base in (State.DOWN, State.UNKNOWN)
     if seen.reason == Reason.STARTING or health.restarted:
         return True
     leaving = health.base not in (State.UP, State.UNKNOWN) or health.state == State.STARTING
@@ -173,13 +181,14 @@ def _starting(health: Health, component: Component, seen: Observation) -> bool:
 
 def _publish(health: Health, state: State, seen: Observation) -> Health:
     changed = state != health.state
-    if not changed and not _agrees(state, seen.outcome):
+    agrees = _agrees(state, seen.outcome)
+    if not changed and not agrees:
         return health
     return replace(
         health,
         state=state,
-        reason=seen.reason,
-        detail=seen.detail,
+        reason=seen.reason if agrees else health.bad_reason,
+        detail=seen.detail if agrees else health.bad_detail,
         since=seen.ended if changed or health.since is None else health.since,
         spent=health.spent or state == State.DOWN,
     )

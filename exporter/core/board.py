@@ -1,0 +1,187 @@
+"""The only mutable object: runs are recorded on it, time passes over it, snapshots are taken of it.
+
+`record` and `tick` answer with the components that are to be probed now, because a round asks for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from exporter.core.graph import Graph
+from exporter.core.health import Health, expire, observe
+from exporter.core.impact import journey_status, overall, root_causes
+from exporter.core.law import Condition
+from exporter.core.model import Component, Observation, Outcome, State, Topology
+from exporter.core.publication import Published, conclude
+from exporter.core.rounds import Round, open_round, opening_round, silent
+from exporter.core.snapshot import LAG_BUCKETS, ComponentStatus, Snapshot
+from exporter.core.status import checked_status, latent_status
+from exporter.core.tally import Counts, Tally
+
+_NOBODY: frozenset[str] = frozenset()
+
+
+class Board:
+    """All that is known of one environment. Not thread-safe: one event loop owns it."""
+
+    def __init__(self, topology: Topology, at: float, spread: float = 2.0) -> None:
+        """`at` is now, `spread` the seconds over which the first runs are spread.
+
+        Raises ValueError for a cycle, KeyError for an unknown dependency.
+        """
+        self.topology = topology
+        self.graph = Graph(topology.components)
+        checked = [name for name, component in topology.components.items() if not component.latent]
+        self._health = dict.fromkeys(checked, Health())
+        self._conditions = dict.fromkeys(checked, Condition(State.UNKNOWN))
+        self._last: dict[str, Observation] = {}
+        self._tallies = {name: Tally() for name in checked}
+        self._lag = Counts(LAG_BUCKETS)
+        self._rounds: dict[str, Round] = {"": opening_round(self.graph, at, spread)}
+        self._unsettled: dict[str, frozenset[str]] = {}
+        self._latent_since: dict[str, float] = {}
+        self._published = conclude(self.graph, Published(), self._conditions, self.graph.order, at, 0.0)
+        self._roots: frozenset[str] = _NOBODY
+        self._news = False
+
+    def inherit(self, old: Board, unchanged: Collection[str], at: float) -> None:
+        """Take over what `old` knows of the components that did not change, so that a reload forgets nothing."""
+        kept = [name for name in unchanged if name in self._health and name in old._health]
+        for name in kept:
+            self._set_health(name, old._health[name])
+            self._tallies[name] = old._tallies[name]
+            if name in old._last:
+                self._last[name] = old._last[name]
+        self._lag = old._lag
+        self._latent_since = dict(old._latent_since)
+        same = {*kept, *(name for name, component in self.topology.components.items() if component.latent)}
+        self._published = replace(
+            self._published,
+            verdicts={
+                n: old._published.verdicts.get(n, v) if n in same else v for n, v in self._published.verdicts.items()
+            },
+            excuses={name: excuse for name, excuse in old._published.excuses.items() if name in same},
+            held={name: held for name, held in old._published.held.items() if name in same},
+        )
+        opening = self._rounds[""]
+        self._rounds[""] = replace(opening, wanted=frozenset(self._health) - frozenset(self._last))
+        self._advance(at)
+
+    def record(self, seen: Observation) -> frozenset[str]:
+        """One more run is over; returns the components to be probed now."""
+        name = seen.component
+        before = self._health[name]
+        after = observe(before, self.topology.components[name], seen)
+        self._set_health(name, after)
+        self._last[name] = seen
+        self._tallies[name].add(seen)
+        self._lag.add(seen.lag)
+        self._unsettled = {trigger: left for trigger, names in self._unsettled.items() if (left := names - {name})}
+        asked = self._ask(name, seen.ended) if _opens_round(before, after) else _NOBODY
+        self._advance(seen.ended)
+        return asked
+
+    def tick(self, now: float) -> frozenset[str]:
+        """Time passes: silence, overdue rounds, excuses that end. Returns the components to be probed now."""
+        for name, health in self._health.items():
+            self._set_health(name, expire(health, self.topology.components[name], now))
+        ended = [name for name, excuse in self._published.excuses.items() if now >= excuse.until]
+        asked = _NOBODY.union(*(self._ask(name, now) | {name} for name in ended))
+        self._advance(now)
+        return asked
+
+    def delay(self, name: str) -> float:
+        """Seconds from the start of the last run of a component to the start of the next."""
+        component = self.topology.components[name]
+        return component.retry_interval if self._health[name].confirming else component.interval
+
+    @property
+    def ready(self) -> bool:
+        """True when every check has run once."""
+        return len(self._last) == len(self._health)
+
+    def snapshot(self, now: float) -> Snapshot:
+        """What is published at `now`."""
+        components = {name: self._status(component) for name, component in self.topology.components.items()}
+        journeys = {name: journey_status(journey, components) for name, journey in self.topology.journeys.items()}
+        held = {name: held for name, held in self._published.held.items() if components[name].state == State.UNKNOWN}
+        roots = root_causes(components, journeys.values(), held)
+        return Snapshot(
+            environment=self.topology.environment,
+            generated_at=now,
+            state=overall(roots, components),
+            pending=bool(self._rounds),
+            settled=not self._unsettled,
+            online=True,
+            ready=self.ready,
+            components=components,
+            root_causes=roots,
+            journeys=journeys,
+            lag=self._lag.frozen(),
+        )
+
+    def _status(self, component: Component) -> ComponentStatus:
+        name = component.name
+        verdict = self._published.verdicts[name]
+        roots = self._roots
+        if component.latent:
+            return latent_status(component, verdict, self._latent_since.get(name), roots)
+        unsettled = self._unsettled.get(name, _NOBODY) & self.graph.ancestors(name) if verdict.root else _NOBODY
+        return checked_status(
+            component,
+            self._health[name],
+            replace(verdict, suspects=tuple(sorted({*verdict.suspects, *unsettled}))) if unsettled else verdict,
+            self._published.excuses.get(name),
+            self._last.get(name),
+            self._tallies[name].frozen(),
+            roots,
+        )
+
+    def _set_health(self, name: str, health: Health) -> None:
+        self._health[name] = health
+        condition = Condition(health.state, health.reason, health.failing_since, health.detail, health.since)
+        self._news |= condition != self._conditions[name]
+        self._conditions[name] = condition
+
+    def _ask(self, trigger: str, at: float) -> frozenset[str]:
+        """Open a round, if this component has none open; returns whom it asks."""
+        if trigger in self._rounds:
+            return _NOBODY
+        self._rounds[trigger] = open_round(self.graph, trigger, at)
+        return self._rounds[trigger].wanted - {trigger}
+
+    def _advance(self, now: float) -> None:
+        """Close the rounds that are complete or overdue, and publish what no open round covers."""
+        overdue: set[str] = set()
+        for trigger, a_round in list(self._rounds.items()):
+            waiting = silent(a_round, self._health, self._last)
+            if waiting and now < a_round.deadline:
+                continue
+            del self._rounds[trigger]
+            self._news = True
+            if waiting:
+                self._unsettled[trigger] = waiting
+                overdue.add(trigger)
+        if self._news:
+            covered = _NOBODY.union(*(a_round.covers for a_round in self._rounds.values()))
+            names = [name for name in self.graph.order if name not in covered or name in overdue]
+            self._publish(names, now)
+            self._news = bool(covered)
+
+    def _publish(self, names: Collection[str], now: float) -> None:
+        before = self._published
+        self._published = conclude(self.graph, before, self._conditions, names, now, self.topology.recovery)
+        self._roots = frozenset(name for name, verdict in self._published.verdicts.items() if verdict.root)
+        for name, verdict in self._published.verdicts.items():
+            if name not in self._health and before.verdicts[name].state != verdict.state:
+                self._latent_since[name] = now
+
+
+def _opens_round(before: Health, after: Health) -> bool:
+    """A first failure, a first pass of what was down, or a state that changed without such a notice."""
+    if before.known_at is None and after.last == Outcome.PASS:
+        return False  # the opening round, or the component's own silence, waits for it anyway
+    if after.confirming:
+        return not before.confirming
+    return after.state != before.state and after.state != State.UNKNOWN and not before.confirming

@@ -1,0 +1,224 @@
+"""The law of diagnosis: states -> root causes, symptoms, suspects, contradictions.
+
+What a state means for others is the table in `law`; a component with no check is latent, see `latents`.
+
+1. A failing component that no hard dependency accounts for is a root cause; otherwise it is a symptom and inherits the
+   roots of those that account for it. An any-of group accounts for a down component only when every member does.
+   Optional dependencies account for a degraded component, never for a down one: there they are named as suspects.
+   What is unknown is looked through to its own dependencies, and so is what is degraded, for a down dependent.
+2. A down component with an intrinsic reason is a root even when a dependency accounts for it; unless a failing hard
+   ancestor fails in the same class (it only relays it), or it helped to convict a latent component.
+3. Latents are inferred from their dependents before roots are named.
+4. A component that is down while a hard dependent of it is up is contradicted: the fault may lie on the path from here.
+5. A component of layer `test` convicts and exonerates nobody. A failing suite is accounted for by any failing component
+   that it covers; a suite that passes while one of them is down is a conflict.
+
+Rules 6 and 7, when a verdict is published, are in `rounds` and `board`; rules 8 and 9, what it costs, in `impact`.
+Everything here is a pure function of the graph and the conditions, linear in edges, independent of any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from exporter.core.graph import Graph
+from exporter.core.latents import Inference, infer
+from exporter.core.law import CLASS_OF, EXCUSES, FAILS, INTRINSIC, IS_DOWN, Condition
+from exporter.core.model import Component, Layer, State
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is concluded about one component.
+
+    `roots` are the root causes that a symptom inherits; `accounted_by` are the dependencies that account for it;
+    `suspects` might be involved without proof; `contradicted_by` are dependents that are up although it is down;
+    `conflicts` are the components that a passing suite claims to exercise although they are down.
+    """
+
+    state: State
+    root: bool = False
+    roots: tuple[str, ...] = ()
+    accounted_by: tuple[str, ...] = ()
+    suspects: tuple[str, ...] = ()
+    contradicted_by: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    inference: Inference | None = None
+
+
+def diagnose(
+    graph: Graph,
+    conditions: Mapping[str, Condition],
+    excused: Collection[str] = (),
+    held: Mapping[str, State] | None = None,
+) -> dict[str, Verdict]:
+    """The verdict on every component.
+
+    `conditions` has every checked component. `excused` are failing ones that still recover from a root that is gone:
+    they are accounted for. `held` are latents that stay convicted, in that state, until they are exonerated.
+    """
+    states = {name: conditions[name].state if name in conditions else State.UNKNOWN for name in graph.order}
+    by_checks = _Accounts(graph, states)
+    explained = {name for name in graph.order if by_checks.of(name) or name in excused}
+    inferences = infer(graph, conditions, explained)
+    for name, inference in inferences.items():
+        state = inference.state
+        if state == State.UNKNOWN and not inference.outdone:
+            state = (held or {}).get(name, state)
+        states[name] = state
+    case = _Case(graph, conditions, states, inferences, excused)
+    return {name: case.verdict(name) for name in graph.order}
+
+
+class _Accounts:
+    """Who accounts for whom, given the states: computed once, dependencies first."""
+
+    def __init__(self, graph: Graph, states: Mapping[str, State]) -> None:
+        self._graph, self._states = graph, states
+        self._for_down: dict[str, frozenset[str]] = {}
+        self._for_degraded: dict[str, frozenset[str]] = {}
+        for name in graph.order:
+            component = graph.components[name]
+            self._for_down[name] = self._own(component, down=True)
+            self._for_degraded[name] = self._own(component, down=False)
+
+    def of(self, name: str) -> frozenset[str]:
+        """The components that account for `name` failing; empty when it does not fail."""
+        state = self._states[name]
+        if state not in FAILS:
+            return _NOTHING
+        own = (self._for_down if state in IS_DOWN else self._for_degraded)[name]
+        component = self._graph.components[name]
+        if component.layer == Layer.TEST:
+            own |= {covered for covered in component.covers if self._states[covered] in FAILS}
+        return own
+
+    def _own(self, component: Component, *, down: bool) -> frozenset[str]:
+        """Those that would account for this component, were it down or degraded."""
+        found = _NOTHING
+        for group in component.depends_on:
+            members = [self._through(name, down=down) for name in group]
+            if all(members) or not down:
+                found = found.union(*members)
+        if not down:
+            found = found.union(*(self._through(name, down=False) for name in component.optional_depends_on))
+        return found
+
+    def _through(self, name: str, *, down: bool) -> frozenset[str]:
+        """Those that account for a dependent of `name`: itself, or what lies behind it, or nobody."""
+        state = self._states[name]
+        if state in IS_DOWN or state in EXCUSES or (state == State.DEGRADED and not down):
+            return frozenset({name})
+        if state == State.UP:
+            return _NOTHING
+        return (self._for_down if down else self._for_degraded)[name]
+
+
+class _Case:
+    """All that the verdicts rest on."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        conditions: Mapping[str, Condition],
+        states: Mapping[str, State],
+        inferences: Mapping[str, Inference],
+        excused: Collection[str],
+    ) -> None:
+        self._graph, self._conditions, self._states = graph, conditions, states
+        self._inferences, self._excused = inferences, excused
+        self._accounts = _Accounts(graph, states)
+        self._classes = _classes_above(graph, conditions, states, inferences)
+        convicted = (i for name, i in inferences.items() if states[name] in FAILS)
+        self._convicts = {convict for inference in convicted for convict in inference.convicts}
+        self._accused = _accused(inferences)
+        self._roots: dict[str, frozenset[str]] = {}
+        for name in graph.order:
+            self._roots[name] = self._find_roots(name)
+
+    def verdict(self, name: str) -> Verdict:
+        state = self._states[name]
+        roots = self._roots[name]
+        root = name in roots
+        accounted_by = self._accounts.of(name)
+        return Verdict(
+            state=state,
+            root=root,
+            roots=() if root else tuple(sorted(roots)),
+            accounted_by=tuple(sorted(accounted_by)),
+            suspects=self._suspects(name, root) if state in FAILS else (),
+            contradicted_by=self._contradicted_by(name),
+            conflicts=self._conflicts(name),
+            inference=self._inferences.get(name),
+        )
+
+    def _find_roots(self, name: str) -> frozenset[str]:
+        """The roots behind a failing component, itself when it is one; nothing when it only waits or recovers."""
+        state = self._states[name]
+        if state not in FAILS or name in self._excused:
+            return _NOTHING
+        accounted_by = self._accounts.of(name)
+        if not accounted_by or self._is_intrinsic(name):
+            return frozenset({name})
+        return _NOTHING.union(*(self._roots[other] for other in accounted_by))
+
+    def _is_intrinsic(self, name: str) -> bool:
+        condition = self._conditions.get(name)
+        if condition is None or condition.state not in IS_DOWN or name in self._convicts:
+            return False
+        intrinsic = INTRINSIC | self._graph.components[name].intrinsic
+        return condition.reason in intrinsic and CLASS_OF.get(condition.reason) not in self._classes[name]
+
+    def _suspects(self, name: str, root: bool) -> tuple[str, ...]:
+        component = self._graph.components[name]
+        found = {o for o in component.optional_depends_on if self._states[o] in FAILS}
+        found -= self._accounts.of(name)
+        if root:
+            found.update(self._accused.get(name, ()))
+            found.update(d for group in component.depends_on for d in group if self._blind(d))
+            found.update(self._inferences[name].suspects if name in self._inferences else ())
+        return tuple(sorted(found))
+
+    def _blind(self, name: str) -> bool:
+        return self._states[name] == State.UNKNOWN and name in self._conditions
+
+    def _contradicted_by(self, name: str) -> tuple[str, ...]:
+        if self._states[name] != State.DOWN or name not in self._conditions:
+            return ()
+        needed_by = self._graph.needed_by[name]
+        components = self._graph.components
+        return tuple(sorted(d for d in needed_by if self._states[d] == State.UP and components[d].layer != Layer.TEST))
+
+    def _conflicts(self, name: str) -> tuple[str, ...]:
+        if self._states[name] != State.UP:
+            return ()
+        return tuple(sorted(c for c in self._graph.components[name].covers if self._states[c] in IS_DOWN))
+
+
+def _accused(inferences: Mapping[str, Inference]) -> dict[str, list[str]]:
+    """Component -> the latents that it alone, or too far apart in time, speaks against."""
+    accused: dict[str, list[str]] = {}
+    for latent, inference in inferences.items():
+        for name in inference.accused_by:
+            accused.setdefault(name, []).append(latent)
+    return accused
+
+
+def _classes_above(
+    graph: Graph,
+    conditions: Mapping[str, Condition],
+    states: Mapping[str, State],
+    inferences: Mapping[str, Inference],
+) -> dict[str, frozenset[str]]:
+    """Component -> the classes of reasons in which its hard ancestors fail."""
+    own = {name: CLASS_OF.get(condition.reason, "") for name, condition in conditions.items()}
+    own |= {name: inference.kind_of_failure for name, inference in inferences.items()}
+    above: dict[str, frozenset[str]] = {}
+    for name in graph.order:
+        parents = [parent for group in graph.components[name].depends_on for parent in group]
+        failing = frozenset(own[parent] for parent in parents if states[parent] in FAILS)
+        above[name] = failing.union(*(above[parent] for parent in parents))
+    return above

@@ -1,0 +1,79 @@
+"""What one component looks like in a snapshot: health and verdict side by side; pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from exporter.core.diagnosis import Verdict
+from exporter.core.health import Health
+from exporter.core.latents import Inference
+from exporter.core.law import FAILS
+from exporter.core.model import Component, Observation, Reason, State
+from exporter.core.publication import Excuse
+from exporter.core.snapshot import ComponentStatus, ProbeStats
+
+
+def checked_status(
+    component: Component,
+    health: Health,
+    verdict: Verdict,
+    excuse: Excuse | None,
+    last: Observation | None,
+    stats: ProbeStats,
+    roots: Collection[str],
+) -> ComponentStatus:
+    """The status of a component with a check; `roots` are all root causes that stand, published ones."""
+    failing = health.state in FAILS
+    return ComponentStatus(
+        component=component,
+        state=health.state,
+        reason=health.reason,
+        detail=health.detail,
+        since=health.since,
+        last_probe=last.started if last else None,
+        last_outcome=last.outcome if last else None,
+        root=verdict.root,
+        stale=verdict.root and health.state == State.UNKNOWN,
+        root_causes=tuple(root for root in verdict.roots if root in roots) if failing else (),
+        accounted_by=verdict.accounted_by if failing else (),
+        recovering_from=excuse.roots if excuse and failing else (),
+        suspects=verdict.suspects if failing or verdict.root else (),
+        contradicted_by=verdict.contradicted_by if failing else (),
+        conflicts=verdict.conflicts if health.state == State.UP else (),
+        facts=last.facts if last else {},
+        phases=last.phases if last else {},
+        stats=stats,
+    )
+
+
+def latent_status(
+    component: Component, verdict: Verdict, since: float | None, roots: Collection[str]
+) -> ComponentStatus:
+    """The status of a component that only its dependents speak for."""
+    inference = verdict.inference or Inference()
+    seen = Reason.OK if verdict.state == State.UP else Reason.NO_EVIDENCE
+    return ComponentStatus(
+        component=component,
+        state=verdict.state,
+        reason=Reason.INFERRED if verdict.state in FAILS else seen,
+        detail=_evidence(inference, verdict.state),
+        since=since,
+        last_probe=None,
+        root=verdict.root,
+        stale=verdict.root and not inference.convicts,
+        root_causes=tuple(root for root in verdict.roots if root in roots),
+        accounted_by=verdict.accounted_by,
+        suspects=verdict.suspects,
+    )
+
+
+def _evidence(inference: Inference, state: State) -> str:
+    if inference.convicts:
+        return f"{' and '.join(inference.convicts)} began to fail together, in one way, and nothing else explains it"
+    if state in FAILS:
+        return "convicted before; none of its dependents has been seen up since"
+    if state == State.UP:
+        return "a dependent of it is up"
+    if inference.accused_by:
+        return f"only {' and '.join(inference.accused_by)} speaks against it, which proves nothing"
+    return "nothing speaks for or against it"

@@ -1,0 +1,1 @@
+"""Snapshot -> what users see: metrics, the JSON document, the report, the page."""
