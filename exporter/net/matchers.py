@@ -123,18 +123,18 @@ Wanted = Scalar | list[Scalar] | Comparison
 # JSONPath's `match` and `search` backtrack in the library, and a document may bring both sides: hence by RE2.
 class _Match(Match):
     def __call__(self, string: object, pattern: object) -> bool:
-        return _found(rf"\A(?:{pattern})\z", string)
+        return _found(r"\A(?:{})\z", pattern, string)
 
 
 class _Search(Search):
     def __call__(self, string: object, pattern: object) -> bool:
-        return _found(str(pattern), string)
+        return _found("{}", pattern, string)
 
 
-def _found(pattern: str, text: object) -> bool:
+def _found(form: str, pattern: object, text: object) -> bool:
     """RFC 9535 section 2.4.6: what is no text, or no pattern, matches nothing."""
     try:
-        return isinstance(text, str) and search(pattern, text)
+        return isinstance(text, str) and isinstance(pattern, str) and search(form.format(pattern), text)
     except ValueError:
         return False
 

@@ -1,0 +1,121 @@
+"""Kind `http`: the right service answers, in time, with what was expected."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from exporter.core.model import ProbeFailed, Reason
+from exporter.net.answers import (
+    SUCCESS,
+    Answer,
+    FactPaths,
+    HeaderName,
+    Matchers,
+    Statuses,
+    degrade_on_any,
+    record_facts,
+    require_all,
+    require_not_starting,
+    require_status,
+)
+from exporter.net.auth import Auth
+from exporter.net.check import Check, Degraded
+from exporter.net.exchange import Response
+from exporter.net.http import MAX_BODY, Call, Via, fetch
+from exporter.net.matchers import Pattern, search
+from exporter.net.options import IpFamily, Size, Tls
+from exporter.net.payload import Json, Payload, Text, is_secret, reveal
+from exporter.net.proxy import ProxyOption
+from exporter.net.trace import Trace
+from exporter.net.url import HttpUrl
+
+_LITERAL_SECRETS = frozenset({"authorization", "proxy-authorization", "x-api-key", "x-auth-token"})
+# Facts that the kind itself reports, whose names `facts` may not take.
+_OWN_FACTS = frozenset({"status", "redirects", "final_host", "ip", "ip_family", "server", "via", "http_version"})
+
+
+class Expected(Matchers):
+    """What decides between up and down."""
+
+    status: Statuses = Field(SUCCESS, description="200, 2xx or 200-299, one or a list")
+    final_host: Pattern | None = Field(None, description="pattern on the host that answers after redirects")
+
+
+class HttpDegraded(Degraded, Matchers):
+    """What makes a right answer a degraded one; any of it is enough."""
+
+    status: Statuses = Field((), description="statuses that are accepted, but degraded")
+
+
+class Http(Check):
+    """One request on a new connection, redirects followed, then the response is judged."""
+
+    phase_names: ClassVar[tuple[str, ...]] = ("token", "resolve", "connect", "proxy", "tls", "processing", "transfer")
+
+    kind: Literal["http"]
+    url: HttpUrl
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"
+    headers: dict[HeaderName, Text] = Field(default_factory=dict)
+    body: Payload | None = None
+    auth: Auth | None = None
+    tls: Tls | None = None
+    proxy: ProxyOption | None = None
+    ip_family: IpFamily = "auto"
+    follow_redirects: bool = True
+    max_body: Size = Field(MAX_BODY, gt=0, le=16 * 1024 * 1024)
+    expect: Expected = Expected()
+    identity: Matchers = Matchers()
+    degraded: HttpDegraded = HttpDegraded()
+    facts: FactPaths = Field(default_factory=dict, description="fact to JSONPath, at most 10")
+    startup_when: Answer | None = Field(None, exclude=True, description="set from the component's `startup.when`")
+
+    @model_validator(mode="after")
+    def _checked(self) -> Http:
+        for name, value in self.headers.items():
+            if name.lower() in _LITERAL_SECRETS and isinstance(value, str):
+                raise ValueError(
+                    f"header {name}: a secret does not belong in this file: write {{env: NAME}} or use auth"
+                )
+        if self.auth and any(name.lower() == "authorization" for name in self.headers):
+            raise ValueError("auth and a header Authorization exclude each other")
+        if taken := _OWN_FACTS & set(self.facts):
+            raise ValueError(f"facts: {', '.join(sorted(taken))} is a fact of every response already")
+        return self
+
+    def hosts(self) -> tuple[str, ...]:
+        """The host of the URL, and the one that tokens come from."""
+        return (self.url.host, *(self.auth.hosts() if self.auth else ()))
+
+    async def run(self, trace: Trace) -> None:
+        """Ask and judge. Raises ProbeFailed, ProbeDegraded, OSError, ssl.SSLError."""
+        via = Via(self.tls, self.proxy, self.ip_family)
+        call = await self._call(trace, via)
+        response = await fetch(trace, call, via, follow=self.follow_redirects, max_body=self.max_body)
+        if self.auth:
+            self.auth.refused(response.status)
+        record_facts(trace, response, self.facts)
+        self._judge(trace, response)
+
+    async def _call(self, trace: Trace, via: Via) -> Call:
+        headers = {name: reveal(trace, value) for name, value in self.headers.items()}
+        private = {name.lower() for name, value in self.headers.items() if is_secret(value)}
+        if isinstance(self.body, Json) and "content-type" not in {name.lower() for name in headers}:
+            headers["Content-Type"] = "application/json"
+        if self.auth:
+            headers |= await self.auth.headers(trace, via)
+        body = b"" if self.body is None else reveal(trace, self.body).encode()
+        return Call(self.url, self.method, headers, body, frozenset(private))
+
+    def _judge(self, trace: Trace, response: Response) -> None:
+        require_not_starting(response, self.startup_when)
+        require_status(response, self.expect.status + self.degraded.status)
+        if response.fault is not None:
+            raise response.fault
+        require_all(response, self.identity, Reason.IDENTITY)
+        host = str(trace.facts["final_host"])
+        if self.expect.final_host is not None and not search(self.expect.final_host, host):
+            raise ProbeFailed(Reason.IDENTITY, f"{host} answered, expected a match of {self.expect.final_host!r}")
+        degrade_on_any(response, self.degraded, self.degraded.status)
+        require_all(response, self.expect, Reason.CONTENT)
