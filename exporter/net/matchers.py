@@ -28,7 +28,8 @@ def compile_pattern(text: str) -> Any:
     try:
         return re2.compile(text, options=options)
     except re2.error as error:
-        raise ValueError(f"{text!r} is not an RE2 pattern: {error}") from None
+        why = error.args[0].decode(errors="replace")  # RE2 speaks bytes
+        raise ValueError(f"{text!r} is not an RE2 pattern: {why}") from None
 
 
 def _pattern(value: object) -> object:

@@ -83,10 +83,12 @@ def join_url(base: Url, location: str) -> Url:
 
 
 def _host(host: str | None) -> str:
+    if not host:
+        raise ValueError("the URL names no host; write it like https://host/path")
     try:
-        if host and ":" in host:
+        if ":" in host:
             return str(ipaddress.IPv6Address(host))
-        name = (host or "").encode("idna").decode()
+        name = host.encode("idna").decode()
     except ValueError:
         raise ValueError(f"{host!r} is not a host") from None
     if not _HOST.fullmatch(name):
