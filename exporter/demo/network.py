@@ -1,0 +1,150 @@
+"""Ports and listeners: a port that is claimed once and kept, a listener that can be shut and opened again."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+LOOPBACK = "127.0.0.1"
+_TRIES = 20  # ports tried when the preferred one is taken
+BUFFER = 64 * 1024  # bytes read at once
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def bind(port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    """A non-blocking socket bound to `port` on loopback, 0 for any. Raises OSError when the port is taken."""
+    sock = socket.socket(socket.AF_INET, kind)
+    try:
+        sock.setblocking(False)
+        if kind == socket.SOCK_STREAM:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((LOOPBACK, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+class Ports:
+    """Hands out ports: the preferred one where it is free, else any, which is said in `notes`."""
+
+    def __init__(self, notes: list[str]) -> None:
+        self._notes = notes
+
+    def claim(self, name: str, preferred: int) -> socket.socket:
+        """A bound socket that keeps the port for this process."""
+        (sock,) = self._claim(name, preferred, (socket.SOCK_STREAM,))
+        return sock
+
+    def claim_both(self, name: str, preferred: int) -> tuple[socket.socket, socket.socket]:
+        """The same for TCP and UDP on one port, as name servers have it."""
+        tcp, udp = self._claim(name, preferred, (socket.SOCK_STREAM, socket.SOCK_DGRAM))
+        return tcp, udp
+
+    def _claim(self, name: str, preferred: int, kinds: Sequence[socket.SocketKind]) -> list[socket.socket]:
+        for candidate in (preferred, *[0] * _TRIES):
+            bound: list[socket.socket] = []
+            try:
+                for kind in kinds:
+                    bound.append(bind(bound[0].getsockname()[1] if bound else candidate, kind))
+            except OSError as error:
+                for sock in bound:
+                    sock.close()
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                continue
+            if candidate != preferred:
+                self._notes.append(f"{name}: port {preferred} is taken, {bound[0].getsockname()[1]} is used instead")
+            return bound
+        raise OSError(errno.EADDRINUSE, f"no free port for {name}")
+
+
+class Listener:
+    """A TCP listener on a claimed port; while shut, connections are refused and the port stays ours."""
+
+    def __init__(self, claimed: socket.socket, handler: Handler, tls: ssl.SSLContext | None = None) -> None:
+        self._claimed = claimed
+        self._handler = handler
+        self._tls = tls
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port: int = claimed.getsockname()[1]
+
+    async def open(self) -> None:
+        """Accept connections; no effect when open. Raises OSError."""
+        if self._server is None:
+            self._server = await asyncio.start_server(self._accept, sock=bind(self.port), ssl=self._tls, limit=BUFFER)
+
+    def shut(self) -> None:
+        """Refuse connections; those that exist live on."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    async def drop(self) -> None:
+        """Abort every connection."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Give everything back, the port too."""
+        self.shut()
+        await self.drop()
+        self._claimed.close()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._handler(reader, writer)
+            await hang_up(writer)
+        except (OSError, EOFError, ValueError):
+            pass  # the peer is gone in the middle of something, or speaks nonsense
+        finally:
+            writer.transport.abort()
+
+
+async def hang_up(writer: asyncio.StreamWriter, patience: float = 1.0) -> None:
+    """Send what is buffered, then close; a peer that does not take it within `patience` seconds loses it."""
+    writer.close()
+    try:
+        async with asyncio.timeout(patience):
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        writer.transport.abort()
+
+
+async def read_away(reader: asyncio.StreamReader) -> None:
+    """Read until the peer closes, and keep nothing."""
+    while await reader.read(BUFFER):
+        pass
+
+
+async def connect(target: int | Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Streams to a port on loopback or to a unix socket. Raises OSError."""
+    if isinstance(target, Path):
+        return await asyncio.open_unix_connection(target)
+    return await asyncio.open_connection(LOOPBACK, target)
+
+
+async def both(there: Coroutine[Any, Any, None], back: Coroutine[Any, Any, None]) -> None:
+    """Run two directions of a connection until either ends. Raises OSError when that one broke."""
+    tasks = {asyncio.create_task(there), asyncio.create_task(back)}
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
