@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import re
 import ssl
 import traceback
@@ -109,11 +110,11 @@ def _explain(error: BaseException, trace: Trace) -> tuple[Reason, str]:
         case TimeoutError():
             return Reason.TIMEOUT, f"the network gave up{where}: {error.strerror}"
         case ConnectionRefusedError() | FileNotFoundError():
-            return Reason.REFUSED, f"nothing listens: {_os_text(error)}"
+            return Reason.REFUSED, f"nothing listens{_at(trace)}: {_os_text(error)}"
         case ConnectionError() | EOFError():
             return Reason.CLOSED, f"the peer hung up{where}: {_os_text(error)}"
         case OSError() if error.errno in _UNREACHABLE:
-            return Reason.UNREACHABLE, f"no route: {_os_text(error)}"
+            return Reason.UNREACHABLE, f"no route{_at(trace)}: {_os_text(error)}"
         case OSError() if error.errno in _OUR_LIMITS:
             return Reason.PROBE_ERROR, f"the exporter is out of resources: {_os_text(error)}"
     place = traceback.extract_tb(error.__traceback__)[-1:] or None
@@ -162,7 +163,11 @@ def _certificate(error: ssl.SSLCertVerificationError, trace: Trace) -> tuple[Rea
     return reason, f"certificate refused: {error.verify_message}{seen}"
 
 
+def _at(trace: Trace) -> str:
+    return f" at {trace.target}" if trace.target else ""
+
+
 def _os_text(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror + (f": {error.filename}" if error.filename else "")
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno).lower() + (f": {error.filename}" if error.filename else "")
     return str(error) or type(error).__name__

@@ -97,6 +97,11 @@ class Board:
         return component.retry_interval if self._health[name].confirming else component.interval
 
     @property
+    def roots(self) -> tuple[str, ...]:
+        """Names of the root causes that stand."""
+        return tuple(sorted(self._roots))
+
+    @property
     def ready(self) -> bool:
         """True when every check has run once."""
         return len(self._last) == len(self._health)

@@ -30,6 +30,7 @@ class Trace:
         self.lines: list[tuple[float, str]] = []
         self.secrets: set[str] = set()
         self.current: list[str] = []
+        self.target = ""  # where it last connected to, for the detail
         self.blamed: list[str] = []
 
     @property

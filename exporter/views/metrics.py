@@ -12,10 +12,11 @@ from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
+)
+from prometheus_client.metrics_core import (
     Metric as Family,
 )
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 from exporter.core import names
 from exporter.core.model import Layer, Outcome, State
@@ -77,7 +78,7 @@ def _counter(metric: Metric, rows: Rows) -> Family:
 def _histogram(metric: Metric, rows: Iterable[tuple[list[str], Histogram]]) -> Family:
     family = HistogramMetricFamily(metric.name, metric.help, labels=[names.ENVIRONMENT, *metric.labels])
     for labels, histogram in rows:
-        bounds = [*(floatToGoString(bound) for bound in histogram.bounds), "+Inf"]
+        bounds = [*(str(bound) for bound in histogram.bounds), "+Inf"]
         buckets = list(zip(bounds, map(float, accumulate(histogram.counts)), strict=True))
         family.add_metric(labels, buckets, histogram.total)
     return family

@@ -1,0 +1,142 @@
+"""The composition root: configuration, board, runner, web server and signals, put together and kept running."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import signal
+from pathlib import Path
+
+from aiohttp import web
+
+from exporter.config import Config, ConfigError, load_config
+from exporter.core.board import Board
+from exporter.core.model import ProbeFailed
+from exporter.core.snapshot import Snapshot
+from exporter.logs import event
+from exporter.net.clock import now
+from exporter.net.options import HostPort
+from exporter.net.resolve import Resolver
+from exporter.prober import Prober
+from exporter.runner import Runner
+from exporter.views.metrics import ReloadStatus
+from exporter.web import make_app
+
+log = logging.getLogger("exporter")
+
+
+class App:
+    """The running exporter. `start`, then `stop`; `run` does both, and waits for a signal in between."""
+
+    def __init__(self, config_file: Path, config: Config) -> None:
+        self._file, self._config = config_file, config
+        self.reload_status = ReloadStatus(successful=True, loaded_at=now())
+        self._prober = Prober(Resolver(config.servers))
+        self._board = Board(config.topology, now())
+        self._runner = Runner(self._board, config.checks, self._prober.attempt, self._say_what_changed)
+        self._said: tuple[str, ...] = ()
+        self._reloading = asyncio.Lock()
+        self._web: web.AppRunner | None = None
+
+    async def run(self, listen: HostPort) -> None:
+        """Serve until SIGTERM or SIGINT; SIGHUP reloads. Raises OSError when the address cannot be listened on."""
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        reloads: set[asyncio.Task[str | None]] = set()
+        loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(asyncio.create_task(self.reload())))
+        await self.start(listen)
+        try:
+            await stop.wait()
+        finally:
+            await self.stop()
+
+    async def start(self, listen: HostPort) -> str:
+        """Begin to probe and to serve; returns the URL. Raises OSError when the address cannot be listened on."""
+        runner = web.AppRunner(make_app(self), access_log=None, shutdown_timeout=0.5)
+        await runner.setup()
+        site = web.TCPSite(runner, listen.host or None, listen.port)
+        try:
+            await site.start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._web = runner
+        self._runner.start()
+        host, port = runner.addresses[0][:2]
+        url = f"http://{HostPort('127.0.0.1' if host in ('0.0.0.0', '::') else host, port)}"  # noqa: S104
+        event(log, "listening", url=url, environment=self._config.topology.environment, checks=len(self._config.checks))
+        return url
+
+    async def stop(self) -> None:
+        """Stop probing and serving, within two seconds."""
+        await self._runner.stop()
+        if self._web:
+            await self._web.cleanup()
+        event(log, "stopped")
+
+    def snapshot(self) -> Snapshot:
+        """What is published now."""
+        return self._board.snapshot(now())
+
+    def token(self) -> str | None:
+        """The token that guards what changes something, None without; one that cannot be read lets nobody pass."""
+        if self._config.token is None:
+            return None
+        try:
+            return self._config.token.read()
+        except ProbeFailed as error:
+            event(log, "the api.token cannot be read", logging.ERROR, error=error.detail)
+            return secrets.token_hex()
+
+    async def reload(self) -> str | None:
+        """Load the configuration again, keeping the state of what did not change; what is wrong with it, or None."""
+        async with self._reloading:
+            try:
+                config = await asyncio.to_thread(load_config, self._file)
+            except ConfigError as error:
+                self.reload_status = ReloadStatus(successful=False, loaded_at=self.reload_status.loaded_at)
+                event(log, "reload failed, the old configuration is kept", logging.ERROR, error=str(error))
+                return str(error)
+            await self._adopt(config)
+            self.reload_status = ReloadStatus(successful=True, loaded_at=now())
+            event(log, "configuration reloaded", checks=len(config.checks))
+            return None
+
+    async def _adopt(self, config: Config) -> None:
+        old = self._config
+        unchanged = {
+            name
+            for name, check in config.checks.items()
+            if old.checks.get(name) == check and old.topology.components[name] == config.topology.components[name]
+        }
+        await self._runner.stop()
+        if config.servers != old.servers:
+            self._prober = Prober(Resolver(config.servers))
+        board = Board(config.topology, now())
+        board.inherit(self._board, unchanged, now())
+        self._config, self._board = config, board
+        self._runner = Runner(board, config.checks, self._prober.attempt, self._say_what_changed)
+        self._runner.start(known=unchanged)
+
+    def _say_what_changed(self) -> None:
+        """One log line per change of verdict."""
+        if self._board.roots == self._said:
+            return
+        self._said = self._board.roots
+        snapshot = self.snapshot()
+        event(log, "verdict", state=str(snapshot.state), root_causes=list(self._said) or "none")
+        for root in snapshot.root_causes:
+            event(
+                log,
+                "root cause",
+                logging.WARNING,
+                component=root.component,
+                priority=str(root.priority),
+                layer=str(root.layer),
+                reason=str(root.reason),
+                detail=root.detail,
+                affected=root.affected,
+                journeys=root.journeys,
+            )

@@ -1,0 +1,118 @@
+"""The HTTP routes: what is published, and the few endpoints that change something, behind the token rule."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
+from prometheus_client.exposition import choose_encoder
+
+from exporter.core.snapshot import Snapshot
+from exporter.views.document import document
+from exporter.views.metrics import ReloadStatus, SnapshotCollector
+from exporter.views.page import page
+
+_CSP = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+class Exporter(Protocol):
+    """What the routes need of the running exporter."""
+
+    reload_status: ReloadStatus
+
+    def snapshot(self) -> Snapshot:
+        """What is published now."""
+
+    async def reload(self) -> str | None:
+        """Load the configuration again; what is wrong with it, or None."""
+
+    def token(self) -> str | None:
+        """The token that guards what changes something, None when there is none."""
+
+
+def make_app(exporter: Exporter) -> web.Application:
+    """The web application over a running exporter."""
+    routes = _Routes(exporter)
+    app = web.Application()
+    app.add_routes(
+        [
+            web.get("/", routes.page),
+            web.get("/metrics", routes.metrics),
+            web.get("/api/v1/status", routes.status),
+            web.get("/-/healthy", routes.healthy),
+            web.get("/-/ready", routes.ready),
+            web.post("/-/reload", routes.guarded(routes.reload)),
+        ]
+    )
+    return app
+
+
+def _registry(exporter: Exporter) -> CollectorRegistry:
+    registry = CollectorRegistry(auto_describe=False)
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
+    registry.register(SnapshotCollector(lambda: (exporter.snapshot(), exporter.reload_status)))
+    return registry
+
+
+class _Routes:
+    def __init__(self, exporter: Exporter) -> None:
+        self._exporter = exporter
+        self._registry = _registry(exporter)
+
+    async def page(self, _request: web.Request) -> web.Response:
+        body = page(self._exporter.snapshot())
+        return web.Response(text=body, content_type="text/html", headers={"Content-Security-Policy": _CSP})
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        response = web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
+        response.enable_compression()
+        return response
+
+    async def status(self, _request: web.Request) -> web.Response:
+        return web.json_response(document(self._exporter.snapshot()))
+
+    async def healthy(self, _request: web.Request) -> web.Response:
+        return web.Response(text="staging-exporter is healthy.\n")
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        if self._exporter.snapshot().ready:
+            return web.Response(text="staging-exporter is ready.\n")
+        return web.Response(status=503, text="staging-exporter is not ready: some checks have not run yet.\n")
+
+    async def reload(self, _request: web.Request) -> web.Response:
+        wrong = await self._exporter.reload()
+        if wrong is None:
+            return web.Response(text="configuration reloaded.\n")
+        return web.Response(status=500, text=f"the old configuration is kept:\n{wrong}\n")
+
+    def guarded(
+        self, handler: Callable[[web.Request], Awaitable[web.Response]]
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """With a token configured, only for its bearer; without one, only for loopback."""
+
+        async def guard(request: web.Request) -> web.Response:
+            token = self._exporter.token()
+            if token is None and not _is_loopback(request.remote):
+                return web.Response(status=403, text="without api.token this endpoint answers loopback only.\n")
+            given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+            if token is not None and not hmac.compare_digest(given.encode(), token.encode()):
+                headers = {"WWW-Authenticate": "Bearer"}
+                return web.Response(status=401, text="this endpoint needs the api.token.\n", headers=headers)
+            return await handler(request)
+
+        return guard
+
+
+def _is_loopback(remote: str | None) -> bool:
+    try:
+        address = ipaddress.ip_address(remote or "")
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
