@@ -13,7 +13,7 @@ from exporter.core.model import LATENT, Component, Journey, Reason, Startup, Top
 from exporter.net.check import Check
 from exporter.net.options import FromEnv, FromFile, HostPort, format_duration
 from exporter.probes import kinds, load
-from exporter.problems import ConfigError, Problem, TreePath, clip, did_you_mean, listed
+from exporter.problems import ConfigError, Problem, TreePath, clip, did_you_mean, listed, unknown_choice
 from exporter.schema import CheckExtras, ComponentOptions, File, json_schema
 from exporter.validation import Validation
 from exporter.yamlfile import read_yaml
@@ -166,9 +166,7 @@ class _Loader:
         if "kind" not in raw:
             self._found.report(at, f"missing key `kind`; choose {listed(kinds())}")
         elif kind not in kinds():
-            shown = clip(str(kind)) if isinstance(kind, str | int | float) else "this"
-            hint = did_you_mean(shown, kinds()) or f"; choose {listed(kinds())}"
-            self._found.report((*at, "kind"), f"`{shown}` is not a kind of check{hint}")
+            self._found.report((*at, "kind"), unknown_choice(kind, "kind of check", kinds()))
         else:
             return load(str(kind))
         return None

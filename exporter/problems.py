@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -59,3 +59,11 @@ def listed(names: Iterable[str]) -> str:
     """`a, b or c`."""
     *most, last = names
     return f"{', '.join(most)} or {last}" if most else last
+
+
+def unknown_choice(value: object, what: str, names: Sequence[str]) -> str:
+    """What to say of a value that is none of `names`, each of which is a `what`."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return f"expected a {what}; choose {listed(names)}"
+    text = str(value)
+    return f"`{clip(text)}` is not a {what}{did_you_mean(text, names) or f'; choose {listed(names)}'}"

@@ -17,7 +17,7 @@ from exporter.core.maintenance import Once, Weekly
 from exporter.core.model import INCONCLUSIVE, Layer, Priority, Reason
 from exporter.net.options import Address, Duration, Listed, Model, PositiveDuration, Secret
 from exporter.probes import kinds, load
-from exporter.problems import clip, did_you_mean, listed
+from exporter.problems import clip, did_you_mean, unknown_choice
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _FAILURES = [str(r) for r in Reason if r not in INCONCLUSIVE | {Reason.OK, Reason.STARTING, Reason.INFERRED}]
@@ -36,9 +36,7 @@ def _one_of(what: str, names: list[str], make: Callable[[str], Any]) -> BeforeVa
     def parse(value: object) -> object:
         if isinstance(value, str) and value in names:
             return make(value)
-        hint = did_you_mean(value, names) if isinstance(value, str) else ""
-        shown = clip(str(value)) if isinstance(value, str | int | float) else "this"
-        raise ValueError(f"`{shown}` is not a {what}{hint or f'; choose {listed(names)}'}")
+        raise ValueError(unknown_choice(value, what, names))
 
     return BeforeValidator(parse, json_schema_input_type=Literal[tuple(names)])
 
@@ -194,7 +192,8 @@ class WindowOptions(Model):
 
     @model_validator(mode="after")
     def _one_sort(self) -> WindowOptions:
-        if self.model_fields_set not in ({"components", "start", "end"}, {"components", "weekly"}):
+        given = (self.start is not None, self.end is not None, self.weekly is not None)
+        if given not in ((True, True, False), (False, False, True)):
             raise ValueError("a window has either `start` and `end`, or `weekly`")
         if self.start is not None and self.end is not None and self.end <= self.start:
             raise ValueError("`end` is not after `start`")

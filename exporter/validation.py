@@ -25,7 +25,7 @@ _EXPECTED = {
     "list": "a list",
     "tuple": "a list",
     "set": "a list",
-    "frozen": "a list",
+    "frozen_set": "a list",
     "dict": "a mapping",
     "model": "a mapping",
 }
@@ -36,7 +36,7 @@ _BOUNDS = {
     "less_than": ("less than {}", "lt"),
     "less_than_equal": ("at most {}", "le"),
 }
-_USERINFO = re.compile(r"[^\s`]*@")  # a message may quote an address that carries a password
+_USERINFO = re.compile(r"(['\"`]?)[^\s`]*@")  # a message may quote an address that carries a password
 
 
 class _Complaint(NamedTuple):
@@ -47,9 +47,15 @@ class _Complaint(NamedTuple):
     error: Any
 
     @property
-    def of_shape(self) -> bool:
+    def shape(self) -> str | None:
+        """What sort of value was expected, when the fault is that it is of another sort."""
+        match = _SHAPE.fullmatch(self.error["type"])
+        return _EXPECTED[match[1]] if match else None
+
+    @property
+    def misfit(self) -> bool:
         """True when the value is not even of the sort that this branch takes."""
-        return self.branch is not None and self.branch[0] == self.path and bool(_SHAPE.match(self.error["type"]))
+        return self.branch is not None and self.branch[0] == self.path and self.shape is not None
 
 
 class Validation:
@@ -62,7 +68,7 @@ class Validation:
     def problem(self, path: TreePath, message: str) -> Problem:
         """A problem at `path`, not reported."""
         file, line = self._document.file, self._document.line(path)
-        return Problem(file, line, format_path(path), _USERINFO.sub("***@", message))
+        return Problem(file, line, format_path(path), _USERINFO.sub(r"\1***@", message))
 
     def report(self, path: TreePath, message: str) -> None:
         """Something is wrong at `path`."""
@@ -112,23 +118,24 @@ class Validation:
         moved: Mapping[str, TreePath],
         complaints: Iterable[_Complaint],
     ) -> None:
+        # A value of the wrong sort is one problem, however many branches of a union say so.
         together: dict[tuple[TreePath, int], list[_Complaint]] = {}
         for number, complaint in enumerate(complaints):
-            together.setdefault((complaint.path, -1 if complaint.of_shape else number), []).append(complaint)
+            together.setdefault((complaint.path, -1 if complaint.shape else number), []).append(complaint)
         for (path, _), group in together.items():
             error = group[0].error
-            shape = _SHAPE.match(error["type"])
-            text = _shapes(group, _value(tree, path)) if shape else _sentence(model, path, error)
+            text = _shapes(group, _value(tree, path)) if group[0].shape else _sentence(model, path, error)
             base = moved.get(str(path[0])) if path else None
-            found = self.problem((*base, *path[1:]) if base else (*at, *path), text)
+            place = (*base, *path[1:]) if base else (*at, *path)
+            found = self.problem(place, text)
             if error["type"] == "extra_forbidden":  # found on the line of the key, but a fault of the mapping around it
-                found = replace(found, path=format_path((*at, *path[:-1])))
+                found = replace(found, path=format_path(place[:-1]))
             self.problems.append(found)
 
 
 def _complaints(error: ValidationError, tree: Any) -> list[_Complaint]:
     """The errors that matter, in order: of a union only the branch that comes closest to what is there."""
-    found = [_locate(details, tree) for details in error.errors(include_url=False)]
+    found = [_locate(details, tree) for details in error.errors(include_url=False) if not _consequence(details)]
     unions: dict[TreePath, dict[str, list[_Complaint]]] = {}
     for complaint in found:
         if complaint.branch:
@@ -137,8 +144,13 @@ def _complaints(error: ValidationError, tree: Any) -> list[_Complaint]:
     return [c for c in found if c.branch is None or any(c is k for k in kept[c.branch[0]])]
 
 
+def _consequence(error: Any) -> bool:
+    """True for a list or mapping that counts as too short only because its items are wrong."""
+    return error["type"] == "too_short" and bool(len(error["input"]) >= error["ctx"]["min_length"])
+
+
 def _closest(branches: Mapping[str, list[_Complaint]]) -> list[_Complaint]:
-    fitting = [branch for branch in branches.values() if not any(complaint.of_shape for complaint in branch)]
+    fitting = [branch for branch in branches.values() if not any(complaint.misfit for complaint in branch)]
     if fitting:
         return min(fitting, key=len)
     return [complaint for branch in branches.values() for complaint in branch]
@@ -161,9 +173,10 @@ def _locate(error: Any, tree: Any) -> _Complaint:
 def _mend(tree: Any, complaint: _Complaint, fallbacks: Mapping[str, Any]) -> None:
     """Take out what a complaint is about, or put in what is missing."""
     path, error = complaint.path, complaint.error
-    missing = error["loc"][-1]
-    if error["type"] == "missing" and missing in fallbacks:
-        _value(tree, path)[missing] = deepcopy(fallbacks[missing])
+    around, key = _value(tree, path), error["loc"][-1]
+    if error["type"] == "missing" and key in fallbacks:
+        if isinstance(around, dict):  # else an earlier complaint took it out
+            around[key] = deepcopy(fallbacks[key])
         return
     # Without one item the others would change their places, and so their lines: the whole list goes.
     while path and isinstance(path[-1], int):
@@ -182,8 +195,7 @@ def _value(tree: Any, path: TreePath) -> Any:
 
 
 def _shapes(complaints: Iterable[_Complaint], value: Any) -> str:
-    kinds = [_SHAPE.match(complaint.error["type"]) for complaint in complaints]
-    expected = listed(dict.fromkeys(_EXPECTED[kind[1].split("_")[0]] for kind in kinds if kind))
+    expected = listed(dict.fromkeys(complaint.shape for complaint in complaints if complaint.shape))
     found = _described(value)
     hint = "; put it in quotes" if expected == "text" and isinstance(value, bool | int | float) else ""
     return f"expected {expected}, found {found}{hint}"
@@ -191,8 +203,8 @@ def _shapes(complaints: Iterable[_Complaint], value: Any) -> str:
 
 def _described(value: Any) -> str:
     """What sort of value it is; never the value, which may be a secret in the wrong place."""
-    names = {type(None): "nothing", str: "text", bool: str(value).lower(), dict: "a mapping", list: "a list"}
-    return names.get(type(value), "a number")
+    names = {type(None): "nothing", str: "text", dict: "a mapping", list: "a list", float: "a decimal number"}
+    return str(value).lower() if isinstance(value, bool) else names.get(type(value), "a number")
 
 
 def _sentence(model: type[BaseModel], path: TreePath, error: Any) -> str:
@@ -211,7 +223,7 @@ def _sentence(model: type[BaseModel], path: TreePath, error: Any) -> str:
             return "must not be empty" if context["min_length"] == 1 else f"needs {context['min_length']} or more"
         case kind if kind in _BOUNDS:
             words, bound = _BOUNDS[kind]
-            return f"must be {words.format(context[bound])}"
+            return f"must be {words.format(f'{context[bound]:g}')}"
     text = clip(error["msg"], 400).replace("Input should", "should")
     return text[:1].lower() + text[1:]
 

@@ -148,8 +148,9 @@ def _syntax_problem(file: str, text: str, error: yaml.YAMLError) -> Problem:
         )
     message = _SYNTAX.get(problem, problem)
     begin = getattr(error, "context_mark", None)
-    if begin is not None and begin.line != mark.line:
-        message += f" ({getattr(error, 'context', '')} that began on line {begin.line + 1})"
+    around = re.fullmatch(r"while \w+ing an? (.+)", getattr(error, "context", None) or "")
+    if around and begin.line != mark.line:
+        message += f" (in the {around[1]} that began on line {begin.line + 1})"
     return Problem(file, min(mark.line + 1, max(1, len(text.splitlines()))), "", message)
 
 

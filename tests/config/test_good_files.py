@@ -1,0 +1,260 @@
+"""What a good file becomes."""
+
+from __future__ import annotations
+
+import random
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from exporter.config import Config, ConfigError, Limits, Problem, load_config
+from exporter.core.model import Layer, Priority, Reason, Startup
+from exporter.net.options import FromFile, HostPort
+from exporter.probes.http import Http
+from exporter.probes.tcp import Tcp
+
+STAGING = Path(__file__).parent / "good" / "staging.yml"
+
+
+@pytest.fixture(scope="module")
+def staging() -> Config:
+    return load_config(STAGING)
+
+
+def load(tmp_path: Path, text: str) -> Config:
+    (tmp_path / "f.yml").write_text(text, encoding="utf-8")
+    return load_config(tmp_path / "f.yml")
+
+
+def test_the_environment_in_the_order_of_the_file(staging: Config) -> None:
+    topology = staging.topology
+    assert topology.environment == "netra-staging"
+    assert topology.recovery == 90
+    assert list(topology.components)[:4] == ["vpc-connector", "postgres", "redis", "llm-a"]
+    assert topology.components["vpc-connector"].latent
+    assert list(staging.checks) == [name for name, c in topology.components.items() if not c.latent]
+    assert all(staging.checks[name].kind == c.kind for name, c in topology.components.items() if not c.latent)
+
+
+def test_a_component(staging: Config) -> None:
+    backend = staging.topology.components["backend"]
+    assert (backend.layer, backend.priority, backend.kind) == (Layer.APPLICATION, Priority.P0, "http")
+    assert backend.depends_on == (("postgres",), ("llm-a", "llm-b"))
+    assert backend.optional_depends_on == ("redis",)
+    assert backend.startup == Startup(600, 30)
+    assert backend.links == {"runbook": "https://...", "issue": "https://...", "owner": "platform-team"}
+    assert (backend.interval, backend.timeout, backend.fall, backend.rise, backend.retry_interval) == (10, 5, 3, 2, 1)
+
+
+def test_how_a_peer_tells_that_it_is_starting_goes_to_its_check(staging: Config) -> None:
+    backend, frontend = staging.checks["backend"], staging.checks["frontend"]
+    assert isinstance(backend, Http)
+    assert isinstance(frontend, Http)
+    assert backend.startup_when is not None
+    assert frontend.startup_when is None
+
+
+def test_intrinsic_reasons_go_to_the_component(staging: Config) -> None:
+    assert staging.topology.components["auth"].intrinsic == {Reason.DENIED}
+    assert staging.topology.components["frontend"].intrinsic == frozenset()
+
+
+def test_merge_keys_and_anchors(staging: Config) -> None:
+    check = staging.checks["llm-b"]
+    assert isinstance(check, Tcp)
+    assert check.address == HostPort("llm-b.example", 443)
+    assert check.tls is not None
+    assert staging.topology.components["llm-b"].layer is Layer.PLATFORM
+
+
+def test_the_rest(staging: Config) -> None:
+    journey = staging.topology.journeys["golden-path"]
+    assert journey.priority is Priority.P0
+    assert journey.steps[0] == ("page", "frontend")
+    assert staging.limits == Limits(60, (("api.staging.netrasystems.ai", "auth.staging.netrasystems.ai"),))
+    assert [check.kind for check in staging.vantage] == ["tcp"]
+    assert staging.servers == (HostPort("127.0.0.1", 5353),)
+    assert staging.token == FromFile(file="/run/secrets/token")
+    assert staging.slo == {name: 0.95 if name == "backend" else 0.99 for name in staging.checks}
+    once, weekly = staging.maintenance
+    assert once.components == ("redis",)
+    assert once.active(datetime(2026, 12, 1, 21, tzinfo=UTC).timestamp())
+    assert getattr(weekly.when, "zone", None) == ZoneInfo("Europe/Berlin")
+    assert staging.warnings == ()
+
+
+def test_two_loads_are_equal(staging: Config) -> None:
+    assert load_config(STAGING) == staging
+    assert load_config(str(STAGING)) == staging
+
+
+MINIMAL = """\
+environment: test
+components:
+  db: {layer: service, priority: P0}
+"""
+
+
+def test_defaults(tmp_path: Path) -> None:
+    config = load(tmp_path, MINIMAL)
+    component = config.topology.components["db"]
+    assert (component.interval, component.timeout, component.fall, component.rise) == (10, 5, 3, 2)
+    assert (config.topology.recovery, config.token, config.slo, config.maintenance) == (60, None, {}, ())
+    assert config.limits == Limits(None, ())
+
+
+def test_a_component_overrides_the_defaults(tmp_path: Path) -> None:
+    text = """\
+environment: test
+defaults: {interval: 1m, timeout: 30s, fall: 5, rise: 4, retry_interval: 500ms}
+components:
+  a: {layer: service, priority: P0}
+  b: {layer: service, priority: P0, interval: 5s, timeout: 5s, fall: 1, rise: 1, retry_interval: 2s}
+"""
+    a, b = load(tmp_path, text).topology.components.values()
+    assert (a.interval, a.timeout, a.fall, a.rise, a.retry_interval) == (60, 30, 5, 4, 0.5)
+    assert (b.interval, b.timeout, b.fall, b.rise, b.retry_interval) == (5, 5, 1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("written", "owner"),
+    [
+        ("on", "on"),
+        ("yes", "yes"),
+        ("22:22", "22:22"),
+        ("2026-12-01", "2026-12-01"),
+        ("012", "012"),
+        ("1_000", "1_000"),
+        (".inf", ".inf"),
+        ("1e999", "1e999"),
+        ('"true"', "true"),
+        ("!!str 5", "5"),
+        ("'☃ é'", "☃ é"),
+        ("|-\n      two\n      lines", "two\nlines"),
+    ],
+)
+def test_what_is_text_in_yaml(tmp_path: Path, written: str, owner: str) -> None:
+    text = MINIMAL.replace(
+        "{layer: service, priority: P0}", f"\n    layer: service\n    priority: P0\n    links:\n     owner: {written}"
+    )
+    assert load(tmp_path, text).topology.components["db"].links == {"owner": owner}
+
+
+@pytest.mark.parametrize("change", [lambda text: "\ufeff" + text, lambda text: text.replace("\n", "\r\n"), str.rstrip])
+def test_byte_order_mark_line_ends_and_no_newline_at_the_end(tmp_path: Path, change: type[str]) -> None:
+    (tmp_path / "f.yml").write_bytes(change(MINIMAL).encode())
+    assert list(load_config(tmp_path / "f.yml").topology.components) == ["db"]
+
+
+def test_a_host_that_mixes_dots_and_dashes_is_a_warning(tmp_path: Path) -> None:
+    text = MINIMAL + "".join(
+        f'  {name}: {{layer: service, priority: P0, check: {{kind: tcp, address: "{host}:443"}}}}\n'
+        for name, host in [("a", "api.staging.x"), ("b", "api-staging.x"), ("c", "API.staging.x")]
+    )
+    (warning,) = load(tmp_path, text).warnings
+    assert warning.line == 5
+    assert warning.path == "components.b.check"
+    assert (
+        warning.message == "api-staging.x and api.staging.x are dash and dot forms of one name; is each of them right?"
+    )
+
+
+def test_a_budget_that_is_just_kept(tmp_path: Path) -> None:
+    text = """\
+environment: test
+limits: {requests_per_minute: 12, shared: [[a.example, b.example]]}
+components:
+  a: {layer: service, priority: P0, check: {kind: tcp, address: "A.example:443"}}
+  b: {layer: service, priority: P0, check: {kind: tcp, address: "b.example:443"}}
+  c: {layer: service, priority: P0, interval: 5s, check: {kind: tcp, address: "c.example:443"}}
+"""
+    assert len(load(tmp_path, text).checks) == 3
+
+
+def test_three_hundred_components_load_in_half_a_second(tmp_path: Path) -> None:
+    block = """\
+  c{n}:
+    layer: service
+    priority: P1
+    depends_on: [{depends_on}]
+    check: {{kind: tcp, address: "h{n}.example:443", tls: {{}}, steps: [{{send: a}}, {{expect: b}}]}}
+"""
+    blocks = [
+        block.format(n=n, depends_on=", ".join(f"c{other}" for other in range(max(0, n - 3), n))) for n in range(300)
+    ]
+    text = "environment: test\ncomponents:\n" + "".join(blocks)
+    load(tmp_path, text)
+    begin = time.process_time()
+    config = load(tmp_path, text)
+    assert time.process_time() - begin < 0.5
+    assert len(config.checks) == 300
+
+
+def outcome(path: Path) -> str:
+    """`loaded`, or `refused` with at least one sentence; whatever else is raised fails the test."""
+    problems = refusal(path)
+    assert problems is None or all(problem.line >= 1 and problem.message for problem in problems)
+    return "loaded" if problems is None else "refused" if problems else "refused without a word"
+
+
+def refusal(path: Path) -> tuple[Problem, ...] | None:
+    try:
+        load_config(path)
+    except ConfigError as error:
+        return error.problems
+    return None
+
+
+def test_a_truncated_file_loads_or_is_refused(tmp_path: Path) -> None:
+    data = STAGING.read_bytes()
+    seen = set()
+    for size in range(0, len(data), 50):
+        (tmp_path / "f.yml").write_bytes(data[:size])
+        seen.add(outcome(tmp_path / "f.yml"))
+    assert seen == {"refused", "loaded"}
+
+
+def test_a_file_with_changed_bytes_loads_or_is_refused(tmp_path: Path) -> None:
+    data = STAGING.read_bytes()
+    chance = random.Random(7)
+    seen = set()
+    for _ in range(300):
+        changed = bytearray(data)
+        for _ in range(chance.randint(1, 4)):
+            changed[chance.randrange(len(changed))] = chance.choice(b"\x00\t\n {}[]:,&*!|>'\"%@`-#?~0a\xc3\xff")
+        (tmp_path / "f.yml").write_bytes(changed)
+        seen.add(outcome(tmp_path / "f.yml"))
+    assert seen == {"refused", "loaded"}
+
+
+def test_a_file_with_changed_lines_loads_or_is_refused(tmp_path: Path) -> None:
+    lines = STAGING.read_text(encoding="utf-8").splitlines(keepends=True)
+    chance = random.Random(7)
+    values = [
+        "5",
+        "-1",
+        "1e9",
+        "null",
+        "true",
+        "text",
+        "[]",
+        "{}",
+        "[[]]",
+        "[null]",
+        "{a: null}",
+        "{kind: tcp}",
+        "*llm",
+        "",
+    ]
+    seen = set()
+    for _ in range(300):
+        changed = list(lines)
+        number = chance.randrange(len(changed))
+        key = changed[number].split(":")[0]
+        changed[number] = f"{key}: {chance.choice(values)}\n"
+        (tmp_path / "f.yml").write_text("".join(changed), encoding="utf-8")
+        seen.add(outcome(tmp_path / "f.yml"))
+    assert seen == {"refused", "loaded"}

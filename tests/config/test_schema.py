@@ -1,0 +1,53 @@
+"""The JSON Schema that editors use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from exporter.config import json_schema
+from exporter.probes import kinds
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    return json_schema()
+
+
+def test_the_whole_file(schema: dict[str, Any]) -> None:
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["required"] == ["environment", "components"]
+    assert set(schema["properties"]) >= {"defaults", "limits", "vantage", "journeys", "maintenance", "slo", "api"}
+    assert schema["additionalProperties"] is False
+
+
+def test_a_check_is_one_of_the_kinds(schema: dict[str, Any]) -> None:
+    check = schema["$defs"]["Check"]
+    mapping = check["discriminator"]["mapping"]
+    assert tuple(mapping) == kinds()
+    for kind, reference in mapping.items():
+        definition = schema["$defs"][reference.removeprefix("#/$defs/")]
+        assert definition["properties"]["kind"]["const"] == kind
+        assert "kind" in definition["required"]
+        assert "intrinsic" in definition["properties"]
+        assert "startup_when" not in definition["properties"]
+    assert schema["properties"]["vantage"]["items"] == {"$ref": "#/$defs/Check"}
+
+
+def references(node: Any) -> set[str]:
+    if isinstance(node, dict):
+        own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+        return own.union(*(references(value) for value in node.values()))
+    return set().union(*(references(item) for item in node)) if isinstance(node, list) else set()
+
+
+def test_every_reference_leads_somewhere(schema: dict[str, Any]) -> None:
+    assert {reference.removeprefix("#/$defs/") for reference in references(schema)} <= set(schema["$defs"])
+    assert "x-check" not in str(schema)
+
+
+def test_names_of_components_are_checked(schema: dict[str, Any]) -> None:
+    components = schema["properties"]["components"]
+    assert components["additionalProperties"] is False
+    assert list(components["patternProperties"]) == ["^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"]
