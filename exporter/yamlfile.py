@@ -147,7 +147,7 @@ def _syntax_problem(file: str, text: str, error: yaml.YAMLError) -> Problem:
             else f"text that begins with {rest[:1]} needs quotes"
         )
     message = _SYNTAX.get(problem, problem)
-    begin = getattr(error, "context_mark", None)
+    begin: Any = getattr(error, "context_mark", None)
     around = re.fullmatch(r"while \w+ing an? (.+)", getattr(error, "context", None) or "")
     if around and begin.line != mark.line:
         message += f" (in the {around[1]} that began on line {begin.line + 1})"
@@ -232,8 +232,7 @@ class _Builder:
         while not isinstance(key := next(self._events), yaml.MappingEndEvent):
             if not isinstance(key, yaml.ScalarEvent):
                 raise self._error(key, "a key must be plain text; quote a value that begins with { or [ or *")
-            self._own_node(key, path)  # a key may carry an anchor
-            line = key.start_mark.line + 1
+            line = self._own_node(key, path).line  # and keeps the anchor that a key may carry
             value = self._node(next(self._events), (*path, key.value))
             if key.value not in entries:
                 entries[key.value] = (line, value)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from exporter.config import json_schema
 from exporter.probes import kinds
+from exporter.yamlfile import read_yaml
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,41 @@ def references(node: Any) -> set[str]:
 def test_every_reference_leads_somewhere(schema: dict[str, Any]) -> None:
     assert {reference.removeprefix("#/$defs/") for reference in references(schema)} <= set(schema["$defs"])
     assert "x-check" not in str(schema)
+
+
+CONFIG = Path(__file__).parent
+BY_SHAPE_ALONE = [
+    "check-misses-its-address",
+    "check-typos",
+    "component-is-empty",
+    "component-name",
+    "component-misses-keys",
+    "depends-on-text",
+    "http-typos",
+    "intrinsic",
+    "literal-token",
+    "missing-everything",
+    "missing-kind",
+    "slo",
+    "startup-without-budget",
+    "token-typo",
+    "unknown-keys",
+    "unknown-kind",
+    "unknown-layer",
+    "unknown-priority",
+]
+
+
+def test_it_takes_what_the_loader_takes(schema: dict[str, Any]) -> None:
+    Draft202012Validator.check_schema(schema)
+    tree = read_yaml(str(CONFIG / "good" / "staging.yml")).tree
+    assert list(Draft202012Validator(schema).iter_errors(tree)) == []
+
+
+@pytest.mark.parametrize("case", BY_SHAPE_ALONE)
+def test_it_refuses_what_the_loader_refuses_for_its_shape(schema: dict[str, Any], case: str) -> None:
+    tree = read_yaml(str(CONFIG / "bad" / f"{case}.yml")).tree
+    assert not Draft202012Validator(schema).is_valid(tree)
 
 
 def test_names_of_components_are_checked(schema: dict[str, Any]) -> None:
