@@ -6,13 +6,14 @@ import asyncio
 import logging
 import secrets
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from aiohttp import web
 
 from exporter.config import Config, ConfigError, load_config
 from exporter.core.board import Board
-from exporter.core.model import ProbeFailed
+from exporter.core.model import ProbeFailed, State
 from exporter.core.snapshot import Snapshot
 from exporter.logs import event
 from exporter.net.clock import now
@@ -29,24 +30,26 @@ log = logging.getLogger("exporter")
 class App:
     """The running exporter. `start`, then `stop`; `run` does both, and waits for a signal in between."""
 
-    def __init__(self, config_file: Path, config: Config) -> None:
-        self._file, self._config = config_file, config
+    def __init__(self, config_file: Path, config: Config, announce: Callable[[Snapshot], None] | None = None) -> None:
+        """`announce` is called with the snapshot of each change of state or verdict; by default it is logged."""
+        self._file, self._config, self._announce = config_file, config, announce or log_verdict
         self.reload_status = ReloadStatus(successful=True, loaded_at=now())
         self._prober = Prober(Resolver(config.servers))
         self._board = Board(config.topology, now())
-        self._runner = Runner(self._board, config.checks, self._prober.attempt, self._say_what_changed)
-        self._said: tuple[str, ...] = ()
+        self._runner = Runner(self._board, config.checks, self._prober.attempt, self._look)
+        self._announced: tuple[State, tuple[str, ...]] | None = None
+        self._looked_at = -1
         self._reloading = asyncio.Lock()
         self._web: web.AppRunner | None = None
 
-    async def run(self, listen: HostPort) -> None:
+    async def run(self, listen: HostPort, on_start: Callable[[str], None] = lambda _url: None) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reloads. Raises OSError when the address cannot be listened on."""
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         reloads: set[asyncio.Task[str | None]] = set()
         loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(asyncio.create_task(self.reload())))
-        await self.start(listen)
+        on_start(await self.start(listen))
         try:
             await stop.wait()
         finally:
@@ -116,27 +119,36 @@ class App:
             self._prober = Prober(Resolver(config.servers))
         board = Board(config.topology, now())
         board.inherit(self._board, unchanged, now())
-        self._config, self._board = config, board
-        self._runner = Runner(board, config.checks, self._prober.attempt, self._say_what_changed)
+        self._config, self._board, self._looked_at = config, board, -1
+        self._runner = Runner(board, config.checks, self._prober.attempt, self._look)
         self._runner.start(known=unchanged)
 
-    def _say_what_changed(self) -> None:
-        """One log line per change of verdict."""
-        if self._board.roots == self._said:
+    def _look(self) -> None:
+        """Announce each change of state or verdict, once every check has run."""
+        if self._board.changes == self._looked_at or not self._board.ready:
             return
-        self._said = self._board.roots
+        self._looked_at = self._board.changes
         snapshot = self.snapshot()
-        event(log, "verdict", state=str(snapshot.state), root_causes=list(self._said) or "none")
-        for root in snapshot.root_causes:
-            event(
-                log,
-                "root cause",
-                logging.WARNING,
-                component=root.component,
-                priority=str(root.priority),
-                layer=str(root.layer),
-                reason=str(root.reason),
-                detail=root.detail,
-                affected=root.affected,
-                journeys=root.journeys,
-            )
+        verdict = (snapshot.state, self._board.roots)
+        if verdict != self._announced:
+            self._announced = verdict
+            self._announce(snapshot)
+
+
+def log_verdict(snapshot: Snapshot) -> None:
+    """One log line for the verdict, one more per root cause."""
+    roots = [root.component for root in snapshot.root_causes]
+    event(log, "verdict", state=snapshot.state, root_causes=roots or "none", settled=snapshot.settled)
+    for root in snapshot.root_causes:
+        event(
+            log,
+            "root cause",
+            logging.WARNING,
+            component=root.component,
+            priority=root.priority,
+            layer=root.layer,
+            reason=root.reason,
+            detail=root.detail,
+            affected=root.affected,
+            journeys=root.journeys,
+        )

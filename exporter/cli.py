@@ -16,6 +16,7 @@ from exporter.app import App
 from exporter.config import Config, ConfigError, json_schema, load_config
 from exporter.core.model import Priority, State
 from exporter.core.snapshot import Snapshot
+from exporter.demonstration import DemoFailed, demonstrate
 from exporter.logs import set_up
 from exporter.net.options import HostPort
 from exporter.once import settle
@@ -86,6 +87,21 @@ def check(config_file: Path, fail_on: str, form: str) -> None:
     else:
         click.echo(text(snapshot, colour=sys.stdout.isatty()), nl=False)
     sys.exit(exit_code(snapshot, Priority(fail_on)))
+
+
+@main.command()
+@click.option("--fault", "faults", multiple=True, help="A fault that is on from the start, such as F03; repeatable.")
+@click.option("--scale", type=float, help="A factor on intervals, timeouts and faults; 0.2 is five times as fast.")
+@click.option("--web.listen-address", "listen", type=_Listen(), default="127.0.0.1:9877", show_default=True)
+def demo(faults: tuple[str, ...], scale: float | None, listen: HostPort) -> None:
+    """Start a small staging environment on this machine, probe it, break it, and see who is blamed."""
+    set_up("warn", "logfmt")
+    arguments = [word for fault in faults for word in ("--fault", fault)]
+    arguments += [] if scale is None else ["--scale", str(scale)]
+    try:
+        _run(demonstrate(arguments, listen, click.echo, colour=sys.stdout.isatty()))
+    except (DemoFailed, OSError) as error:
+        _give_up(str(error))
 
 
 @main.command()

@@ -15,7 +15,7 @@ from exporter.net.check import Check
 from exporter.net.clock import now
 
 SPREAD = 2.0  # seconds over which the first runs are spread
-_TICK = 0.5  # seconds between two looks at the clock on behalf of the board
+_TICK = 0.25  # seconds between two looks at the clock on behalf of the board
 _STOP = 1.0  # seconds that cancelled runs have to end
 
 Attempt = Callable[[Component, Check, float], Awaitable[Observation]]
@@ -40,12 +40,12 @@ class Runner:
         board: Board,
         checks: Mapping[str, Check],
         attempt: Attempt,
-        on_result: Callable[[], None] = lambda: None,
+        on_tick: Callable[[], None] = lambda: None,
         spread: float = SPREAD,
     ) -> None:
-        """`attempt` runs one check once; `on_result` is called after every run and every tick."""
+        """`attempt` runs one check once; `on_tick` is called after every look at the clock."""
         self._board, self._checks, self._attempt = board, checks, attempt
-        self._on_result, self._spread = on_result, spread
+        self._on_tick, self._spread = on_tick, spread
         self._asked = {name: asyncio.Event() for name in checks}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -84,7 +84,6 @@ class Runner:
             if seen.outcome in (Outcome.FAIL, Outcome.DEGRADED):
                 asked.clear()  # a failure that ended after it was asked for is an answer; confirming goes on anyway
             self.ask(self._board.record(seen))
-            self._on_result()
             due = self._next_due(component, started)
 
     def _next_due(self, component: Component, started: float) -> float:
@@ -108,7 +107,7 @@ class Runner:
         while True:
             await asyncio.sleep(_TICK)
             self.ask(self._board.tick(now()))
-            self._on_result()
+            self._on_tick()
 
 
 def _fail_loudly(task: asyncio.Task[None]) -> None:

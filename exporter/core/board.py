@@ -44,6 +44,7 @@ class Board:
         self._published = conclude(self.graph, Published(), self._conditions, self.graph.order, at, 0.0)
         self._roots: frozenset[str] = _NOBODY
         self._news = False
+        self.changes = 0  # grows whenever something that is published may have changed
 
     def inherit(self, old: Board, unchanged: Collection[str], at: float) -> None:
         """Take over what `old` knows of the components that did not change, so that a reload forgets nothing."""
@@ -146,7 +147,9 @@ class Board:
     def _set_health(self, name: str, health: Health) -> None:
         self._health[name] = health
         condition = Condition(health.state, health.reason, health.failing_since, health.detail, health.since)
-        self._news |= condition != self._conditions[name]
+        if condition != self._conditions[name]:
+            self._news = True
+            self.changes += 1
         self._conditions[name] = condition
 
     def _ask(self, trigger: str, at: float) -> frozenset[str]:
@@ -176,6 +179,7 @@ class Board:
 
     def _publish(self, names: Collection[str], now: float) -> None:
         before = self._published
+        self.changes += 1
         self._published = conclude(self.graph, before, self._conditions, names, now, self.topology.recovery)
         self._roots = frozenset(name for name, verdict in self._published.verdicts.items() if verdict.root)
         for name, verdict in self._published.verdicts.items():

@@ -1,0 +1,44 @@
+# Two commands do everything: `make demo` runs the main job, `make test` proves that it works.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help demo test lint unit replay bench clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
+
+demo: $(VENV)/.installed  ## a small staging environment on this machine, with the exporter on it; ARGS="--fault F03"
+	$(BIN)/staging-exporter demo $(ARGS)
+
+test: lint unit  ## everything: lint, types, import contracts, all tests with full branch coverage of the core
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.installed
+	tests/install-system-packages
+	$(BIN)/pytest --cov=exporter.core --cov-branch --cov-report=term --cov-fail-under=100 $(ARGS)
+
+replay: $(VENV)/.installed  ## the scenarios of the incident through the pure core, as a table
+	$(BIN)/python -m tests.replay
+
+bench: $(VENV)/.installed  ## CPU, memory, scrape and latency figures beside blackbox_exporter
+	tests/install-system-packages
+	$(BIN)/python -m tests.bench $(ARGS)
+
+clean:  ## remove what make made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo 'Python 3.11 or later is needed: make PYTHON=/path/to/python3.11 ...'; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo 'Python cannot make virtual environments; on Debian: apt-get install python3-venv'; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo,dev]'
+	@touch $@
