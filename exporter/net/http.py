@@ -20,6 +20,7 @@ from exporter.net.url import Url, join_url
 MAX_REDIRECTS = 10
 MAX_BODY = 1024 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_LITERAL_SECRETS = frozenset({"authorization", "proxy-authorization", "x-api-key", "x-auth-token"})
 _PRIVATE = frozenset({"authorization", "cookie", "host", "x-api-key", "x-auth-token", "x-serverless-authorization"})
 
 
@@ -27,6 +28,15 @@ _PRIVATE = frozenset({"authorization", "cookie", "host", "x-api-key", "x-auth-to
 def user_agent() -> str:
     """`staging-exporter/VERSION`."""
     return f"staging-exporter/{version('staging-exporter')}"
+
+
+def check_headers(headers: Mapping[str, object], has_auth: bool) -> None:
+    """Raises ValueError for a secret written out as a header, and for two sources of one."""
+    for name, value in headers.items():
+        if name.lower() in _LITERAL_SECRETS and isinstance(value, str):
+            raise ValueError(f"header {name}: a secret does not belong in this file; write {{env: NAME}}")
+        if name.lower() == "authorization" and has_auth:
+            raise ValueError("auth and a header Authorization exclude each other")
 
 
 @dataclass(frozen=True, slots=True)

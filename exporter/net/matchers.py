@@ -183,7 +183,7 @@ def json_tests(document: Any, matcher: Mapping[str, Wanted]) -> Iterator[tuple[b
     """For every path of `matcher`: whether it holds in `document`, what was seen there, and what is wanted."""
     for path, wanted in matcher.items():
         nodes = find(document, path)
-        yield match_value(nodes, wanted), f"json {path} is {shown(nodes)}", _wanted(wanted)
+        yield match_value(nodes, wanted), f"json {path} is {shown(nodes)}", wanted_text(wanted)
 
 
 def first_mismatch(document: Any, matcher: Mapping[str, Wanted]) -> str | None:
@@ -200,7 +200,8 @@ def shown(nodes: list[object]) -> str:
     return text if len(text) <= 160 else text[:157] + "..."
 
 
-def _wanted(wanted: Wanted) -> str:
+def wanted_text(wanted: Wanted) -> str:
+    """What a value must be, for a detail."""
     if isinstance(wanted, Comparison):
         return str(wanted)
     if isinstance(wanted, list):

@@ -44,7 +44,7 @@ Text = Annotated[
     Discriminator(
         _form,
         custom_error_type="text",
-        custom_error_message="write a text in quotes, {{env: NAME}}, {{file: PATH}} or {{prefix: TEXT, secret: ...}}",
+        custom_error_message="write a text in quotes, {env: NAME}, {file: PATH} or {prefix: TEXT, secret: ...}",
     ),
 ]
 Payload = Annotated[
@@ -52,7 +52,7 @@ Payload = Annotated[
     Discriminator(
         _form,
         custom_error_type="payload",
-        custom_error_message="write a text in quotes, {{json: ...}}, {{file: PATH}} or {{env: NAME}}",
+        custom_error_message="write a text in quotes, {json: ...}, {file: PATH} or {env: NAME}",
     ),
 ]
 

@@ -23,7 +23,7 @@ from exporter.net.answers import (
 from exporter.net.auth import Auth
 from exporter.net.check import Check, Degraded
 from exporter.net.exchange import Response
-from exporter.net.http import MAX_BODY, Call, Via, fetch
+from exporter.net.http import MAX_BODY, Call, Via, check_headers, fetch
 from exporter.net.matchers import Pattern, search
 from exporter.net.options import IpFamily, Size, Tls
 from exporter.net.payload import Json, Payload, Text, is_secret, reveal
@@ -31,7 +31,6 @@ from exporter.net.proxy import ProxyOption
 from exporter.net.trace import Trace
 from exporter.net.url import HttpUrl
 
-_LITERAL_SECRETS = frozenset({"authorization", "proxy-authorization", "x-api-key", "x-auth-token"})
 # Facts that the kind itself reports, whose names `facts` may not take.
 _OWN_FACTS = frozenset({"status", "redirects", "final_host", "ip", "ip_family", "server", "via", "http_version"})
 
@@ -73,13 +72,7 @@ class Http(Check):
 
     @model_validator(mode="after")
     def _checked(self) -> Http:
-        for name, value in self.headers.items():
-            if name.lower() in _LITERAL_SECRETS and isinstance(value, str):
-                raise ValueError(
-                    f"header {name}: a secret does not belong in this file: write {{env: NAME}} or use auth"
-                )
-        if self.auth and any(name.lower() == "authorization" for name in self.headers):
-            raise ValueError("auth and a header Authorization exclude each other")
+        check_headers(self.headers, self.auth is not None)
         if taken := _OWN_FACTS & set(self.facts):
             raise ValueError(f"facts: {', '.join(sorted(taken))} is a fact of every response already")
         return self

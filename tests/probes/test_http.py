@@ -1,0 +1,347 @@
+"""Kind `http` against real servers on loopback."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from exporter.core.model import Outcome, Reason
+from exporter.probes import load
+from tests.support.probing import probe
+from tests.support.web import Seen, Web, response, serving
+
+HEALTHY = b'{"status": "healthy", "service": "backend", "uptime_seconds": 12.5, "version": "r7", "checks": [{"n": 1}]}'
+
+
+async def judged(answer: bytes, options: dict[str, Any] | None = None) -> tuple[Outcome, Reason, str]:
+    async with serving(Web({"*": answer})) as address:
+        seen = await probe({"kind": "http", "url": f"http://{address}/health", **(options or {})})
+    return seen.outcome, seen.reason, seen.detail
+
+
+async def test_a_pass_has_phases_and_facts() -> None:
+    web = Web({"*": response(200, HEALTHY, {"Server": "nginx", "Last-Modified": "Thu, 01 Jan 1970 00:01:00 GMT"})})
+    async with serving(web) as address:
+        options = {"facts": {"uptime": "$.uptime_seconds", "revision": "version", "none": "nope", "object": "$"}}
+        seen = await probe({"kind": "http", "url": f"http://{address}/health?x=1", **options})
+    assert (seen.outcome, seen.reason, seen.detail) == (Outcome.PASS, Reason.OK, "")
+    assert list(seen.phases) == ["resolve", "connect", "processing", "transfer"]
+    expected = {
+        "status": 200,
+        "http_version": "1.1",
+        "final_host": "127.0.0.1",
+        "redirects": 0,
+        "content_length": len(HEALTHY),
+        "body_length": len(HEALTHY),
+        "ip": "127.0.0.1",
+        "ip_family": 4,
+        "last_modified": 60.0,
+        "server": "nginx",
+        "uptime": 12.5,
+        "revision": "r7",
+    }
+    assert dict(seen.facts) == expected
+    (request,) = web.seen
+    assert (request.method, request.target) == ("GET", "/health?x=1")
+    assert request.headers["host"] == address
+    assert request.headers["user-agent"].startswith("staging-exporter/")
+
+
+STATUS = {
+    "2xx by default": (204, None, Reason.OK),
+    "3xx without location": (304, None, Reason.STATUS),
+    "404": (404, None, Reason.STATUS),
+    "500": (500, None, Reason.SERVER_ERROR),
+    "503": (503, None, Reason.SERVER_ERROR),
+    "401": (401, None, Reason.DENIED),
+    "403": (403, None, Reason.DENIED),
+    "429": (429, None, Reason.RATE_LIMITED),
+    "an expected 503": (503, 503, Reason.OK),
+    "one of a list": (404, [200, 404], Reason.OK),
+    "none of a list": (200, [201, "3xx"], Reason.STATUS),
+    "a class": (418, "4xx", Reason.OK),
+    "a range": (410, ["200-299", "409-411"], Reason.OK),
+    "outside of a range": (412, "409-411", Reason.STATUS),
+}
+
+
+@pytest.mark.parametrize(("status", "expected", "reason"), STATUS.values(), ids=STATUS)
+async def test_status(status: int, expected: object, reason: Reason) -> None:
+    options = {} if expected is None else {"expect": {"status": expected}}
+    assert (await judged(response(status), options))[1] == reason
+
+
+async def test_a_status_that_is_not_expected_says_so_with_the_body() -> None:
+    outcome, reason, detail = await judged(
+        response(503, b'{"status":\n "unhealthy"}'), {"expect": {"status": [200, "3xx"]}}
+    )
+    assert (outcome, reason) == (Outcome.FAIL, Reason.SERVER_ERROR)
+    assert detail == 'status 503, expected 200 or 3xx; body: {"status": "unhealthy"}'
+
+
+async def test_rate_limited_is_unknown_and_keeps_retry_after() -> None:
+    async with serving(Web({"*": response(429, headers={"Retry-After": "600"})})) as address:
+        seen = await probe({"kind": "http", "url": f"http://{address}/"})
+    assert (seen.outcome, seen.reason, seen.facts["retry_after"]) == (Outcome.UNKNOWN, Reason.RATE_LIMITED, 600.0)
+
+
+CONTENT: dict[str, tuple[dict[str, Any], Reason, str]] = {
+    "json equal": ({"expect": {"json": {"status": "healthy"}}}, Reason.OK, ""),
+    "json any of": ({"expect": {"json": {"status": ["ok", "healthy"]}}}, Reason.OK, ""),
+    "json path": ({"expect": {"json": {"$.checks[*].n": {"ge": 1}}}}, Reason.OK, ""),
+    "json differs": (
+        {"expect": {"json": {"status": ["ok", "up"]}}},
+        Reason.CONTENT,
+        'json status is "healthy", expected one of "ok", "up"; status 200; body: {"status": "healthy"',
+    ),
+    "json missing": ({"expect": {"json": {"nope": 1}}}, Reason.CONTENT, "json nope is missing, expected 1"),
+    "body matches": ({"expect": {"body": {"matches": ["health", "r\\d"]}}}, Reason.OK, ""),
+    "body does not match": (
+        {"expect": {"body": {"matches": "^ok$"}}},
+        Reason.CONTENT,
+        "body does not match '^ok$', expected a match",
+    ),
+    "body must not match": (
+        {"expect": {"body": {"not_matches": "backend"}}},
+        Reason.CONTENT,
+        "body matches 'backend', expected no match",
+    ),
+    "header matches": ({"expect": {"header": {"x-kind": "^a"}}}, Reason.OK, ""),
+    "header differs": (
+        {"expect": {"header": {"X-Kind": "^b"}}},
+        Reason.CONTENT,
+        "header X-Kind is 'abc', expected a match of '^b'",
+    ),
+    "header must not match": (
+        {"expect": {"header": {"X-Kind": {"not_matches": "abc"}}}},
+        Reason.CONTENT,
+        "header X-Kind is 'abc', expected no match of 'abc'",
+    ),
+    "header missing": ({"expect": {"header": {"X-No": "."}}}, Reason.CONTENT, "header X-No is missing"),
+    "header absent as expected": (
+        {"expect": {"header": {"X-No": {"exists": False, "not_matches": "a"}}}},
+        Reason.OK,
+        "",
+    ),
+    "header present against expectation": (
+        {"expect": {"header": {"X-Kind": {"exists": False}}}},
+        Reason.CONTENT,
+        "expected none",
+    ),
+    "identity": ({"identity": {"json": {"service": "backend"}}}, Reason.OK, ""),
+    "another service": (
+        {"identity": {"json": {"service": "frontend"}}, "expect": {"json": {"status": "no"}}},
+        Reason.IDENTITY,
+        'json service is "backend", expected "frontend"',
+    ),
+    "final host": ({"expect": {"final_host": r"^127\."}}, Reason.OK, ""),
+    "another final host": (
+        {"expect": {"final_host": "api", "json": {"status": "no"}}},
+        Reason.IDENTITY,
+        "127.0.0.1 answered, expected a match of 'api'",
+    ),
+    "status before identity": (
+        {"expect": {"status": 201}, "identity": {"json": {"a": 1}}},
+        Reason.STATUS,
+        "status 200",
+    ),
+    "body within max_body": ({"max_body": "1KiB"}, Reason.OK, ""),
+    "body over max_body": ({"max_body": 10}, Reason.CONTENT, "body over 10 bytes"),
+    "status before max_body": ({"max_body": 10, "expect": {"status": 201}}, Reason.STATUS, "expected 201"),
+}
+
+
+@pytest.mark.parametrize(("options", "reason", "detail"), CONTENT.values(), ids=CONTENT)
+async def test_content(options: dict[str, Any], reason: Reason, detail: str) -> None:
+    outcome, found, text = await judged(response(200, HEALTHY, {"X-Kind": "abc"}), options)
+    assert (found, outcome) == (reason, Outcome.PASS if reason is Reason.OK else Outcome.FAIL), text
+    assert detail in text
+
+
+async def test_a_body_that_is_not_json() -> None:
+    _, reason, detail = await judged(response(200, b"<html>hello"), {"expect": {"json": {"a": 1}}})
+    assert reason == Reason.CONTENT
+    assert detail.startswith("the body is not JSON")
+    assert detail.endswith("expected json a; status 200; body: <html>hello")
+
+
+DEGRADED: dict[str, tuple[dict[str, Any], Outcome, str]] = {
+    "json": ({"json": {"status": "healthy"}}, Outcome.DEGRADED, 'json status is "healthy", degraded when "healthy"'),
+    "json that does not hold": ({"json": {"status": "degraded"}}, Outcome.PASS, ""),
+    "any of several": ({"json": {"status": "x", "version": "r7"}}, Outcome.DEGRADED, "json version"),
+    "body": ({"body": {"matches": "r7"}}, Outcome.DEGRADED, "body matches 'r7', degraded when a match"),
+    "header": ({"header": {"X-Kind": "b"}}, Outcome.DEGRADED, "header X-Kind"),
+    "status": ({"status": 206}, Outcome.DEGRADED, "status 206, degraded when 206"),
+}
+
+
+@pytest.mark.parametrize(("degraded", "outcome", "detail"), DEGRADED.values(), ids=DEGRADED)
+async def test_degraded_is_judged_before_content(degraded: dict[str, Any], outcome: Outcome, detail: str) -> None:
+    answer = response(206 if "status" in degraded else 200, HEALTHY, {"X-Kind": "abc"})
+    status = 200 if "status" in degraded else "2xx"
+    found, reason, text = await judged(answer, {"degraded": degraded, "expect": {"status": status}})
+    assert (found, reason) == (outcome, Reason.OK if outcome is Outcome.PASS else Reason.CONTENT)
+    assert text.startswith(detail)
+    if outcome is Outcome.DEGRADED:
+        assert (await judged(answer, {"degraded": degraded, "expect": {"body": {"matches": "zzz"}}}))[0] == outcome
+
+
+async def test_slow_is_degraded() -> None:
+    outcome, reason, _ = await judged(response(200), {"degraded": {"slower_than": "1ms"}})
+    assert (outcome, reason) in {(Outcome.DEGRADED, Reason.SLOW), (Outcome.PASS, Reason.OK)}
+    outcome, reason, _ = await judged(response(200), {"degraded": {"slower_than": "1m"}})
+    assert (outcome, reason) == (Outcome.PASS, Reason.OK)
+
+
+@pytest.mark.parametrize(
+    ("when", "reason"),
+    [
+        ({"status": [503], "json": {"startup_in_progress": True}}, Reason.STARTING),
+        ({"status": [503], "json": {"startup_in_progress": False}}, Reason.SERVER_ERROR),
+        ({"status": [502]}, Reason.SERVER_ERROR),
+        ({"header": {"X-Kind": "abc"}}, Reason.STARTING),
+    ],
+)
+async def test_startup_when_wins(when: dict[str, Any], reason: Reason) -> None:
+    answer = response(503, b'{"startup_in_progress": true}', {"X-Kind": "abc"})
+    assert (await judged(answer, {"startup_when": when, "identity": {"json": {"a": 1}}}))[1] == reason
+
+
+ENCODED = {
+    "gzip": ("gzip", gzip.compress(HEALTHY), Reason.OK),
+    "deflate": ("deflate", zlib.compress(HEALTHY), Reason.OK),
+    "deflate without header": ("deflate", zlib.compress(HEALTHY, wbits=-15), Reason.OK),
+    "not gzip at all": ("gzip", HEALTHY, Reason.PROTOCOL),
+    "gzip cut short": ("gzip", gzip.compress(HEALTHY)[:-20], Reason.PROTOCOL),
+    "an encoding that was not asked for": ("br", b"\x8b\x03\x80", Reason.CONTENT),
+}
+
+
+@pytest.mark.parametrize(("encoding", "body", "reason"), ENCODED.values(), ids=ENCODED)
+async def test_content_encoding(encoding: str, body: bytes, reason: Reason) -> None:
+    web = Web({"*": response(200, body, {"Content-Encoding": encoding})})
+    async with serving(web) as address:
+        seen = await probe({"kind": "http", "url": f"http://{address}/", "expect": {"json": {"status": "healthy"}}})
+    assert seen.reason == reason, seen.detail
+    assert web.seen[0].headers["accept-encoding"] == "gzip, deflate"
+    if reason is Reason.OK:
+        assert (seen.facts["body_length"], seen.facts["content_length"]) == (len(HEALTHY), len(body))
+
+
+async def test_a_gzip_bomb_is_stopped() -> None:
+    bomb = gzip.compress(bytes(200 * 1024 * 1024), 9)
+    _, reason, detail = await judged(response(200, bomb, {"Content-Encoding": "gzip"}))
+    assert (reason, "body over 1048576 bytes" in detail) == (Reason.CONTENT, True)
+
+
+async def test_request_as_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROBE_KEY", "sesame-street")
+    web = Web({"*": response(200)})
+    options: dict[str, Any] = {
+        "method": "POST",
+        "headers": {
+            "Host": "api.internal",
+            "X-Key": {"prefix": "k ", "secret": {"env": "PROBE_KEY"}},
+            "User-Agent": "me",
+        },
+        "body": {"json": {"a": [1, "b"]}},
+    }
+    async with serving(web) as address:
+        assert (await probe({"kind": "http", "url": f"http://{address}/", **options})).outcome == Outcome.PASS
+    (request,) = web.seen
+    assert (request.method, json.loads(request.body)) == ("POST", {"a": [1, "b"]})
+    names = ("host", "x-key", "user-agent", "content-type")
+    assert [request.headers[n] for n in names] == ["api.internal", "k sesame-street", "me", "application/json"]
+
+
+async def test_body_from_a_file_is_read_on_every_run(tmp_path: Any) -> None:
+    web = Web({"*": response(200)})
+    async with serving(web) as address:
+        for text in ("one", "two"):
+            (tmp_path / "body").write_text(text)
+            options = {"method": "PUT", "body": {"file": str(tmp_path / "body")}}
+            await probe({"kind": "http", "url": f"http://{address}/", **options})
+    assert [request.body for request in web.seen] == [b"one", b"two"]
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PATCH", "DELETE", "OPTIONS"])
+async def test_methods(method: str) -> None:
+    head = b"HTTP/1.1 200 X\r\nContent-Length: 5\r\n\r\n"
+    web = Web({"*": head if method == "HEAD" else response(200)})
+    async with serving(web) as address:
+        assert (await probe({"kind": "http", "url": f"http://{address}/", "method": method})).reason == Reason.OK
+    assert web.seen[0].method == method
+
+
+async def test_secrets_that_the_peer_echoes_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROBE_KEY", "sesame-street")
+
+    def echo(request: Seen) -> bytes:
+        return response(500, request.headers["x-key"].encode(), {"Server": request.headers["x-key"]})
+
+    async with serving(Web({"*": echo})) as address:
+        options = {"kind": "http", "url": f"http://{address}/", "headers": {"X-Key": {"env": "PROBE_KEY"}}}
+        seen = await probe(options)
+    assert (seen.detail, seen.facts["server"]) == ("status 500, expected 2xx; body: ***", "***")
+
+
+async def test_a_secret_with_a_line_break_is_our_fault_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROBE_KEY", "sesame\r\nX-Evil: street")
+    async with serving(Web({"*": response(200)})) as address:
+        seen = await probe({"kind": "http", "url": f"http://{address}/", "headers": {"X-Key": {"env": "PROBE_KEY"}}})
+    assert (seen.reason, seen.outcome) == (Reason.PROBE_ERROR, Outcome.UNKNOWN)
+    assert "street" not in seen.detail
+
+
+async def test_hosts_are_those_of_the_url_and_of_the_token() -> None:
+    check = load("http").model_validate({"kind": "http", "url": "https://Api.Example.com:8443/x"})
+    assert check.hosts() == ("api.example.com",)
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "no scheme": ({"url": "example.com/x"}, "'example.com/x' is not a URL; write it like https://host/path"),
+    "wrong scheme": ({"url": "ftp://example.com"}, "begins with ftp://, expected http:// or https://"),
+    "no host": ({"url": "http:///x"}, "the URL names no host"),
+    "bad host": ({"url": "http://exa$mple/"}, "'exa$mple' is not a host"),
+    "bad port": ({"url": "http://example:99999/"}, "not a URL: Port out of range"),
+    "bad address": ({"url": "http://[::zz]/"}, "not a URL"),
+    "space": ({"url": "http://example.com/a b"}, "is not a URL"),
+    "credentials in the URL": ({"url": "http://me:hidden@example.com/"}, "credentials do not belong in a URL"),
+    "unknown class": ({"expect": {"status": "6xx"}}, "'6xx' is not a status; write it like 200, 2xx or 200-299"),
+    "backward range": ({"expect": {"status": "299-200"}}, "is not a status"),
+    "no status": ({"expect": {"status": []}}, "an empty list matches no status"),
+    "status of another type": ({"expect": {"status": True}}, "True is not a status"),
+    "bad pattern": ({"expect": {"body": {"matches": "("}}}, "'(' is not an RE2 pattern"),
+    "bad path": ({"expect": {"json": {"$.[": 1}}}, "is not a JSONPath"),
+    "bad fact": ({"facts": {"a": "$.["}}, "is not a JSONPath"),
+    "fact of ours": ({"facts": {"status": "$.status"}}, "status is a fact of every response already"),
+    "too many facts": ({"facts": {f"f{n}": "$" for n in range(11)}}, "at most 10"),
+    "bad size": ({"max_body": "1GB"}, "'1GB' is not a size; write it like 512, 64KiB or 1MiB"),
+    "huge body": ({"max_body": "17MiB"}, "less than or equal to 16777216"),
+    "literal secret": ({"headers": {"Authorization": "Bearer x"}}, "a secret does not belong in this file"),
+    "literal password": ({"auth": {"basic": {"username": "a", "password": "b"}}}, "a secret does not belong"),
+    "bad header name": ({"headers": {"a b": "c"}}, "'a b' is not the name of a header"),
+    "bad header value": ({"headers": {"a": 5}}, "write a text in quotes, {env: NAME}"),
+    "two ways of auth": ({"auth": {"bearer": {"env": "A"}, "basic": None}}, "auth is exactly one of basic, bearer"),
+    "two authorizations": (
+        {"auth": {"bearer": {"env": "A"}}, "headers": {"authorization": {"env": "A"}}},
+        "exclude each other",
+    ),
+    "https proxy": ({"proxy": "https://proxy:3128"}, "begins with https://, expected http://"),
+    "proxy from two sources": ({"proxy": {"environment": True, "url": "http://p:1"}}, "exactly one of url and"),
+    "empty startup": ({"startup_when": {}}, "at least one of status, json, body and header"),
+    "unknown option": ({"expct": {}}, "Extra inputs are not permitted"),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), BAD.values(), ids=BAD)
+def test_bad_options(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        load("http").model_validate({"kind": "http", "url": "http://example.com/", **options})
+    assert message in str(error.value)
+    assert "hidden" not in " ".join(item["msg"] for item in error.value.errors())
