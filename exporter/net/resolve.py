@@ -100,14 +100,16 @@ class Resolver:
 
     async def _query(self, host: str, record: dns.rdatatype.RdataType, lifetime: float) -> list[str]:
         try:
-            answer = await self._resolver().resolve(
-                host, record, lifetime=lifetime, search=True, raise_on_no_answer=False
-            )
+            # Between its tries the stub sleeps up to 2 s beyond its lifetime.
+            async with asyncio.timeout(lifetime):
+                answer = await self._resolver().resolve(
+                    host, record, lifetime=lifetime, search=True, raise_on_no_answer=False
+                )
         except dns.resolver.NXDOMAIN:
             raise ProbeFailed(Reason.DNS, f"{host} does not exist (NXDOMAIN)") from None
         except (dns.resolver.NoNameservers, dns.resolver.NoResolverConfiguration, dns.resolver.YXDOMAIN) as error:
             raise ProbeFailed(Reason.RESOLVER, f"no name server could resolve {host}: {error}") from None
-        except dns.exception.Timeout:
+        except (dns.exception.Timeout, TimeoutError):
             raise ProbeFailed(Reason.RESOLVER, f"no name server answered for {host} in {lifetime:.1f} s") from None
         except (dns.exception.DNSException, UnicodeError) as error:
             raise ProbeFailed(Reason.DNS, f"{host} cannot be resolved: {error}") from None
