@@ -1,0 +1,271 @@
+"""Kind `postgres` against a real server, and against peers that only pretend to be one."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import psutil
+import pytest
+
+from exporter.core.model import Outcome, Reason
+from exporter.net.options import HostPort
+from exporter.net.postgres import plain, reason_of
+from tests.support.peers import Handler, hanging_up, serving, silent
+from tests.support.postgres import PASSWORD, Postgres, running_postgres
+from tests.support.probing import probe
+
+pytestmark = pytest.mark.usefixtures("password")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with running_postgres(max_connections="20", superuser_reserved_connections="4") as running:
+        running.sql(
+            "CREATE ROLE full LOGIN CONNECTION LIMIT 0", "CREATE ROLE banned LOGIN", "CREATE ROLE tlsonly LOGIN"
+        )
+        running.sql("ALTER ROLE full PASSWORD 'x'", f"ALTER ROLE tlsonly PASSWORD '{PASSWORD}'")
+        running.sql("CREATE TABLE secret (id int)", "REVOKE ALL ON secret FROM PUBLIC")
+        yield running
+
+
+@pytest.fixture
+def password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DB_PASSWORD", PASSWORD)
+    monkeypatch.setenv("WRONG_PASSWORD", "wrong-secret")
+
+
+@pytest.fixture(autouse=True)
+async def everything_is_closed() -> AsyncIterator[None]:
+    """A TLS peer has a second to answer our goodbye: the loop must not end before."""
+    yield
+    async with asyncio.timeout(3):
+        while any(c.status != "LISTEN" for c in psutil.Process().net_connections()):
+            await asyncio.sleep(0.005)
+
+
+def check(server: Postgres, **options: Any) -> dict[str, Any]:
+    base = {"host": "127.0.0.1", "port": server.port, "database": "postgres", "user": "prober"}
+    return {"kind": "postgres", "password": {"env": "DB_PASSWORD"}, **base, **options}
+
+
+async def test_logs_in_once_and_names_itself(server: Postgres) -> None:
+    before = server.log().count("connection authorized")
+    query = "SELECT current_setting('application_name') || ' ' || current_setting('statement_timeout')"
+    seen = await probe(check(server, query=query))
+    assert (seen.outcome, seen.detail) == (Outcome.PASS, "")
+    name, timeout = seen.facts["value"].split()
+    assert name == "staging-exporter"
+    assert timeout.endswith("ms") or timeout == "5s"
+    assert set(seen.phases) == {"resolve", "connect", "startup", "query"}
+    assert seen.facts["ip"] == "127.0.0.1"
+    assert server.log().count("connection authorized") == before + 1
+    assert "incomplete startup packet" not in server.log()
+
+
+async def test_socket_directory(server: Postgres) -> None:
+    seen = await probe(check(server, host=str(server.directory), tls={"mode": "require"}))
+    assert (seen.outcome, set(seen.phases)) == (Outcome.PASS, {"connect", "startup", "query"})
+
+
+@pytest.mark.parametrize(
+    ("options", "reason", "text"),
+    [
+        ({"password": {"env": "WRONG_PASSWORD"}}, Reason.DENIED, "28P01"),
+        ({"password": {"env": "NOT_SET"}}, Reason.PROBE_ERROR, "NOT_SET is not set"),
+        ({"user": "banned"}, Reason.DENIED, "28000"),
+        ({"user": "tlsonly"}, Reason.DENIED, "28000"),
+        ({"user": "full", "host": "SOCKET"}, Reason.SATURATED, "too many connections for role"),
+        ({"database": "absent"}, Reason.STATUS, "3D000"),
+        ({"query": "SELECT * FROM secret"}, Reason.DENIED, "42501"),
+        ({"query": "SELECT * FROM absent"}, Reason.STATUS, "42P01"),
+        ({"query": "SELECT 1/0"}, Reason.SERVER_ERROR, "22012"),
+        ({"query": "SELECT pg_terminate_backend(pg_backend_pid())"}, Reason.SERVER_ERROR, "57P01"),
+        ({"query": "SELECT 2", "expect": {"value": 1}}, Reason.CONTENT, "query is 2, expected 1"),
+        ({"query": "SELECT 1 WHERE false", "expect": {"value": 1}}, Reason.CONTENT, "query is missing, expected 1"),
+        ({"query": "SELECT 2.5", "expect": {"value": {"gt": 2, "lt": 3}}}, Reason.OK, ""),
+        ({"query": "SELECT 'b'", "expect": {"value": ["a", "b"]}}, Reason.OK, ""),
+        ({"host": "/" + "x" * 120}, Reason.PROBE_ERROR, "path too long"),
+        ({"tls": {"ca_file": "/absent.pem"}}, Reason.PROBE_ERROR, "/absent.pem"),
+        ({"degraded": {"slower_than": "1ms"}}, Reason.SLOW, "expected under 1ms"),
+    ],
+)
+async def test_reasons(server: Postgres, options: dict[str, Any], reason: Reason, text: str) -> None:
+    if options.get("host") == "SOCKET":
+        options = {**options, "host": str(server.directory)}
+    seen = await probe(check(server, **options))
+    assert (seen.reason, text in seen.detail) == (reason, True), seen.detail
+    assert "wrong-secret" not in seen.detail
+    assert PASSWORD not in str(seen)
+
+
+@pytest.mark.parametrize(
+    ("tls", "reason"),
+    [
+        ({"server_name": "db.test"}, Reason.OK),
+        ({"server_name": "other.test"}, Reason.TLS_NAME),
+        ({}, Reason.TLS_NAME),
+        ({"mode": "require"}, Reason.OK),
+        ({"server_name": "db.test", "ca_file": None}, Reason.TLS_UNTRUSTED),
+    ],
+)
+async def test_tls(server: Postgres, tls: dict[str, Any], reason: Reason) -> None:
+    seen = await probe(check(server, user="tlsonly", tls={"ca_file": str(server.ca_file), **tls}))
+    assert seen.reason == reason, seen.detail
+    assert seen.facts["tls_names"] == ["db.test"]
+    assert seen.facts["tls_verified"] == (reason == Reason.OK and tls.get("mode") != "require")
+    assert "tls" in seen.phases
+
+
+async def test_the_certificate_is_verified_against_the_name_that_was_resolved(server: Postgres, tmp_path: Path) -> None:
+    options = check(server, host="db.localhost", tls={"ca_file": str(server.ca_file)})
+    seen = await probe(options)
+    assert seen.reason == Reason.TLS_NAME
+    assert "db.localhost" in seen.detail
+
+
+async def test_a_statement_that_outlasts_the_run_is_cancelled(server: Postgres) -> None:
+    seen = await probe(check(server, query="SELECT pg_sleep(60)"), timeout=0.5)
+    assert seen.reason == Reason.TIMEOUT
+    assert seen.duration < 1.0
+
+
+@pytest.mark.parametrize("user", ["prober", "monitor"])
+@pytest.mark.parametrize(
+    ("limits", "outcome", "reason"),
+    [
+        ({"degraded_above": 0.5, "down_above": 0.9}, Outcome.PASS, Reason.OK),
+        ({"degraded_above": 0.1, "down_above": 0.9}, Outcome.DEGRADED, Reason.SATURATED),
+        ({"degraded_above": 0.1, "down_above": 0.2}, Outcome.FAIL, Reason.SATURATED),
+    ],
+)
+async def test_saturation(
+    server: Postgres, user: str, limits: dict[str, float], outcome: Outcome, reason: Reason
+) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(5):
+            holder = await asyncpg.connect(
+                host=str(server.directory), port=server.port, user=server.superuser, database="postgres", ssl=False
+            )
+            stack.push_async_callback(holder.close)
+        seen = await probe(check(server, user=user, connections=limits))
+    assert (seen.outcome, seen.reason) == (outcome, reason), seen.detail
+    assert seen.facts["connections"]["usable"] == 16
+    assert 6 <= seen.facts["connections"]["used"] <= 8
+    assert ("active" in seen.facts["connections"]) == (user == "monitor")
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "message", "reason"),
+    [
+        ("57P03", "the database system is starting up", Reason.STARTING),
+        ("57P03", "the database system is in recovery mode", Reason.STARTING),
+        ("57P03", "the database system is shutting down", Reason.SERVER_ERROR),
+        ("53300", "sorry, too many clients already", Reason.SATURATED),
+        ("53100", "disk full", Reason.SATURATED),
+        ("57014", "canceling statement due to statement timeout", Reason.TIMEOUT),
+        ("08P01", "unsupported startup parameter", Reason.PROTOCOL),
+        ("08003", "connection was closed", Reason.CLOSED),
+        ("28000", "no pg_hba.conf entry", Reason.DENIED),
+        ("XX000", "internal error", Reason.SERVER_ERROR),
+    ],
+)
+def test_sqlstates(sqlstate: str, message: str, reason: Reason) -> None:
+    assert reason_of(sqlstate, message) == reason
+
+
+def test_values_are_json() -> None:
+    assert [plain(float("nan")), plain(b"x"), plain(None), plain(True)] == ["nan", "b'x'", None, True]
+
+
+def message(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("!i", len(body) + 4) + body
+
+
+def error(sqlstate: str, text: str) -> bytes:
+    return message(b"E", f"SFATAL\0VFATAL\0C{sqlstate}\0M{text}\0\0".encode())
+
+
+LOGGED_IN = message(b"R", struct.pack("!i", 0)) + message(b"S", b"server_version\x0015.0\0") + message(b"Z", b"I")
+
+
+def pretending(*answers: bytes, stay: bool = False) -> Handler:
+    """A peer without TLS that answers the startup packet, and each later one, with the next of `answers`."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(await reader.read(65536)) == 8:  # an SSLRequest
+            writer.write(b"N")
+            await reader.read()
+            return
+        for answer in answers:
+            writer.write(answer)
+            await writer.drain()
+            if not await reader.read(65536):
+                return
+        if stay:
+            await reader.read()
+
+    return handler
+
+
+async def web_server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(8)
+    writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    await writer.drain()
+
+
+async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(8)
+    writer.transport.abort()
+
+
+PEERS: dict[str, tuple[Handler, Reason, str]] = {
+    "accepts and closes": (hanging_up, Reason.CLOSED, ""),
+    "resets": (reset, Reason.CLOSED, ""),
+    "is silent": (silent, Reason.TIMEOUT, "in phase startup"),
+    "is a web server": (web_server, Reason.PROTOCOL, "HTTP/1.1 400"),
+    "closes at startup": (pretending(), Reason.CLOSED, "08003"),
+    "is starting up": (
+        pretending(error("57P03", "the database system is starting up")), Reason.STARTING, "starting up (57P03)",
+    ),
+    "is full": (pretending(error("53300", "sorry, too many clients already")), Reason.SATURATED, "53300"),
+    "asks for an unknown auth": (pretending(message(b"R", struct.pack("!i", 99))), Reason.PROTOCOL, "99"),
+    "sends a length of 2 GB": (pretending(b"R\x7f\xff\xff\xff", stay=True), Reason.TIMEOUT, ""),
+    "sends a negative length": (pretending(b"R\xff\xff\xff\xff" + b"x" * 20), Reason.PROTOCOL, ""),
+    "greets without a version": (
+        pretending(message(b"R", struct.pack("!i", 0)) + message(b"Z", b"I")), Reason.PROTOCOL, "server_version",
+    ),
+    "hangs up at the query": (pretending(LOGGED_IN), Reason.CLOSED, ""),
+    "is silent at the query": (pretending(LOGGED_IN, b"", stay=True), Reason.TIMEOUT, "in phase query"),
+    "answers the query with garbage": (pretending(LOGGED_IN, message(b"!", b"xx")), Reason.TIMEOUT, "in phase query"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PEERS)
+async def test_hostile_peer_that(name: str) -> None:
+    handler, reason, text = PEERS[name]
+    async with serving(handler) as port:
+        options = {"kind": "postgres", "host": "127.0.0.1", "port": port, "database": "d", "user": "u"}
+        seen = await probe(options, timeout=0.5)
+    assert (seen.reason, text in seen.detail) == (reason, True), seen.detail
+    assert seen.duration < 1.5
+
+
+async def test_tls_demanded_of_a_server_without() -> None:
+    async with serving(pretending()) as port:
+        options = {"kind": "postgres", "host": "127.0.0.1", "port": port, "database": "d", "user": "u", "tls": {}}
+        seen = await probe(options)
+    assert (seen.reason, seen.detail) == (Reason.TLS, "the server offers no TLS, expected it to")
+
+
+async def test_missing_socket_and_unknown_name() -> None:
+    options = {"kind": "postgres", "host": "/absent", "database": "d", "user": "u"}
+    assert (await probe(options)).reason == Reason.REFUSED
+    silent_resolver = (HostPort("127.0.0.1", 9),)
+    seen = await probe({**options, "host": "db.test"}, timeout=0.5, servers=silent_resolver)
+    assert seen.reason == Reason.RESOLVER
