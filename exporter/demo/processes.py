@@ -131,8 +131,9 @@ class Leftovers:
         lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else []
         for directory in (Path(line) for line in lines if Path(line).name.startswith(_PREFIX)):
             for pid in _pids(directory):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGQUIT)  # PostgreSQL then gives its shared memory back
+                for number in (signal.SIGQUIT, signal.SIGTERM):  # PostgreSQL heeds the first, Redis the second
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, number)
             shutil.rmtree(directory, ignore_errors=True)
         self._file.unlink(missing_ok=True)
 

@@ -34,6 +34,9 @@ _MODES = {
 _HEARD = 1000  # messages after which a conversation is given up
 
 
+_Test = Callable[[aiohttp.ClientSession], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One test's result; `failure` and `skipped` are messages, empty when it did neither."""
@@ -90,7 +93,7 @@ class Suite:
         temporary.replace(self.report)
 
     async def _run(self) -> list[Case]:
-        tests: dict[str, Callable[[aiohttp.ClientSession], Awaitable[None]]] = {
+        tests: dict[str, _Test] = {
             "test_page_loads": lambda session: self._service(session, APP, "frontend"),
             "test_login_is_there": lambda session: self._service(session, AUTH, "auth-service"),
             "test_api_answers": lambda session: self._service(session, API, "netra-ai-platform"),
@@ -102,7 +105,7 @@ class Suite:
         )
         patience = _PATIENCE * self._scale
         async with aiohttp.ClientSession(connector=connector) as session:
-            return list(await asyncio.gather(*(_case(name, test(session), patience) for name, test in tests.items())))
+            return list(await asyncio.gather(*(_case(name, test, session, patience) for name, test in tests.items())))
 
     async def _service(self, session: aiohttp.ClientSession, host: str, service: str) -> None:
         async with session.get(f"https://{host}:{self._edge}/health") as response:
@@ -143,12 +146,12 @@ class _Names(AbstractResolver):
         pass
 
 
-async def _case(name: str, test: Awaitable[None], patience: float) -> Case:
+async def _case(name: str, test: _Test, session: aiohttp.ClientSession, patience: float) -> Case:
     began = time.monotonic()
     failure = ""
     try:
         async with asyncio.timeout(patience):
-            await test
+            await test(session)
     except TimeoutError:
         failure = f"TimeoutError: not done within {patience:.1f} s"
     except (AssertionError, OSError, TypeError, ValueError, aiohttp.ClientError) as error:

@@ -1,0 +1,157 @@
+"""The demo's process: starts, twice and side by side, and leaves nothing behind however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from exporter.demo import DemoEnvironment, DemoError
+from tests.demo.running import Running, demo
+
+
+def eventually(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.02)
+
+
+def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
+
+
+def servers(state: Path) -> list[Path]:
+    return [Path(line) for line in (state / "servers").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_and_all_that_it_started(tmp_path: Path, number: signal.Signals) -> None:
+    with demo("--state-dir", str(tmp_path)) as running:
+        started = family(running.process)
+        directories = servers(tmp_path)
+        assert len(started) > 3, "PostgreSQL and Redis have processes"
+        assert all(directory.is_dir() for directory in directories)
+        running.process.send_signal(number)
+        assert running.process.wait(10) == 0
+        assert gone(started)
+        assert not any(directory.exists() for directory in directories)
+
+
+def test_it_ends_when_its_parent_dies_and_removes_its_temporary_directory() -> None:
+    with demo() as running:
+        started = family(running.process)
+        assert running.config.is_file()
+        assert running.process.stdin is not None
+        running.process.stdin.close()
+        assert running.process.wait(10) == 0
+        assert gone(started)
+        assert not running.config.parent.exists()
+
+
+def test_its_servers_end_even_when_it_is_killed(tmp_path: Path) -> None:
+    with demo("--state-dir", str(tmp_path)) as running:
+        started = family(running.process)
+        running.process.kill()
+        eventually(lambda: gone(started))
+        eventually(lambda: not any(directory.exists() for directory in servers(tmp_path)))
+
+
+def test_it_starts_again_after_everything_was_killed(tmp_path: Path) -> None:
+    with demo("--state-dir", str(tmp_path)) as running:
+        started = family(running.process)
+        left = servers(tmp_path)
+        guards = [process for process in started if process.name() == "sh"]
+        assert len(guards) == 2
+        for process in (*guards, started[0]):  # the guards first: the servers stay
+            process.kill()
+        eventually(lambda: gone([*guards, started[0]]))
+        assert not gone(started)
+        assert all(directory.is_dir() for directory in left)
+    with demo("--state-dir", str(tmp_path)) as running:
+        eventually(lambda: gone(started))
+        assert not any(directory.exists() for directory in left)
+        assert_healthy(running)
+
+
+def assert_healthy(running: Running) -> None:
+    report = running.config.parent / "e2e-report.xml"
+    assert 'failures="0"' in report.read_text(encoding="utf-8")
+    assert running.ask("GET", "/")[1]["on"] == []
+
+
+def test_two_live_side_by_side_and_say_which_ports_they_use() -> None:
+    with demo() as one, demo() as other:
+        assert one.control != other.control
+        assert one.config.parent != other.config.parent
+        assert any(note.startswith("control: port 18099 is taken") for note in other.notes)
+        for running in (one, other):
+            assert_healthy(running)
+
+
+async def test_a_state_directory_has_one_demo(tmp_path: Path) -> None:
+    async with DemoEnvironment(tmp_path) as running:
+        assert json.loads(running.ready())["config"] == str(tmp_path / "demo.yml")
+        with pytest.raises(DemoError, match="another demo runs in"):
+            async with DemoEnvironment(tmp_path):
+                pass
+
+
+async def test_it_runs_twice_in_one_process_with_faults_from_the_start(tmp_path: Path) -> None:
+    for faults in ((), ("F12",)):
+        async with DemoEnvironment(tmp_path, faults, scale=0.2) as running:
+            assert running.board.on == list(faults)
+            assert (tmp_path / "secrets" / "postgres-password").exists() is not bool(faults)
+
+
+def test_without_redis_a_minimal_responder_stands_in(tmp_path: Path) -> None:
+    with demo("--state-dir", str(tmp_path), PATH=str(tmp_path)) as running:
+        assert "redis: minimal responder, redis-server not found" in running.notes
+        assert_healthy(running)
+
+
+def test_a_temporary_directory_that_is_not_fit_is_named(tmp_path: Path) -> None:
+    deep = tmp_path / ("a" * 80)
+    deep.mkdir()
+    command = [sys.executable, "-m", "exporter.demo", "--state-dir", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "TMPDIR": str(deep)}, timeout=20)
+    assert ended.returncode == 1
+    assert f"{deep} is not fit: set TMPDIR" in ended.stderr
+
+
+def test_it_runs_as_another_account_too() -> None:
+    """Root becomes nobody, who may read the interpreter of the tests wherever it is; anybody else is no root anyway."""
+    caps = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *caps) if os.geteuid() == 0 else ()
+    with demo(prefix=nobody) as running:
+        assert all(process.uids().effective != 0 for process in family(running.process))
+        assert running.ask("GET", "/")[1]["on"] == []
+
+
+def test_the_control_address_tells_what_is_wrong() -> None:
+    with demo("--fault", "F07") as running:
+        assert running.ask("GET", "/")[1]["on"] == ["F07"]
+        status, text = running.ask("PUT", "/faults/F02")
+        assert (status, text.startswith("F02 is none of F01, F03")) == (404, True)
+        status, text = running.ask("PUT", "/switches/redis-proxy", {"mode": "explode"})
+        assert (status, text) == (400, "redis-proxy has no mode 'explode'; it has ok, close, timeout, refuse, slow\n")
+        status, text = running.ask("PUT", "/switches/redis-proxy", {"mode": "slow", "seconds": -1, "colour": "red"})
+        assert status == 400
+        assert "seconds: " in text
+        assert "colour: " in text
+        status, state = running.ask("PUT", "/switches/redis-proxy", {"mode": "slow", "seconds": 2})
+        assert (status, state["switches"]["redis-proxy"]["setting"]) == (200, {"mode": "slow", "seconds": 2})
+        assert running.ask("DELETE", "/switches")[1]["switches"]["redis-proxy"]["setting"] == {"mode": "ok"}
+        assert running.ask("DELETE", "/faults")[1]["on"] == []
