@@ -62,8 +62,10 @@ class Connection:
     def close(self) -> None:
         """Close without waiting for the peer."""
         transport = self.writer.transport
-        self.writer.close()
-        if self.writer.get_extra_info("ssl_object"):
+        secured = transport.get_extra_info("ssl_object") is not None
+        if not transport.is_closing():  # asyncio's TLS transport forgets its connection when it is closed twice
+            transport.close()
+        if secured:
             asyncio.get_running_loop().call_later(_LINGER, transport.abort)
 
 
