@@ -1,0 +1,453 @@
+"""Kind `http`: how a request travels: redirects, TLS, proxies, tokens, address families."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from exporter.core.model import Observation, Outcome, Reason
+from exporter.net.options import HostPort
+from exporter.probes import load
+from tests.support.probing import probe
+from tests.support.web import (
+    Answer,
+    Seen,
+    Web,
+    authority,
+    ca_file,
+    read_request,
+    response,
+    server_tls,
+    serving,
+)
+
+
+def to(location: str, status: int = 302) -> bytes:
+    return response(status, headers={"Location": location})
+
+
+async def get(url: str, **options: Any) -> Observation:
+    return await probe({"kind": "http", "url": url, **options})
+
+
+# Redirects
+
+
+async def test_redirects_are_followed_and_phases_summed() -> None:
+    web = Web({"/": to("/two"), "/two": to("three?x=1#part"), "/three?x=1": response(200)})
+    async with serving(web) as address:
+        seen = await get(f"http://{address}/")
+    assert (seen.outcome, seen.facts["redirects"], seen.facts["status"]) == (Outcome.PASS, 2, 200)
+    assert [request.target for request in web.seen] == ["/", "/two", "/three?x=1"]
+
+
+async def test_redirects_not_followed() -> None:
+    async with serving(Web({"/": to("/two")})) as address:
+        seen = await get(f"http://{address}/", follow_redirects=False, expect={"status": 302})
+    assert (seen.outcome, seen.facts["redirects"]) == (Outcome.PASS, 0)
+
+
+async def test_endless_redirects() -> None:
+    web = Web({"*": to("/again")})
+    async with serving(web) as address:
+        seen = await get(f"http://{address}/")
+    assert (seen.reason, len(web.seen)) == (Reason.STATUS, 11)
+    assert seen.detail == f"redirected more than 10 times, at last to http://{address}/again"
+
+
+@pytest.mark.parametrize("location", ["ftp://example.com/", "http://[::zz]/", "http://me:pass@example.com/"])
+async def test_a_redirect_to_nowhere(location: str) -> None:
+    async with serving(Web({"*": to(location)})) as address:
+        seen = await get(f"http://{address}/")
+    assert (seen.reason, seen.detail.startswith("status 302 leads nowhere: ")) == (Reason.PROTOCOL, True)
+
+
+METHODS = {
+    "303 becomes GET": (303, "POST", "GET", b""),
+    "302 of a POST becomes GET": (302, "POST", "GET", b""),
+    "307 stays": (307, "POST", "POST", b"text"),
+    "308 stays": (308, "PUT", "PUT", b"text"),
+    "301 of a PUT stays": (301, "PUT", "PUT", b"text"),
+}
+
+
+@pytest.mark.parametrize(("status", "method", "then", "body"), METHODS.values(), ids=METHODS)
+async def test_method_after_a_redirect(status: int, method: str, then: str, body: bytes) -> None:
+    web = Web({"/": to("/two", status), "/two": response(200)})
+    async with serving(web) as address:
+        await get(f"http://{address}/", method=method, body="text")
+    assert (web.seen[1].method, web.seen[1].body) == (then, body)
+
+
+async def test_credentials_stay_with_the_first_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "sesame-street")
+    other = Web({"*": response(200)})
+    async with serving(other) as elsewhere:
+        first = Web({"/": to("/two"), "/two": to(f"http://{elsewhere}/")})
+        async with serving(first) as address:
+            headers = {"X-Secret": {"env": "TOKEN"}, "X-Plain": "yes", "Host": "api.internal"}
+            seen = await get(f"http://{address}/", auth={"bearer": {"env": "TOKEN"}}, headers=headers)
+    assert seen.outcome == Outcome.PASS
+    assert first.seen[1].headers["authorization"] == "Bearer sesame-street"
+    assert first.seen[1].headers["x-secret"] == "sesame-street"
+    left = other.seen[0].headers
+    assert ("authorization" in left, "x-secret" in left, left["x-plain"], left["host"]) == (
+        False,
+        False,
+        "yes",
+        elsewhere,
+    )
+
+
+# TLS
+
+
+async def https(tmp_path: Path, context: ssl.SSLContext, **options: Any) -> Observation:
+    tls = {"ca_file": ca_file(tmp_path), **options.pop("tls", {})}
+    async with serving(Web({"*": response(200)}), context) as address:
+        return await get(f"https://{address}/", tls=tls, **options)
+
+
+async def test_https_has_a_phase_of_its_own_and_facts(tmp_path: Path) -> None:
+    seen = await https(tmp_path, server_tls())
+    assert (seen.outcome, seen.detail) == (Outcome.PASS, "")
+    assert list(seen.phases) == ["resolve", "connect", "tls", "processing", "transfer"]
+    assert (seen.facts["tls_verified"], seen.facts["tls_names"]) == (True, ["127.0.0.1"])
+    assert seen.facts["tls_version"] == "TLSv1.3"
+
+
+BAD_TLS = {
+    "expired": (lambda: server_tls(expired=True), Reason.TLS_EXPIRED),
+    "wrong name": (lambda: server_tls("api.example.com"), Reason.TLS_NAME),
+    "unknown authority": (lambda: server_tls(own_authority=True), Reason.TLS_UNTRUSTED),
+}
+
+
+@pytest.mark.parametrize(("context", "reason"), BAD_TLS.values(), ids=BAD_TLS)
+async def test_a_bad_certificate_keeps_its_facts(tmp_path: Path, context: Any, reason: Reason) -> None:
+    seen = await https(tmp_path, context())
+    assert (seen.reason, seen.facts["tls_verified"]) == (reason, False)
+    assert seen.facts["tls_not_after"] > 0
+    skipped = await https(tmp_path, context(), tls={"insecure_skip_verify": True})
+    assert (skipped.reason, skipped.facts["tls_verified"]) == (Reason.OK, False)
+
+
+async def test_server_name_overrides_the_host(tmp_path: Path) -> None:
+    seen = await https(tmp_path, server_tls("api.example.com"), tls={"server_name": "api.example.com"})
+    assert seen.outcome == Outcome.PASS
+
+
+async def test_minimum_version(tmp_path: Path) -> None:
+    old = server_tls("127.0.0.1", "old.example.com")
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    assert (await https(tmp_path, old)).facts["tls_version"] == "TLSv1.2"
+    refused = await https(tmp_path, old, tls={"min_version": "1.3"})
+    # With an alert it is `tls`; asyncio's server hangs up before its alert is out.
+    assert (refused.reason in {Reason.TLS, Reason.CLOSED}, list(refused.phases)[-1]) == (True, "tls")
+
+
+async def test_client_certificate(tmp_path: Path) -> None:
+    context = server_tls("127.0.0.1", "mutual.example.com")
+    authority().configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    pem = tmp_path / "client.pem"
+    authority().issue_cert("prober@example.com").private_key_and_cert_chain_pem.write_to_path(str(pem))
+    assert (await https(tmp_path, context, tls={"cert_file": str(pem)})).outcome == Outcome.PASS
+    assert (await https(tmp_path, context)).outcome == Outcome.FAIL
+
+
+async def test_a_missing_ca_file_is_our_fault(tmp_path: Path) -> None:
+    seen = await https(tmp_path, server_tls(), tls={"ca_file": str(tmp_path / "none.pem")})
+    assert (seen.reason, "none.pem" in seen.detail) == (Reason.PROBE_ERROR, True)
+
+
+async def test_from_http_to_https(tmp_path: Path) -> None:
+    async with (
+        serving(Web({"*": response(200)}), server_tls()) as secure,
+        serving(Web({"*": to(f"https://{secure}/")})) as address,
+    ):
+        seen = await get(f"http://{address}/", tls={"ca_file": ca_file(tmp_path)})
+    assert (seen.outcome, seen.facts["tls_verified"]) == (Outcome.PASS, True)
+
+
+# Proxies
+
+
+class ProxyServer:
+    """Forwards, tunnels, and remembers; `refuse` is a status for everybody."""
+
+    def __init__(self, refuse: int | None = None) -> None:
+        self.refuse = refuse
+        self.seen: list[Seen] = []
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await read_request(reader)
+        self.seen.append(request)
+        if self.refuse:
+            writer.write(response(self.refuse, b"no"))
+            await writer.drain()
+        elif request.method == "CONNECT":
+            host, _, port = request.target.rpartition(":")
+            upstream = await asyncio.open_connection(host, int(port))
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            await asyncio.gather(pump(reader, upstream[1]), pump(upstream[0], writer))
+        else:
+            writer.write(response(200, b"forwarded"))
+            await writer.drain()
+
+
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(4096):
+            writer.write(data)
+            await writer.drain()
+    finally:
+        writer.close()
+
+
+async def test_http_by_a_proxy_is_forwarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROXY_PASSWORD", "sesame")
+    server = ProxyServer()
+    async with serving(server) as address:
+        proxy = {
+            "url": f"http://{address}",
+            "username": "me",
+            "password": {"env": "PROXY_PASSWORD"},
+            "headers": {"X-Team": "platform"},
+        }
+        seen = await get("http://api.invalid/x?y=1", proxy=proxy, expect={"body": {"matches": "forwarded"}})
+    assert (seen.outcome, seen.detail) == (Outcome.PASS, "")
+    (request,) = server.seen
+    assert (request.target, request.headers["host"]) == ("http://api.invalid/x?y=1", "api.invalid")
+    assert base64.b64decode(request.headers["proxy-authorization"].removeprefix("Basic ")) == b"me:sesame"
+    assert request.headers["x-team"] == "platform"
+
+
+async def test_https_by_a_proxy_is_tunnelled(tmp_path: Path) -> None:
+    server = ProxyServer()
+    web = Web({"*": response(200)})
+    async with serving(server) as proxy, serving(web, server_tls()) as address:
+        seen = await get(f"https://{address}/", proxy=f"http://{proxy}", tls={"ca_file": ca_file(tmp_path)})
+    assert (seen.outcome, seen.detail) == (Outcome.PASS, "")
+    assert list(seen.phases) == ["resolve", "connect", "proxy", "tls", "processing", "transfer"]
+    assert [request.target for request in server.seen] == [address]
+
+
+async def test_a_bad_certificate_behind_a_proxy_keeps_its_facts(tmp_path: Path) -> None:
+    server = ProxyServer()
+    async with serving(server) as proxy, serving(Web({}), server_tls("other.example.com")) as address:
+        seen = await get(f"https://{address}/", proxy=f"http://{proxy}", tls={"ca_file": ca_file(tmp_path)})
+    assert (seen.reason, seen.facts["tls_names"]) == (Reason.TLS_NAME, ["other.example.com"])
+    assert [request.target for request in server.seen] == [address, address]
+
+
+REFUSALS = {407: Reason.DENIED, 403: Reason.DENIED, 503: Reason.SERVER_ERROR, 404: Reason.STATUS}
+
+
+@pytest.mark.parametrize(("status", "reason"), REFUSALS.items())
+async def test_a_proxy_that_refuses_is_told_from_the_target(status: int, reason: Reason) -> None:
+    async with serving(ProxyServer(status)) as proxy:
+        seen = await get("https://api.invalid/", proxy=f"http://{proxy}")
+    assert seen.reason == reason
+    assert seen.detail == f"proxy {proxy}: refused CONNECT api.invalid:443 with status {status}"
+
+
+async def test_a_proxy_that_is_not_there(unused_tcp_port: int) -> None:
+    seen = await get("http://api.invalid/", proxy=f"http://127.0.0.1:{unused_tcp_port}")
+    assert seen.reason == Reason.REFUSED
+    assert seen.detail.startswith(f"proxy 127.0.0.1:{unused_tcp_port}: nothing listens")
+
+
+async def test_a_silent_proxy(tmp_path: Path) -> None:
+    async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with serving(silent) as proxy:
+        seen = await probe({"kind": "http", "url": "https://api.invalid/", "proxy": f"http://{proxy}"}, timeout=0.2)
+    assert (seen.reason, seen.detail) == (Reason.TIMEOUT, f"proxy {proxy}: no answer within 200ms in phase proxy")
+
+
+@pytest.mark.parametrize("no_proxy", [["127.0.0.1"], ["localhost", "127.0.0.1"]])
+async def test_no_proxy(no_proxy: list[str], unused_tcp_port: int) -> None:
+    async with serving(Web({"*": response(200)})) as address:
+        proxy = {"url": f"http://127.0.0.1:{unused_tcp_port}", "no_proxy": no_proxy}
+        assert (await get(f"http://{address}/", proxy=proxy)).outcome == Outcome.PASS
+
+
+async def test_the_environment_is_used_only_when_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ProxyServer()
+    async with serving(server) as proxy, serving(Web({"*": response(200)})) as address:
+        monkeypatch.setenv("http_proxy", f"http://me:sesame-street@{proxy}")
+        monkeypatch.setenv("no_proxy", "127.0.0.9")
+        assert (await get(f"http://{address}/")).outcome == Outcome.PASS
+        assert server.seen == []
+        assert (await get("http://api.invalid/", proxy="environment")).outcome == Outcome.PASS
+        assert base64.b64decode(server.seen[0].headers["proxy-authorization"][6:]) == b"me:sesame-street"
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        assert (await get(f"http://{address}/", proxy="environment")).outcome == Outcome.PASS
+        assert len(server.seen) == 1
+
+
+# Auth
+
+
+async def test_basic_and_bearer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PASSWORD", "sesame")
+    (tmp_path / "token").write_text("first\n")
+    web = Web({"*": response(200)})
+    async with serving(web) as address:
+        await get(f"http://{address}/", auth={"basic": {"username": "me", "password": {"env": "PASSWORD"}}})
+        bearer = {"bearer": {"file": str(tmp_path / "token")}}
+        await get(f"http://{address}/", auth=bearer)
+        (tmp_path / "token").write_text("second\n")
+        await get(f"http://{address}/", auth=bearer)
+        (tmp_path / "token").unlink()
+        missing = await get(f"http://{address}/", auth=bearer)
+    sent = [request.headers["authorization"] for request in web.seen]
+    assert sent == ["Basic " + base64.b64encode(b"me:sesame").decode(), "Bearer first", "Bearer second"]
+    assert missing.reason == Reason.PROBE_ERROR
+
+
+class Tokens:
+    """A token server and a target that accepts only its newest token."""
+
+    def __init__(self, lasts: float = 3600) -> None:
+        self.lasts = lasts
+        self.issued = 0
+        self.accepts = ""
+        self.web = Web({"/token": self.issue, "*": self.target})
+
+    def issue(self, _request: Seen) -> bytes:
+        self.issued += 1
+        self.accepts = f"token-{self.issued}-{id(self)}"
+        text = f'{{"access_token": "{self.accepts}", "expires_in": {self.lasts}, "token_type": "Bearer"}}'
+        return response(200, text.encode())
+
+    def target(self, request: Seen) -> bytes:
+        good = request.headers.get("authorization") == f"Bearer {self.accepts}"
+        return response(200 if good else 401, request.headers.get("authorization", "").encode())
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as opened:
+        yield opened
+
+
+def oauth2(address: str, **more: Any) -> dict[str, Any]:
+    options = {"token_url": f"http://{address}/token", "client_id": "me:x", "client_secret": {"env": "CLIENT_SECRET"}}
+    return {"oauth2": {**options, **more}}
+
+
+async def test_oauth2_fetches_once_and_again_after_a_401(
+    stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIENT_SECRET", "s/cret")
+    tokens = Tokens()
+    address = await stack.enter_async_context(serving(tokens.web))
+    auth = oauth2(address, scopes=["a", "b"], params={"audience": "x"})
+    first = await get(f"http://{address}/", auth=auth)
+    assert (first.outcome, first.detail) == (Outcome.PASS, "")
+    assert list(first.phases) == ["token", "resolve", "connect", "processing", "transfer"]
+    request = tokens.web.seen[0]
+    assert parse_qs(request.body.decode()) == {
+        "grant_type": ["client_credentials"],
+        "scope": ["a b"],
+        "audience": ["x"],
+    }
+    assert base64.b64decode(request.headers["authorization"][6:]) == b"me%3Ax:s%2Fcret"
+    assert "token" not in (await get(f"http://{address}/", auth=auth)).phases
+    tokens.accepts = "another"
+    refused = await get(f"http://{address}/", auth=auth)
+    assert (refused.reason, refused.detail) == (Reason.DENIED, "status 401, expected 2xx; body: Bearer ***")
+    assert (await get(f"http://{address}/", auth=auth)).outcome == Outcome.PASS
+    assert tokens.issued == 2
+
+
+async def test_oauth2_tokens_near_their_end_are_not_kept(
+    stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIENT_SECRET", "s")
+    tokens = Tokens(lasts=29)
+    address = await stack.enter_async_context(serving(tokens.web))
+    for _ in range(2):
+        assert (await get(f"http://{address}/", auth=oauth2(address))).outcome == Outcome.PASS
+    assert tokens.issued == 2
+
+
+TOKEN_FAULTS: dict[str, tuple[Answer, Reason, str]] = {
+    "refused": (
+        response(401, b'{"error":"invalid_client"}'),
+        Reason.DENIED,
+        'token: status 401, expected 200; body: {"error":"invalid_client"}',
+    ),
+    "broken": (response(503), Reason.SERVER_ERROR, "token: status 503, expected 200"),
+    "redirected": (to("/elsewhere"), Reason.STATUS, "token: status 302"),
+    "not JSON": (response(200, b"<html>"), Reason.CONTENT, "token: the answer is not a JSON object: <html>"),
+    "no token in it": (response(200, b"{}"), Reason.CONTENT, "token: the answer holds no access_token"),
+    "not HTTP": (b"SSH-2.0-x\r\n", Reason.PROTOCOL, "token: it does not speak HTTP"),
+    "cut short": (b"HTTP/1.1 200 X\r\nContent-Length: 9\r\n\r\n{}", Reason.CLOSED, "token: the peer hung up"),
+}
+
+
+@pytest.mark.parametrize(("answer", "reason", "detail"), TOKEN_FAULTS.values(), ids=TOKEN_FAULTS)
+async def test_a_token_that_cannot_be_had(
+    answer: Answer, reason: Reason, detail: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIENT_SECRET", "s")
+    web = Web({"/token": answer, "*": response(200)})
+    async with serving(web) as address:
+        seen = await get(f"http://{address}/", auth=oauth2(address))
+    assert (seen.reason, seen.detail[: len(detail)]) == (reason, detail)
+    assert set(seen.phases) == {"token"}
+    assert [request.target for request in web.seen] == ["/token"]
+
+
+async def test_a_silent_token_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLIENT_SECRET", "s")
+
+    async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with serving(silent) as address:
+        seen = await probe({"kind": "http", "url": "http://127.0.0.1:1/", "auth": oauth2(address)}, timeout=0.2)
+    assert (seen.reason, seen.detail) == (Reason.TIMEOUT, "token: no answer within 200ms in phase token")
+
+
+async def test_google_identity_token() -> None:
+    path = "/computeMetadata/v1/instance/service-accounts/default/identity?audience=https%3A%2F%2Fapi"
+    metadata = Web({path: response(200, b"ey.J.wt\n")})
+    web = Web({"*": response(200)})
+    async with serving(metadata) as source, serving(web) as address:
+        auth = {"google_id_token": {"audience": "https://api", "metadata_url": f"http://{source}"}}
+        seen = await get(f"http://{address}/", auth=auth)
+    assert (seen.outcome, web.seen[0].headers["authorization"]) == (Outcome.PASS, "Bearer ey.J.wt")
+    assert metadata.seen[0].headers["metadata-flavor"] == "Google"
+
+
+def test_hosts_count_the_token_server() -> None:
+    options = {"kind": "http", "url": "http://api.example.com/", "auth": oauth2("auth.example.com")}
+    assert load("http").model_validate(options).hosts() == ("api.example.com", "auth.example.com")
+
+
+# Addresses
+
+
+FAMILIES = {"auto": {Reason.OK}, 4: {Reason.OK}, 6: {Reason.REFUSED, Reason.UNREACHABLE}}
+
+
+@pytest.mark.parametrize(("family", "reasons"), FAMILIES.items())
+async def test_ip_family(family: object, reasons: set[Reason]) -> None:
+    # With name servers given, localhost has both families whatever this machine's files say; the server only IPv4.
+    servers = (HostPort("127.0.0.1", 53),)
+    async with serving(Web({"*": response(200)})) as address:
+        options = {"kind": "http", "url": f"http://localhost:{address.split(':')[1]}/", "ip_family": family}
+        assert (await probe(options, servers=servers)).reason in reasons
