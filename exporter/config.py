@@ -172,11 +172,13 @@ class _Loader:
         return None
 
     def _hard(self, options: ComponentOptions, at: TreePath) -> tuple[tuple[str, ...], ...]:
+        path = (*at, "depends_on")
+        self._once(options.depends_on, path)
         for number, entry in enumerate(options.depends_on):
             if isinstance(entry, str):
-                self._known_one(entry, (*at, "depends_on", number))
+                self._known_one(entry, (*path, number))
             else:
-                self._known(entry, (*at, "depends_on", number))
+                self._known(entry, (*path, number))
         return tuple((entry,) if isinstance(entry, str) else entry for entry in options.depends_on)
 
     def _optional(self, options: ComponentOptions, at: TreePath) -> tuple[str, ...]:
@@ -188,7 +190,15 @@ class _Loader:
                 self._found.report((*path, number), f"`{clip(name)}` is in depends_on as well; it is one or the other")
         return names
 
-    def _known(self, names: Iterable[str], at: TreePath) -> None:
+    def _once(self, entries: tuple[object, ...], at: TreePath) -> None:
+        seen: set[object] = set()
+        for number, entry in enumerate(entries):
+            if entry in seen:
+                self._found.report((*at, number), f"{_shown(entry)} stands here twice")
+            seen.add(entry)
+
+    def _known(self, names: tuple[str, ...], at: TreePath) -> None:
+        self._once(names, at)
         for number, name in enumerate(names):
             self._known_one(name, (*at, number))
 
@@ -204,7 +214,8 @@ class _Loader:
             for name, c in components.items()
         }
         while cycle := find_cycle(edges):
-            self._found.report(("components", cycle[0]), f"circular dependency {' -> '.join(map(clip, cycle))}")
+            shown = cycle if len(cycle) <= 20 else [*cycle[:10], "...", *cycle[-10:]]
+            self._found.report(("components", cycle[0]), f"circular dependency {' -> '.join(map(clip, shown))}")
             for name in cycle:
                 edges[name] = []
 
@@ -257,6 +268,10 @@ class _Loader:
                 if other != host:
                     text = f"{clip(host)} and {clip(other)} are dash and dot forms of one name; is each of them right?"
                     yield self._found.problem(("components", name, "check"), text)
+
+
+def _shown(entry: object) -> str:
+    return f"`{clip(entry)}`" if isinstance(entry, str) else "this group"
 
 
 def _kind(options: ComponentOptions) -> object:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 
-MAX_PROBLEMS = 200  # a hostile file of 1 MiB can hold 50,000
+MAX_PROBLEMS = 200  # more are not looked for: a hostile file of 1 MiB can hold 50,000
 
 TreePath = tuple[str | int, ...]
 
@@ -25,13 +26,13 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used; `problems` are all that is wrong with it, by line."""
+    """A configuration that cannot be used; `problems` are all that is wrong with it, by line, up to `MAX_PROBLEMS`."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         found = sorted(problems, key=lambda problem: problem.line)
         kept = found[:MAX_PROBLEMS]
         if len(found) > MAX_PROBLEMS:
-            kept.append(Problem(kept[-1].file, kept[-1].line, "", f"and {len(found) - MAX_PROBLEMS} more problems"))
+            kept.append(Problem(kept[-1].file, kept[-1].line, "", "there are more problems; correct these first"))
         self.problems = tuple(kept)
         super().__init__("\n".join(map(str, kept)))
 
@@ -48,8 +49,9 @@ def format_path(path: TreePath) -> str:
     return text.removeprefix(".")
 
 
-def did_you_mean(word: str, names: Iterable[str]) -> str:
-    """`, did you mean ...?` when one of `names` looks like `word`, else nothing."""
+@lru_cache(maxsize=1024)
+def did_you_mean(word: str, names: Collection[str]) -> str:
+    """`, did you mean ...?` when one of `names` looks like `word`, else nothing; `names` are hashable."""
     by_lower = {name.lower(): name for name in names}
     near = get_close_matches(word.lower()[:80], by_lower, n=1, cutoff=0.6)
     return f", did you mean `{by_lower[near[0]]}`?" if near else ""
@@ -61,7 +63,7 @@ def listed(names: Iterable[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def unknown_choice(value: object, what: str, names: Sequence[str]) -> str:
+def unknown_choice(value: object, what: str, names: tuple[str, ...]) -> str:
     """What to say of a value that is none of `names`, each of which is a `what`."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return f"expected a {what}; choose {listed(names)}"

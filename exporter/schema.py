@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, time
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -20,7 +22,7 @@ from exporter.probes import kinds, load
 from exporter.problems import clip, did_you_mean, unknown_choice
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_FAILURES = [str(r) for r in Reason if r not in INCONCLUSIVE | {Reason.OK, Reason.STARTING, Reason.INFERRED}]
+_FAILURES = tuple(str(r) for r in Reason if r not in INCONCLUSIVE | {Reason.OK, Reason.STARTING, Reason.INFERRED})
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -32,17 +34,17 @@ def _parse_name(value: object) -> object:
     return value
 
 
-def _one_of(what: str, names: list[str], make: Callable[[str], Any]) -> BeforeValidator:
+def _one_of(what: str, names: tuple[str, ...], make: Callable[[str], Any]) -> BeforeValidator:
     def parse(value: object) -> object:
         if isinstance(value, str) and value in names:
             return make(value)
         raise ValueError(unknown_choice(value, what, names))
 
-    return BeforeValidator(parse, json_schema_input_type=Literal[tuple(names)])
+    return BeforeValidator(parse, json_schema_input_type=Literal[names])
 
 
 def _choice(what: str, enum: type[StrEnum]) -> BeforeValidator:
-    return _one_of(what, [str(member) for member in enum], enum)
+    return _one_of(what, tuple(str(member) for member in enum), enum)
 
 
 def _parse_url(value: object) -> object:
@@ -71,13 +73,18 @@ def _parse_clock(value: object) -> time:
     return time(int(match[1]) % 24, int(match[2]))
 
 
+@cache
+def _zones() -> tuple[str, ...]:
+    return tuple(sorted(available_timezones()))
+
+
 def _parse_zone(value: object) -> ZoneInfo:
     try:
         if isinstance(value, str):
             return ZoneInfo(value)
     except (KeyError, ValueError, OSError):  # unknown, malformed, or the name of a folder of zones
         pass
-    hint = did_you_mean(value, available_timezones()) if isinstance(value, str) else ""
+    hint = did_you_mean(value, _zones()) if isinstance(value, str) else ""
     raise ValueError(f"`{clip(str(value))}` is not a time zone{hint or '; write it like Europe/Berlin'}")
 
 
@@ -118,10 +125,10 @@ class Limits(Model):
 
     @model_validator(mode="after")
     def _in_one_group(self) -> Limits:
-        hosts = [host.lower() for group in self.shared for host in group]
-        twice = sorted({host for host in hosts if hosts.count(host) > 1})
-        if twice:
-            raise ValueError(f"`{clip(twice[0])}` stands twice in `shared`; hosts that count together are one group")
+        counts = Counter(host.lower() for group in self.shared for host in group)
+        host, count = next(iter(counts.most_common(1)), ("", 0))
+        if count > 1:
+            raise ValueError(f"`{clip(host)}` stands twice in `shared`; hosts that count together are one group")
         return self
 
 
@@ -176,7 +183,7 @@ class JourneyOptions(Model):
 class WeeklyOptions(Model):
     """On some days of each week; an end that is not after the beginning is on the next day."""
 
-    days: Some[Annotated[int, _one_of("day", list(_DAYS), _DAYS.index)]]
+    days: Some[Annotated[int, _one_of("day", _DAYS, _DAYS.index)]]
     begin: Clock = Field(alias="from")
     end: Clock = Field(alias="to")
     timezone: Zone = Field(ZoneInfo("UTC"))

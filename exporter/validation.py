@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from exporter.problems import ConfigError, Problem, TreePath, clip, did_you_mean, format_path, listed
+from exporter.problems import MAX_PROBLEMS, ConfigError, Problem, TreePath, clip, did_you_mean, format_path, listed
 from exporter.yamlfile import Document
 
 M = TypeVar("M", bound=BaseModel)
@@ -71,8 +71,13 @@ class Validation:
         return Problem(file, line, format_path(path), _USERINFO.sub(r"\1***@", message))
 
     def report(self, path: TreePath, message: str) -> None:
-        """Something is wrong at `path`."""
-        self.problems.append(self.problem(path, message))
+        """Something is wrong at `path`. Raises ConfigError when that makes too many problems."""
+        self._add(self.problem(path, message))
+
+    def _add(self, problem: Problem) -> None:
+        self.problems.append(problem)
+        if len(self.problems) > MAX_PROBLEMS:
+            raise ConfigError(self.problems)
 
     def check(self) -> None:
         """Raises ConfigError when something was reported."""
@@ -130,7 +135,7 @@ class Validation:
             found = self.problem(place, text)
             if error["type"] == "extra_forbidden":  # found on the line of the key, but a fault of the mapping around it
                 found = replace(found, path=format_path(place[:-1]))
-            self.problems.append(found)
+            self._add(found)
 
 
 def _complaints(error: ValidationError, tree: Any) -> list[_Complaint]:
@@ -233,13 +238,13 @@ def _schema(model: type[BaseModel]) -> dict[str, Any]:
     return model.model_json_schema()
 
 
-def _known_keys(model: type[BaseModel], path: TreePath) -> list[str]:
+def _known_keys(model: type[BaseModel], path: TreePath) -> tuple[str, ...]:
     """The keys that the model knows at `path`, by its JSON Schema; a union knows those of all its branches."""
     root = _schema(model)
     nodes = _branches(root, root)
     for step in path:
         nodes = [branch for node in nodes for branch in _branches(root, _child(node, step))]
-    return sorted({key for node in nodes for key in node.get("properties", {})})
+    return tuple(sorted({key for node in nodes for key in node.get("properties", {})}))
 
 
 def _branches(root: Mapping[str, Any], node: Any) -> list[dict[str, Any]]:

@@ -139,7 +139,7 @@ def test_a_hostile_file_does_not_fill_the_screen(tmp_path: Path) -> None:
     (tmp_path / "f.yml").write_text(GOOD + "".join(f"k{number}: x\n" for number in range(1000)))
     lines = problems(tmp_path / "f.yml").splitlines()
     assert len(lines) == MAX_PROBLEMS + 1
-    assert lines[-1] == "f.yml:203: and 800 more problems"
+    assert lines[-1] == "f.yml:203: there are more problems; correct these first"
 
 
 def test_long_and_unprintable_keys_are_shortened_and_escaped(tmp_path: Path) -> None:
