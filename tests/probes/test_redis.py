@@ -1,0 +1,121 @@
+"""Kind `redis` against a real redis-server, and against peers that only pretend to be one."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import psutil
+import pytest
+
+from exporter.core.model import Outcome, Reason
+from tests.support.peers import Handler, hanging_up, saying, serving, silent, streaming
+from tests.support.probing import probe
+from tests.support.redis import Redis, running_redis
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Redis]:
+    with running_redis("--requirepass", "open-sesame", "--user", "prober", "on", ">probers-word", "+ping") as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+async def everything_is_closed(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """A TLS peer has a second to answer our goodbye: the loop must not end before."""
+    for name, value in {
+        "PASSWORD": "open-sesame",
+        "WRONG": "wrong-word",
+        "USER": "prober",
+        "WORD": "probers-word",
+    }.items():
+        monkeypatch.setenv(f"REDIS_{name}", value)
+    yield
+    async with asyncio.timeout(3):
+        while any(c.status != "LISTEN" for c in psutil.Process().net_connections()):
+            await asyncio.sleep(0.005)
+
+
+PASSWORD = {"password": {"env": "REDIS_PASSWORD"}}
+
+
+@pytest.mark.parametrize(
+    ("options", "reason", "text", "phases"),
+    [
+        (PASSWORD, Reason.OK, "", {"resolve", "connect", "auth", "ping"}),
+        ({"username": {"env": "REDIS_USER"}, "password": {"env": "REDIS_WORD"}}, Reason.OK, "", None),
+        ({"username": {"env": "REDIS_USER"}, **PASSWORD}, Reason.DENIED, "WRONGPASS", None),
+        ({"password": {"env": "REDIS_WRONG"}}, Reason.DENIED, "WRONGPASS", {"resolve", "connect", "auth"}),
+        ({}, Reason.DENIED, "NOAUTH", {"resolve", "connect", "ping"}),
+        ({**PASSWORD, "address": "SOCKET"}, Reason.OK, "", {"connect", "auth", "ping"}),
+    ],
+)
+async def test_logs_in(
+    server: Redis, options: dict[str, Any], reason: Reason, text: str, phases: set[str] | None
+) -> None:
+    options = {"address": f"127.0.0.1:{server.port}", **options}
+    options["address"] = options["address"].replace("SOCKET", str(server.socket))
+    seen = await probe({"kind": "redis", **options})
+    assert (seen.reason, text in seen.detail) == (reason, True), seen.detail
+    assert phases is None or set(seen.phases) == phases
+    assert "wrong-word" not in str(seen)
+
+
+@pytest.mark.parametrize(
+    ("tls", "reason"),
+    [
+        ({"server_name": "redis.test"}, Reason.OK),
+        ({}, Reason.TLS_NAME),
+        ({"server_name": "redis.test", "ca_file": None}, Reason.TLS_UNTRUSTED),
+        ({"insecure_skip_verify": True}, Reason.OK),
+    ],
+)
+async def test_tls(server: Redis, tls: dict[str, Any], reason: Reason) -> None:
+    tls = {"ca_file": str(server.ca_file), **tls}
+    seen = await probe({"kind": "redis", "address": f"127.0.0.1:{server.tls_port}", "tls": tls, **PASSWORD})
+    assert seen.reason == reason, seen.detail
+    assert seen.facts["tls_names"] == ["redis.test"]
+
+
+async def test_a_full_server_says_so_every_time() -> None:
+    with running_redis("--maxclients", "2") as full, ExitStack() as stack:
+        for _ in range(2):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", full.port)))
+            client.sendall(b"PING\r\n")
+            assert client.recv(100) == b"+PONG\r\n"
+        for _ in range(30):
+            seen = await probe({"kind": "redis", "address": f"127.0.0.1:{full.port}", **PASSWORD})
+            assert (seen.outcome, seen.reason) == (Outcome.FAIL, Reason.SATURATED), seen.detail
+
+
+def test_a_username_needs_a_password() -> None:
+    from exporter.probes.redis import Redis as Kind
+
+    with pytest.raises(ValueError, match="needs a password"):
+        Kind.model_validate({"kind": "redis", "address": "r:1", "username": {"env": "X"}})
+
+
+PEERS: dict[str, tuple[Handler, Reason, str]] = {
+    "accepts and closes": (hanging_up, Reason.CLOSED, ""),
+    "is silent": (silent, Reason.TIMEOUT, "in phase ping"),
+    "claims 10^12 bytes": (saying(b"$1000000000000\r\n"), Reason.PROTOCOL, "$1000000000000"),
+    "streams without a line": (streaming(b"+", b"x" * 65536), Reason.PROTOCOL, "no line in 64 KiB"),
+    "is loading": (saying(b"-LOADING Redis is loading the dataset in memory\r\n"), Reason.STARTING, "LOADING"),
+    "lost its master": (saying(b"-MASTERDOWN Link with MASTER is down\r\n"), Reason.SERVER_ERROR, "MASTERDOWN"),
+    "demands a password in old words": (saying(b"-ERR invalid password\r\n"), Reason.DENIED, "invalid"),
+    "is a web server": (saying(b"HTTP/1.1 400 Bad Request\r\n"), Reason.PROTOCOL, "HTTP/1.1 400"),
+    "hangs up within the line": (saying(b"+PO", wait=False), Reason.CLOSED, ""),
+    "sends bytes that are no text": (saying(b"\xff\xfe\x00\r\n"), Reason.PROTOCOL, ""),
+}
+
+
+@pytest.mark.parametrize("name", PEERS)
+async def test_hostile_peer_that(name: str) -> None:
+    handler, reason, text = PEERS[name]
+    async with serving(handler) as port:
+        seen = await probe({"kind": "redis", "address": f"127.0.0.1:{port}"}, timeout=0.4)
+    assert (seen.reason, text in seen.detail) == (reason, True), seen.detail
+    assert seen.duration < 1.4
