@@ -1,0 +1,199 @@
+"""Every fault, seen by the checks of the demo's own configuration: who fails, how, and that it heals when lifted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from exporter.config import Config, load_config
+from exporter.core.model import Observation, Outcome
+from exporter.demo.faults import FAULTS
+from exporter.net.resolve import Resolver
+from exporter.prober import Prober
+from tests.demo.running import Running, demo
+
+SCALE = 0.4
+PATIENCE = 30.0  # seconds until a fault must show, or be gone
+
+# Everything that leans on the backend, when it answers 503.
+BACKEND_DOWN = {
+    "backend": "fail server_error",
+    "backend-ready": "fail server_error",
+    "frontend": "degraded content",
+    "edge-api": "fail server_error",
+    "websocket-direct": "fail server_error",
+    "websocket": "fail server_error",
+    "ws-health": "fail server_error",
+    "agent-run": "fail server_error",
+    "e2e": "fail failed",
+}
+DATABASE_DOWN = BACKEND_DOWN | {"ws-health": "degraded content"}
+AUTH_DOWN = {
+    "auth": "fail server_error",
+    "edge-auth": "fail server_error",
+    "frontend": "fail server_error",
+    "edge-app": "fail server_error",
+}
+WEBSOCKET_DOWN = dict.fromkeys(("websocket-direct", "websocket", "agent-run"), "fail server_error")
+BEHIND_THE_EDGE = ("edge-app", "edge-auth", "edge-api", "websocket", "agent-run")
+SUITE_FAILS = {"e2e": "fail failed"}
+
+SEEN: Mapping[str, dict[str, str]] = {
+    "F01": DATABASE_DOWN | {"postgres": "fail closed"},
+    "F03": BACKEND_DOWN,
+    "F06": WEBSOCKET_DOWN | SUITE_FAILS,
+    "F07": {"ws-health": "degraded content"},
+    "F08": BACKEND_DOWN,
+    "F09": {"edge-api": "fail identity", "websocket": "fail server_error", "agent-run": "fail server_error"}
+    | SUITE_FAILS,
+    "F10": dict.fromkeys(("dns-api", "edge-api", "websocket", "agent-run"), "fail dns") | SUITE_FAILS,
+    "F11": {"edge-app": "fail tls_name"} | SUITE_FAILS,
+    "F12": {"postgres": "unknown probe_error"},
+    "F14": {"websocket": "fail server_error", "agent-run": "fail server_error"} | SUITE_FAILS,
+    "F16": WEBSOCKET_DOWN | SUITE_FAILS,
+    "F19": {"agent-run": "fail content"} | SUITE_FAILS,
+    "F21": {"redis": "fail timeout", "backend-ready": "fail timeout"},
+    "F22": {"redis": "fail refused", "backend-ready": "degraded content"},
+    "F25": DATABASE_DOWN | AUTH_DOWN | {"postgres": "fail timeout", "redis": "fail timeout"},
+    "F27": {"clickhouse": "fail timeout"},
+    "F30": BACKEND_DOWN | {name: "fail timeout" for name in BACKEND_DOWN if name not in ("frontend", "e2e")},
+    "F31": BACKEND_DOWN | {"backend": "fail starting"},
+    "F37": dict.fromkeys(BEHIND_THE_EDGE, "unknown rate_limited"),
+    "F40": BACKEND_DOWN | {"e2e": "unknown no_evidence"},
+    "F41": WEBSOCKET_DOWN,
+    "F43": {"e2e": "unknown no_evidence"},
+    "F44": DATABASE_DOWN | AUTH_DOWN | {"postgres": "fail refused", "backend-revision": "fail failed"},
+}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Running]:
+    with demo("--scale", str(SCALE)) as started:
+        yield started
+
+
+@pytest.fixture
+def config(running: Running) -> Config:
+    return load_config(running.config)
+
+
+async def probe_all(config: Config) -> dict[str, Observation]:
+    prober = Prober(Resolver(config.servers))
+    components = config.topology.components
+    seen = await asyncio.gather(*(prober.attempt(components[name], check) for name, check in config.checks.items()))
+    return {observation.component: observation for observation in seen}
+
+
+async def expect(config: Config, wanted: Mapping[str, str]) -> dict[str, Observation]:
+    """Probe until each component in `wanted` is as it says, and every other one passes."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        seen = await probe_all(config)
+        troubles = {name: f"{o.outcome} {o.reason}" for name, o in seen.items() if o.outcome != Outcome.PASS}
+        if troubles == wanted:
+            return seen
+        if time.monotonic() > deadline:
+            assert troubles == wanted, "\n".join(f"{o.component}: {o.reason}: {o.detail}" for o in seen.values())
+
+
+async def test_everything_passes_when_nothing_is_broken(config: Config) -> None:
+    seen = await expect(config, {})
+    assert len(seen) == 17
+    assert {name for name, component in config.topology.components.items() if component.latent} == {
+        "vpc-connector",
+        "nat",
+        "secret-manager",
+        "load-balancer",
+    }
+    assert seen["auth"].facts["uptime"] > 0
+    for check in config.vantage:
+        assert check.kind == "tcp"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_fault_is_seen_as_it_should_be_and_heals(running: Running, config: Config, fault: str) -> None:
+    status, state = running.ask("PUT", f"/faults/{fault}")
+    assert (status, state["on"], state["faults"][fault]["on"]) == (200, [fault], True)
+    try:
+        await expect(config, SEEN[fault])
+    finally:
+        status, state = running.ask("DELETE", f"/faults/{fault}")
+    assert (status, state["on"]) == (200, [])
+    await expect(config, {})
+
+
+async def test_a_cold_start_ends_by_itself(running: Running, config: Config) -> None:
+    running.ask("PUT", "/switches/backend", {"mode": "cold", "seconds": 5})
+    try:
+        await expect(config, SEEN["F30"])
+        await expect(config, {})
+    finally:
+        running.ask("DELETE", "/switches")
+
+
+async def test_the_details_that_name_a_cause(running: Running, config: Config) -> None:
+    running.ask("PUT", "/faults/F10")
+    running.ask("PUT", "/faults/F11")
+    try:
+        seen = await expect(config, {**SEEN["F10"], **SEEN["F11"]})
+        assert "api-staging.netra.test" in seen["dns-api"].detail, "the sibling that resolves is named"
+        assert "app.staging.netra.test" not in seen["edge-app"].facts["tls_names"]
+        assert seen["edge-app"].facts["tls_not_after"] > time.time()
+    finally:
+        running.ask("DELETE", "/faults")
+    await expect(config, {})
+
+
+VARIATIONS: Mapping[str, tuple[str, dict[str, object], dict[str, str]]] = {
+    "the load balancer is gone": (
+        "edge",
+        {"mode": "refuse"},
+        dict.fromkeys(BEHIND_THE_EDGE, "fail refused") | SUITE_FAILS,
+    ),
+    "an expired certificate": (
+        "certificate",
+        {"mode": "expired", "host": "auth.staging.netra.test"},
+        {"edge-auth": "fail tls_expired"} | SUITE_FAILS,
+    ),
+    "a certificate of nobody's": (
+        "certificate",
+        {"mode": "untrusted"},
+        {"edge-app": "fail tls_untrusted"} | SUITE_FAILS,
+    ),
+    "a silent provider": ("llm-proxy", {"mode": "timeout"}, {"llm": "fail timeout"}),
+    "a name server in trouble": (
+        "dns",
+        {"mode": "servfail"},
+        dict.fromkeys(("dns-api", *BEHIND_THE_EDGE), "unknown resolver"),
+    ),
+    "a socket that closes cleanly": (
+        "websocket",
+        {"mode": "close", "code": 1000},
+        dict.fromkeys(WEBSOCKET_DOWN, "fail closed") | SUITE_FAILS,
+    ),
+    "a policy": (
+        "websocket",
+        {"mode": "status", "status": 403},
+        dict.fromkeys(WEBSOCKET_DOWN, "fail denied") | SUITE_FAILS,
+    ),
+    "a page that is gone": (
+        "frontend",
+        {"mode": "status", "status": 404},
+        {"frontend": "fail status", "edge-app": "fail status"} | SUITE_FAILS,
+    ),
+    "a failing suite": ("e2e", {"mode": "failed"}, {"e2e": "fail failed"}),
+}
+
+
+@pytest.mark.parametrize("name", VARIATIONS)
+async def test_the_same_on_other_components(running: Running, config: Config, name: str) -> None:
+    switch, setting, wanted = VARIATIONS[name]
+    assert running.ask("PUT", f"/switches/{switch}", setting)[0] == 200
+    try:
+        await expect(config, wanted)
+    finally:
+        running.ask("DELETE", f"/switches/{switch}")
+    await expect(config, {})
