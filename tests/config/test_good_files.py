@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import yaml
 
 from exporter.config import Config, ConfigError, Limits, Problem, load_config
 from exporter.core.model import Layer, Priority, Reason, Startup
 from exporter.net.options import FromFile, HostPort
+from exporter.probes import kinds, page
 from exporter.probes.http import Http
 from exporter.probes.tcp import Tcp
 
@@ -257,4 +262,49 @@ def test_a_file_with_changed_lines_loads_or_is_refused(tmp_path: Path) -> None:
         changed[number] = f"{key}: {chance.choice(values)}\n"
         (tmp_path / "f.yml").write_text("".join(changed), encoding="utf-8")
         seen.add(outcome(tmp_path / "f.yml"))
+    assert seen == {"refused", "loaded"}
+
+
+ODD: tuple[Any, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    10**17,
+    1.5,
+    "",
+    "x",
+    "\x1b",
+    "[::1",
+    "é" * 300,
+    [],
+    [None],
+    [[]],
+    {},
+    {"": None},
+    {"kind": []},
+)
+
+
+def replaced(tree: Any, value: Any) -> Iterator[Any]:
+    """`tree` with each of its values in turn replaced by `value`."""
+    keys = tree if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else ()
+    for key in keys:
+        copy = dict(tree) if isinstance(tree, dict) else list(tree)
+        for changed in (value, *replaced(tree[key], value)):
+            copy[key] = changed
+            yield copy
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_odd_values_in_any_option_of_a_kind_are_refused_or_taken(kind: str, tmp_path: Path) -> None:
+    example = page(kind).partition("```yaml\n")[2].partition("```")[0]
+    component = {"layer": "service", "priority": "P0", **yaml.safe_load(example)}
+    others = {name: {"layer": "service", "priority": "P0"} for name in component["check"].get("covers", ())}
+    seen = set()
+    for value in ODD:
+        for changed in replaced(component, value):
+            file = {"environment": "test", "components": {**others, "c": changed}}
+            (tmp_path / "f.yml").write_text(json.dumps(file), encoding="utf-8")
+            seen.add(outcome(tmp_path / "f.yml"))
     assert seen == {"refused", "loaded"}
