@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from exporter.assembly import assemble
 from exporter.config import Config, ConfigError, load_config
 from exporter.core.board import Board
 from exporter.core.model import ProbeFailed, State
@@ -18,9 +19,7 @@ from exporter.core.snapshot import Snapshot
 from exporter.logs import event
 from exporter.net.clock import now
 from exporter.net.options import HostPort
-from exporter.net.resolve import Resolver
-from exporter.prober import Prober
-from exporter.runner import Runner
+from exporter.stall import StallWatch
 from exporter.views.metrics import ReloadStatus
 from exporter.web import make_app
 
@@ -34,9 +33,8 @@ class App:
         """`announce` is called with the snapshot of each change of state or verdict; by default it is logged."""
         self._file, self._config, self._announce = config_file, config, announce or log_verdict
         self.reload_status = ReloadStatus(successful=True, loaded_at=now())
-        self._prober = Prober(Resolver(config.servers))
-        self._board = Board(config.topology, now())
-        self._runner = Runner(self._board, config.checks, self._prober.attempt, self._look)
+        self._stalls = StallWatch()
+        self._parts = assemble(config, self._stalls, self._look)
         self._announced: tuple[State, tuple[str, ...]] | None = None
         self._looked_at = -1
         self._reloading = asyncio.Lock()
@@ -66,7 +64,8 @@ class App:
             await runner.cleanup()
             raise
         self._web = runner
-        self._runner.start()
+        self._stalls.start()
+        self._parts.runner.start()
         host, port = runner.addresses[0][:2]
         url = f"http://{HostPort('127.0.0.1' if host in ('0.0.0.0', '::') else host, port)}"  # noqa: S104
         event(log, "listening", url=url, environment=self._config.topology.environment, checks=len(self._config.checks))
@@ -74,14 +73,15 @@ class App:
 
     async def stop(self) -> None:
         """Stop probing and serving, within two seconds."""
-        await self._runner.stop()
+        await self._parts.runner.stop()
+        self._stalls.stop()
         if self._web:
             await self._web.cleanup()
         event(log, "stopped")
 
     def snapshot(self) -> Snapshot:
         """What is published now."""
-        return self._board.snapshot(now())
+        return self._parts.board.snapshot(now())
 
     def token(self) -> str | None:
         """The token that guards what changes something, None without; one that cannot be read lets nobody pass."""
@@ -114,22 +114,19 @@ class App:
             for name, check in config.checks.items()
             if old.checks.get(name) == check and old.topology.components[name] == config.topology.components[name]
         }
-        await self._runner.stop()
-        if config.servers != old.servers:
-            self._prober = Prober(Resolver(config.servers))
-        board = Board(config.topology, now())
-        board.inherit(self._board, unchanged, now())
-        self._config, self._board, self._looked_at = config, board, -1
-        self._runner = Runner(board, config.checks, self._prober.attempt, self._look)
-        self._runner.start(known=unchanged)
+        await self._parts.runner.stop()
+        parts = assemble(config, self._stalls, self._look)
+        parts.board.inherit(self._parts.board, unchanged, now())
+        self._config, self._parts, self._looked_at = config, parts, -1
+        parts.runner.start(known=unchanged)
 
-    def _look(self) -> None:
+    def _look(self, board: Board) -> None:
         """Announce each change of state or verdict, once every check has run."""
-        if self._board.changes == self._looked_at or not self._board.ready:
+        if board.changes == self._looked_at or not board.ready:
             return
-        self._looked_at = self._board.changes
-        snapshot = self.snapshot()
-        verdict = (snapshot.state, self._board.roots)
+        self._looked_at = board.changes
+        snapshot = board.snapshot(now())
+        verdict = (snapshot.state, board.roots)
         if verdict != self._announced:
             self._announced = verdict
             self._announce(snapshot)

@@ -9,7 +9,7 @@ from typing import Any
 
 from exporter.core.graph import find_cycle
 from exporter.core.maintenance import MaintenanceWindow
-from exporter.core.model import LATENT, Component, Journey, Reason, Startup, Topology
+from exporter.core.model import LATENT, Component, Journey, Layer, Priority, Reason, Startup, Topology
 from exporter.net.check import Check
 from exporter.net.options import FromEnv, FromFile, HostPort, format_duration
 from exporter.probes import kinds, load
@@ -36,13 +36,14 @@ class Limits:
 class Config:
     """A configuration without errors.
 
-    `checks` are by component, in the order of the file, latent components absent. `servers` are name servers to ask
-    instead of the system's. `slo` are objectives, shares of time, by component. `warnings` are never fatal.
+    `checks` are by component, in the order of the file, latent components absent. `vantage` are our own checks, timed
+    by the defaults. `servers` are name servers to ask instead of the system's. `slo` are objectives, shares of time, by
+    component. `warnings` are never fatal.
     """
 
     topology: Topology
     checks: Mapping[str, Check]
-    vantage: tuple[Check, ...]
+    vantage: tuple[tuple[Component, Check], ...]
     limits: Limits
     maintenance: tuple[MaintenanceWindow, ...]
     servers: tuple[HostPort, ...]
@@ -76,14 +77,13 @@ class _Loader:
         checks: dict[str, Check] = {}
         components = {name: self._component(name, options, checks) for name, options in file.components.items()}
         self._interval_covers_timeout(("defaults",), file.defaults.interval, file.defaults.timeout)
-        vantage = [self._check(raw, ("vantage", i))[0] for i, raw in enumerate(file.vantage)]
-        known_vantage = tuple(check for check in vantage if check)
+        vantage = tuple(self._vantage())
         self._cycles(components)
-        self._budget(components, checks, known_vantage)
+        self._budget(components, checks, vantage)
         return Config(
             topology=Topology(file.environment, components, self._journeys(), file.recovery),
             checks=checks,
-            vantage=known_vantage,
+            vantage=vantage,
             limits=Limits(file.limits.requests_per_minute, file.limits.shared),
             maintenance=self._maintenance(),
             servers=file.resolver.servers,
@@ -91,6 +91,14 @@ class _Loader:
             token=file.api.token,
             warnings=tuple(self._warnings(checks)),
         )
+
+    def _vantage(self) -> Iterator[tuple[Component, Check]]:
+        """Our own checks, timed by the defaults; the brackets keep their names apart from those of components."""
+        for number, raw in enumerate(self._file.vantage):
+            check, _ = self._check(raw, ("vantage", number))
+            if check:
+                timing = dict(self._file.defaults)
+                yield Component(f"vantage[{number}]", Layer.INFRASTRUCTURE, Priority.P2, check.kind, **timing), check
 
     def _component(self, name: str, options: ComponentOptions, checks: dict[str, Check]) -> Component:
         at: TreePath = ("components", name)
@@ -151,7 +159,8 @@ class _Loader:
         if model is None:
             return None, intrinsic
         rest = {key: value for key, value in raw.items() if key not in given}
-        if rest.pop("startup_when", None) is not None:
+        if "startup_when" in rest:
+            del rest["startup_when"]
             self._found.report((*at, "startup_when"), "unknown key `startup_when`; write startup.when on the component")
         if when is not None and "startup_when" in model.model_fields:
             rest["startup_when"] = when
@@ -242,13 +251,16 @@ class _Loader:
         return objectives
 
     def _budget(
-        self, components: Mapping[str, Component], checks: Mapping[str, Check], vantage: tuple[Check, ...]
+        self,
+        components: Mapping[str, Component],
+        checks: Mapping[str, Check],
+        vantage: Iterable[tuple[Component, Check]],
     ) -> None:
         limit = self._file.limits.requests_per_minute
         if limit is None:
             return
         asked = [(name, check, components[name].interval) for name, check in checks.items()]
-        asked += [(f"vantage[{i}]", check, self._file.defaults.interval) for i, check in enumerate(vantage)]
+        asked += [(component.name, check, component.interval) for component, check in vantage]
         groups = {host.lower(): group for group in self._file.limits.shared for host in group}
         rates: dict[tuple[str, ...], dict[str, float]] = {}
         for name, check, interval in asked:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from exporter.assembly import assemble
 from exporter.config import Config
 from exporter.core.board import Board
 from exporter.core.snapshot import Snapshot
 from exporter.net.clock import now
-from exporter.net.resolve import Resolver
-from exporter.prober import Prober
-from exporter.runner import Runner
+from exporter.stall import StallWatch
 
 
 async def settle(config: Config, progress: Callable[[Snapshot], None] = lambda _: None) -> Snapshot:
@@ -19,19 +18,21 @@ async def settle(config: Config, progress: Callable[[Snapshot], None] = lambda _
 
     Ends by itself, since every round has a deadline and every run a timeout.
     """
-    board = Board(config.topology, now(), spread=0.0)
     settled = asyncio.Event()
 
-    def look() -> None:
+    def look(board: Board) -> None:
         snapshot = board.snapshot(now())
         progress(snapshot)
         if snapshot.ready and not snapshot.pending:
             settled.set()
 
-    runner = Runner(board, config.checks, Prober(Resolver(config.servers)).attempt, look, spread=0.0)
-    runner.start()
+    stalls = StallWatch()
+    parts = assemble(config, stalls, look, spread=0.0)
+    stalls.start()
+    parts.runner.start()
     try:
         await settled.wait()
-        return board.snapshot(now())
+        return parts.board.snapshot(now())
     finally:
-        await runner.stop()
+        await parts.runner.stop()
+        stalls.stop()

@@ -19,6 +19,7 @@ from exporter.net.clock import now
 from exporter.net.options import format_duration
 from exporter.net.resolve import Resolver
 from exporter.net.trace import Trace
+from exporter.stall import StallWatch
 
 MAX_DETAIL = 500  # bytes of a detail
 _GRACE = 0.25  # seconds a cancelled run has to end before it is abandoned
@@ -28,14 +29,18 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u206
 _CERTIFICATE_CODES = {9: Reason.TLS_EXPIRED, 10: Reason.TLS_EXPIRED, 62: Reason.TLS_NAME, 64: Reason.TLS_NAME}
 _UNTRUSTED_CODES = frozenset({2, 18, 19, 20, 21, 24, 27})
 _UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN})
+# What a stall of our own loop could have caused; a refusal or an answer stands whenever it was read.
+_STALLABLE = frozenset({Reason.TIMEOUT, Reason.SLOW, Reason.CLOSED, Reason.RESOLVER})
 _OUR_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Prober:
     """Runs checks; a run that ignores its cancellation is left behind and keeps only its own component waiting."""
 
-    def __init__(self, resolver: Resolver | None = None) -> None:
+    def __init__(self, resolver: Resolver | None = None, stalls: StallWatch | None = None) -> None:
+        """`stalls`, when running, makes a failure that a stall of our own loop could have caused a `probe_error`."""
         self._resolver = resolver or Resolver()
+        self._stalls = stalls or StallWatch()
         self._abandoned: dict[str, asyncio.Task[None]] = {}
 
     async def attempt(self, component: Component, check: Check, lag: float = 0.0) -> Observation:
@@ -52,6 +57,8 @@ class Prober:
         if error is None and slower_than is not None and duration > slower_than:
             error = ProbeDegraded(Reason.SLOW, f"took {duration:.2f} s, expected under {format_duration(slower_than)}")
         reason, detail = (Reason.OK, "") if error is None else explain(error, trace)
+        if reason in _STALLABLE and (stall := self._stalls.longest_since(started)):
+            reason, detail = Reason.PROBE_ERROR, f"the exporter itself stood still for {stall:.2f} s; it saw: {detail}"
         detail = clean(detail, trace.secrets)
         trace.log(f"{reason}: {detail}" if detail else str(reason))
         return Observation(

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from datetime import UTC, datetime
 
+from exporter.budget import Budget
 from exporter.core.board import Board
-from exporter.core.model import Component, Observation, Outcome
+from exporter.core.model import Component, Observation, Outcome, Reason
 from exporter.net.check import Check
 from exporter.net.clock import now
 
 SPREAD = 2.0  # seconds over which the first runs are spread
 _TICK = 0.25  # seconds between two looks at the clock on behalf of the board
 _STOP = 1.0  # seconds that cancelled runs have to end
+_LONGEST_BAN = 3600.0  # seconds of a Retry-After that are believed
 
 Attempt = Callable[[Component, Check, float], Awaitable[Observation]]
+Targets = Mapping[str, tuple[Component, Check]]
 
 
 def share(name: str) -> float:
@@ -38,20 +42,24 @@ class Runner:
     def __init__(
         self,
         board: Board,
-        checks: Mapping[str, Check],
+        targets: Targets,
         attempt: Attempt,
+        budget: Budget,
         on_tick: Callable[[], None] = lambda: None,
         spread: float = SPREAD,
     ) -> None:
-        """`attempt` runs one check once; `on_tick` is called after every look at the clock."""
-        self._board, self._checks, self._attempt = board, checks, attempt
+        """`targets` are components and vantage checks; `attempt` runs one check once.
+
+        `on_tick` is called after every look at the clock.
+        """
+        self._board, self._targets, self._attempt, self._budget = board, targets, attempt, budget
         self._on_tick, self._spread = on_tick, spread
-        self._asked = {name: asyncio.Event() for name in checks}
+        self._asked = {name: asyncio.Event() for name in targets}
         self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self, known: Iterable[str] = ()) -> None:
-        """Begin; components in `known` were probed before a reload and wait for their next turn."""
-        loops = [self._loop(name, first=name not in known) for name in self._checks]
+    def start(self, known: Collection[str] = ()) -> None:
+        """Begin; what is in `known` was probed before a reload and waits for its next turn."""
+        loops = [self._loop(name, first=name not in known) for name in self._targets]
         self._tasks = [asyncio.create_task(loop) for loop in (*loops, self._tick())]
         for task in self._tasks:
             task.add_done_callback(_fail_loudly)
@@ -64,50 +72,74 @@ class Runner:
             await asyncio.wait(self._tasks, timeout=_STOP)
 
     def ask(self, names: Iterable[str]) -> None:
-        """Probe these components as soon as their `retry_interval` allows."""
+        """Probe these as soon as their `retry_interval` and the request budget allow."""
         for name in names:
             self._asked[name].set()
 
     async def _loop(self, name: str, *, first: bool) -> None:
-        component, check, asked = self._board.topology.components[name], self._checks[name], self._asked[name]
+        component, check = self._targets[name]
+        asked = self._asked[name]
         started = now()
-        if first:
-            due = started + share(name) * min(component.interval, self._spread)
-        else:
-            due = next_on_grid(name, component.interval, started)
+        due = started + share(name) * min(component.interval, self._spread)
+        earliest, scheduled = started, True
+        if not first:
+            due, earliest = next_on_grid(name, component.interval, started), started + component.retry_interval
         while True:
-            await self._until(due, asked, earliest=started + (0.0 if first else component.retry_interval))
-            first = False
+            in_turn = await _until(due, asked, earliest)
+            await self._until_allowed(component, scheduled=scheduled and in_turn)
             asked.clear()
             started = now()
-            seen = await self._attempt(component, check, max(0.0, started - due))
+            seen = await self._probe(component, check, max(0.0, started - due) if in_turn else 0.0)
             if seen.outcome in (Outcome.FAIL, Outcome.DEGRADED):
                 asked.clear()  # a failure that ended after it was asked for is an answer; confirming goes on anyway
             self.ask(self._board.record(seen))
-            due = self._next_due(component, started)
+            earliest = started + component.retry_interval
+            delay = self._board.delay(name)
+            scheduled = delay >= component.interval
+            due = next_on_grid(name, component.interval, max(now(), earliest)) if scheduled else max(now(), earliest)
 
-    def _next_due(self, component: Component, started: float) -> float:
-        delay = self._board.delay(component.name)
-        if delay < component.interval:
-            return max(now(), started + delay)
-        return next_on_grid(component.name, component.interval, max(now(), started + component.retry_interval))
+    async def _probe(self, component: Component, check: Check, lag: float) -> Observation:
+        """One run; or, while its host wants to be left alone, the word that there was none."""
+        until = self._budget.blocked_until(component.name)
+        if until > now():
+            free = datetime.fromtimestamp(until, UTC)
+            detail = f"not probed: its host answered 429 and is to be left alone until {free:%H:%M:%S} UTC"
+            return Observation(component.name, now(), 0.0, Outcome.UNKNOWN, Reason.RATE_LIMITED, detail)
+        seen = await self._attempt(component, check, lag)
+        retry_after = seen.facts.get("retry_after")
+        if seen.reason == Reason.RATE_LIMITED and isinstance(retry_after, int | float):
+            self._budget.block(component.name, now() + min(retry_after, _LONGEST_BAN))
+        return seen
 
-    async def _until(self, due: float, asked: asyncio.Event, earliest: float) -> None:
-        """Sleep until `due`, or until somebody asks, but never before `earliest`."""
-        if (wait := due - now()) > 0:
-            try:
-                async with asyncio.timeout(wait):
-                    await asked.wait()
-            except TimeoutError:
+    async def _until_allowed(self, component: Component, *, scheduled: bool) -> None:
+        """Wait until the request budget has room; an extra run that waits for its turn has become a scheduled one."""
+        turn = next_on_grid(component.name, component.interval, now())
+        while True:
+            in_turn = scheduled or now() >= turn
+            wait = self._budget.wait(component.name, now(), scheduled=in_turn)
+            if wait <= 0:
                 return
-        if (wait := min(earliest, due) - now()) > 0:
-            await asyncio.sleep(wait)
+            await asyncio.sleep(wait if in_turn else min(wait, max(0.0, turn - now())))
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK)
             self.ask(self._board.tick(now()))
             self._on_tick()
+
+
+async def _until(due: float, asked: asyncio.Event, earliest: float) -> bool:
+    """Sleep until `due`, or until somebody asks, but not before `earliest`. True when it was not asked for."""
+    if (wait := due - now()) <= 0:
+        return True
+    try:
+        async with asyncio.timeout(wait):
+            await asked.wait()
+    except TimeoutError:
+        return True
+    if (wait := min(earliest, due) - now()) > 0:
+        await asyncio.sleep(wait)
+    return False
 
 
 def _fail_loudly(task: asyncio.Task[None]) -> None:

@@ -9,15 +9,18 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from exporter.core.graph import Graph
-from exporter.core.health import Health, expire, observe
+from exporter.core.health import Health, expire, forgive, observe
 from exporter.core.impact import journey_status, overall, root_causes
 from exporter.core.law import Condition
-from exporter.core.model import Component, Observation, Outcome, State, Topology
+from exporter.core.maintenance import MaintenanceWindow
+from exporter.core.model import Component, Observation, Outcome, Reason, State, Topology
+from exporter.core.overlay import overlay
 from exporter.core.publication import Published, conclude
 from exporter.core.rounds import Round, open_round, opening_round, silent
 from exporter.core.snapshot import LAG_BUCKETS, ComponentStatus, Snapshot
 from exporter.core.status import checked_status, latent_status
 from exporter.core.tally import Counts, Tally
+from exporter.core.vantage import Vantage
 
 _NOBODY: frozenset[str] = frozenset()
 
@@ -25,15 +28,28 @@ _NOBODY: frozenset[str] = frozenset()
 class Board:
     """All that is known of one environment. Not thread-safe: one event loop owns it."""
 
-    def __init__(self, topology: Topology, at: float, spread: float = 2.0) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        at: float,
+        spread: float = 2.0,
+        vantage: Collection[Component] = (),
+        windows: Collection[MaintenanceWindow] = (),
+    ) -> None:
         """`at` is now, `spread` the seconds over which the first runs are spread.
 
-        Raises ValueError for a cycle, KeyError for an unknown dependency.
+        `vantage` are our own vantage checks, which are probed like components but are none. `windows` are the
+        configured maintenance windows. Raises ValueError for a cycle, KeyError for an unknown dependency.
         """
         self.topology = topology
         self.graph = Graph(topology.components)
         checked = [name for name, component in topology.components.items() if not component.latent]
         self._health = dict.fromkeys(checked, Health())
+        self._shown = dict.fromkeys(checked, Health())
+        self._vantage_checks = {check.name: check for check in vantage}
+        self._vantage = Vantage(dict.fromkeys(self._vantage_checks))
+        self._windows, self._posted = tuple(windows), tuple[MaintenanceWindow, ...]()
+        self._maintained: frozenset[str] = _NOBODY
         self._conditions = dict.fromkeys(checked, Condition(State.UNKNOWN))
         self._last: dict[str, Observation] = {}
         self._tallies = {name: Tally() for name in checked}
@@ -49,8 +65,13 @@ class Board:
     def inherit(self, old: Board, unchanged: Collection[str], at: float) -> None:
         """Take over what `old` knows of the components that did not change, so that a reload forgets nothing."""
         kept = [name for name in unchanged if name in self._health and name in old._health]
+        if self._vantage_checks == old._vantage_checks:
+            self._vantage = old._vantage
+        self._posted = old._posted
+        self._maintained = self._in_maintenance(at)
         for name in kept:
-            self._set_health(name, old._health[name])
+            self._shown[name] = old._shown[name]
+            self._set_health(name, old._health[name], at)
             self._tallies[name] = old._tallies[name]
             if name in old._last:
                 self._last[name] = old._last[name]
@@ -70,11 +91,16 @@ class Board:
         self._advance(at)
 
     def record(self, seen: Observation) -> frozenset[str]:
-        """One more run is over; returns the components to be probed now."""
+        """One more run is over, of a component or of a vantage check; returns what is to be probed now."""
         name = seen.component
+        if name in self._vantage_checks:
+            self._record_vantage(seen)
+            return _NOBODY
+        if not self._vantage.online and seen.outcome != Outcome.PASS:
+            seen = replace(seen, outcome=Outcome.UNKNOWN, reason=Reason.OFFLINE)
         before = self._health[name]
         after = observe(before, self.topology.components[name], seen)
-        self._set_health(name, after)
+        self._set_health(name, after, seen.ended)
         self._last[name] = seen
         self._tallies[name].add(seen)
         self._lag.add(seen.lag)
@@ -85,22 +111,39 @@ class Board:
 
     def tick(self, now: float) -> frozenset[str]:
         """Time passes: silence, overdue rounds, excuses that end. Returns the components to be probed now."""
+        maintained = self._in_maintenance(now)
+        changed, self._maintained = maintained ^ self._maintained, maintained
         for name, health in self._health.items():
-            self._set_health(name, expire(health, self.topology.components[name], now))
+            later = expire(health, self.topology.components[name], now)
+            if later is not health or name in changed:
+                self._set_health(name, later, now)
         ended = [name for name, excuse in self._published.excuses.items() if now >= excuse.until]
         asked = _NOBODY.union(*(self._ask(name, now) | {name} for name in ended))
         self._advance(now)
         return asked
 
     def delay(self, name: str) -> float:
-        """Seconds from the start of the last run of a component to the start of the next."""
+        """Seconds from the start of the last run of a component, or vantage check, to the start of the next."""
+        if check := self._vantage_checks.get(name):
+            run = self._vantage.last[name]
+            return check.retry_interval if run is not None and run.outcome == Outcome.FAIL else check.interval
         component = self.topology.components[name]
         return component.retry_interval if self._health[name].confirming else component.interval
+
+    def maintain(self, window: MaintenanceWindow, now: float) -> None:
+        """Add a maintenance window to the configured ones; those that are over are dropped."""
+        self._posted = (*(w for w in self._posted if not w.over(now)), window)
+        self.tick(now)
 
     @property
     def roots(self) -> tuple[str, ...]:
         """Names of the root causes that stand."""
         return tuple(sorted(self._roots))
+
+    @property
+    def pending(self) -> bool:
+        """True while a round is open and the verdict may still change."""
+        return bool(self._rounds)
 
     @property
     def ready(self) -> bool:
@@ -117,9 +160,9 @@ class Board:
             environment=self.topology.environment,
             generated_at=now,
             state=overall(roots, components),
-            pending=bool(self._rounds),
+            pending=self.pending,
             settled=not self._unsettled,
-            online=True,
+            online=self._vantage.online,
             ready=self.ready,
             components=components,
             root_causes=roots,
@@ -136,7 +179,7 @@ class Board:
         unsettled = self._unsettled.get(name, _NOBODY) & self.graph.ancestors(name) if verdict.root else _NOBODY
         return checked_status(
             component,
-            self._health[name],
+            self._shown[name],
             replace(verdict, suspects=tuple(sorted({*verdict.suspects, *unsettled}))) if unsettled else verdict,
             self._published.excuses.get(name),
             self._last.get(name),
@@ -144,27 +187,42 @@ class Board:
             roots,
         )
 
-    def _set_health(self, name: str, health: Health) -> None:
+    def _set_health(self, name: str, health: Health, at: float) -> None:
         self._health[name] = health
-        condition = Condition(health.state, health.reason, health.failing_since, health.detail, health.since)
+        shown = overlay(health, self._vantage, self._shown[name], at, maintained=name in self._maintained)
+        self._shown[name] = shown
+        condition = Condition(shown.state, shown.reason, shown.failing_since, shown.detail, shown.since)
         if condition != self._conditions[name]:
             self._news = True
             self.changes += 1
         self._conditions[name] = condition
+
+    def _record_vantage(self, seen: Observation) -> None:
+        was_online = self._vantage.online
+        self._vantage = self._vantage.seen(seen)
+        for name, health in self._health.items():
+            doubtful = health.failing_since is not None and not self._vantage.vouches(health.failing_since)
+            lost = was_online and not self._vantage.online
+            self._set_health(name, forgive(health) if lost and doubtful else health, seen.ended)
+        self._advance(seen.ended)
+
+    def _in_maintenance(self, now: float) -> frozenset[str]:
+        windows = (*self._windows, *self._posted)
+        return frozenset(name for window in windows if window.active(now) for name in window.components)
 
     def _ask(self, trigger: str, at: float) -> frozenset[str]:
         """Open a round, if this component has none open; returns whom it asks."""
         if trigger in self._rounds:
             return _NOBODY
         self._rounds[trigger] = open_round(self.graph, trigger, at)
-        return self._rounds[trigger].wanted - {trigger}
+        return (self._rounds[trigger].wanted - {trigger}) | self._vantage_checks.keys()
 
     def _advance(self, now: float) -> None:
         """Close the rounds that are complete or overdue, and publish what no open round covers."""
         overdue: set[str] = set()
         for trigger, a_round in list(self._rounds.items()):
             waiting = silent(a_round, self._health, self._last)
-            if waiting and now < a_round.deadline:
+            if now < a_round.deadline and (waiting or not self._vantage.answered(a_round.opened)):
                 continue
             del self._rounds[trigger]
             self._news = True

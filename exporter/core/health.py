@@ -97,6 +97,23 @@ def expire(health: Health, component: Component, now: float) -> Health:
     )
 
 
+def forgive(health: Health) -> Health:
+    """Forget a failure that began when we were offline ourselves: not known again until the next run."""
+    base = health.base if health.base in (State.UP, State.UNKNOWN) else State.UNKNOWN
+    return replace(
+        health,
+        state=State.UNKNOWN,
+        reason=Reason.OFFLINE,
+        detail="not probed since the exporter was offline",
+        base=base,
+        fails=0,
+        non_passes=0,
+        failing_since=None,
+        first_failure=None,
+        last=Outcome.UNKNOWN,
+    )
+
+
 def deployed(health: Health, at: float) -> Health:
     """A deploy at `at` grants the startup budget anew, from then on."""
     return replace(health, spent=False, first_failure=at)

@@ -53,3 +53,7 @@ class MaintenanceWindow:
     def active(self, now: float) -> bool:
         """True when `now` (Unix seconds) is inside the window."""
         return self.when.active(now)
+
+    def over(self, now: float) -> bool:
+        """True when it will never be active again."""
+        return isinstance(self.when, Once) and now >= self.when.end

@@ -80,7 +80,7 @@ def test_the_rest(staging: Config) -> None:
     assert journey.priority is Priority.P0
     assert journey.steps[0] == ("page", "frontend")
     assert staging.limits == Limits(60, (("api.staging.netrasystems.ai", "auth.staging.netrasystems.ai"),))
-    assert [check.kind for check in staging.vantage] == ["tcp"]
+    assert [check.kind for _, check in staging.vantage] == ["tcp"]
     assert staging.servers == (HostPort("127.0.0.1", 5353),)
     assert staging.token == FromFile(file="/run/secrets/token")
     assert staging.slo == {name: 0.95 if name == "backend" else 0.99 for name in staging.checks}

@@ -1,0 +1,36 @@
+"""From a configuration to the parts that run it: board, targets, prober, runner. Shared by `run` and `check`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from exporter.budget import Budget
+from exporter.config import Config
+from exporter.core.board import Board
+from exporter.net.clock import now
+from exporter.net.resolve import Resolver
+from exporter.prober import Prober
+from exporter.runner import SPREAD, Runner
+from exporter.stall import StallWatch
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What runs one configuration."""
+
+    board: Board
+    runner: Runner
+    prober: Prober
+
+
+def assemble(
+    config: Config, stalls: StallWatch, on_tick: Callable[[Board], None] = lambda _: None, spread: float = SPREAD
+) -> Parts:
+    """Parts that are not started yet; `on_tick` is called after every look at the clock."""
+    board = Board(config.topology, now(), spread, [component for component, _ in config.vantage], config.maintenance)
+    targets = {name: (config.topology.components[name], check) for name, check in config.checks.items()}
+    targets |= {component.name: (component, check) for component, check in config.vantage}
+    budget = Budget(config.limits.requests_per_minute, config.limits.shared, targets)
+    prober = Prober(Resolver(config.servers), stalls)
+    return Parts(board, Runner(board, targets, prober.attempt, budget, lambda: on_tick(board), spread), prober)

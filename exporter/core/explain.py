@@ -1,0 +1,90 @@
+"""Why a verdict is as it is, in words: from a snapshot, for the API, the report and the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from exporter.core.law import FAILS, INTRINSIC, IS_DOWN
+from exporter.core.model import State
+from exporter.core.snapshot import ComponentStatus, RootCause, Snapshot
+
+
+def explain(snapshot: Snapshot, name: str) -> str:
+    """One short paragraph about the component. Raises KeyError when there is none of that name."""
+    status = snapshot.components[name]
+    root = next((root for root in snapshot.root_causes if root.component == name), None)
+    return " ".join(_sentences(status, root, snapshot.components))
+
+
+def _sentences(
+    status: ComponentStatus, root: RootCause | None, components: Mapping[str, ComponentStatus]
+) -> Iterable[str]:
+    name = status.component.name
+    yield f"{name} is {status.state} ({status.reason})" + (f": {status.detail}." if status.detail else ".")
+    if root is not None:
+        yield from _of_a_root(status, root, components)
+    elif status.state in FAILS:
+        yield from _of_a_symptom(status)
+    if status.contradicted_by:
+        verb = "is" if len(status.contradicted_by) == 1 else "are"
+        yield (
+            f"{_list(status.contradicted_by)} depends on it and {verb} up, "
+            "so the fault may lie on the path from here, not in it."
+        )
+    if status.conflicts:
+        yield f"It passes although {_list(status.conflicts)} is down: it does not exercise what it claims to."
+    if status.suspects:
+        yield f"Not proven, but possibly involved: {_list(status.suspects)}."
+
+
+def _of_a_root(status: ComponentStatus, root: RootCause, components: Mapping[str, ComponentStatus]) -> Iterable[str]:
+    if root.stale:
+        yield f"It was {root.state} ({root.reason}) when it was last seen, and stays a root cause until it is seen up."
+    if root.inferred:
+        yield "It has no check of its own: its dependents convict it, so it is the root."
+    elif status.accounted_by and status.reason in INTRINSIC | status.component.intrinsic:
+        yield (
+            f"{_list(status.accounted_by)} fails too, but that does not make a peer show {status.reason}: "
+            "it is a root of its own."
+        )
+    else:
+        yield _why_root(status, components)
+    if root.affected:
+        yield f"Suffering from it: {_list(root.affected)}."
+    if root.journeys:
+        yield f"It blocks {_list(root.journeys)}."
+
+
+def _why_root(status: ComponentStatus, components: Mapping[str, ComponentStatus]) -> str:
+    hard = [other for group in status.component.depends_on for other in group]
+    if not hard:
+        return "It depends on nothing, so it is the root."
+    failing = [other for other in hard if components[other].state in FAILS]
+    fine = [other for other in hard if components[other].state == State.UP]
+    untold = [other for other in hard if other not in failing and other not in fine]
+    parts = []
+    if fine:
+        parts.append(f"{_list(fine)} {'is' if len(fine) == 1 else 'are'} up")
+    if untold:
+        parts.append(f"nothing speaks against {_list(untold)}")
+    if failing:
+        parts.append(f"{_list(failing)} cannot account for it alone")
+    return f"Of its dependencies {', '.join(parts)}, so it is the root."
+
+
+def _of_a_symptom(status: ComponentStatus) -> Iterable[str]:
+    if status.root_causes:
+        through = [name for name in status.accounted_by if name not in status.root_causes]
+        by_way = f", by way of {_list(through)}" if through else ""
+        yield f"It suffers from {_list(status.root_causes)}{by_way}."
+    elif status.recovering_from:
+        yield f"It still recovers from {_list(status.recovering_from)}, which is well again."
+    elif status.accounted_by:
+        yield f"It waits for {_list(status.accounted_by)}, which is no fault."
+    elif status.state in IS_DOWN:
+        yield "The verdict on it is still open."
+
+
+def _list(names: Iterable[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
