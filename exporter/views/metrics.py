@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
 import platform
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
-from itertools import accumulate
 
-from prometheus_client.metrics_core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-)
-from prometheus_client.metrics_core import (
-    Metric as Family,
-)
-from prometheus_client.registry import Collector
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from exporter.core import names
 from exporter.core.model import Layer, Outcome, State
 from exporter.core.names import Metric
-from exporter.core.snapshot import ComponentStatus, Histogram, JourneyState, Snapshot
+from exporter.core.snapshot import ComponentStatus, JourneyState, Snapshot
+from exporter.views.exposition import OPENMETRICS, Family, Histograms, Samples, label, render
 
+_GZIP_LEVEL = 1  # takes half the time of the usual 6, for an eighth more bytes
 _UP = {State.UP: 1.0, State.DEGRADED: 1.0, State.DOWN: 0.0, State.FLAPPING: 0.0, State.STARTING: 0.0}
 _UP_BY_OUTCOME = {Outcome.PASS: 1.0, Outcome.DEGRADED: 1.0, Outcome.FAIL: 0.0}
 _TEST_OUTCOMES = ("passed", "failed", "error", "skipped", "environment_skipped", "harness_error")
@@ -36,76 +33,72 @@ class ReloadStatus:
     loaded_at: float
 
 
-class SnapshotCollector(Collector):
-    """A prometheus_client collector over one snapshot per scrape."""
+class Metrics:
+    """The body of `/metrics`: the snapshot, and what prometheus_client says of this process."""
 
-    def __init__(self, source: Callable[[], tuple[Snapshot, ReloadStatus]]) -> None:
-        self._source = source
+    def __init__(self) -> None:
+        self._process = CollectorRegistry(auto_describe=False)
+        ProcessCollector(registry=self._process)
+        GCCollector(registry=self._process)
 
-    def collect(self) -> Iterator[Family]:
-        """All families of the contract."""
-        snapshot, reload_status = self._source()
-        env = snapshot.environment
-        everything = snapshot.components.items()
-        checked = [(name, status) for name, status in everything if not status.component.latent]
-        yield from _about_components(env, everything)
-        yield from _about_verdict(env, snapshot)
-        yield from _about_probes(env, checked)
-        yield from _about_tests(env, checked)
-        yield from _about_journeys(env, snapshot)
-        yield _histogram(names.LAG, [([env], snapshot.lag)])
-        yield from _about_exporter(env, snapshot, reload_status)
+    def body(self, snapshot: Snapshot, reload_status: ReloadStatus, form: str, *, packed: bool = False) -> bytes:
+        """All of it in the format of that content type, gzipped if `packed`; any thread may call it."""
+        ours = render(families(snapshot, reload_status), form).encode()
+        # In this order, because the library ends OpenMetrics with its `# EOF`.
+        body = ours + (openmetrics.generate_latest if form == OPENMETRICS else generate_latest)(self._process)
+        return gzip.compress(body, _GZIP_LEVEL) if packed else body
 
 
-Components = Iterable[tuple[str, ComponentStatus]]
-Rows = Iterable[tuple[list[str], float]]
+def families(snapshot: Snapshot, reload_status: ReloadStatus) -> Iterator[Family]:
+    """All families of the contract."""
+    env = label(names.ENVIRONMENT, snapshot.environment)
+    components = [(f"{env},{label(names.COMPONENT, n)}", status) for n, status in snapshot.components.items()]
+    checked = [(at, status) for at, status in components if not status.component.latent]
+    yield from _about_components(components)
+    yield from _about_verdict(env, snapshot, components)
+    yield from _about_probes(checked)
+    yield from _about_tests(checked)
+    yield from _about_journeys(env, snapshot)
+    yield Histograms(names.LAG, [(env, snapshot.lag)])
+    yield from _about_exporter(env, snapshot, reload_status)
 
 
-def _gauge(metric: Metric, rows: Rows) -> Family:
-    family = GaugeMetricFamily(metric.name, metric.help, labels=[names.ENVIRONMENT, *metric.labels])
-    for labels, value in rows:
-        family.add_metric(labels, value)
-    return family
+Components = Sequence[tuple[str, ComponentStatus]]  # the label set of each, as text
 
 
-def _counter(metric: Metric, rows: Rows) -> Family:
-    family = CounterMetricFamily(metric.name, metric.help, labels=[names.ENVIRONMENT, *metric.labels])
-    for labels, value in rows:
-        family.add_metric(labels, value)
-    return family
+def _set(begin: str, metric: Metric, *values: str) -> str:
+    """The label set `begin`, and behind it the last labels of `metric` with these values."""
+    return ",".join([begin, *map(label, metric.labels[-len(values) :], values)])
 
 
-def _histogram(metric: Metric, rows: Iterable[tuple[list[str], Histogram]]) -> Family:
-    family = HistogramMetricFamily(metric.name, metric.help, labels=[names.ENVIRONMENT, *metric.labels])
-    for labels, histogram in rows:
-        bounds = [*(str(bound) for bound in histogram.bounds), "+Inf"]
-        buckets = list(zip(bounds, map(float, accumulate(histogram.counts)), strict=True))
-        family.add_metric(labels, buckets, histogram.total)
-    return family
+@cache
+def _states(states: type[State] | type[JourneyState]) -> tuple[tuple[str, str], ...]:
+    """Every state and the label that says so."""
+    return tuple((state, label("state", state)) for state in states)
 
 
-def _about_components(env: str, components: Components) -> Iterator[Family]:
-    yield _gauge(
+def _about_components(components: Components) -> Iterator[Family]:
+    yield Samples(
         names.COMPONENT_INFO,
-        (([env, n, s.component.kind, s.component.layer, s.component.priority], 1) for n, s in components),
-    )
-    yield _gauge(names.COMPONENT_UP, (([env, n], up) for n, s in components if (up := _is_up(s)) is not None))
-    yield _gauge(
-        names.COMPONENT_STATE,
-        (([env, n, state], float(s.state == state)) for n, s in components for state in State),
-    )
-    yield _gauge(
-        names.DEPENDENCY,
         (
-            ([env, n, target, optional], 1)
-            for n, s in components
-            for targets, optional in (
-                (dict.fromkeys(t for group in s.component.depends_on for t in group), "false"),
-                (s.component.optional_depends_on, "true"),
-            )
-            for target in targets
+            (_set(at, names.COMPONENT_INFO, s.component.kind, s.component.layer, s.component.priority), 1)
+            for at, s in components
         ),
     )
+    yield Samples(names.COMPONENT_UP, ((at, up) for at, s in components if (up := _is_up(s)) is not None))
+    yield Samples(
+        names.COMPONENT_STATE,
+        ((f"{at},{text}", s.state == state) for at, s in components for state, text in _states(State)),
+    )
+    yield Samples(names.DEPENDENCY, ((text, 1) for at, s in components for text in _edges(at, s)))
+
+
+def _edges(at: str, status: ComponentStatus) -> Iterator[str]:
+    component = status.component
+    for target in dict.fromkeys(target for group in component.depends_on for target in group):
+        yield _set(at, names.DEPENDENCY, target, "false")
+    for target in dict.fromkeys(component.optional_depends_on):
+        yield _set(at, names.DEPENDENCY, target, "true")
 
 
 def _is_up(status: ComponentStatus) -> float | None:
@@ -114,66 +107,79 @@ def _is_up(status: ComponentStatus) -> float | None:
     return _UP.get(status.state)
 
 
-def _about_verdict(env: str, snapshot: Snapshot) -> Iterator[Family]:
-    components = snapshot.components.items()
+def _about_verdict(env: str, snapshot: Snapshot, components: Components) -> Iterator[Family]:
     roots = snapshot.root_causes
-    yield _gauge(names.ROOT_CAUSE, (([env, n], float(s.root)) for n, s in components))
-    yield _gauge(names.BLAMED, (([env, n, root], 1) for n, s in components for root in s.root_causes))
-    yield _gauge(names.EFFECTIVE_PRIORITY, (([env, root.component], root.priority.number) for root in roots))
-    yield _gauge(names.CONTRADICTED, (([env, n], float(bool(s.contradicted_by))) for n, s in components))
-    yield _gauge(names.ROOT_CAUSE_STALE, (([env, n], float(s.stale)) for n, s in components))
-    yield _gauge(names.PENDING, [([env], float(snapshot.pending))])
-    yield _gauge(names.LAYER_ROOTS, (([env, layer], sum(root.layer == layer for root in roots)) for layer in Layer))
+    yield Samples(names.ROOT_CAUSE, ((at, s.root) for at, s in components))
+    yield Samples(names.BLAMED, ((_set(at, names.BLAMED, root), 1) for at, s in components for root in s.root_causes))
+    yield Samples(
+        names.EFFECTIVE_PRIORITY,
+        ((_set(env, names.EFFECTIVE_PRIORITY, root.component), root.priority.number) for root in roots),
+    )
+    yield Samples(names.CONTRADICTED, ((at, bool(s.contradicted_by)) for at, s in components))
+    yield Samples(names.ROOT_CAUSE_STALE, ((at, s.stale) for at, s in components))
+    yield Samples(names.PENDING, [(env, snapshot.pending)])
+    yield Samples(
+        names.LAYER_ROOTS,
+        ((_set(env, names.LAYER_ROOTS, layer), sum(root.layer == layer for root in roots)) for layer in Layer),
+    )
 
 
-def _about_probes(env: str, checked: Components) -> Iterator[Family]:
-    stats = [(name, status.stats) for name, status in checked if status.stats]
-    yield _histogram(names.PROBE_DURATION, (([env, name], s.durations) for name, s in stats))
-    yield _gauge(names.PROBE_PHASE, (([env, n, phase], took) for n, s in checked for phase, took in s.phases.items()))
-    yield _counter(names.PROBES, (([env, name], s.runs) for name, s in stats))
-    yield _counter(
+def _about_probes(checked: Components) -> Iterator[Family]:
+    stats = [(at, status.stats) for at, status in checked if status.stats]
+    yield Histograms(names.PROBE_DURATION, ((at, s.durations) for at, s in stats))
+    yield Samples(
+        names.PROBE_PHASE,
+        ((_set(at, names.PROBE_PHASE, phase), took) for at, s in checked for phase, took in s.phases.items()),
+    )
+    yield Samples(names.PROBES, ((at, s.runs) for at, s in stats))
+    yield Samples(
         names.PROBE_FAILURES,
-        (([env, name, reason], count) for name, s in stats for reason, count in s.failures.items()),
+        ((_set(at, names.PROBE_FAILURES, reason), n) for at, s in stats for reason, n in s.failures.items()),
     )
-    yield _gauge(names.LAST_RUN, (([env, n], s.last_probe) for n, s in checked if s.last_probe is not None))
-    yield _gauge(names.INTERVAL, (([env, n], s.component.interval) for n, s in checked))
-    yield _gauge(
-        names.TLS_NOT_AFTER,
-        (([env, n], s.facts["tls_not_after"]) for n, s in checked if "tls_not_after" in s.facts),
+    yield Samples(names.LAST_RUN, ((at, s.last_probe) for at, s in checked if s.last_probe is not None))
+    yield Samples(names.INTERVAL, ((at, s.component.interval) for at, s in checked))
+    yield Samples(
+        names.TLS_NOT_AFTER, ((at, s.facts["tls_not_after"]) for at, s in checked if "tls_not_after" in s.facts)
     )
 
 
-def _about_tests(env: str, checked: Components) -> Iterator[Family]:
-    suites = [(name, status) for name, status in checked if status.component.kind == "e2e"]
-    counted = [(name, status.facts["tests"]) for name, status in suites if "tests" in status.facts]
-    yield _gauge(
-        names.TESTS, (([env, n, outcome], tests.get(outcome, 0)) for n, tests in counted for outcome in _TEST_OUTCOMES)
+def _about_tests(checked: Components) -> Iterator[Family]:
+    suites = [(at, status) for at, status in checked if status.component.kind == "e2e"]
+    counted = [(at, status.facts["tests"]) for at, status in suites if "tests" in status.facts]
+    yield Samples(
+        names.TESTS,
+        (
+            (_set(at, names.TESTS, outcome), tests.get(outcome, 0))
+            for at, tests in counted
+            for outcome in _TEST_OUTCOMES
+        ),
     )
-    yield _gauge(
-        names.TEST_RUN, (([env, n], s.facts["run_timestamp"]) for n, s in suites if s.facts.get("run_timestamp"))
-    )
-    yield _gauge(names.TEST_CONFLICT, (([env, n], float(bool(s.conflicts))) for n, s in suites))
+    yield Samples(names.TEST_RUN, ((at, s.facts["run_timestamp"]) for at, s in suites if s.facts.get("run_timestamp")))
+    yield Samples(names.TEST_CONFLICT, ((at, bool(s.conflicts)) for at, s in suites))
 
 
 def _about_journeys(env: str, snapshot: Snapshot) -> Iterator[Family]:
-    journeys = snapshot.journeys.items()
-    yield _gauge(
+    journeys = [(f"{env},{label(names.JOURNEY, name)}", journey) for name, journey in snapshot.journeys.items()]
+    yield Samples(
         names.JOURNEY_STATE,
-        (([env, n, state], float(journey.state == state)) for n, journey in journeys for state in JourneyState),
+        ((f"{at},{text}", j.state == state) for at, j in journeys for state, text in _states(JourneyState)),
     )
-    yield _gauge(
+    yield Samples(
         names.STEP_STATE,
         (
-            ([env, n, step.name, state], float(step.state == state))
-            for n, journey in journeys
+            (f"{at},{label('step', step.name)},{text}", step.state == state)
+            for at, journey in journeys
             for step in journey.steps
-            for state in State
+            for state, text in _states(State)
         ),
     )
 
 
 def _about_exporter(env: str, snapshot: Snapshot, reload_status: ReloadStatus) -> Iterator[Family]:
-    yield _gauge(names.BUILD_INFO, [([env, version("staging-exporter"), platform.python_version()], 1)])
-    yield _gauge(names.RELOAD_OK, [([env], float(reload_status.successful))])
-    yield _gauge(names.RELOAD_TIME, [([env], reload_status.loaded_at)])
-    yield _gauge(names.ONLINE, [([env], float(snapshot.online))])
+    yield Samples(
+        names.BUILD_INFO,
+        [(_set(env, names.BUILD_INFO, version("staging-exporter"), platform.python_version()), 1)],
+    )
+    yield Samples(names.RELOAD_OK, [(env, reload_status.successful)])
+    yield Samples(names.RELOAD_TIME, [(env, reload_status.loaded_at)])
+    yield Samples(names.ONLINE, [(env, snapshot.online)])

@@ -1,0 +1,59 @@
+"""A small environment with one of everything, recorded on a real board: what the tests of the views look at."""
+
+from __future__ import annotations
+
+from exporter.core.board import Board
+from exporter.core.model import Component, Journey, Layer, Observation, Outcome, Priority, Reason, Topology
+
+HOSTILE = 'stag"ing\\\nn ünï'  # quotes, backslashes, newlines: what an environment may be called
+PHASES = {"resolve": 0.001, "connect": 0.002, "tls": 0.01, "processing": 0.1, "transfer": 0.001}
+TESTS = {"passed": 7, "failed": 0, "error": 0, "skipped": 1, "environment_skipped": 0, "harness_error": 0}
+
+
+def _component(name: str, layer: Layer, kind: str = "http", *needs: str, covers: tuple[str, ...] = ()) -> Component:
+    return Component(name, layer, Priority.P1, kind, tuple((need,) for need in needs), covers=covers)
+
+
+COMPONENTS = (
+    _component("vpc", Layer.INFRASTRUCTURE, "latent"),
+    _component("database", Layer.INFRASTRUCTURE, "postgres", "vpc"),
+    _component("cache", Layer.INFRASTRUCTURE, "redis", "vpc"),
+    Component(
+        "backend",
+        Layer.APPLICATION,
+        Priority.P0,
+        "http",
+        depends_on=(("database",), ("model-a", "model-b")),
+        optional_depends_on=("cache",),
+        links={"owner": "backend-team"},
+    ),
+    _component("model-a", Layer.SERVICE),
+    _component("model-b", Layer.SERVICE),
+    _component("report", Layer.SERVICE, "http", "database"),
+    _component("silent", Layer.PLATFORM, "tcp"),
+    _component("suite", Layer.TEST, "e2e", covers=("database",)),
+)
+JOURNEYS = {"login": Journey("login", Priority.P0, (("open", "model-a"), ("sign-in", "backend")))}
+
+
+def board(environment: str = "staging", components: tuple[Component, ...] = COMPONENTS) -> Board:
+    """All but `silent` ran: the database is down and takes the backend down, report and suite pass nonetheless."""
+    known = {component.name: component for component in components}
+    journeys = JOURNEYS if "backend" in known else {}
+    made = Board(Topology(environment, known, journeys), at=0.0)
+    for turn in range(1, 4):
+        for name in known:
+            if name not in ("vpc", "silent"):
+                made.record(_seen(name, float(turn)))
+    made.tick(25.0)  # the opening round waits for `silent` no longer
+    return made
+
+
+def _seen(name: str, at: float) -> Observation:
+    if name == "database":
+        return Observation(name, at, 0.02, Outcome.FAIL, Reason.CLOSED, "the peer hung up", lag=0.002)
+    if name == "backend":
+        return Observation(name, at, 0.3, Outcome.FAIL, Reason.SERVER_ERROR, "status 503, expected 2xx", phases=PHASES,
+                           facts={"status": 503, "tls_not_after": 2e9})  # fmt: skip
+    facts = {"tests": TESTS, "run_timestamp": 1.5} if name == "suite" else {}
+    return Observation(name, at, 0.01, Outcome.PASS, Reason.OK, phases=PHASES, facts=facts)

@@ -1,0 +1,184 @@
+"""`/metrics`: every family of the contract, in both formats, from a snapshot of a real board."""
+
+from __future__ import annotations
+
+import gzip
+import platform
+import subprocess
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from exporter.core import names
+from exporter.core.model import Observation, Outcome, Reason, State
+from exporter.core.names import Metric
+from exporter.core.snapshot import JourneyState, Snapshot
+from exporter.views.exposition import OPENMETRICS, TEXT
+from exporter.views.metrics import Metrics, ReloadStatus
+from tests.views.fleet import COMPONENTS, HOSTILE, PHASES, TESTS, board
+
+RELOADED = ReloadStatus(successful=True, loaded_at=1.7e9)
+CONTRACT = [value for value in vars(names).values() if isinstance(value, Metric)]
+Labels = dict[str, str]
+
+
+def metrics(snapshot: Snapshot, form: str = TEXT) -> str:
+    return Metrics().body(snapshot, RELOADED, form).decode()
+
+
+@pytest.fixture(scope="module")
+def samples() -> dict[str, list[tuple[Labels, float]]]:
+    """What a scrape gives: sample name -> (labels but `environment`, value)."""
+    found: dict[str, list[tuple[Labels, float]]] = {}
+    for family in parse_text(metrics(board(HOSTILE).snapshot(26.0))):
+        for sample in family.samples:
+            labels = dict(sample.labels)
+            if family.name.startswith("staging_"):
+                assert labels.pop("environment") == HOSTILE
+            found.setdefault(sample.name, []).append((labels, sample.value))
+    return found
+
+
+def _of(samples: dict[str, Any], name: str, **labels: str) -> list[float]:
+    return [value for seen, value in samples[name] if labels.items() <= seen.items()]
+
+
+@pytest.mark.parametrize("metric", CONTRACT, ids=lambda metric: metric.name)
+def test_every_metric_of_the_contract_is_there_with_its_labels(metric: Metric, samples: dict[str, Any]) -> None:
+    suffixes = ("_bucket", "_sum", "_count") if metric.kind == names.HISTOGRAM else ("",)
+    for suffix in suffixes:
+        bucket = {"le"} if suffix == "_bucket" else set()
+        assert samples[metric.name + suffix], "no sample of it"
+        for labels, _ in samples[metric.name + suffix]:
+            assert set(labels) == {*metric.labels, *bucket}
+
+
+def test_nothing_but_the_contract_and_the_process_is_there(samples: dict[str, Any]) -> None:
+    own = {metric.name for metric in CONTRACT}
+    histograms = {m.name + end for m in CONTRACT for end in ("_bucket", "_sum", "_count") if m.kind == names.HISTOGRAM}
+    others = set(samples) - own - histograms
+    assert all(name.startswith(("process_", "python_gc_")) for name in others), others
+    assert "process_cpu_seconds_total" in others
+
+
+@pytest.mark.parametrize("component", [component.name for component in COMPONENTS])
+def test_every_state_is_always_present_and_one_is_true(component: str, samples: dict[str, Any]) -> None:
+    seen = {labels["state"]: value for labels, value in samples["staging_component_state"]
+            if labels["component"] == component}  # fmt: skip
+    assert set(seen) == set(State)
+    assert sorted(seen.values()) == [0, 0, 0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "expected"),
+    [
+        ("staging_component_info", {"component": "vpc", "kind": "latent", "layer": "infrastructure"}, [1]),
+        ("staging_component_up", {"component": "model-a"}, [1]),
+        ("staging_component_up", {"component": "database"}, [0]),
+        ("staging_component_up", {"component": "vpc"}, [1]),
+        ("staging_component_up", {"component": "silent"}, []),
+        ("staging_component_root_cause", {"component": "database"}, [1]),
+        ("staging_component_root_cause", {"component": "backend"}, [0]),
+        ("staging_component_blamed_info", {"component": "backend", "root_cause": "database"}, [1]),
+        ("staging_component_effective_priority", {"component": "database"}, [0]),
+        ("staging_component_effective_priority", {"component": "backend"}, []),
+        ("staging_component_contradicted", {"component": "database"}, [1]),
+        ("staging_component_contradicted", {"component": "backend"}, [0]),
+        ("staging_component_root_cause_stale", {"component": "database"}, [0]),
+        ("staging_layer_root_causes", {"layer": "infrastructure"}, [1]),
+        ("staging_layer_root_causes", {"layer": "test"}, [0]),
+        ("staging_diagnosis_pending", {}, [0]),
+        ("staging_dependency_info", {"component": "backend", "depends_on": "model-b", "optional": "false"}, [1]),
+        ("staging_dependency_info", {"component": "backend", "depends_on": "cache", "optional": "true"}, [1]),
+        ("staging_probes_total", {"component": "backend"}, [3]),
+        ("staging_probes_total", {"component": "silent"}, [0]),
+        ("staging_probe_failures_total", {"component": "backend", "reason": "server_error"}, [3]),
+        ("staging_probe_duration_seconds_bucket", {"component": "backend", "le": "0.25"}, [0]),
+        ("staging_probe_duration_seconds_bucket", {"component": "backend", "le": "0.5"}, [3]),
+        ("staging_probe_duration_seconds_bucket", {"component": "backend", "le": "+Inf"}, [3]),
+        ("staging_probe_duration_seconds_count", {"component": "backend"}, [3]),
+        ("staging_probe_duration_seconds_sum", {"component": "backend"}, [pytest.approx(0.9)]),
+        ("staging_probe_last_run_timestamp_seconds", {"component": "backend"}, [3]),
+        ("staging_probe_last_run_timestamp_seconds", {"component": "silent"}, []),
+        ("staging_probe_interval_seconds", {"component": "silent"}, [10]),
+        ("staging_probe_tls_not_after_timestamp_seconds", {}, [2e9]),
+        ("staging_probe_schedule_lag_seconds_bucket", {"le": "0.001"}, [18]),
+        ("staging_probe_schedule_lag_seconds_count", {}, [21]),
+        ("staging_tests", {"component": "suite", "outcome": "passed"}, [TESTS["passed"]]),
+        ("staging_test_run_timestamp_seconds", {"component": "suite"}, [1.5]),
+        ("staging_test_conflict", {"component": "suite"}, [1]),
+        ("staging_exporter_config_last_reload_successful", {}, [1]),
+        ("staging_exporter_config_last_reload_success_timestamp_seconds", {}, [1.7e9]),
+        ("staging_exporter_online", {}, [1]),
+    ],
+)
+def test_what_the_samples_say(name: str, labels: Labels, expected: list[float], samples: dict[str, Any]) -> None:
+    assert _of(samples, name, **labels) == expected
+
+
+def test_phases_are_those_of_the_last_probe(samples: dict[str, Any]) -> None:
+    of_backend = [(x["phase"], v) for x, v in samples["staging_probe_phase_duration_seconds"]
+                  if x["component"] == "backend"]  # fmt: skip
+    assert dict(of_backend) == PHASES
+
+
+def test_journeys_show_every_state_of_themselves_and_of_their_steps(samples: dict[str, Any]) -> None:
+    blocked = {state: float(state == JourneyState.BLOCKED) for state in JourneyState}
+    assert {x["state"]: v for x, v in samples["staging_journey_state"]} == blocked
+    steps = {(x["step"], x["state"]): v for x, v in samples["staging_journey_step_state"]}
+    assert set(steps) == {(step, state) for step in ("open", "sign-in") for state in State}
+    assert {key for key, value in steps.items() if value} == {("open", "up"), ("sign-in", "down")}
+
+
+def test_the_build_is_named(samples: dict[str, Any]) -> None:
+    ((labels, value),) = samples["staging_exporter_build_info"]
+    assert labels == {"version": version("staging-exporter"), "python_version": platform.python_version()}
+    assert value == 1
+
+
+def test_a_root_that_is_seen_no_longer_stays_and_is_stale_without_being_up_or_down() -> None:
+    blind = board()
+    blind.record(Observation("database", 26.0, 0.1, Outcome.UNKNOWN, Reason.RESOLVER, "no name server answered"))
+    lines = metrics(blind.snapshot(27.0)).splitlines()
+    at = '{environment="staging",component="database"'
+    assert f"staging_component_root_cause{at}}} 1.0" in lines
+    assert f"staging_component_root_cause_stale{at}}} 1.0" in lines
+    assert f'staging_component_state{at},state="unknown"}} 1.0' in lines
+    assert not [line for line in lines if line.startswith(f"staging_component_up{at}")]
+
+
+def test_both_formats_say_the_same() -> None:
+    snapshot = board(HOSTILE).snapshot(26.0)
+
+    def ours(families: Any) -> dict[str, Any]:
+        return {f.name: (f.type, f.documentation, f.samples) for f in families if f.name.startswith("staging_")}
+
+    text, openmetrics = metrics(snapshot, TEXT), metrics(snapshot, OPENMETRICS)
+    assert openmetrics.endswith("\n# EOF\n")
+    assert ours(parse_text(text)) == ours(parse_openmetrics(openmetrics))
+
+
+def test_what_is_removed_from_the_configuration_vanishes() -> None:
+    kept = tuple(component for component in COMPONENTS if component.name in ("vpc", "database"))
+    text = metrics(board(components=kept).snapshot(26.0))
+    assert 'component="database"' in text
+    assert not any(f'"{gone}"' in text for gone in ("backend", "model-a", "suite", "login"))
+
+
+def test_packed_is_the_same_body_smaller() -> None:
+    snapshot = board().snapshot(26.0)
+    packed = Metrics().body(snapshot, RELOADED, TEXT, packed=True)
+    text = gzip.decompress(packed).decode()
+    assert len(packed) < len(text) / 4
+    staging = [line for line in text.splitlines() if "staging_" in line]
+    assert staging == [line for line in metrics(snapshot).splitlines() if "staging_" in line]
+
+
+@pytest.mark.parametrize("environment", ["staging", HOSTILE], ids=["plain", "hostile"])
+def test_promtool_has_no_complaint(environment: str) -> None:
+    text = metrics(board(environment).snapshot(26.0))
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, capture_output=True, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
