@@ -55,6 +55,19 @@ class Resolver:
             raise ProbeFailed(Reason.DNS, f"{host} has no {kind}; it has {', '.join(addresses) or 'none at all'}")
         return [_addr_info(address, port) for address in found]
 
+    def name_servers(self) -> list[HostPort]:
+        """The name servers that are asked, in order. Raises ProbeFailed (`resolver`) when none is configured."""
+        try:
+            found = self._resolver().nameservers
+        except dns.resolver.NoResolverConfiguration:
+            found = []
+        plain = dns.nameserver.AddressAndPortNameserver
+        servers = [HostPort(s.address, s.port) for s in found if isinstance(s, plain)]
+        servers += [HostPort(s, 53) for s in found if isinstance(s, str)]
+        if not servers:
+            raise ProbeFailed(Reason.RESOLVER, "no name server is configured in /etc/resolv.conf")
+        return servers
+
     def _local(self, host: str) -> list[str] | None:
         try:
             return [str(ipaddress.ip_address(host))]
