@@ -57,12 +57,14 @@ class Session:
         self._ping: bytes | None = None
         self._end: ProbeFailed | None = None
         self._count = 0
+        self._asked = False
         if rest:
             self._feed(rest)
 
     async def message(self) -> str:
-        """The next message; phase `first_message` until the first. Raises ProbeFailed when the peer closed first."""
-        if self._count == 0:
+        """The next message; waiting for the first is phase `first_message`. Raises ProbeFailed when the peer closed."""
+        if not self._asked:
+            self._asked = True
             with self._trace.phase("first_message"):
                 await self._fill()
         await self._fill()
