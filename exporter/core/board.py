@@ -83,6 +83,7 @@ class Board:
             verdicts={
                 n: old._published.verdicts.get(n, v) if n in same else v for n, v in self._published.verdicts.items()
             },
+            drafts={n: old._published.drafts.get(n, d) if n in same else d for n, d in self._published.drafts.items()},
             excuses={name: excuse for name, excuse in old._published.excuses.items() if name in same},
             held={name: held for name, held in old._published.held.items() if name in same},
         )
@@ -117,8 +118,7 @@ class Board:
             later = expire(health, self.topology.components[name], now)
             if later is not health or name in changed:
                 self._set_health(name, later, now)
-        ended = [name for name, excuse in self._published.excuses.items() if now >= excuse.until]
-        asked = _NOBODY.union(*(self._ask(name, now) | {name} for name in ended))
+        asked = self._end_excuses(now)
         self._advance(now)
         return asked
 
@@ -216,6 +216,17 @@ class Board:
             return _NOBODY
         self._rounds[trigger] = open_round(self.graph, trigger, at)
         return (self._rounds[trigger].wanted - {trigger}) | self._vantage_checks.keys()
+
+    def _end_excuses(self, now: float) -> frozenset[str]:
+        """What still fails when its excuse ends is asked once more before it is blamed."""
+        excuses = self._published.excuses
+        ended = [name for name, excuse in excuses.items() if now >= excuse.until]
+        if not ended:
+            return _NOBODY
+        self._news = True
+        left = {name: excuse for name, excuse in excuses.items() if name not in ended}
+        self._published = replace(self._published, excuses=left)
+        return _NOBODY.union(*(self._ask(name, now) | {name} for name in ended))
 
     def _advance(self, now: float) -> None:
         """Close the rounds that are complete or overdue, and publish what no open round covers."""

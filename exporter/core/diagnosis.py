@@ -20,7 +20,7 @@ Everything here is a pure function of the graph and the conditions, linear in ed
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.core.graph import Graph
 from exporter.core.latents import Inference, infer
@@ -53,24 +53,30 @@ def diagnose(
     graph: Graph,
     conditions: Mapping[str, Condition],
     excused: Collection[str] = (),
-    held: Mapping[str, State] | None = None,
+    held: Mapping[str, Inference] | None = None,
 ) -> dict[str, Verdict]:
     """The verdict on every component.
 
     `conditions` has every checked component. `excused` are failing ones that still recover from a root that is gone:
-    they are accounted for. `held` are latents that stay convicted, in that state, until they are exonerated.
+    they are accounted for. `held` are latents that stay convicted until a dependent, or all of those convicts, are up.
     """
     states = {name: conditions[name].state if name in conditions else State.UNKNOWN for name in graph.order}
     by_checks = _Accounts(graph, states)
     explained = {name for name in graph.order if by_checks.of(name) or name in excused}
     inferences = infer(graph, conditions, explained)
     for name, inference in inferences.items():
-        state = inference.state
-        if state == State.UNKNOWN and not inference.outdone:
-            state = (held or {}).get(name, state)
-        states[name] = state
+        old = (held or {}).get(name)
+        if old is not None and _stays_convicted(inference, old, states):
+            inferences[name] = replace(old, held=True)
+        states[name] = inferences[name].state
     case = _Case(graph, conditions, states, inferences, excused)
     return {name: case.verdict(name) for name in graph.order}
+
+
+def _stays_convicted(inference: Inference, old: Inference, states: Mapping[str, State]) -> bool:
+    if inference.state != State.UNKNOWN or inference.outdone:
+        return False
+    return any(states.get(convict, State.UP) != State.UP for convict in old.convicts)
 
 
 class _Accounts:
@@ -158,9 +164,11 @@ class _Case:
     def _find_roots(self, name: str) -> frozenset[str]:
         """The roots behind a failing component, itself when it is one; nothing when it only waits or recovers."""
         state = self._states[name]
-        if state not in FAILS or name in self._excused:
+        if state not in FAILS:
             return _NOTHING
         accounted_by = self._accounts.of(name)
+        if name in self._excused and not accounted_by:
+            return _NOTHING
         if not accounted_by or self._is_intrinsic(name):
             return frozenset({name})
         return _NOTHING.union(*(self._roots[other] for other in accounted_by))

@@ -16,7 +16,7 @@ Used by `diagnosis` only.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from exporter.core.graph import Graph
 from exporter.core.law import CLASS_OF, FAILS, Condition
@@ -30,7 +30,8 @@ class Inference:
     """What is known of one latent: its state, its convicts, and the suspicion it lies under or casts.
 
     `evidence` are the checked components behind the convicts; `accused_by` are failing dependents too few or too far
-    apart to convict; `suspects` are the other latents that the same evidence would convict.
+    apart to convict; `suspects` are the other latents that the same evidence would convict. It is `outdone` when a
+    larger body of evidence convicts another, and `held` when it stays convicted on what was seen before.
     """
 
     state: State = State.UNKNOWN
@@ -40,7 +41,8 @@ class Inference:
     began: float = 0.0
     accused_by: tuple[str, ...] = ()
     suspects: tuple[str, ...] = ()
-    outdone: bool = field(default=False)
+    outdone: bool = False
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +162,4 @@ def _settled(inference: Inference, convicted: bool, suspects: Iterable[str]) -> 
         return inference
     if not convicted:
         return Inference(outdone=True)
-    return Inference(
-        inference.state,
-        inference.convicts,
-        inference.evidence,
-        inference.kind_of_failure,
-        inference.began,
-        suspects=tuple(sorted(suspects)),
-    )
+    return replace(inference, suspects=tuple(sorted(suspects)))

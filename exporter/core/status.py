@@ -60,7 +60,7 @@ def latent_status(
         since=since,
         last_probe=None,
         root=verdict.root,
-        stale=verdict.root and not inference.convicts,
+        stale=verdict.root and inference.held,
         root_causes=tuple(root for root in verdict.roots if root in roots),
         accounted_by=verdict.accounted_by,
         suspects=verdict.suspects,
@@ -68,10 +68,10 @@ def latent_status(
 
 
 def _evidence(inference: Inference, state: State) -> str:
+    if inference.held:
+        return f"convicted by {' and '.join(inference.convicts)} before; none of its dependents has been seen up since"
     if inference.convicts:
         return f"{' and '.join(inference.convicts)} began to fail together, in one way, and nothing else explains it"
-    if state in FAILS:
-        return "convicted before; none of its dependents has been seen up since"
     if state == State.UP:
         return "a dependent of it is up"
     if inference.accused_by:

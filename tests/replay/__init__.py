@@ -1,0 +1,1 @@
+"""What broke in the incident, replayed through the pure core."""
