@@ -1,0 +1,112 @@
+"""Kind `exec` with real programs, on asyncio's loop and on uvloop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import uvloop
+
+from exporter.core.model import Observation, Outcome, Reason
+from tests.support.probing import probe
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Callable[..., Observation]:
+    def once(*command: str, timeout: float = 10.0, **options: Any) -> Observation:
+        with asyncio.Runner(loop_factory=request.param) as runner:
+            return runner.run(probe({"kind": "exec", "command": list(command), **options}, timeout=timeout))
+
+    return once
+
+
+def gone(pid: int) -> bool:
+    """True once the process is dead; whoever adopted it may not have reaped it."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome", "reason", "detail"),
+    [
+        ("echo fine", Outcome.PASS, Reason.OK, ""),
+        ("echo a; echo b >&2; exit 1", Outcome.FAIL, Reason.FAILED, "exit status 1, expected 0; output: a b"),
+        ("echo so-so; exit 2", Outcome.DEGRADED, Reason.FAILED, "exit status 2, expected 0; output: so-so"),
+        ("exit 3", Outcome.UNKNOWN, Reason.PROBE_ERROR, "exit status 3, expected 0; output: none"),
+        ("kill -9 $$", Outcome.UNKNOWN, Reason.PROBE_ERROR, "killed by signal 9, expected 0; output: none"),
+    ],
+)
+def test_exit_status(
+    run: Callable[..., Observation], script: str, outcome: Outcome, reason: Reason, detail: str
+) -> None:
+    seen = run("sh", "-c", script)
+    assert (seen.outcome, seen.reason, seen.detail) == (outcome, reason, detail)
+    assert set(seen.phases) == {"run"}
+
+
+@pytest.mark.parametrize(("command", "text"), [("/absent/program", "No such file"), ("/etc/passwd", "ermission")])
+def test_a_program_that_cannot_be_run(run: Callable[..., Observation], command: str, text: str) -> None:
+    seen = run(command)
+    assert (seen.reason, text in seen.detail) == (Reason.PROBE_ERROR, True), seen.detail
+
+
+def test_the_deadline_kills_the_children_too(run: Callable[..., Observation], tmp_path: Path) -> None:
+    script = f"sleep 61 & echo $! > {tmp_path}/child; echo waiting; sleep 62"
+    seen = run("sh", "-c", script, timeout=0.5)
+    assert seen.reason == Reason.TIMEOUT
+    assert seen.facts["output"] == "waiting"
+    assert seen.duration < 1.0
+    assert gone(int((tmp_path / "child").read_text()))
+
+
+def test_a_child_left_behind_neither_survives_nor_delays(run: Callable[..., Observation], tmp_path: Path) -> None:
+    seen = run("sh", "-c", f"sleep 61 & echo $! > {tmp_path}/child; echo done")
+    assert (seen.outcome, seen.facts["output"]) == (Outcome.PASS, "done")
+    assert seen.duration < 2.0
+    assert gone(int((tmp_path / "child").read_text()))
+
+
+def test_a_child_that_fled_the_group_does_not_delay(run: Callable[..., Observation], tmp_path: Path) -> None:
+    seen = run("sh", "-c", f"setsid sleep 61 & echo $! > {tmp_path}/child; echo done")
+    assert seen.facts["output"] == "done"
+    assert seen.duration < 2.0
+    os.kill(int((tmp_path / "child").read_text()), 9)
+
+
+def test_endless_output_is_bounded(run: Callable[..., Observation]) -> None:
+    before = psutil.Process().memory_info().rss
+    seen = run(sys.executable, "-c", "import sys\nwhile True: sys.stdout.write('x' * 65536)", timeout=1.0)
+    assert seen.reason == Reason.TIMEOUT
+    assert len(seen.facts["output"]) < 500
+    assert psutil.Process().memory_info().rss - before < 20e6
+
+
+def test_environment(run: Callable[..., Observation], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OF_THE_EXPORTER", "not-for-you")
+    (tmp_path / "token").write_text("secret-token\n")
+    env = {"PLAIN": "text", "TOKEN": {"file": str(tmp_path / "token")}}
+    seen = run("sh", "-c", 'echo "$PLAIN" "$TOKEN" "[$OF_THE_EXPORTER]"; exit 1', env=env)
+    assert seen.detail == "exit status 1, expected 0; output: text *** []"
+    assert seen.facts["output"] == "text *** []"
+
+
+@pytest.mark.parametrize("command", [[], "ls -l", [1]])
+def test_a_command_is_a_list_of_texts(command: Any) -> None:
+    from exporter.probes.exec import Exec
+
+    with pytest.raises(ValueError, match="command"):
+        Exec.model_validate({"kind": "exec", "command": command})
