@@ -93,7 +93,7 @@ class _Routes:
 
         async def guard(request: web.Request) -> web.Response:
             token = self._exporter.token()
-            if token is None and not _is_loopback(request.remote):
+            if token is None and not is_loopback(request.remote):
                 return web.Response(status=403, text="without api.token this endpoint answers loopback only.\n")
             given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
             if token is not None and not hmac.compare_digest(given.encode(), token.encode()):
@@ -104,7 +104,8 @@ class _Routes:
         return guard
 
 
-def _is_loopback(remote: str | None) -> bool:
+def is_loopback(remote: str | None) -> bool:
+    """True for an address of this machine's loopback, IPv4 mapped into IPv6 included."""
     try:
         address = ipaddress.ip_address(remote or "")
     except ValueError:

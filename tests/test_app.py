@@ -1,0 +1,203 @@
+"""The running exporter over its own routes: what it serves, what guards it, how it reloads and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from exporter.app import App
+from exporter.config import load_config
+from exporter.net.options import HostPort
+from exporter.web import is_loopback
+from tests.support.live import free_port
+from tests.support.waiting import until
+
+CONFIG = """
+environment: test
+defaults: {{interval: 500ms, timeout: 400ms, retry_interval: 50ms}}
+components:
+  database: {{layer: infrastructure, priority: P1, check: {{kind: tcp, address: "127.0.0.1:{database}"}}}}
+  backend:
+    layer: application
+    priority: P0
+    depends_on: [database]
+    check: {{kind: tcp, address: "127.0.0.1:{backend}"}}
+journeys: {{golden-path: {{priority: P0, steps: {{use: backend}}}}}}
+"""
+
+
+class Running:
+    """An App on a configuration in `file`, with two TCP servers that it probes."""
+
+    def __init__(self, directory: Path) -> None:
+        self.file = directory / "config.yml"
+        self.servers: dict[str, asyncio.Server] = {}
+        self.url = ""
+
+    async def start(self) -> None:
+        for name in ("database", "backend"):
+            self.servers[name] = await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0)
+        self.ports = {name: server.sockets[0].getsockname()[1] for name, server in self.servers.items()}
+        self.write()
+        self.app = App(self.file, load_config(self.file))
+        self.url = await self.app.start(HostPort("127.0.0.1", 0))
+        self.session = aiohttp.ClientSession(self.url)
+
+    def write(self, extra: str = "", **ports: int) -> None:
+        self.file.write_text(CONFIG.format(**{**self.ports, **ports}) + extra)
+
+    async def stop(self) -> None:
+        await self.session.close()
+        await self.app.stop()
+        for server in self.servers.values():
+            server.close()
+
+    async def get(self, path: str, **headers: str) -> tuple[int, str, str]:
+        async with self.session.get(path, headers=headers) as response:
+            return response.status, response.headers.get("Content-Type", ""), await response.text()
+
+    async def post(self, path: str, **headers: str) -> tuple[int, str]:
+        async with self.session.post(path, headers=headers) as response:
+            return response.status, await response.text()
+
+    async def status(self) -> dict[str, Any]:
+        async with self.session.get("/api/v1/status") as response:
+            return dict(await response.json())
+
+    def states(self) -> dict[str, str]:
+        return {name: str(status.state) for name, status in self.app.snapshot().components.items()}
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    exporter = Running(tmp_path)
+    await exporter.start()
+    try:
+        yield exporter
+    finally:
+        await exporter.stop()
+
+
+async def test_it_is_not_ready_before_every_check_has_run(running: Running) -> None:
+    assert (await running.get("/-/healthy"))[0] == 200
+    status, _, text = await running.get("/-/ready")
+    assert (status, "have not run yet" in text) == (503, True)
+    await until(lambda: running.app.snapshot().ready)
+    assert (await running.get("/-/ready"))[0] == 200
+
+
+async def test_metrics_speak_the_format_that_is_asked_for(running: Running) -> None:
+    await until(lambda: running.states() == {"database": "up", "backend": "up"})
+    _, content_type, text = await running.get("/metrics", Accept="text/plain")
+    assert content_type.startswith("text/plain; version=")
+    plain = {family.name for family in parse_text(text)}
+    _, content_type, text = await running.get("/metrics", Accept="application/openmetrics-text; version=1.0.0")
+    assert content_type.startswith("application/openmetrics-text; version=1.0.0")
+    opened = {family.name for family in parse_openmetrics(text)}
+    assert {"staging_component_root_cause", "process_cpu_seconds"} <= plain & opened
+
+
+async def test_the_verdict_comes_and_goes(running: Running) -> None:
+    await until(lambda: running.states() == {"database": "up", "backend": "up"})
+    for server in running.servers.values():
+        server.close()
+    await until(lambda: running.app.snapshot().root_causes)
+    document = await running.status()
+    assert [(root["component"], root["priority"], root["affected"]) for root in document["root_causes"]] == [
+        ("database", "P0", ["backend"])
+    ]
+    assert document["journeys"]["golden-path"]["state"] == "blocked"
+    status, content_type, html = await running.get("/")
+    assert (status, content_type) == (200, "text/html; charset=utf-8")
+    assert "database is the root cause" in html
+    for name, port in running.ports.items():
+        running.servers[name] = await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", port)
+    await until(lambda: not running.app.snapshot().root_causes)
+    assert (await running.status())["state"] == "up"
+
+
+async def test_a_reload_keeps_the_state_of_what_did_not_change(running: Running) -> None:
+    await until(lambda: running.states() == {"database": "up", "backend": "up"})
+    since = running.app.snapshot().components["database"].since
+    running.write(backend=running.ports["database"])
+    assert await running.post("/-/reload") == (200, "configuration reloaded.\n")
+    components = running.app.snapshot().components
+    assert components["database"].since == since
+    assert components["database"].state == "up"
+    assert components["backend"].state == "unknown"
+    await until(lambda: running.states() == {"database": "up", "backend": "up"})
+
+
+async def test_a_bad_file_keeps_the_old_configuration(running: Running) -> None:
+    await until(lambda: running.app.snapshot().ready)
+    running.write(extra="colour: red\n")
+    status, text = await running.post("/-/reload")
+    assert status == 500
+    assert "colour" in text
+    assert not running.app.reload_status.successful
+    assert (await running.status())["state"] == "up"
+    _, _, metrics = await running.get("/metrics")
+    assert 'staging_exporter_config_last_reload_successful{environment="test"} 0.0' in metrics
+
+
+async def test_with_a_token_only_its_bearer_may_change_something(running: Running, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("sesame\n")
+    running.write(extra=f"api: {{token: {{file: {tmp_path / 'token'}}}}}\n")
+    assert (await running.post("/-/reload"))[0] == 200
+    assert (await running.post("/-/reload"))[0] == 401
+    assert (await running.post("/-/reload", Authorization="Bearer wrong"))[0] == 401
+    assert (await running.post("/-/reload", Authorization="Bearer sesame"))[0] == 200
+    (tmp_path / "token").unlink()
+    assert (await running.post("/-/reload", Authorization="Bearer sesame"))[0] == 401
+    assert (await running.get("/api/v1/status"))[0] == 200
+
+
+async def test_without_a_token_only_loopback_may_change_something(tmp_path: Path) -> None:
+    running = Running(tmp_path)
+    await running.start()
+    everywhere = App(running.file, load_config(running.file))
+    port = free_port()
+    await everywhere.start(HostPort("", port))
+    try:
+        async with running.session.post(f"http://127.0.0.1:{port}/-/reload") as response:
+            assert response.status == 200
+        # an address of this machine that is not loopback, where it has one
+        others = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
+        for other in others - {"127.0.0.1", "127.0.1.1"}:
+            async with running.session.post(f"http://{other}:{port}/-/reload") as response:
+                assert response.status == 403
+    finally:
+        await everywhere.stop()
+        await running.stop()
+
+
+@pytest.mark.parametrize(
+    ("remote", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("10.0.0.1", False),
+        ("fe80::1", False),
+        ("::ffff:10.0.0.1", False),
+        (None, False),
+        ("not an address", False),
+    ],
+)
+def test_what_counts_as_loopback(remote: str | None, expected: bool) -> None:
+    assert is_loopback(remote) is expected
+
+
+async def test_a_port_that_is_taken_is_an_os_error(running: Running) -> None:
+    port = int(running.url.rpartition(":")[2])
+    second = App(running.file, load_config(running.file))
+    with pytest.raises(OSError):
+        await second.start(HostPort("127.0.0.1", port))

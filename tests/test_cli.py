@@ -1,0 +1,127 @@
+"""The commands as a user runs them: what they print and how they exit."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.live import EXPORTER, fetch, free_port, process, wait_for
+
+
+def staging_exporter(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*EXPORTER, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+
+
+def config(directory: Path, check: str, **more: str) -> Path:
+    file = directory / "config.yml"
+    rest = "\n".join(f"{key}: {value}" for key, value in more.items())
+    file.write_text(
+        f"environment: test\ndefaults: {{interval: 1s, timeout: 500ms, retry_interval: 50ms}}\n{rest}\n"
+        f"components:\n  target: {{layer: service, priority: P1, check: {check}}}\n"
+    )
+    return file
+
+
+def test_check_says_well_when_all_is_well(tmp_path: Path) -> None:
+    file = config(tmp_path, '{kind: exec, command: ["true"]}')
+    done = staging_exporter("check", "--config.file", file)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("test is up\n")
+
+
+def test_check_names_the_root_cause_and_exits_1(tmp_path: Path) -> None:
+    file = config(tmp_path, '{kind: exec, command: ["false"]}')
+    done = staging_exporter("check", "--config.file", file)
+    assert done.returncode == 1
+    assert "target is the root cause" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_check_may_ignore_what_is_not_urgent(tmp_path: Path) -> None:
+    file = config(tmp_path, '{kind: exec, command: ["false"]}')
+    assert staging_exporter("check", "--config.file", file, "--fail-on", "P0").returncode == 0
+
+
+def test_check_exits_2_for_a_bad_file(tmp_path: Path) -> None:
+    file = config(tmp_path, '{kind: exec, command: ["true"], colour: red}')
+    done = staging_exporter("check", "--config.file", file)
+    assert done.returncode == 2
+    assert f"{file}:4: components.target.check.colour: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_check_exits_3_when_nothing_can_be_told(tmp_path: Path) -> None:
+    file = config(tmp_path, '{kind: exec, command: ["/no/such/program"]}')
+    done = staging_exporter("check", "--config.file", file)
+    assert done.returncode == 3
+    assert "Not known:" in done.stdout
+
+
+def test_check_speaks_json(tmp_path: Path) -> None:
+    file = config(tmp_path, '{kind: exec, command: ["false"]}')
+    done = staging_exporter("check", "--config.file", file, "--format", "json")
+    assert done.returncode == 1
+    assert [root["component"] for root in json.loads(done.stdout)["root_causes"]] == ["target"]
+
+
+def test_validate(tmp_path: Path) -> None:
+    good = staging_exporter("validate", "--config.file", config(tmp_path, '{kind: exec, command: ["true"]}'))
+    assert (good.returncode, "is valid: 1 checks" in good.stdout) == (0, True)
+    bad = staging_exporter("validate", "--config.file", tmp_path / "absent.yml")
+    assert bad.returncode == 2
+    assert "absent.yml" in bad.stderr
+
+
+def test_kinds_are_listed_and_documented() -> None:
+    assert {line.split()[0] for line in staging_exporter("kinds").stdout.splitlines()} >= {"http", "postgres"}
+    assert staging_exporter("kinds", "tcp").stdout.startswith("# tcp\n")
+    unknown = staging_exporter("kinds", "gopher")
+    assert (unknown.returncode, "there is no kind 'gopher'" in unknown.stderr) == (2, True)
+
+
+def test_the_schema_is_json_schema() -> None:
+    schema = json.loads(staging_exporter("schema").stdout)
+    assert "components" in schema["properties"]
+
+
+def test_version_and_help() -> None:
+    assert staging_exporter("--version").stdout.startswith("staging-exporter, version ")
+    help_text = staging_exporter("--help").stdout
+    assert all(command in help_text for command in ("run", "check", "validate", "kinds", "schema", "demo"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_run_reloads_on_sighup_and_stops_within_two_seconds(tmp_path: Path, number: signal.Signals) -> None:
+    hung = '{kind: exec, command: ["sleep", "60"]}'
+    file = config(tmp_path, hung)
+    components = "".join(f"  hung-{n}: {{layer: service, priority: P2, check: {hung}}}\n" for n in range(50))
+    file.write_text(file.read_text().replace("500ms", "30s").replace("interval: 1s", "interval: 30s") + components)
+    url, log = f"127.0.0.1:{free_port()}", tmp_path / "log"
+    command = [*EXPORTER, "run", "--config.file", str(file), "--web.listen-address", url, "--log.format", "json"]
+    with process(command, log) as child:
+        wait_for(lambda: "listening" in log.read_text(), "it listens")
+        wait_for(lambda: len(_children(child.pid)) >= 50, "fifty probes hang")
+        child.send_signal(signal.SIGHUP)
+        wait_for(lambda: "configuration reloaded" in log.read_text(), "it reloads")
+        assert "staging_exporter_build_info" in fetch(f"http://{url}/metrics")
+        begin = time.monotonic()
+        child.send_signal(number)
+        assert child.wait(10) == 0
+        assert time.monotonic() - begin < 2.0
+    assert all(isinstance(json.loads(line)["ts"], str) for line in log.read_text().splitlines())
+
+
+def test_run_says_when_it_cannot_listen(tmp_path: Path) -> None:
+    file = config(tmp_path, '{kind: exec, command: ["true"]}')
+    done = staging_exporter("run", "--config.file", file, "--web.listen-address", "192.0.2.1:9877")
+    assert done.returncode == 2
+    assert "cannot listen on 192.0.2.1:9877" in done.stderr
+
+
+def _children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

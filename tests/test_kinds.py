@@ -1,0 +1,48 @@
+"""Every kind has its page and its tests, and what the pages show is true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from exporter.config import load_config
+from exporter.probes import kinds, load, page
+
+TESTS = Path(__file__).parent / "probes"
+# What the base gives to every kind, and what the loader sets.
+COMMON = {"kind", "startup_when"}
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_the_file_name_is_the_kind(kind: str) -> None:
+    assert load(kind).model_fields["kind"].annotation.__args__ == (kind,)
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_there_are_tests(kind: str) -> None:
+    assert list(TESTS.glob(f"test_{kind}*.py"))
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_the_page_names_every_option_and_every_phase(kind: str) -> None:
+    text = page(kind)
+    assert text.startswith(f"# {kind}\n")
+    missing = [name for name in load(kind).model_fields if name not in COMMON and f"`{name}" not in text]
+    assert not missing
+    assert all(f"`{phase}`" in text for phase in load(kind).phase_names)
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_every_example_on_the_page_loads(kind: str, tmp_path: Path) -> None:
+    examples = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page(kind), re.DOTALL)]
+    checks = [example for example in examples if isinstance(example, dict) and "check" in example]
+    assert any(example["check"]["kind"] == kind for example in checks)
+    for example in checks:
+        covered = {name: {"layer": "service", "priority": "P2"} for name in example["check"].get("covers", ())}
+        subject = {"layer": "service", "priority": "P1", "interval": "1h", "timeout": "1m", **example}
+        file = tmp_path / "config.yml"
+        file.write_text(yaml.safe_dump({"environment": "test", "components": {"subject": subject, **covered}}))
+        load_config(file)

@@ -1,0 +1,171 @@
+"""One run: the deadline holds, exceptions become reasons, secrets and control characters stay inside."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import time
+from typing import Any, Literal
+
+import pytest
+
+from exporter.core.model import Component, Layer, Outcome, Priority, ProbeDegraded, ProbeFailed, Reason
+from exporter.net.check import Check, Degraded
+from exporter.net.options import FromEnv
+from exporter.net.resolve import Resolver
+from exporter.net.trace import Trace
+from exporter.prober import MAX_DETAIL, Prober
+from exporter.stall import StallWatch
+from tests.support.waiting import until
+
+TARGET = Component("target", Layer.SERVICE, Priority.P1, kind="scripted", timeout=0.2)
+
+
+class Scripted(Check):
+    """A kind whose run is given by the test."""
+
+    kind: Literal["scripted"] = "scripted"
+    script: Any
+
+    async def run(self, trace: Trace) -> None:
+        await self.script(trace)
+
+
+def raising(error: BaseException) -> Scripted:
+    async def script(_trace: Trace) -> None:
+        raise error
+
+    return Scripted(script=script)
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "reason", "detail"),
+    [
+        (ProbeFailed(Reason.CONTENT, "seen 1, expected 2"), Outcome.FAIL, Reason.CONTENT, "seen 1, expected 2"),
+        (ProbeDegraded(Reason.CONTENT, "tired"), Outcome.DEGRADED, Reason.CONTENT, "tired"),
+        (ProbeFailed(Reason.RATE_LIMITED, "429"), Outcome.UNKNOWN, Reason.RATE_LIMITED, "429"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "x"), Outcome.FAIL, Reason.REFUSED, "nothing listens"),
+        (FileNotFoundError(errno.ENOENT, "x", "/run/pg"), Outcome.FAIL, Reason.REFUSED, "/run/pg"),
+        (ConnectionResetError(errno.ECONNRESET, "x"), Outcome.FAIL, Reason.CLOSED, "hung up"),
+        (EOFError(), Outcome.FAIL, Reason.CLOSED, "hung up"),
+        (OSError(errno.EHOSTUNREACH, "x"), Outcome.FAIL, Reason.UNREACHABLE, "no route"),
+        (TimeoutError(errno.ETIMEDOUT, "x"), Outcome.FAIL, Reason.TIMEOUT, "the network gave up"),
+        (OSError(errno.EMFILE, "x"), Outcome.UNKNOWN, Reason.PROBE_ERROR, "out of resources"),
+        (ZeroDivisionError("oops"), Outcome.UNKNOWN, Reason.PROBE_ERROR, "ZeroDivisionError: oops"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
+)
+async def test_what_a_run_raises_becomes_a_reason(
+    error: BaseException, outcome: Outcome, reason: Reason, detail: str
+) -> None:
+    seen = await Prober().attempt(TARGET, raising(error))
+    assert (seen.outcome, seen.reason) == (outcome, reason)
+    assert detail in seen.detail
+
+
+async def test_a_run_that_hangs_is_cut_off_and_keeps_what_it_saw() -> None:
+    async def script(trace: Trace) -> None:
+        trace.facts["ip"] = "127.0.0.1"
+        with trace.phase("connect"):
+            pass
+        with trace.phase("tls"):
+            await asyncio.sleep(60)
+
+    seen = await Prober().attempt(TARGET, Scripted(script=script))
+    assert seen.reason == Reason.TIMEOUT
+    assert seen.detail == "no answer within 200ms in phase tls"
+    assert set(seen.phases) == {"connect", "tls"}
+    assert seen.facts == {"ip": "127.0.0.1"}
+
+
+async def test_a_run_that_ignores_its_cancellation_stalls_nobody_and_is_not_run_twice() -> None:
+    released = asyncio.Event()
+
+    async def script(_trace: Trace) -> None:
+        while not released.is_set():
+            try:
+                await released.wait()
+            except asyncio.CancelledError:
+                continue
+
+    prober = Prober()
+    stubborn = Scripted(script=script)
+    first = await prober.attempt(TARGET, stubborn)
+    second = await prober.attempt(TARGET, stubborn)
+    assert first.reason == Reason.TIMEOUT
+    assert second.reason == Reason.PROBE_ERROR
+    assert "still runs" in second.detail
+    released.set()
+    await until(lambda: all(task.done() for task in asyncio.all_tasks() if task.get_name().startswith("probe")))
+    third = await prober.attempt(TARGET, raising(EOFError()))
+    assert third.reason == Reason.CLOSED
+
+
+async def test_a_right_answer_that_came_late_is_degraded() -> None:
+    async def script(_trace: Trace) -> None:
+        await asyncio.sleep(0.05)
+
+    slow = Scripted(script=script, degraded=Degraded(slower_than="10ms"))
+    seen = await Prober().attempt(TARGET, slow)
+    assert (seen.outcome, seen.reason) == (Outcome.DEGRADED, Reason.SLOW)
+    assert "expected under 10ms" in seen.detail
+
+
+async def test_a_stall_of_our_own_loop_does_not_blame_the_target() -> None:
+    async def script(_trace: Trace) -> None:
+        time.sleep(0.3)
+        raise EOFError
+
+    stalls = StallWatch()
+    stalls.start()
+    try:
+        seen = await Prober(stalls=stalls).attempt(TARGET, Scripted(script=script))
+    finally:
+        stalls.stop()
+    assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, Reason.PROBE_ERROR)
+    assert "stood still for 0." in seen.detail
+
+
+async def test_a_refusal_stands_even_when_our_loop_stalled() -> None:
+    async def script(_trace: Trace) -> None:
+        time.sleep(0.3)
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "x")
+
+    stalls = StallWatch()
+    stalls.start()
+    try:
+        seen = await Prober(stalls=stalls).attempt(TARGET, Scripted(script=script))
+    finally:
+        stalls.stop()
+    assert seen.reason == Reason.REFUSED
+
+
+async def test_secrets_are_masked_in_details_facts_and_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSWORD", "hunter2-and-more")
+
+    async def script(trace: Trace) -> None:
+        password = trace.reveal(FromEnv(env="PASSWORD"))
+        trace.facts["echo"] = {"seen": [f"user:{password}"]}
+        raise ProbeFailed(Reason.DENIED, f"login as x with {password} refused")
+
+    trace = Trace(1.0, Resolver())
+    seen = await Prober().attempt_traced(TARGET, Scripted(script=script), trace)
+    assert "hunter2" not in f"{seen} {trace.lines}"
+    assert seen.detail == "login as x with *** refused"
+
+
+async def test_a_secret_that_is_not_there_is_our_own_fault() -> None:
+    async def script(trace: Trace) -> None:
+        trace.reveal(FromEnv(env="STAGING_EXPORTER_NO_SUCH_VARIABLE"))
+
+    seen = await Prober().attempt(TARGET, Scripted(script=script))
+    assert seen.reason == Reason.PROBE_ERROR
+    assert seen.detail == "environment variable STAGING_EXPORTER_NO_SUCH_VARIABLE is not set"
+
+
+async def test_details_are_bounded_and_clean() -> None:
+    seen = await Prober().attempt(TARGET, raising(ProbeFailed(Reason.CONTENT, "\x1b[31m\u202e" + "ä" * 1000)))
+    assert len(seen.detail.encode()) <= MAX_DETAIL
+    assert seen.detail.startswith("[31m")
+    assert seen.detail.endswith("...")
+    assert "\u202e" not in seen.detail
