@@ -77,6 +77,7 @@ async def guarded(
         "guard",
         *command,
         stdin=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,  # shells remark on how their children died
         cwd=directory,
         env=environment,
         start_new_session=True,  # Ctrl-C is for the demo, which then ends its servers in order

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -33,7 +34,7 @@ async def redis_server(program: str, password: str, leftovers: Leftovers) -> Asy
     config = directory / "redis.conf"
     config.write_text(_CONFIG.format(socket=socket, password=password), encoding="utf-8")
     try:
-        async with guarded([program, str(config)], directory, Account()):
+        async with guarded([program, str(config)], directory, Account(), signal.SIGKILL):  # it has nothing to save
             await _wait_for(socket, directory / "log")
             yield socket
     finally:
