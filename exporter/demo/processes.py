@@ -106,7 +106,12 @@ async def run(command: list[str], directory: Path, account: Account) -> None:
         group=account.gid,
         extra_groups=account.groups,
     )
-    output, _ = await process.communicate()
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:  # we were cancelled
+            process.kill()
+            await process.wait()
     if process.returncode:
         raise RuntimeError(f"{command[0]} failed: {output.decode(errors='replace').strip()[-500:]}")
 

@@ -61,6 +61,18 @@ def test_it_ends_when_its_parent_dies_and_removes_its_temporary_directory() -> N
         assert not running.config.parent.exists()
 
 
+def test_a_signal_while_it_starts_ends_it_as_well(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "exporter.demo", "--state-dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        eventually((tmp_path / "servers").exists)
+        eventually(lambda: len(family(process)) > 1)
+        started = family(process)
+        process.terminate()
+        assert process.wait(10) == 0
+        eventually(lambda: gone(started))
+        assert not any(directory.exists() for directory in servers(tmp_path))
+
+
 def test_its_servers_end_even_when_it_is_killed(tmp_path: Path) -> None:
     with demo("--state-dir", str(tmp_path)) as running:
         started = family(running.process)
