@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from aiohttp import web
@@ -14,12 +14,16 @@ from aiohttp import web
 from exporter.assembly import assemble
 from exporter.config import Config, ConfigError, load_config
 from exporter.core.board import Board
+from exporter.core.explain import explain
+from exporter.core.incidents import Incident
+from exporter.core.maintenance import MaintenanceWindow, Once
 from exporter.core.model import ProbeFailed, State
-from exporter.core.snapshot import Snapshot
+from exporter.core.snapshot import Deploy, Snapshot
 from exporter.logs import event
 from exporter.net.clock import now
 from exporter.net.options import HostPort
 from exporter.stall import StallWatch
+from exporter.storage import Storage, keep
 from exporter.views.metrics import ReloadStatus
 from exporter.web import make_app
 
@@ -29,12 +33,25 @@ log = logging.getLogger("exporter")
 class App:
     """The running exporter. `start`, then `stop`; `run` does both, and waits for a signal in between."""
 
-    def __init__(self, config_file: Path, config: Config, announce: Callable[[Snapshot], None] | None = None) -> None:
-        """`announce` is called with the snapshot of each change of state or verdict; by default it is logged."""
+    def __init__(
+        self,
+        config_file: Path,
+        config: Config,
+        announce: Callable[[Snapshot], None] | None = None,
+        storage: Storage | None = None,
+    ) -> None:
+        """`announce` is called with the snapshot of each change of state or verdict; by default it is logged.
+
+        With a `storage` the state outlives this process.
+        """
         self._file, self._config, self._announce = config_file, config, announce or log_verdict
         self.reload_status = ReloadStatus(successful=True, loaded_at=now())
         self._stalls = StallWatch()
         self._parts = assemble(config, self._stalls, self._look)
+        self._storage = storage
+        if storage:
+            self._parts.board.recall(storage.load())
+        self._keeping: asyncio.Task[None] | None = None
         self._announced: tuple[State, tuple[str, ...]] | None = None
         self._looked_at = -1
         self._reloading = asyncio.Lock()
@@ -66,6 +83,8 @@ class App:
         self._web = runner
         self._stalls.start()
         self._parts.runner.start()
+        if self._storage:
+            self._keeping = asyncio.create_task(keep(self._storage, lambda: self._parts.board.memory()))
         host, port = runner.addresses[0][:2]
         url = f"http://{HostPort('127.0.0.1' if host in ('0.0.0.0', '::') else host, port)}"  # noqa: S104
         event(log, "listening", url=url, environment=self._config.topology.environment, checks=len(self._config.checks))
@@ -75,6 +94,9 @@ class App:
         """Stop probing and serving, within two seconds."""
         await self._parts.runner.stop()
         self._stalls.stop()
+        if self._keeping and self._storage:
+            self._keeping.cancel()
+            self._storage.save(self._parts.board.memory())
         if self._web:
             await self._web.cleanup()
         event(log, "stopped")
@@ -82,6 +104,21 @@ class App:
     def snapshot(self) -> Snapshot:
         """What is published now."""
         return self._parts.board.snapshot(now())
+
+    def maintain(self, components: Sequence[str], duration: float) -> None:
+        """Begin a maintenance window of `duration` seconds. Raises KeyError for an unknown component."""
+        begin = now()
+        self._parts.board.maintain(MaintenanceWindow(tuple(components), Once(begin, begin + duration)), begin)
+        event(log, "maintenance begins", components=list(components), seconds=duration)
+
+    def deploy(self, components: Sequence[str], revision: str) -> None:
+        """Note that components were deployed just now. Raises KeyError for an unknown component."""
+        self._parts.board.deploy(components, Deploy(now(), revision))
+        event(log, "deployed", components=list(components), revision=revision)
+
+    def incidents(self) -> Sequence[Incident]:
+        """Past and present incidents, newest last."""
+        return self._parts.board.journal.incidents
 
     def token(self) -> str | None:
         """The token that guards what changes something, None without; one that cannot be read lets nobody pass."""
@@ -121,13 +158,14 @@ class App:
         parts.runner.start(known=unchanged)
 
     def _look(self, board: Board) -> None:
-        """Announce each change of state or verdict, once every check has run."""
+        """Announce each change of state or verdict, once every check has run and no round leaves the state open."""
         if board.changes == self._looked_at or not board.ready:
             return
         self._looked_at = board.changes
         snapshot = board.snapshot(now())
         verdict = (snapshot.state, board.roots)
-        if verdict != self._announced:
+        open_still = snapshot.pending and (self._announced is None or board.roots == self._announced[1])
+        if verdict != self._announced and not open_still:
             self._announced = verdict
             self._announce(snapshot)
 
@@ -148,4 +186,5 @@ def log_verdict(snapshot: Snapshot) -> None:
             detail=root.detail,
             affected=root.affected,
             journeys=root.journeys,
+            explanation=explain(snapshot, root.component),
         )

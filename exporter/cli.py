@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -13,6 +13,7 @@ import click
 import uvloop
 
 from exporter.app import App
+from exporter.client import Client, ClientError
 from exporter.config import Config, ConfigError, json_schema, load_config
 from exporter.core.model import Priority, State
 from exporter.core.snapshot import Snapshot
@@ -22,6 +23,7 @@ from exporter.net.options import HostPort
 from exporter.once import settle
 from exporter.probes import kinds as all_kinds
 from exporter.probes import page
+from exporter.storage import Storage
 from exporter.views.document import document
 from exporter.views.report import Paint, exit_code, text
 
@@ -53,13 +55,20 @@ def main() -> None:
 @click.option("--web.listen-address", "listen", type=_Listen(), default=":9877", show_default=True)
 @click.option("--log.level", "level", type=click.Choice(["debug", "info", "warn", "error"]), default="info")
 @click.option("--log.format", "form", type=click.Choice(["logfmt", "json"]), default="logfmt")
-def run(config_file: Path, listen: HostPort, level: str, form: Any) -> None:
+@click.option(
+    "--storage.path", "storage", type=Path, help="Keep over a restart what must not be lost, in this directory."
+)
+def run(config_file: Path, listen: HostPort, level: str, form: Any, storage: Path | None) -> None:
     """Run the exporter."""
     set_up(level, form)
     config = _load(config_file)
+    try:
+        kept = Storage(storage) if storage else None
+    except OSError as error:
+        _give_up(f"cannot store anything in {storage}: {error.strerror or error}")
 
     async def serve() -> None:
-        await App(config_file, config).run(listen)
+        await App(config_file, config, storage=kept).run(listen)
 
     try:
         _run(serve())
@@ -136,6 +145,54 @@ def schema() -> None:
     click.echo(json.dumps(json_schema(), indent=2))
 
 
+@main.command(name="explain")
+@click.argument("component")
+@click.option("--config.file", "config_file", type=Path, help="Probe what this configuration describes.")
+@click.option("--from", "url", help="Ask the exporter that runs at this URL.")
+def explain_(component: str, config_file: Path | None, url: str | None) -> None:
+    """Say in words why a component is as it is, and who is to blame."""
+    if (config_file is None) == (url is None):
+        _give_up("give either --config.file or --from")
+    if url is not None:
+        components = _ask(lambda: Client(url).status())["components"]
+    else:
+        assert config_file
+        config = _load(config_file)
+        _must_exist(component, config.topology.components)
+        components = document(_run(settle(config)))["components"]
+    _must_exist(component, components)
+    click.echo(components[component]["explanation"])
+
+
+_TO = click.option("--to", "url", required=True, help="The exporter, such as http://127.0.0.1:9877.")
+_TOKEN = click.option(
+    "--token", envvar="STAGING_EXPORTER_TOKEN", show_envvar=True, help="Its api.token, if it has one."
+)
+_COMPONENTS = click.option("--component", "components", multiple=True, required=True, help="Repeatable.")
+
+
+@main.command()
+@_TO
+@_TOKEN
+@_COMPONENTS
+@click.option("--duration", required=True, help="How long, such as 30m or 2h.")
+def maintenance(url: str, token: str | None, components: tuple[str, ...], duration: str) -> None:
+    """Tell a running exporter that components are in maintenance from now on: they are probed, but page nobody."""
+    _ask(lambda: Client(url, token).maintain(list(components), duration))
+    click.echo(f"{', '.join(components)}: in maintenance for {duration}.")
+
+
+@main.command()
+@_TO
+@_TOKEN
+@_COMPONENTS
+@click.option("--revision", default="", help="What was deployed.")
+def deploy(url: str, token: str | None, components: tuple[str, ...], revision: str) -> None:
+    """Tell a running exporter that components were deployed just now: their startup budget begins."""
+    _ask(lambda: Client(url, token).deploy(list(components), revision))
+    click.echo(f"{', '.join(components)}: deployed {revision}".rstrip() + ".")
+
+
 class _Progress:
     """One line on the terminal, rewritten as results come."""
 
@@ -159,6 +216,18 @@ def _load(config_file: Path) -> Config:
         return load_config(config_file)
     except ConfigError as error:
         _give_up(str(error))
+
+
+def _ask(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except ClientError as error:
+        _give_up(str(error))
+
+
+def _must_exist(name: str, components: Collection[str]) -> None:
+    if name not in components:
+        _give_up(f"there is no component {name!r}; there are {', '.join(components)}")
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
 from typing import Protocol
 
 from aiohttp import web
 
+from exporter.api import Deployed, M, Maintenance, judge
+from exporter.core.incidents import Incident
 from exporter.core.snapshot import Snapshot
+from exporter.net.options import Model
 from exporter.views.document import document
 from exporter.views.exposition import content_type
 from exporter.views.metrics import Metrics, ReloadStatus
@@ -30,6 +34,15 @@ class Exporter(Protocol):
     async def reload(self) -> str | None:
         """Load the configuration again; what is wrong with it, or None."""
 
+    def maintain(self, components: Sequence[str], duration: float) -> None:
+        """Begin a maintenance window of `duration` seconds. Raises KeyError for an unknown component."""
+
+    def deploy(self, components: Sequence[str], revision: str) -> None:
+        """Note that components were deployed just now. Raises KeyError for an unknown component."""
+
+    def incidents(self) -> Sequence[Incident]:
+        """Past and present incidents, newest last."""
+
     def token(self) -> str | None:
         """The token that guards what changes something, None when there is none."""
 
@@ -43,6 +56,9 @@ def make_app(exporter: Exporter) -> web.Application:
             web.get("/", routes.page),
             web.get("/metrics", routes.metrics),
             web.get("/api/v1/status", routes.status),
+            web.get("/api/v1/incidents", routes.incidents),
+            web.post("/api/v1/maintenance", routes.guarded(routes.maintain)),
+            web.post("/api/v1/deploys", routes.guarded(routes.deploy)),
             web.get("/-/healthy", routes.healthy),
             web.get("/-/ready", routes.ready),
             web.post("/-/reload", routes.guarded(routes.reload)),
@@ -71,6 +87,17 @@ class _Routes:
 
     async def status(self, _request: web.Request) -> web.Response:
         return web.json_response(document(self._exporter.snapshot()))
+
+    async def incidents(self, _request: web.Request) -> web.Response:
+        return web.json_response([asdict(incident) for incident in self._exporter.incidents()])
+
+    async def maintain(self, request: web.Request) -> web.Response:
+        body = await _judged(Maintenance, request)
+        return _applied(lambda: self._exporter.maintain(body.components, body.duration), body)
+
+    async def deploy(self, request: web.Request) -> web.Response:
+        body = await _judged(Deployed, request)
+        return _applied(lambda: self._exporter.deploy(body.components, body.revision), body)
 
     async def healthy(self, _request: web.Request) -> web.Response:
         return web.Response(text="staging-exporter is healthy.\n")
@@ -102,6 +129,21 @@ class _Routes:
             return await handler(request)
 
         return guard
+
+
+async def _judged(model: type[M], request: web.Request) -> M:
+    try:
+        return judge(model, await request.json())
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=f"{error}\n") from None
+
+
+def _applied(change: Callable[[], None], body: Model) -> web.Response:
+    try:
+        change()
+    except KeyError as error:
+        return web.Response(status=404, text=f"there is no component {error.args[0]!r}.\n")
+    return web.json_response(body.model_dump(mode="json"))
 
 
 def is_loopback(remote: str | None) -> bool:

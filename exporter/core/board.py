@@ -9,15 +9,17 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from exporter.core.graph import Graph
-from exporter.core.health import Health, expire, forgive, observe
+from exporter.core.health import Health, deployed, expire, forgive, observe
 from exporter.core.impact import journey_status, overall, root_causes
+from exporter.core.journal import Journal
 from exporter.core.law import Condition
 from exporter.core.maintenance import MaintenanceWindow
+from exporter.core.memory import Memory, Remembered, remember
 from exporter.core.model import Component, Observation, Outcome, Reason, State, Topology
 from exporter.core.overlay import overlay
 from exporter.core.publication import Published, conclude
 from exporter.core.rounds import Round, open_round, opening_round, silent
-from exporter.core.snapshot import LAG_BUCKETS, ComponentStatus, Snapshot
+from exporter.core.snapshot import LAG_BUCKETS, ComponentStatus, Deploy, Snapshot
 from exporter.core.status import checked_status, latent_status
 from exporter.core.tally import Counts, Tally
 from exporter.core.vantage import Vantage
@@ -48,7 +50,9 @@ class Board:
         self._shown = dict.fromkeys(checked, Health())
         self._vantage_checks = {check.name: check for check in vantage}
         self._vantage = Vantage(dict.fromkeys(self._vantage_checks))
-        self._windows, self._posted = tuple(windows), tuple[MaintenanceWindow, ...]()
+        self._windows = tuple(windows)
+        self.journal = Journal()
+        self._remembered: dict[str, Remembered] = {}
         self._maintained: frozenset[str] = _NOBODY
         self._conditions = dict.fromkeys(checked, Condition(State.UNKNOWN))
         self._last: dict[str, Observation] = {}
@@ -67,7 +71,7 @@ class Board:
         kept = [name for name in unchanged if name in self._health and name in old._health]
         if self._vantage_checks == old._vantage_checks:
             self._vantage = old._vantage
-        self._posted = old._posted
+        self.journal, self._remembered = old.journal, old._remembered
         self._maintained = self._in_maintenance(at)
         for name in kept:
             self._shown[name] = old._shown[name]
@@ -131,9 +135,29 @@ class Board:
         return component.retry_interval if self._health[name].confirming else component.interval
 
     def maintain(self, window: MaintenanceWindow, now: float) -> None:
-        """Add a maintenance window to the configured ones; those that are over are dropped."""
-        self._posted = (*(w for w in self._posted if not w.over(now)), window)
+        """Add a maintenance window to the configured ones. Raises KeyError for an unknown component."""
+        self._know(window.components)
+        self.journal = self.journal.with_window(window, now)
         self.tick(now)
+
+    def deploy(self, components: Collection[str], deploy: Deploy) -> None:
+        """These components were deployed: their startup budget begins anew. Raises KeyError for an unknown one."""
+        self._know(components)
+        self.journal = self.journal.with_deploy(components, deploy)
+        for name in components:
+            if name in self._health:
+                self._set_health(name, deployed(self._health[name], deploy.at), deploy.at)
+
+    def memory(self) -> Memory:
+        """What a restart must not forget."""
+        return remember(self._health, self.journal)
+
+    def recall(self, memory: Memory) -> None:
+        """Take up what an earlier process left; call it before the first run is recorded."""
+        self.journal = memory.journal
+        self._remembered = {name: kept for name, kept in memory.components.items() if name in self._health}
+        for name, kept in self._remembered.items():
+            self._health[name] = replace(self._health[name], first_failure=kept.first_failure, spent=kept.spent)
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -185,9 +209,17 @@ class Board:
             self._last.get(name),
             self._tallies[name].frozen(),
             roots,
+            self.journal.deploys.get(name),
         )
 
+    def _know(self, components: Collection[str]) -> None:
+        for name in components:
+            if name not in self.topology.components:
+                raise KeyError(name)
+
     def _set_health(self, name: str, health: Health, at: float) -> None:
+        if health.state != State.UNKNOWN and (kept := self._remembered.pop(name, None)) and kept.state == health.state:
+            health = replace(health, since=kept.since)
         self._health[name] = health
         shown = overlay(health, self._vantage, self._shown[name], at, maintained=name in self._maintained)
         self._shown[name] = shown
@@ -207,7 +239,7 @@ class Board:
         self._advance(seen.ended)
 
     def _in_maintenance(self, now: float) -> frozenset[str]:
-        windows = (*self._windows, *self._posted)
+        windows = (*self._windows, *self.journal.windows)
         return frozenset(name for window in windows if window.active(now) for name in window.components)
 
     def _ask(self, trigger: str, at: float) -> frozenset[str]:
@@ -254,6 +286,8 @@ class Board:
         for name, verdict in self._published.verdicts.items():
             if name not in self._health and before.verdicts[name].state != verdict.state:
                 self._latent_since[name] = now
+        if "" not in self._rounds and self._roots != self.journal.standing:
+            self.journal = self.journal.with_verdict(self.snapshot(now).root_causes, now)
 
 
 def _opens_round(before: Health, after: Health) -> bool:

@@ -21,6 +21,9 @@ def _sentences(
 ) -> Iterable[str]:
     name = status.component.name
     yield f"{name} is {status.state} ({status.reason})" + (f": {status.detail}." if status.detail else ".")
+    if status.deployed and status.since and status.state in FAILS and status.since >= status.deployed.at:
+        after = status.since - status.deployed.at
+        yield f"So since {after:.0f} s after deploy {status.deployed.revision or 'without a name'}."
     if root is not None:
         yield from _of_a_root(status, root, components)
     elif status.state in FAILS:

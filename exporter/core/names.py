@@ -105,6 +105,7 @@ TEST_RUN = Metric("staging_test_run_timestamp_seconds", GAUGE, "When the tests o
 TEST_CONFLICT = Metric(
     "staging_test_conflict", GAUGE, "1 when the suite passes although a component that it covers is down."
 )
+DEPLOY = Metric("staging_deploy_timestamp_seconds", GAUGE, "When the component was last deployed, as told to us.")
 BUILD_INFO = Metric(
     "staging_exporter_build_info", GAUGE, "The version that runs, always 1.", ("version", "python_version")
 )

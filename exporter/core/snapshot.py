@@ -45,6 +45,14 @@ class ProbeStats:
 
 
 @dataclass(frozen=True, slots=True)
+class Deploy:
+    """The last deploy of a component: when (Unix seconds), and which revision."""
+
+    at: float
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
 class ComponentStatus:
     """One component: its configuration, its state, what is concluded about it.
 
@@ -72,6 +80,7 @@ class ComponentStatus:
     facts: Mapping[str, Any] = field(default_factory=dict)
     phases: Mapping[str, float] = field(default_factory=dict)
     stats: ProbeStats | None = None
+    deployed: Deploy | None = None
 
 
 @dataclass(frozen=True, slots=True)

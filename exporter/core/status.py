@@ -10,7 +10,7 @@ from exporter.core.latents import Inference
 from exporter.core.law import FAILS
 from exporter.core.model import Component, Observation, Reason, State
 from exporter.core.publication import Excuse
-from exporter.core.snapshot import ComponentStatus, ProbeStats
+from exporter.core.snapshot import ComponentStatus, Deploy, ProbeStats
 
 
 def checked_status(
@@ -21,6 +21,7 @@ def checked_status(
     last: Observation | None,
     stats: ProbeStats,
     roots: Collection[str],
+    deployed: Deploy | None,
 ) -> ComponentStatus:
     """The status of a component with a check; `roots` are all root causes that stand, published ones."""
     failing = health.state in FAILS
@@ -43,6 +44,7 @@ def checked_status(
         facts=last.facts if last else {},
         phases=last.phases if last else {},
         stats=stats,
+        deployed=deployed,
     )
 
 

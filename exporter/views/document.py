@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
+from exporter.core.explain import explain
 from exporter.core.model import Component
 from exporter.core.snapshot import ComponentStatus, JourneyStatus, RootCause, Snapshot
 
@@ -18,7 +20,10 @@ def document(snapshot: Snapshot) -> dict[str, Any]:
         "settled": snapshot.settled,
         "online": snapshot.online,
         "root_causes": [_root(root) for root in snapshot.root_causes],
-        "components": {name: _component(status) for name, status in snapshot.components.items()},
+        "components": {
+            name: _component(status) | {"explanation": explain(snapshot, name)}
+            for name, status in snapshot.components.items()
+        },
         "journeys": {name: _journey(status) for name, status in snapshot.journeys.items()},
     }
 
@@ -60,6 +65,7 @@ def _component(status: ComponentStatus) -> dict[str, Any]:
         "contradicted_by": list(status.contradicted_by),
         "conflicts": list(status.conflicts),
         "links": dict(component.links),
+        "deployed": asdict(status.deployed) if status.deployed else None,
         "phases": dict(status.phases),
         "facts": dict(status.facts),
     }

@@ -90,6 +90,9 @@ def _root(root: RootCause, status: ComponentStatus, paint: Paint) -> Iterator[st
     title = paint(f"{root.priority}  {root.component}", "bold", "red")
     yield f"{title}  {root.state} ({root.reason}{stale}), {layer}{_since(root.since)}"
     yield f"    evidence    {root.detail or root.reason}"
+    if status.deployed and root.since and root.since >= status.deployed.at:
+        after = root.since - status.deployed.at
+        yield f"    deployed    {status.deployed.revision or 'without a name'}, {after:.0f} s before"
     if root.affected:
         yield f"    suffering   {', '.join(root.affected)}"
     if root.journeys:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from exporter.core.board import Board
 from exporter.core.model import Component, Journey, Layer, Observation, Outcome, Priority, Reason, Topology
+from exporter.core.snapshot import Deploy
 
 HOSTILE = 'stag"ing\\\nn ünï'  # quotes, backslashes, newlines: what an environment may be called
 PHASES = {"resolve": 0.001, "connect": 0.002, "tls": 0.01, "processing": 0.1, "transfer": 0.001}
@@ -41,6 +42,8 @@ def board(environment: str = "staging", components: tuple[Component, ...] = COMP
     known = {component.name: component for component in components}
     journeys = JOURNEYS if "backend" in known else {}
     made = Board(Topology(environment, known, journeys), at=0.0)
+    if "cache" in known:
+        made.deploy(["cache"], Deploy(0.5, "r42"))
     for turn in range(1, 4):
         for name in known:
             if name not in ("vpc", "silent"):

@@ -16,7 +16,7 @@ ROOT = ["component", "layer", "priority", "state", "reason", "detail", "since", 
         "affected", "journeys"]  # fmt: skip
 COMPONENT = ["state", "reason", "detail", "since", "last_probe", "kind", "layer", "priority", "depends_on",
              "optional_depends_on", "root_causes", "suspects", "contradicted", "facts"]  # fmt: skip
-BEYOND = {"recovering_from", "contradicted_by", "conflicts", "links", "phases"}
+BEYOND = {"recovering_from", "contradicted_by", "conflicts", "links", "phases", "deployed", "explanation"}
 JOURNEY = ["state", "priority", "blocked_at", "root_causes", "steps"]
 
 

@@ -1,0 +1,38 @@
+"""The bodies that the API takes, judged strictly: what is wrong with one is said in plain words."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from exporter.net.options import Listed, Model, PositiveDuration
+
+_LONGEST = 30 * 86400.0  # seconds that a posted maintenance window may last
+Components = Annotated[Listed[str], Field(min_length=1, max_length=1000)]
+
+
+class Maintenance(Model):
+    """`POST /api/v1/maintenance`: these components are in maintenance from now on, for `duration`."""
+
+    components: Components
+    duration: Annotated[PositiveDuration, Field(le=_LONGEST)]
+
+
+class Deployed(Model):
+    """`POST /api/v1/deploys`: these components were deployed just now."""
+
+    components: Components
+    revision: Annotated[str, StringConstraints(max_length=200)] = ""
+
+
+M = TypeVar("M", bound=Model)
+
+
+def judge(model: type[M], body: Any) -> M:
+    """The body as this model. Raises ValueError, one line per thing that is wrong."""
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        lines = (f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
+        raise ValueError("\n".join(lines)) from None

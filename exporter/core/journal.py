@@ -1,0 +1,38 @@
+"""What was told to us or happened, and must survive a reload and a restart: windows, deploys, incidents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from exporter.core.incidents import Incident, follow
+from exporter.core.maintenance import MaintenanceWindow
+from exporter.core.snapshot import Deploy, RootCause
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Posted maintenance windows, the last deploy of each component, the incidents (newest last)."""
+
+    windows: tuple[MaintenanceWindow, ...] = ()
+    deploys: Mapping[str, Deploy] = field(default_factory=dict)
+    incidents: tuple[Incident, ...] = ()
+
+    @property
+    def standing(self) -> frozenset[str]:
+        """The root causes of the incident that is not over yet."""
+        last = self.incidents[-1] if self.incidents else None
+        return frozenset(root.component for root in last.roots if root.until is None) if last else frozenset()
+
+    def with_window(self, window: MaintenanceWindow, now: float) -> Journal:
+        """With one more window, without those that are over."""
+        return replace(self, windows=(*(w for w in self.windows if not w.over(now)), window))
+
+    def with_deploy(self, components: Iterable[str], deploy: Deploy) -> Journal:
+        """With this deploy as the last one of these components."""
+        return replace(self, deploys={**self.deploys, **dict.fromkeys(components, deploy)})
+
+    def with_verdict(self, roots: Iterable[RootCause], now: float) -> Journal:
+        """With the incidents as they are after this verdict."""
+        incidents = follow(self.incidents, roots, now)
+        return self if incidents == self.incidents else replace(self, incidents=incidents)

@@ -1,0 +1,75 @@
+"""What a restart must not forget, as JSON values: the journal, `since`, startup budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from exporter.core.health import Health
+from exporter.core.incidents import Culprit, Incident
+from exporter.core.journal import Journal
+from exporter.core.maintenance import MaintenanceWindow, Once
+from exporter.core.model import State
+from exporter.core.snapshot import Deploy
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """How a component was when the exporter stopped."""
+
+    state: State
+    since: float | None
+    first_failure: float | None
+    spent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Everything that is kept."""
+
+    components: Mapping[str, Remembered] = field(default_factory=dict)
+    journal: Journal = field(default_factory=Journal)
+
+
+def remember(healths: Mapping[str, Health], journal: Journal) -> Memory:
+    """What is worth keeping of the present."""
+    components = {n: Remembered(h.state, h.since, h.first_failure, h.spent) for n, h in healths.items()}
+    return Memory(components, journal)
+
+
+def dump(memory: Memory) -> dict[str, Any]:
+    """JSON values; `parse` is the inverse."""
+    journal = memory.journal
+    windows = [(window.components, window.when) for window in journal.windows]
+    return {
+        "version": VERSION,
+        "components": {name: asdict(remembered) for name, remembered in memory.components.items()},
+        "windows": [{"components": list(c), **asdict(when)} for c, when in windows if isinstance(when, Once)],
+        "deploys": {name: asdict(deploy) for name, deploy in journal.deploys.items()},
+        "incidents": [asdict(incident) for incident in journal.incidents],
+    }
+
+
+def parse(document: Any) -> Memory:
+    """The memory in JSON values. Raises ValueError when they are none of ours."""
+    try:
+        if document["version"] != VERSION:
+            raise ValueError(f"version {document['version']!r} is not {VERSION}")
+        components = {
+            name: Remembered(State(c["state"]), c["since"], c["first_failure"], bool(c["spent"]))
+            for name, c in document["components"].items()
+        }
+        windows = (MaintenanceWindow(tuple(w["components"]), Once(w["start"], w["end"])) for w in document["windows"])
+        deploys = {name: Deploy(deploy["at"], deploy["revision"]) for name, deploy in document["deploys"].items()}
+        incidents = tuple(_incident(incident) for incident in document["incidents"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not written by this exporter: {error!r}") from None
+    return Memory(components, Journal(tuple(windows), deploys, incidents))
+
+
+def _incident(raw: Mapping[str, Any]) -> Incident:
+    roots = tuple(Culprit(**root) for root in raw["roots"])
+    return Incident(raw["began"], raw["ended"], roots, tuple(raw["moved"]))
