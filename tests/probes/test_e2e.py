@@ -1,0 +1,392 @@
+"""Kind `e2e`: reports of many tools, and of none."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.core.model import Observation, Outcome, Reason
+from tests.support.peers import saying, serving
+from tests.support.probing import probe
+
+PASSED = '<testsuite tests="1" time="9"><testcase classname="a" name="b" time="9"/></testsuite>'
+
+
+def case(name: str, inside: str = "") -> str:
+    return f'<testcase classname="t" name="{name}" time="1.5">{inside}</testcase>'
+
+
+def suite(*cases: str, attributes: str = "") -> str:
+    return f"<testsuites><testsuite name='s' {attributes}>{''.join(cases)}</testsuite></testsuites>"
+
+
+async def read(tmp_path: Path, text: str | bytes, **options: Any) -> Observation:
+    (tmp_path / "report.xml").write_bytes(text.encode() if isinstance(text, str) else text)
+    return await probe({"kind": "e2e", "path": str(tmp_path / "*.xml"), **options}, timeout=10)
+
+
+SKIPPED = '<skipped type="pytest.skip" message="Staging environment is not available"/>'
+LOOP = '<failure message="RuntimeError: This event loop is already running">trace</failure>'
+VERDICTS: dict[str, tuple[str, dict[str, Any], Reason, str]] = {
+    "passes": (suite(case("a"), case("b")), {}, Reason.OK, ""),
+    "a bare root": (PASSED, {}, Reason.OK, ""),
+    "one fails": (
+        suite(case("a"), case("b", "<failure message='503'/>")),
+        {},
+        Reason.FAILED,
+        "1 of 2 tests failed: t::b",
+    ),
+    "an error": (suite(case("a", "<error message='x'/>")), {}, Reason.FAILED, "1 of 1 tests failed: t::a"),
+    "all skipped by the environment": (
+        suite(case("a", SKIPPED), case("b", SKIPPED)),
+        {},
+        Reason.NO_EVIDENCE,
+        "all 2 tests were skipped: pytest.skip Staging environment is not available",
+    ),
+    "all skipped otherwise": (suite(case("a", "<skipped/>")), {}, Reason.NO_EVIDENCE, "all 1 tests were skipped"),
+    "some skipped": (suite(case("a", SKIPPED), case("b")), {}, Reason.OK, ""),
+    "none collected": (suite(attributes='tests="0"'), {}, Reason.NO_EVIDENCE, "0 tests, expected at least 1"),
+    "fewer than wanted": (suite(case("a")), {"min_tests": 2}, Reason.NO_EVIDENCE, "1 tests, expected at least 2"),
+    "only the harness": (
+        suite(case("a", LOOP), case("b")),
+        {},
+        Reason.NO_EVIDENCE,
+        "1 harness errors, not the environment's: t::a: RuntimeError: This event loop is already running trace",
+    ),
+    "the harness and a failure": (suite(case("a", LOOP), case("b", "<failure/>")), {}, Reason.FAILED, "1 of 2"),
+    "another pattern for the harness": (
+        suite(case("a", "<failure message='ZAP'/>")),
+        {"harness_errors": "ZAP"},
+        Reason.NO_EVIDENCE,
+        "1 harness errors",
+    ),
+    "too fast": (
+        suite(case("a"), attributes='time="0.27"'),
+        {"min_duration": "1s"},
+        Reason.NO_EVIDENCE,
+        "1 tests took 0.27 s, expected at least 1s",
+    ),
+    "old by its own word": (
+        suite(case("a"), attributes='timestamp="2020-01-01T00:00:00+00:00"'),
+        {},
+        Reason.NO_EVIDENCE,
+        "old, expected at most 1d",
+    ),
+    "a document of another kind": ("<html></html>", {}, Reason.NO_EVIDENCE, "the root is <html>"),
+    "not XML": (suite(case("a")) + "<", {}, Reason.NO_EVIDENCE, "unclosed token"),
+    "billion laughs": (
+        '<!DOCTYPE x [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]>' + PASSED,
+        {},
+        Reason.NO_EVIDENCE,
+        "document type",
+    ),
+    "external entity": (
+        '<!DOCTYPE x SYSTEM "http://127.0.0.1:9/x.dtd">' + PASSED,
+        {},
+        Reason.NO_EVIDENCE,
+        "document type",
+    ),
+    "an unknown entity": (suite(case("&secret;")), {}, Reason.NO_EVIDENCE, "undefined entity"),
+}
+
+
+@pytest.mark.parametrize("name", VERDICTS)
+async def test_verdict_of(name: str, tmp_path: Path) -> None:
+    text, options, reason, detail = VERDICTS[name]
+    seen = await read(tmp_path, text, **options)
+    assert seen.reason == reason, seen.detail
+    assert detail in seen.detail
+    assert seen.outcome == {Reason.OK: Outcome.PASS, Reason.FAILED: Outcome.FAIL}.get(reason, Outcome.UNKNOWN)
+
+
+COUNTS: dict[str, tuple[str | bytes, dict[str, int]]] = {
+    "surefire with reruns": (
+        '<testsuite name="A" time="3,600.5" tests="3" errors="0">'
+        '<testcase classname="A" name="flaky"><flakyFailure message="x"/></testcase>'
+        '<testcase classname="A" name="bad"><failure/><rerunFailure/></testcase>'
+        '<testcase classname="A" name="ok"/></testsuite>',
+        {"passed": 2, "failed": 1},
+    ),
+    "jest": (
+        '<testsuites name="jest tests" tests="2" failures="1">'
+        '<testsuite name="x" timestamp="2026-11-22T10:00:00" tests="2">'
+        '<testcase classname="x a" name="a"/><testcase classname="x b" name="b"><failure>Error</failure></testcase>'
+        "</testsuite></testsuites>",
+        {"passed": 1, "failed": 1},
+    ),
+    "playwright": (
+        '<testsuites id="" tests="2"><testsuite name="login.spec.ts" hostname="chromium">'
+        '<testcase name="a" classname="l">'
+        "<system-out><![CDATA[<failure>]]></system-out></testcase><testcase name='b' classname='l'>"
+        "<properties><property name='skip' value=''/></properties><skipped></skipped></testcase></testsuite></testsuites>",
+        {"passed": 1, "skipped": 1},
+    ),
+    "go": (
+        '<testsuites><testsuite name="pkg" tests="2">'
+        '<properties><property name="go.version" value="1.22"/></properties>'
+        '<testcase classname="pkg" name="TestA/sub"/><testcase classname="pkg" name="TestB">'
+        '<failure message="Failed" type="">x_test.go:1</failure></testcase></testsuite></testsuites>',
+        {"passed": 1, "failed": 1},
+    ),
+    "gtest": (
+        '<testsuites><testsuite name="s"><testcase name="a" status="run"/><testcase name="b" status="notrun"/>'
+        "</testsuite></testsuites>",
+        {"passed": 1, "skipped": 1},
+    ),
+    "nested suites": (
+        f"<testsuites><testsuite>{case('a')}<testsuite>{case('b')}<testsuite>{case('c')}"
+        "</testsuite></testsuite></testsuite></testsuites>",
+        {"passed": 3},
+    ),
+    "fails and its teardown errs": (
+        suite(case("a", "<failure/>"), case("a", "<error/>"), case("b")),
+        {"passed": 1, "failed": 1},
+    ),
+    "two passes of one name": (suite(case("a"), case("a")), {"passed": 2}),
+    "several verdicts in one case": (suite(case("a", "<skipped/><failure/><error/>")), {"error": 1}),
+    "counters that lie": (suite(case("a"), attributes='tests="99" failures="98"'), {"passed": 1}),
+    "negative and nonsensical times": (
+        suite('<testcase name="a" time="-5"/><testcase name="b" time="nan"/>', attributes='time="x" timestamp="never"'),
+        {"passed": 2},
+    ),
+    "colours": (
+        suite(case("a", "<failure message='\x1b[31mred\x1b[0m \x00'/>"), case("b")),
+        {"passed": 1, "failed": 1},
+    ),
+    "names without a class": (suite("<testcase/><testcase name='x'/>"), {"passed": 2}),
+    "a namespace": ('<j:testsuite xmlns:j="urn:j"><j:testcase name="a"/></j:testsuite>', {"passed": 1}),
+    "a byte order mark": (b"\xef\xbb\xbf" + PASSED.encode(), {"passed": 1}),
+    "UTF-16": (('<?xml version="1.0" encoding="UTF-16"?>' + PASSED).encode("utf-16"), {"passed": 1}),
+    "Latin-1, declared": (
+        ('<?xml version="1.0" encoding="ISO-8859-1"?>' + suite(case("é"))).encode("latin-1"),
+        {"passed": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+async def test_counts_of(name: str, tmp_path: Path) -> None:
+    text, expected = COUNTS[name]
+    seen = await read(tmp_path, text)
+    assert {outcome: count for outcome, count in seen.facts["tests"].items() if count} == expected
+    assert seen.facts["run_duration"] >= 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        suite(case("é")).encode("latin-1"),
+        b'<?xml version="1.0" encoding="utf-99"?>' + PASSED.encode(),
+        b"\x89PNG\r\n\x1a\n" + b"\x00" * 100,
+        b"",
+        b"   \n",
+        b"<testsuite>" * 5000,
+        b"<testsuite><testcase name='" + b"x" * 5_000_000,
+        b"{",
+        b"{}",
+        b'{"summary": 1}',
+        b"[" * 100_000,
+    ],
+    ids=lambda text: repr(text[:30]),
+)
+async def test_no_evidence_in(text: bytes, tmp_path: Path) -> None:
+    seen = await read(tmp_path, text)
+    assert (seen.reason, "no report to read" in seen.detail) == (Reason.NO_EVIDENCE, True), seen.detail
+
+
+async def test_a_report_cut_off_anywhere_is_never_green(tmp_path: Path) -> None:
+    whole = ('<?xml version="1.0" encoding="utf-8"?>\n' + suite(case("a"), case("é", "<failure>x</failure>"))).encode()
+    for end in range(0, len(whole), 10):
+        seen = await read(tmp_path, whole[:end])
+        assert (seen.reason, "half written" in seen.detail) == (Reason.NO_EVIDENCE, True), (end, seen.detail)
+
+
+async def test_a_half_written_file_waits_and_then_is_broken(tmp_path: Path) -> None:
+    options = {"kind": "e2e", "path": str(tmp_path / "**" / "*.xml")}
+    older, newer = tmp_path / "sub" / "1.xml", tmp_path / "2.xml"
+    older.parent.mkdir()
+    older.write_text(PASSED)
+    newer.write_text(PASSED[:40])
+    now = time.time()
+    os.utime(older, (now - 600, now - 600))
+    seen = await probe(options)
+    assert (seen.reason, seen.facts["report"]) == (Reason.OK, "1.xml")
+    os.utime(newer, (now - 120, now - 120))
+    seen = await probe(options)
+    assert (seen.reason, "2.xml is half written" in seen.detail) == (Reason.NO_EVIDENCE, True)
+    newer.write_text(PASSED)
+    assert (await probe(options)).facts["report"] == "2.xml"
+
+
+async def test_age_is_that_of_the_run(tmp_path: Path) -> None:
+    file = tmp_path / "report.xml"
+    file.write_text(suite(case("a"), attributes='timestamp="2026-01-01T10:00:00"'))
+    written = 1767258000.0  # 2026-01-01T09:00:00Z: the suite's clock is an hour east
+    os.utime(file, (written, written))
+    seen = await probe({"kind": "e2e", "path": str(file), "max_age": "1h"})
+    assert (seen.reason, seen.facts["run_timestamp"]) == (Reason.NO_EVIDENCE, written)
+    assert (await probe({"kind": "e2e", "path": str(file), "max_age": "1000w"})).reason == Reason.OK
+
+
+async def test_nothing_but_regular_files_is_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.xml")
+    seen = await probe({"kind": "e2e", "path": str(tmp_path / "*.xml")}, timeout=2)
+    assert (seen.reason, "no file matches" in seen.detail) == (Reason.NO_EVIDENCE, True)
+
+
+def pytest_json(**changes: Any) -> bytes:
+    crash = {"crash": {"message": "503"}, "longrepr": "x", "outcome": "failed"}
+    skip = {"longrepr": "('t.py', 3, 'Skipped: Staging is not available')"}
+    tests = [
+        {"nodeid": "t.py::a", "outcome": "passed", "call": {"outcome": "passed"}},
+        {"nodeid": "t.py::b", "outcome": "failed", "call": crash},
+        {"nodeid": "t.py::c", "outcome": "skipped", "setup": skip},
+        {"nodeid": "t.py::d", "outcome": "xfailed"},
+        {"nodeid": "t.py::e", "outcome": "error", "setup": {"longrepr": "fixture 'page' not found"}},
+        {"nodeid": "t.py::f", "outcome": "xpassed"},
+    ]
+    collectors = [{"nodeid": "u.py", "outcome": "failed", "longrepr": "ModuleNotFoundError"}, {"outcome": "passed"}]
+    document = {
+        "created": time.time(),
+        "duration": 4.5,
+        "summary": {"total": 6},
+        "collectors": collectors,
+        "tests": tests,
+    }
+    return json.dumps(document | changes).encode()
+
+
+@pytest.mark.parametrize("report_format", ["auto", "pytest-json"])
+async def test_pytest_json(tmp_path: Path, report_format: str) -> None:
+    seen = await read(tmp_path, pytest_json(), format=report_format)
+    assert seen.facts["tests"] == {
+        "passed": 2,
+        "failed": 1,
+        "error": 0,
+        "skipped": 1,
+        "environment_skipped": 1,
+        "harness_error": 2,
+    }
+    assert (seen.facts["run_duration"], seen.facts["failing"]) == (4.5, ["t.py::b"])
+    assert (seen.reason, seen.detail) == (Reason.FAILED, "1 of 7 tests failed: t.py::b")
+
+
+async def test_pytest_json_with_ten_thousand_tests_and_with_none(tmp_path: Path) -> None:
+    tests = [{"nodeid": f"t.py::{n}", "outcome": "passed"} for n in range(10_000)]
+    seen = await read(tmp_path, pytest_json(tests=tests, collectors=[]))
+    assert (seen.reason, seen.facts["tests"]["passed"]) == (Reason.OK, 10_000)
+    seen = await read(tmp_path, pytest_json(tests="none", collectors=None, created="x", duration=[]))
+    assert (seen.reason, seen.detail) == (Reason.NO_EVIDENCE, "0 tests, expected at least 1")
+
+
+async def test_real_pytest_reports(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "import asyncio, pytest\n"
+        "def test_skips(): pytest.skip('Staging environment is not available')\n"
+        "def test_loop():\n"
+        "    async def main(): asyncio.get_running_loop().run_until_complete(None)\n"
+        "    asyncio.run(main())\n"
+        "def test_fixture(absent): pass\n"
+        "@pytest.fixture\n"
+        "def bad():\n    yield\n    raise ValueError('teardown')\n"
+        "def test_both(bad): assert '503' == '200'\n"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        "--junitxml=report.xml",
+    ]
+    subprocess.run([*command, "test_it.py"], cwd=tmp_path, capture_output=True, timeout=60)
+    seen = await probe({"kind": "e2e", "path": str(tmp_path / "report.xml")})
+    assert seen.facts["tests"] == {
+        "passed": 0,
+        "failed": 1,
+        "error": 0,
+        "skipped": 0,
+        "environment_skipped": 1,
+        "harness_error": 2,
+    }, seen.facts
+    assert seen.detail == "1 of 4 tests failed: test_it::test_both"
+    assert abs(seen.facts["run_timestamp"] - time.time()) < 60
+
+
+async def test_url() -> None:
+    head = b"HTTP/1.1 200 OK\r\nLast-Modified: Thu, 01 Jan 2026 09:00:00 GMT\r\nContent-Length: %d\r\n\r\n" % len(
+        PASSED
+    )
+    async with serving(saying(head + PASSED.encode())) as port:
+        options = {"kind": "e2e", "url": f"http://127.0.0.1:{port}/ci/report.xml?x=1", "max_age": "1000w"}
+        seen = await probe(options)
+    assert (seen.reason, seen.facts["report"], seen.facts["run_timestamp"]) == (Reason.OK, "report.xml", 1767258000.0)
+    assert {"connect", "processing", "transfer", "read"} <= set(seen.phases)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "status 404 for the report"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<testsuit", "unclosed token"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n<testsuit", ""),
+        (b"", ""),
+    ],
+)
+async def test_a_url_that_does_not_deliver_is_no_evidence(answer: bytes, text: str) -> None:
+    async with serving(saying(answer, wait=False)) as port:
+        seen = await probe({"kind": "e2e", "url": f"http://127.0.0.1:{port}/r.xml"}, timeout=1)
+    assert (seen.reason, text in seen.detail) == (Reason.NO_EVIDENCE, True), seen.detail
+    seen = await probe({"kind": "e2e", "url": f"http://127.0.0.1:{port}/r.xml"}, timeout=1)
+    assert (seen.reason, "nothing listens" in seen.detail) == (Reason.NO_EVIDENCE, True), seen.detail
+
+
+async def test_a_store_that_is_silent_is_no_evidence_either() -> None:
+    from tests.support.peers import silent
+
+    async with serving(silent) as port:
+        seen = await probe({"kind": "e2e", "url": f"http://127.0.0.1:{port}/r.xml"}, timeout=0.5)
+    assert (seen.reason, seen.outcome) == (Reason.NO_EVIDENCE, Outcome.UNKNOWN)
+
+
+def test_exactly_one_source() -> None:
+    from exporter.probes.e2e import E2e
+
+    for options in ({}, {"path": "x", "url": "http://x/"}):
+        with pytest.raises(ValueError, match="exactly one of path and url"):
+            E2e.model_validate({"kind": "e2e", **options})
+
+
+async def test_fifty_megabytes_in_bounded_memory(tmp_path: Path) -> None:
+    with (tmp_path / "report.xml").open("w") as file:
+        file.write("<testsuite>")
+        for n in range(60_000):
+            file.write(case(f"n{n}", "<failure>" + "x" * 780 + "</failure>"))
+        file.write("</testsuite>")
+    assert (tmp_path / "report.xml").stat().st_size > 50e6
+    script = (
+        "import asyncio, resource, sys\nfrom tests.support.probing import probe\n"
+        "import exporter.probes.e2e\nbefore = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "seen = asyncio.run(probe({'kind': 'e2e', 'path': sys.argv[1]}, timeout=60))\n"
+        "print(seen.facts['tests']['failed'], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "report.xml")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=Path(__file__).parents[2],
+    )
+    failed, grown = map(int, done.stdout.split())
+    assert failed == 60_000
+    assert grown < 50_000  # KiB
