@@ -67,6 +67,12 @@ def test_intrinsic_reasons_go_to_the_component(staging: Config) -> None:
     assert staging.topology.components["frontend"].intrinsic == frozenset()
 
 
+def test_a_report_is_believed_at_once_unless_the_component_says_otherwise(staging: Config) -> None:
+    suite = staging.topology.components["suite"]
+    assert suite.covers == ("websocket", "frontend")
+    assert (suite.fall, suite.rise) == (1, 2)
+
+
 def test_merge_keys_and_anchors(staging: Config) -> None:
     check = staging.checks["llm-b"]
     assert isinstance(check, Tcp)
