@@ -1,0 +1,77 @@
+"""`python -m tests.bench [--json FILE] [--quick]`: all figures in about four minutes."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import aiohttp
+
+from tests.bench.accuracy import accuracy
+from tests.bench.footprint import footprint
+from tests.bench.probing import probing
+from tests.bench.processes import BenchError
+from tests.bench.report import Row, as_json, table
+from tests.bench.scraping import scraping
+from tests.bench.targets import static_targets
+
+_LIMIT = 420.0  # seconds for the whole run
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    parser.add_argument("--quick", action="store_true", help="fewer probes: to see that it works")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # both end it, and all that it started
+    begin = time.monotonic()
+    try:
+        rows, server = asyncio.run(_measure(options.quick))
+    except KeyboardInterrupt:
+        return 130
+    except (BenchError, TimeoutError, aiohttp.ClientError) as error:
+        print(f"no figures: {type(error).__name__} {error}", file=sys.stderr)
+        return 1
+    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "machine": platform.machine(),
+               "kernel": platform.release(), "load_1m": os.getloadavg()[0], "target": server}  # fmt: skip
+    print(table(rows))
+    print(f"\n{machine['cores']} cores, {machine['machine']}, Python {machine['python']}, target served by {server}, "
+          f"all on loopback, load of the machine at the end {machine['load_1m']:.1f}, "
+          f"{time.monotonic() - begin:.0f} s in all.")  # fmt: skip
+    if options.json:
+        options.json.write_text(
+            json.dumps({"machine": machine, "quick": options.quick, "rows": as_json(rows)}, indent=2)
+        )
+    return 0
+
+
+async def _measure(quick: bool) -> tuple[list[Row], str]:
+    with tempfile.TemporaryDirectory(prefix="staging-bench-") as name:
+        directory = Path(name)
+        with static_targets(directory) as targets:
+            async with asyncio.timeout(_LIMIT), aiohttp.ClientSession(auto_decompress=True) as session:
+                _say("CPU per probe ...")
+                rows = await probing(directory, targets, session, 300 if quick else 2000)
+                _say("scrapes ...")
+                rows += await scraping(directory, targets, session)
+                _say("latency ...")
+                rows += await accuracy(directory, targets, session, 300 if quick else 1500)
+                _say("start and memory ...")
+                rows += await footprint(directory, targets, session, 5 if quick else 30)
+                return rows, targets.server
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
