@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from exporter.core.model import ProbeFailed, Reason
 from exporter.net.check import Check
 from exporter.net.connect import Connection, connect
-from exporter.net.matchers import Pattern, search
+from exporter.net.matchers import Pattern, compile_pattern
 from exporter.net.options import Address, IpFamily, Listed, Model, Tls
 from exporter.net.trace import Trace
 
@@ -43,8 +43,8 @@ class Tcp(Check):
     steps: Listed[Step] = ()
 
     def hosts(self) -> tuple[str, ...]:
-        """The host of the address."""
-        return (self.address.host,)
+        """The host of the address, unless it is a unix socket."""
+        return () if self.address.host.startswith("/") else (self.address.host,)
 
     async def run(self, trace: Trace) -> None:
         """Connect and converse. Raises ProbeFailed (`content`, `closed`), OSError, ssl.SSLError."""
@@ -65,9 +65,9 @@ class Tcp(Check):
 
 
 async def _expect(connection: Connection, step: Step, pending: bytes) -> bytes:
-    """Read until the step matches; returns nothing of what matched before. Raises ProbeFailed."""
+    """Read until the step matches; returns what came after the match. Raises ProbeFailed."""
     wanted = step.expect if step.expect is not None else f"hex {step.expect_hex}"
-    while not _found(step, pending):
+    while (end := _end_of_match(step, pending)) is None:
         if len(pending) > _MAX_ANSWER:
             raise ProbeFailed(Reason.CONTENT, f"{_MAX_ANSWER} bytes came, expected {wanted!r} among them")
         data = await connection.reader.read(4096)
@@ -75,10 +75,24 @@ async def _expect(connection: Connection, step: Step, pending: bytes) -> bytes:
             seen = f"after {pending[:200]!r}" if pending else "without a byte"
             raise ProbeFailed(Reason.CLOSED, f"closed {seen}, expected {wanted!r}")
         pending += data
-    return b""
+    return pending[end:]
 
 
-def _found(step: Step, pending: bytes) -> bool:
-    if step.expect is not None:
-        return search(step.expect, pending.decode(errors="replace"))
-    return bytes.fromhex(step.expect_hex or "") in pending
+def _end_of_match(step: Step, pending: bytes) -> int | None:
+    """How many bytes the match and what stands before it take; None when there is no match."""
+    if step.expect is None:
+        wanted = bytes.fromhex(step.expect_hex or "")
+        at = pending.find(wanted)
+        return None if at < 0 else at + len(wanted)
+    encoding = "utf-8" if _is_utf8(pending) else "latin-1"  # both ways back to the very bytes
+    text = pending.decode(encoding)
+    match = compile_pattern(step.expect).search(text)
+    return len(text[: match.end()].encode(encoding)) if match else None
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -125,7 +125,8 @@ COUNTS: dict[str, tuple[str | bytes, dict[str, int]]] = {
         '<testsuites id="" tests="2"><testsuite name="login.spec.ts" hostname="chromium">'
         '<testcase name="a" classname="l">'
         "<system-out><![CDATA[<failure>]]></system-out></testcase><testcase name='b' classname='l'>"
-        "<properties><property name='skip' value=''/></properties><skipped></skipped></testcase></testsuite></testsuites>",
+        "<properties><property name='skip' value=''/></properties><skipped></skipped></testcase>"
+        "</testsuite></testsuites>",
         {"passed": 1, "skipped": 1},
     ),
     "go": (

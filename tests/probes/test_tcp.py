@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from exporter.core.model import Outcome, Reason
+from exporter.net.options import HostPort
+from exporter.probes.tcp import Step, Tcp
+from tests.support.peers import Handler, hanging_up, saying, serving, silent, streaming
 from tests.support.probing import probe
-
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[str]:
-    server = await asyncio.start_server(handler, "127.0.0.1", 0)
-    async with server:
-        host, port = server.sockets[0].getsockname()
-        yield f"{host}:{port}"
 
 
 async def smtp(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -32,18 +24,18 @@ async def smtp(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 async def test_walks_the_steps() -> None:
-    async with serving(smtp) as address:
+    async with serving(smtp) as port:
         steps = [{"expect": "^220 "}, {"send": "EHLO x\r\n"}, {"expect": "STARTTLS"}, {"expect_hex": "0102"}]
-        seen = await probe({"kind": "tcp", "address": address, "steps": steps[:3]})
+        seen = await probe({"kind": "tcp", "address": f"127.0.0.1:{port}", "steps": steps})
         assert (seen.outcome, seen.reason, seen.detail) == (Outcome.PASS, Reason.OK, "")
         assert set(seen.phases) == {"resolve", "connect", "conversation"}
         assert seen.facts["ip"] == "127.0.0.1"
 
 
 async def test_closed_before_the_expected_answer_says_what_came() -> None:
-    async with serving(smtp) as address:
+    async with serving(smtp) as port:
         seen = await probe(
-            {"kind": "tcp", "address": address, "steps": [{"send_hex": "45480a"}, {"expect": "STARTTLS"}]}
+            {"kind": "tcp", "address": f"127.0.0.1:{port}", "steps": [{"send_hex": "45480a"}, {"expect": "STARTTLS"}]}
         )
         assert seen.reason == Reason.CLOSED
         assert "220 mail ready" in seen.detail
@@ -58,12 +50,8 @@ async def test_nothing_listens() -> None:
 
 
 async def test_silence_ends_at_the_deadline_and_names_the_phase() -> None:
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    async with serving(silent) as address:
-        seen = await probe({"kind": "tcp", "address": address, "steps": [{"expect": "x"}]}, timeout=0.2)
+    async with serving(silent) as port:
+        seen = await probe({"kind": "tcp", "address": f"127.0.0.1:{port}", "steps": [{"expect": "x"}]}, timeout=0.2)
     assert seen.reason == Reason.TIMEOUT
     assert seen.detail == "no answer within 200ms in phase conversation"
     assert seen.duration < 1.0
@@ -71,7 +59,57 @@ async def test_silence_ends_at_the_deadline_and_names_the_phase() -> None:
 
 @pytest.mark.parametrize("step", [{}, {"send": "a", "expect": "b"}])
 def test_a_step_is_one_thing(step: dict[str, str]) -> None:
-    from exporter.probes.tcp import Step
-
     with pytest.raises(ValueError, match="exactly one of"):
         Step.model_validate(step)
+
+
+@pytest.mark.parametrize(
+    ("answer", "steps", "reason"),
+    [
+        (b"220 ready\r\n250 ok", [{"expect": "220"}, {"expect": "^ ready"}, {"expect": "250"}], Reason.OK),
+        (b"220 ready", [{"expect": "ready"}, {"expect": "220"}], Reason.CLOSED),
+        ("größe ok".encode(), [{"expect": "größe"}, {"expect_hex": "206f6b"}], Reason.OK),
+        (b"\xff\xfe ok \x01", [{"expect": "ok"}, {"expect_hex": "2001"}], Reason.OK),
+        (b"abc", [{"expect_hex": "6162"}, {"expect": "^c"}], Reason.OK),
+        (b"ready", [{"expect": "(a+)+$"}], Reason.CLOSED),
+    ],
+)
+async def test_each_step_looks_at_what_came_after_the_last_match(
+    answer: bytes, steps: list[dict[str, str]], reason: Reason
+) -> None:
+    async with serving(saying(answer, wait=False)) as port:
+        options = {"kind": "tcp", "address": f"127.0.0.1:{port}", "steps": [{"send": "x"}, *steps]}
+        seen = await probe(options)
+    assert seen.reason == reason, seen.detail
+
+
+PEERS: dict[str, tuple[Handler, Reason]] = {
+    "accepts and closes": (hanging_up, Reason.CLOSED),
+    "is silent": (silent, Reason.TIMEOUT),
+    "streams for ever": (streaming(b"", b"a" * 65536), Reason.CONTENT),
+    "makes a backtracking pattern explode": (saying(b"a" * 50_000 + b"!"), Reason.TIMEOUT),
+}
+
+
+@pytest.mark.parametrize("name", PEERS)
+async def test_hostile_peer_that(name: str) -> None:
+    handler, reason = PEERS[name]
+    async with serving(handler) as port:
+        steps = [{"send": "x"}, {"expect": "(a+)+\\$"}]
+        seen = await probe({"kind": "tcp", "address": f"127.0.0.1:{port}", "steps": steps}, timeout=0.5)
+    assert seen.reason == reason, seen.detail
+    assert seen.duration < 1.5
+
+
+async def test_unix_socket(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    server = await asyncio.start_unix_server(lambda _reader, writer: writer.close(), path)
+    async with server:
+        assert (await probe({"kind": "tcp", "address": path})).reason == Reason.OK
+    (tmp_path / "s").unlink(missing_ok=True)
+    assert (await probe({"kind": "tcp", "address": path})).reason == Reason.REFUSED
+
+
+def test_hosts() -> None:
+    assert Tcp(kind="tcp", address=HostPort("a.test", 1)).hosts() == ("a.test",)
+    assert Tcp(kind="tcp", address=HostPort("/run/s", 0)).hosts() == ()
