@@ -48,8 +48,8 @@ class Board:
         checked = [name for name, component in topology.components.items() if not component.latent]
         self._health = dict.fromkeys(checked, Health())
         self._shown = dict.fromkeys(checked, Health())
-        self._vantage_checks = {check.name: check for check in vantage}
-        self._vantage = Vantage(dict.fromkeys(self._vantage_checks))
+        self.vantage_checks = {check.name: check for check in vantage}
+        self._vantage = Vantage(dict.fromkeys(self.vantage_checks))
         self._windows = tuple(windows)
         self.journal = Journal()
         self._remembered: dict[str, Remembered] = {}
@@ -69,7 +69,7 @@ class Board:
     def inherit(self, old: Board, unchanged: Collection[str], at: float) -> None:
         """Take over what `old` knows of the components that did not change, so that a reload forgets nothing."""
         kept = [name for name in unchanged if name in self._health and name in old._health]
-        if self._vantage_checks == old._vantage_checks:
+        if self.vantage_checks == old.vantage_checks:
             self._vantage = old._vantage
         self.journal, self._remembered = old.journal, old._remembered
         self._maintained = self._in_maintenance(at)
@@ -98,7 +98,7 @@ class Board:
     def record(self, seen: Observation) -> frozenset[str]:
         """One more run is over, of a component or of a vantage check; returns what is to be probed now."""
         name = seen.component
-        if name in self._vantage_checks:
+        if name in self.vantage_checks:
             self._record_vantage(seen)
             return _NOBODY
         if not self._vantage.online and seen.outcome != Outcome.PASS:
@@ -128,7 +128,7 @@ class Board:
 
     def delay(self, name: str) -> float:
         """Seconds from the start of the last run of a component, or vantage check, to the start of the next."""
-        if check := self._vantage_checks.get(name):
+        if check := self.vantage_checks.get(name):
             run = self._vantage.last[name]
             return check.retry_interval if run is not None and run.outcome == Outcome.FAIL else check.interval
         component = self.topology.components[name]
@@ -247,7 +247,7 @@ class Board:
         if trigger in self._rounds:
             return _NOBODY
         self._rounds[trigger] = open_round(self.graph, trigger, at)
-        return (self._rounds[trigger].wanted - {trigger}) | self._vantage_checks.keys()
+        return (self._rounds[trigger].wanted - {trigger}) | self.vantage_checks.keys()
 
     def _end_excuses(self, now: float) -> frozenset[str]:
         """What still fails when its excuse ends is asked once more before it is blamed."""

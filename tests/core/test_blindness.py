@@ -1,0 +1,124 @@
+"""What hides a state: our own blindness, which blames nobody and resolves nothing; maintenance, which pages nobody."""
+
+from __future__ import annotations
+
+from exporter.core.board import Board
+from exporter.core.maintenance import MaintenanceWindow, Once
+from exporter.core.model import Reason, State, Topology
+from tests.support.stage import COMPONENTS, VANTAGE, Stage
+
+
+def test_while_all_vantage_checks_fail_everything_is_unknown_and_nothing_is_down() -> None:
+    stage = Stage(vantage=True)
+    stage.play(2)
+    seen = set()
+    for _ in range(20):
+        stage.play(1, vantage=False, database=Reason.TIMEOUT, cache=Reason.TIMEOUT, backend=Reason.TIMEOUT)
+        seen |= {stage[name].state for name in stage.checked}
+    assert seen == {State.UNKNOWN}
+    assert stage["database"].reason == Reason.OFFLINE
+    assert not stage.snapshot.online
+    assert stage.snapshot.root_causes == ()
+    assert stage.snapshot.state == State.UNKNOWN
+
+
+def test_what_failed_while_we_were_offline_is_not_held_against_it() -> None:
+    stage = Stage(vantage=True)
+    stage.play(2)
+    stage.play(1, vantage=True, database=Reason.TIMEOUT)
+    stage.play(5, vantage=False, database=Reason.TIMEOUT)
+    stage.play(1)
+    assert stage.snapshot.online
+    assert stage["database"].state == State.UP
+    assert stage.snapshot.root_causes == ()
+
+
+def test_a_failure_is_not_published_before_a_vantage_check_passed_since_it_began() -> None:
+    stage = Stage(vantage=True)
+    stage.play(2)
+    for _ in range(4):
+        stage.now += 1.0
+        stage.run("database", Reason.REFUSED)
+    assert stage["database"].state == State.UNKNOWN
+    assert "vantage checks have not passed" in stage["database"].detail
+    assert stage.snapshot.root_causes == ()
+    stage.run(VANTAGE.name)
+    assert stage["database"].state == State.DOWN
+
+
+def test_a_round_asks_the_vantage_checks_and_waits_for_them() -> None:
+    stage = Stage(vantage=True)
+    stage.play(2)
+    stage.now += 1.0
+    assert VANTAGE.name in stage.run("database", Reason.REFUSED)
+    assert stage.board.delay(VANTAGE.name) == VANTAGE.interval
+    stage.run(VANTAGE.name, Reason.TIMEOUT)
+    assert stage.board.delay(VANTAGE.name) == VANTAGE.retry_interval
+
+
+def test_a_root_stays_stale_while_we_are_offline_and_goes_when_it_is_seen_up() -> None:
+    stage = Stage(vantage=True)
+    stage.play(2)
+    stage.play(6, database=Reason.REFUSED, backend=Reason.SERVER_ERROR)
+    stage.play(6, vantage=False, database=Reason.TIMEOUT, backend=Reason.TIMEOUT)
+    (root,) = stage.snapshot.root_causes
+    assert (root.component, root.stale, root.state, root.reason) == ("database", True, State.DOWN, Reason.REFUSED)
+    assert stage.snapshot.state == State.DOWN
+    stage.play(6, database=Reason.REFUSED, backend=Reason.SERVER_ERROR)
+    assert [(root.component, root.stale) for root in stage.snapshot.root_causes] == [("database", False)]
+    stage.play(6)
+    assert stage.snapshot.root_causes == ()
+
+
+def test_without_vantage_checks_we_are_online() -> None:
+    stage = Stage()
+    stage.play(4, database=Reason.REFUSED)
+    assert stage.snapshot.online
+    assert stage["database"].state == State.DOWN
+
+
+def window(start: float, end: float, *names: str) -> MaintenanceWindow:
+    return MaintenanceWindow(names, Once(start, end))
+
+
+def test_in_maintenance_a_component_shows_it_and_is_no_root_and_neither_is_what_needs_it() -> None:
+    stage = Stage(windows=(window(5.0, 60.0, "database"),))
+    stage.play(2)
+    assert stage["database"].state == State.UP
+    stage.play(8, database=Reason.REFUSED, backend=Reason.SERVER_ERROR)
+    assert stage["database"].state == State.MAINTENANCE
+    assert "its last run: refused, database saw refused" in stage["database"].detail
+    assert stage["backend"].state == State.DOWN
+    assert stage.snapshot.root_causes == ()
+
+
+def test_after_maintenance_what_still_fails_is_a_root() -> None:
+    stage = Stage(windows=(window(2.0, 20.0, "database"),))
+    stage.play(3)
+    stage.play(24, database=Reason.REFUSED)
+    assert stage["database"].state == State.DOWN
+    assert [root.component for root in stage.snapshot.root_causes] == ["database"]
+
+
+def test_a_posted_window_counts_like_a_configured_one_and_is_dropped_when_it_is_over() -> None:
+    stage = Stage()
+    stage.play(2)
+    stage.board.maintain(window(stage.now, stage.now + 5, "cache"), stage.now)
+    assert stage["cache"].state == State.MAINTENANCE
+    assert stage["cache"].detail == "in maintenance; its last run: ok"
+    stage.play(7)
+    assert stage["cache"].state == State.UP
+    stage.board.maintain(window(stage.now, stage.now + 5, "database"), stage.now)
+    assert [w.components for w in stage.board.journal.windows] == [("database",)]
+
+
+def test_a_reload_keeps_vantage_and_posted_windows() -> None:
+    stage = Stage(vantage=True)
+    stage.play(2)
+    stage.board.maintain(window(stage.now, stage.now + 50, "cache"), stage.now)
+    stage.play(1, vantage=False)
+    board = Board(Topology("test", {c.name: c for c in COMPONENTS}), stage.now, 2.0, (VANTAGE,))
+    board.inherit(stage.board, stage.checked, stage.now)
+    snapshot = board.snapshot(stage.now)
+    assert not snapshot.online
+    assert snapshot.components["cache"].state == State.MAINTENANCE

@@ -1,0 +1,124 @@
+"""Why, in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from exporter.core.explain import explain
+from exporter.core.model import Component, Layer, Outcome, Priority, Reason, Startup
+from exporter.core.snapshot import Deploy
+from tests.support.stage import COMPONENTS, Stage
+
+
+def after(stage: Stage, name: str, seconds: int = 5, **failing: Reason) -> str:
+    stage.play(2)
+    stage.play(seconds, **failing)
+    return explain(stage.snapshot, name)
+
+
+def test_what_is_up_is_up() -> None:
+    assert after(Stage(), "cache") == "cache is up (ok)."
+
+
+def test_a_root_with_fine_dependencies() -> None:
+    assert after(Stage(), "backend", backend=Reason.REFUSED) == (
+        "backend is down (refused): backend saw refused. Of its dependencies database is up, so it is the root. "
+        "It blocks login."
+    )
+
+
+def test_a_root_that_depends_on_nothing() -> None:
+    alone = Component("alone", Layer.SERVICE, Priority.P1, "tcp")
+    assert after(Stage(alone), "alone", alone=Reason.REFUSED) == (
+        "alone is down (refused): alone saw refused. It depends on nothing, so it is the root."
+    )
+
+
+def test_a_symptom_names_its_root_and_the_way() -> None:
+    page = Component("page", Layer.SERVICE, Priority.P1, "http", (("backend",),))
+    failing = {"database": Reason.CLOSED, "backend": Reason.SERVER_ERROR, "page": Reason.SERVER_ERROR}
+    stage = Stage(*COMPONENTS, page)
+    assert after(stage, "page", **failing).endswith("It suffers from database, by way of backend.")
+    assert explain(stage.snapshot, "backend").endswith("It suffers from database.")
+    assert "Suffering from it: backend and page." in explain(stage.snapshot, "database")
+
+
+def test_a_latent_root() -> None:
+    text = after(Stage(), "network", database=Reason.TIMEOUT, cache=Reason.TIMEOUT, backend=Reason.SERVER_ERROR)
+    assert "cache and database began to fail together" in text
+    assert "It has no check of its own: its dependents convict it, so it is the root." in text
+    assert "Suffering from it: backend, cache and database." in text
+
+
+def test_a_contradiction() -> None:
+    assert after(Stage(), "database", database=Reason.CLOSED).endswith(
+        "backend depends on it and is up, so the fault may lie on the path from here, not in it."
+    )
+
+
+def test_an_intrinsic_root_beside_another() -> None:
+    text = after(Stage(), "backend", database=Reason.CLOSED, backend=Reason.IDENTITY)
+    assert "database fails too, but that does not make a peer show identity: it is a root of its own." in text
+
+
+def test_a_suspect_and_a_dependency_that_cannot_account() -> None:
+    either = Component(
+        "either", Layer.SERVICE, Priority.P1, "http", (("backend", "cache"), ("network",)), ("database",)
+    )
+    stage = Stage(*COMPONENTS, either)
+    text = after(stage, "either", database=Reason.CLOSED, backend=Reason.SERVER_ERROR, either=Reason.REFUSED)
+    assert (
+        "Of its dependencies cache and network are up, backend cannot account for it alone, so it is the root." in text
+    )
+    assert text.endswith("Not proven, but possibly involved: database.")
+
+
+def test_a_stale_root() -> None:
+    stage = Stage()
+    stage.play(2)
+    stage.play(5, database=Reason.CLOSED)
+    stage.now += 1
+    stage.run("database", Reason.RESOLVER, Outcome.UNKNOWN)
+    text = explain(stage.snapshot, "database")
+    assert "It was down (closed) when it was last seen, and stays a root cause until it is seen up." in text
+
+
+def test_what_recovers_and_what_waits() -> None:
+    stage = Stage()
+    assert "It suffers from database." in after(stage, "backend", database=Reason.CLOSED, backend=Reason.SERVER_ERROR)
+    stage.play(5, backend=Reason.SERVER_ERROR)
+    assert explain(stage.snapshot, "backend").endswith("It still recovers from database, which is well again.")
+    starting = replace(COMPONENTS[1], startup=Startup(600.0))
+    waiting = Stage(COMPONENTS[0], starting, *COMPONENTS[2:])
+    text = after(waiting, "backend", database=Reason.STARTING, backend=Reason.SERVER_ERROR)
+    assert text.endswith("It waits for database, which is no fault.")
+
+
+def test_an_open_verdict_is_called_open() -> None:
+    stage = Stage()
+    stage.play(2)
+    for _ in range(3):
+        stage.now += 1
+        stage.run("backend", Reason.REFUSED)
+    assert explain(stage.snapshot, "backend").endswith("The verdict on it is still open.")
+
+
+def test_a_conflict() -> None:
+    suite = Component("suite", Layer.TEST, Priority.P2, "e2e", covers=("backend",))
+    text = after(Stage(*COMPONENTS, suite), "suite", backend=Reason.REFUSED)
+    assert text.endswith("It passes although backend is down: it does not exercise what it claims to.")
+
+
+def test_a_deploy_just_before() -> None:
+    stage = Stage()
+    stage.play(2)
+    stage.board.deploy(["backend"], Deploy(stage.now, "00742"))
+    stage.play(5, backend=Reason.REFUSED)
+    assert "So since 3 s after deploy 00742." in explain(stage.snapshot, "backend")
+
+
+def test_an_unknown_component() -> None:
+    with pytest.raises(KeyError):
+        explain(Stage().snapshot, "gopher")

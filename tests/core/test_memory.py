@@ -1,0 +1,153 @@
+"""What is remembered: incidents, deploys, windows, `since` and startup budgets; over a restart, as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from exporter.core.incidents import KEPT, follow
+from exporter.core.maintenance import MaintenanceWindow, Once, Weekly
+from exporter.core.memory import Memory, dump, parse
+from exporter.core.model import Layer, Priority, Reason, Startup, State
+from exporter.core.snapshot import Deploy, RootCause
+from tests.support.stage import COMPONENTS, Stage
+
+BACKEND = replace(COMPONENTS[3], startup=Startup(budget=60.0, cold=30.0))
+
+
+def root(component: str, priority: Priority = Priority.P1) -> RootCause:
+    return RootCause(component, Layer.SERVICE, priority, State.DOWN, Reason.REFUSED, "seen", 1.0)
+
+
+def test_an_incident_begins_moves_and_ends() -> None:
+    incidents = follow((), [root("database")], 10.0)
+    incidents = follow(incidents, [root("database"), root("cache")], 20.0)
+    incidents = follow(incidents, [root("cache", Priority.P0)], 30.0)
+    incidents = follow(incidents, [], 40.0)
+    (incident,) = incidents
+    assert (incident.began, incident.ended, incident.moved) == (10.0, 40.0, (20.0, 30.0))
+    assert [(c.component, c.since, c.until, c.priority) for c in incident.roots] == [
+        ("database", 10.0, 30.0, "P1"),
+        ("cache", 20.0, 40.0, "P0"),
+    ]
+
+
+def test_nothing_is_no_incident_and_the_next_root_is_another_one() -> None:
+    assert follow((), [], 10.0) == ()
+    incidents = follow(follow(follow((), [root("a")], 1.0), [], 2.0), [root("a")], 3.0)
+    assert [(i.began, i.ended) for i in incidents] == [(1.0, 2.0), (3.0, None)]
+
+
+def test_a_root_that_comes_back_within_an_incident_stands_twice() -> None:
+    incidents = follow((), [root("a"), root("b")], 1.0)
+    incidents = follow(incidents, [root("b")], 2.0)
+    incidents = follow(incidents, [root("a"), root("b")], 3.0)
+    assert [(c.component, c.until) for c in incidents[0].roots] == [("a", 2.0), ("b", None), ("a", None)]
+
+
+def test_only_the_last_incidents_are_kept() -> None:
+    incidents: Any = ()
+    for moment in range(KEPT + 5):
+        incidents = follow(follow(incidents, [root("a")], 2.0 * moment), [], 2.0 * moment + 1)
+    assert len(incidents) == KEPT
+    assert incidents[0].began == 10.0
+
+
+def test_the_board_follows_incidents() -> None:
+    stage = Stage()
+    stage.play(2)
+    stage.play(5, database=Reason.REFUSED)
+    stage.play(5)
+    (incident,) = stage.board.journal.incidents
+    assert [culprit.component for culprit in incident.roots] == ["database"]
+    assert incident.ended
+
+
+def test_since_and_incidents_outlive_a_restart() -> None:
+    before = Stage()
+    before.play(2)
+    before.play(5, database=Reason.REFUSED)
+    kept = parse(json.loads(json.dumps(dump(before.board.memory()))))
+    after = Stage(at=100.0)
+    after.board.recall(kept)
+    after.play(5, database=Reason.REFUSED)
+    assert after["database"].since == before["database"].since
+    assert after["cache"].since == before["cache"].since
+    assert after.board.journal.incidents == before.board.journal.incidents
+    after.play(5)
+    assert after.board.journal.incidents[0].ended is not None
+    assert len(after.board.journal.incidents) == 1
+
+
+def test_an_incident_that_ended_while_we_were_away_ends_with_the_first_verdict() -> None:
+    before = Stage()
+    before.play(2)
+    before.play(5, database=Reason.REFUSED)
+    after = Stage(at=100.0)
+    after.board.recall(before.board.memory())
+    after.play(2)
+    assert after.board.journal.incidents[0].ended is not None
+
+
+def test_a_state_that_changed_while_we_were_away_has_its_own_since() -> None:
+    before = Stage()
+    before.play(2)
+    after = Stage(at=100.0)
+    after.board.recall(before.board.memory())
+    after.play(5, database=Reason.REFUSED)
+    assert after["database"].since is not None
+    assert after["database"].since > 100.0
+
+
+def test_a_spent_startup_budget_stays_spent_over_a_restart() -> None:
+    before = Stage(*COMPONENTS[:3], BACKEND)
+    before.play(2)
+    before.play(70, backend=Reason.STARTING)
+    assert before["backend"].state == State.DOWN
+    after = Stage(*COMPONENTS[:3], BACKEND, at=100.0)
+    after.board.recall(before.board.memory())
+    after.play(5, backend=Reason.STARTING)
+    assert after["backend"].state == State.DOWN
+
+
+def test_a_deploy_grants_the_startup_budget_anew_and_is_remembered() -> None:
+    stage = Stage(*COMPONENTS[:3], BACKEND)
+    stage.play(2)
+    stage.play(70, backend=Reason.STARTING)
+    stage.board.deploy(["backend", "network"], Deploy(stage.now, "r42"))
+    stage.play(2, backend=Reason.STARTING)
+    assert stage["backend"].state == State.STARTING
+    assert stage["backend"].deployed == Deploy(72.0, "r42")
+    assert parse(dump(stage.board.memory())).journal.deploys["backend"].revision == "r42"
+
+
+def test_windows_are_kept_but_not_the_weekly_ones_of_the_file() -> None:
+    stage = Stage()
+    posted = MaintenanceWindow(("cache",), Once(0.0, 50.0))
+    stage.board.maintain(posted, 1.0)
+    memory = stage.board.memory()
+    assert parse(dump(memory)).journal.windows == (posted,)
+    weekly = Weekly.__new__(Weekly)
+    strange = replace(memory, journal=replace(memory.journal, windows=(MaintenanceWindow(("cache",), weekly),)))
+    assert dump(strange)["windows"] == []
+
+
+def test_an_unknown_component_is_said() -> None:
+    stage = Stage()
+    with pytest.raises(KeyError, match="gopher"):
+        stage.board.deploy(["gopher"], Deploy(1.0, ""))
+    with pytest.raises(KeyError, match="gopher"):
+        stage.board.maintain(MaintenanceWindow(("gopher",), Once(0.0, 1.0)), 0.0)
+
+
+@pytest.mark.parametrize("document", [None, [], {}, {"version": 2}, {"version": 1, "components": {"a": {}}}, "x"])
+def test_what_is_not_ours_is_refused(document: object) -> None:
+    with pytest.raises(ValueError):
+        parse(document)
+
+
+def test_nothing_remembered_is_an_empty_memory() -> None:
+    assert parse(dump(Memory())) == Memory()
