@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from exporter.core.model import Outcome, Reason
-from tests.support.peers import Handler, hanging_up, saying, serving, silent, streaming
+from tests.support.peers import Handler, hanging_up, saying, serving, silent, streaming, watched
 from tests.support.probing import probe
 from tests.support.redis import Redis, running_redis
 
@@ -116,6 +116,5 @@ PEERS: dict[str, tuple[Handler, Reason, str]] = {
 async def test_hostile_peer_that(name: str) -> None:
     handler, reason, text = PEERS[name]
     async with serving(handler) as port:
-        seen = await probe({"kind": "redis", "address": f"127.0.0.1:{port}"}, timeout=0.4)
+        seen = await watched({"kind": "redis", "address": f"127.0.0.1:{port}"}, 0.4)
     assert (seen.reason, text in seen.detail) == (reason, True), seen.detail
-    assert seen.duration < 1.4
