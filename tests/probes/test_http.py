@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import zlib
@@ -191,11 +192,17 @@ async def test_degraded_is_judged_before_content(degraded: dict[str, Any], outco
         assert (await judged(answer, {"degraded": degraded, "expect": {"body": {"matches": "zzz"}}}))[0] == outcome
 
 
-async def test_slow_is_degraded() -> None:
-    outcome, reason, _ = await judged(response(200), {"degraded": {"slower_than": "1ms"}})
-    assert (outcome, reason) in {(Outcome.DEGRADED, Reason.SLOW), (Outcome.PASS, Reason.OK)}
-    outcome, reason, _ = await judged(response(200), {"degraded": {"slower_than": "1m"}})
-    assert (outcome, reason) == (Outcome.PASS, Reason.OK)
+@pytest.mark.parametrize(("limit", "reason"), [("10ms", Reason.SLOW), ("1m", Reason.OK)])
+async def test_slow_is_degraded(limit: str, reason: Reason) -> None:
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.05)
+        writer.write(response(200))
+        await writer.drain()
+
+    async with serving(slow) as address:
+        seen = await probe({"kind": "http", "url": f"http://{address}/", "degraded": {"slower_than": limit}})
+    assert (seen.reason, seen.outcome is Outcome.DEGRADED) == (reason, reason is Reason.SLOW)
 
 
 @pytest.mark.parametrize(
