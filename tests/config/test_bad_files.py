@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from exporter.config import ConfigError, load_config
+from exporter.config.problems import MAX_PROBLEMS, listed
 from exporter.probes import kinds, load
-from exporter.problems import MAX_PROBLEMS, listed
 
 BAD = Path(__file__).parent / "bad"
 GOOD = """\

@@ -9,8 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from exporter.config import json_schema
+from exporter.config.yamlfile import read_yaml
 from exporter.probes import kinds
-from exporter.yamlfile import read_yaml
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The configuration file -> what the exporter runs on; every error at once, each with its line and path."""
+"""The tree of a file -> what the exporter runs on, and what is wrong between the parts of it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from exporter.config.problems import Problem, TreePath, clip, did_you_mean, listed, unknown_choice
+from exporter.config.review import mixed_names, over_budget
+from exporter.config.schema import CheckExtras, ComponentOptions, File
+from exporter.config.validation import Validation
+from exporter.config.yamlfile import read_yaml
 from exporter.core.graph import find_cycle
 from exporter.core.maintenance import MaintenanceWindow
 from exporter.core.model import LATENT, Component, Journey, Layer, Priority, Reason, Startup, Topology
 from exporter.net.check import Check
 from exporter.net.options import FromEnv, FromFile, HostPort, format_duration
 from exporter.probes import kinds, load
-from exporter.problems import ConfigError, Problem, TreePath, clip, did_you_mean, listed, unknown_choice
-from exporter.schema import CheckExtras, ComponentOptions, File, json_schema
-from exporter.validation import Validation
-from exporter.yamlfile import read_yaml
-
-__all__ = ["Config", "ConfigError", "Limits", "MaintenanceWindow", "Problem", "json_schema", "load_config"]
 
 # What stands in for a missing key, so that the rest of the file can be judged; never used by a good file.
 _FALLBACKS = {"environment": "?", "components": {}, "layer": "test", "priority": "P2"}
@@ -256,30 +255,17 @@ class _Loader:
         checks: Mapping[str, Check],
         vantage: Iterable[tuple[Component, Check]],
     ) -> None:
-        limit = self._file.limits.requests_per_minute
-        if limit is None:
+        limits = self._file.limits
+        if limits.requests_per_minute is None:
             return
         asked = [(name, check, components[name].interval) for name, check in checks.items()]
         asked += [(component.name, check, component.interval) for component, check in vantage]
-        groups = {host.lower(): group for group in self._file.limits.shared for host in group}
-        rates: dict[tuple[str, ...], dict[str, float]] = {}
-        for name, check, interval in asked:
-            for host in map(str.lower, check.hosts()):
-                group = rates.setdefault(groups.get(host, (host,)), {})
-                group[name] = group.get(name, 0.0) + 60 / interval
-        for hosts, by_name in rates.items():
-            if sum(by_name.values()) > limit:
-                self._found.report(("limits", "requests_per_minute"), _over_budget(hosts, by_name, limit))
+        for text in over_budget(limits.requests_per_minute, limits.shared, asked):
+            self._found.report(("limits", "requests_per_minute"), text)
 
     def _warnings(self, checks: Mapping[str, Check]) -> Iterator[Problem]:
-        """Hosts that mix the dot and the dash form of one name: mostly one of them does not exist."""
-        forms: dict[str, str] = {}
-        for name, check in checks.items():
-            for host in map(str.lower, check.hosts()):
-                other = forms.setdefault(host.replace("-", "."), host)
-                if other != host:
-                    text = f"{clip(host)} and {clip(other)} are dash and dot forms of one name; is each of them right?"
-                    yield self._found.problem(("components", name, "check"), text)
+        for name, text in mixed_names(checks):
+            yield self._found.problem(("components", name, "check"), text)
 
 
 def _shown(entry: object) -> str:
@@ -288,12 +274,3 @@ def _shown(entry: object) -> str:
 
 def _kind(options: ComponentOptions) -> object:
     return options.check.get("kind") if options.check else None
-
-
-def _over_budget(hosts: tuple[str, ...], rates: Mapping[str, float], limit: int) -> str:
-    most = sorted(rates.items(), key=lambda item: -item[1])
-    biggest = ", ".join(f"{name} {rate:.4g}" for name, rate in most[:3])
-    others = f" and {len(most) - 3} more" if len(most) > 3 else ""
-    total = sum(rates.values())
-    together = f"{', '.join(map(clip, hosts))}{' together' if len(hosts) > 1 else ''}"
-    return f"{together}: {total:.4g} requests a minute, over the limit of {limit}; the biggest: {biggest}{others}"

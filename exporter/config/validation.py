@@ -11,8 +11,17 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from exporter.problems import MAX_PROBLEMS, ConfigError, Problem, TreePath, clip, did_you_mean, format_path, listed
-from exporter.yamlfile import Document
+from exporter.config.problems import (
+    MAX_PROBLEMS,
+    ConfigError,
+    Problem,
+    TreePath,
+    clip,
+    did_you_mean,
+    format_path,
+    listed,
+)
+from exporter.config.yamlfile import Document
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from exporter.problems import ConfigError, Problem, TreePath, clip, format_path
+from exporter.config.problems import ConfigError, Problem, TreePath, clip, format_path
 
 MAX_BYTES = 1024 * 1024
 MAX_NODES = 100_000  # of the tree with every alias expanded

@@ -15,11 +15,11 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic.config import JsonDict
 from pydantic.json_schema import models_json_schema
 
+from exporter.config.problems import clip, did_you_mean, unknown_choice
 from exporter.core.maintenance import Once, Weekly
 from exporter.core.model import INCONCLUSIVE, Layer, Priority, Reason
 from exporter.net.options import Address, Duration, Listed, Model, PositiveDuration, Secret
 from exporter.probes import kinds, load
-from exporter.problems import clip, did_you_mean, unknown_choice
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _FAILURES = tuple(str(r) for r in Reason if r not in INCONCLUSIVE | {Reason.OK, Reason.STARTING, Reason.INFERRED})
