@@ -81,7 +81,7 @@ class Runner:
         asked = self._asked[name]
         started = now()
         due = started + share(name) * min(component.interval, self._spread)
-        earliest, scheduled = started, True
+        earliest, scheduled, on_grid = started, True, not first
         if not first:
             due, earliest = next_on_grid(name, component.interval, started), started + component.retry_interval
         while True:
@@ -96,7 +96,10 @@ class Runner:
             earliest = started + component.retry_interval
             delay = self._board.delay(name)
             scheduled = delay >= component.interval
-            due = next_on_grid(name, component.interval, max(now(), earliest)) if scheduled else max(now(), earliest)
+            # A run in its turn is followed by the next turn, even where retry_interval is as long as the interval.
+            after = now() if on_grid and in_turn and scheduled else max(now(), earliest)
+            due = next_on_grid(name, component.interval, after) if scheduled else after
+            on_grid = scheduled
 
     async def _probe(self, component: Component, check: Check, lag: float) -> Observation:
         """One run; or, while its host wants to be left alone, the word that there was none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -85,6 +86,13 @@ async def test_runs_start_to_start_on_the_grid_whatever_they_take() -> None:
         await until(lambda: len(bench.runs) >= 6)
     turns = [run.started - run.lag for run in bench.runs[1:]]
     assert all((b - a) / 0.2 == pytest.approx(round((b - a) / 0.2), abs=0.01) for a, b in pairwise(turns))
+
+
+async def test_no_turn_is_skipped_where_the_retry_interval_is_as_long_as_the_interval() -> None:
+    async with Bench(replace(component("a", interval=0.5), retry_interval=0.5)) as bench:
+        await until(lambda: len(bench.runs) >= 5)
+    turns = [run.started - run.lag for run in bench.runs[1:]]
+    assert [b - a for a, b in pairwise(turns)] == [pytest.approx(0.5, abs=0.01)] * 3
 
 
 async def test_runs_of_one_component_never_overlap() -> None:
