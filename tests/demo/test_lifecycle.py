@@ -108,7 +108,7 @@ def test_two_live_side_by_side_and_say_which_ports_they_use() -> None:
     with demo() as one, demo() as other:
         assert one.control != other.control
         assert one.config.parent != other.config.parent
-        assert any(note.startswith("control: port 18099 is taken") for note in other.notes)
+        assert any(note.startswith("control: port 18099 is taken") for note in (*one.notes, *other.notes))
         for running in (one, other):
             assert_healthy(running)
 
