@@ -51,7 +51,7 @@ def test_check_exits_2_for_a_bad_file(tmp_path: Path) -> None:
     file = config(tmp_path, '{kind: exec, command: ["true"], colour: red}')
     done = staging_exporter("check", "--config.file", file)
     assert done.returncode == 2
-    assert f"{file}:4: components.target.check.colour: " in done.stderr
+    assert done.stderr == f"{file}:5: components.target.check: unknown key `colour`\n"
     assert "Traceback" not in done.stderr
 
 

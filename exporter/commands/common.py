@@ -1,0 +1,68 @@
+"""What the commands share: their common options, the loop they run on, and how they give up."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Collection, Coroutine
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+import uvloop
+
+from exporter.client import ClientError
+from exporter.config import Config, ConfigError, load_config
+from exporter.net.options import HostPort
+
+T = TypeVar("T")
+CONFIG_FILE = click.option("--config.file", "config_file", required=True, type=Path, help="The configuration file.")
+
+
+class Listen(click.ParamType[HostPort]):
+    """The type of a listen address."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> HostPort:
+        """`:9877`, `127.0.0.1:9877` or `[::1]:0`."""
+        if isinstance(value, HostPort):
+            return value
+        host, colon, port = str(value).rpartition(":")
+        if not colon or not port.isdecimal() or int(port) > 65535:
+            self.fail(f"{value!r} is not an address; write it like :9877 or 127.0.0.1:9877", param, ctx)
+        return HostPort(host.strip("[]"), int(port))
+
+
+def load(config_file: Path) -> Config:
+    """The configuration; says everything that is wrong with it and exits 2 when it is bad."""
+    try:
+        return load_config(config_file)
+    except ConfigError as error:
+        give_up(str(error))
+
+
+def ask(call: Callable[[], T]) -> T:
+    """What a running exporter answers; says why and exits 2 when it does not."""
+    try:
+        return call()
+    except ClientError as error:
+        give_up(str(error))
+
+
+def must_exist(name: str, components: Collection[str]) -> None:
+    """Exit 2 when there is no such component."""
+    if name not in components:
+        give_up(f"there is no component {name!r}; there are {', '.join(components)}")
+
+
+def run_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end on a uvloop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def give_up(message: str) -> NoReturn:
+    """Say what is wrong and exit 2."""
+    click.echo(message, err=True)
+    sys.exit(2)

@@ -1,0 +1,45 @@
+"""`validate`, `kinds` and `schema`: what a configuration may say, and what is wrong with one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from exporter.commands.common import CONFIG_FILE, give_up, load
+from exporter.config import json_schema
+from exporter.probes import kinds as all_kinds
+from exporter.probes import page
+
+
+@click.command()
+@CONFIG_FILE
+def validate(config_file: Path) -> None:
+    """Say everything that is wrong with a configuration file; exit 2 when anything is."""
+    config = load(config_file)
+    for warning in config.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    latent = len(config.topology.components) - len(config.checks)
+    click.echo(f"{config_file} is valid: {len(config.checks)} checks, {latent} latent components.")
+
+
+@click.command()
+@click.argument("kind", required=False)
+def kinds(kind: str | None) -> None:
+    """List the kinds of checks, or print the page of one."""
+    if kind is None:
+        for name in all_kinds():
+            first = next(line for line in page(name).splitlines()[1:] if line.strip())
+            click.echo(f"{name:<12}{first}")
+        return
+    try:
+        click.echo(page(kind), nl=False)
+    except KeyError:
+        give_up(f"there is no kind {kind!r}; there are {', '.join(all_kinds())}")
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration, for editors."""
+    click.echo(json.dumps(json_schema(), indent=2))
