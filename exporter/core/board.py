@@ -12,7 +12,7 @@ from exporter.core.graph import Graph
 from exporter.core.health import Health, deployed, expire, forgive, observe
 from exporter.core.impact import journey_status, overall, root_causes
 from exporter.core.journal import Journal
-from exporter.core.law import Condition
+from exporter.core.law import FAILS, Condition
 from exporter.core.maintenance import MaintenanceWindow
 from exporter.core.memory import Memory, Remembered, remember
 from exporter.core.model import Component, Observation, Outcome, Reason, State, Topology
@@ -258,7 +258,8 @@ class Board:
         self._news = True
         left = {name: excuse for name, excuse in excuses.items() if name not in ended}
         self._published = replace(self._published, excuses=left)
-        return _NOBODY.union(*(self._ask(name, now) | {name} for name in ended))
+        failing = [name for name in ended if self._conditions[name].state in FAILS]
+        return _NOBODY.union(*(self._ask(name, now) | {name} for name in failing))
 
     def _advance(self, now: float) -> None:
         """Close the rounds that are complete or overdue, and publish what no open round covers."""

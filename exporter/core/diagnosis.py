@@ -34,7 +34,8 @@ _NOTHING: frozenset[str] = frozenset()
 class Verdict:
     """What is concluded about one component.
 
-    `roots` are the root causes that a symptom inherits; `accounted_by` are the dependencies that account for it;
+    `roots` are the root causes that a symptom inherits; `accounted_by` are the dependencies that account for it, or
+    would if it were down;
     `suspects` might be involved without proof; `contradicted_by` are dependents that are up although it is down;
     `conflicts` are the components that a passing suite claims to exercise although they are down.
     """
@@ -92,13 +93,11 @@ class _Accounts:
             self._for_degraded[name] = self._own(component, down=False)
 
     def of(self, name: str) -> frozenset[str]:
-        """The components that account for `name` failing; empty when it does not fail."""
+        """The components that account for `name` failing; for what does not fail, those that would if it were down."""
         state = self._states[name]
-        if state not in FAILS:
-            return _NOTHING
-        own = (self._for_down if state in IS_DOWN else self._for_degraded)[name]
+        own = (self._for_degraded if state == State.DEGRADED else self._for_down)[name]
         component = self._graph.components[name]
-        if component.layer == Layer.TEST:
+        if component.layer == Layer.TEST and state in FAILS:
             own |= {covered for covered in component.covers if self._states[covered] in FAILS}
         return own
 

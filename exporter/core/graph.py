@@ -44,6 +44,7 @@ class Graph:
         self.order = _dependencies_first(self.edges)
         self.dependents: dict[str, list[str]] = {name: [] for name in components}
         self.needed_by: dict[str, list[str]] = {name: [] for name in components}
+        self._deciding: dict[str, frozenset[str]] = {}
         for name, component in components.items():
             for target in self.edges[name]:
                 self.dependents[target].append(name)
@@ -54,6 +55,18 @@ class Graph:
     def ancestors(self, name: str) -> set[str]:
         """Everything that `name` depends on, by edges of every sort."""
         return _reach(name, self.edges)
+
+    def deciding(self, name: str) -> frozenset[str]:
+        """Itself, its ancestors, and all that speaks for or against latent ones: what a verdict on it rests on."""
+        if name not in self._deciding:
+            found = {name, *self.ancestors(name)}
+            latents = [other for other in found if self.components[other].latent]
+            while latents:
+                told = [other for other in self.dependents[latents.pop()] if other not in found]
+                found.update(told)
+                latents.extend(other for other in told if self.components[other].latent)
+            self._deciding[name] = frozenset(found)
+        return self._deciding[name]
 
     def descendants(self, name: str) -> set[str]:
         """Everything that depends on `name`, by edges of every sort."""

@@ -128,7 +128,10 @@ def _depends_fully(
 
 
 def _largest_group(witnesses: Iterable[_Witness]) -> list[_Witness]:
-    """The most witnesses of one class that began within two intervals of the earliest; the earliest of equal ones."""
+    """The most witnesses of one class that began within two intervals of the earliest.
+
+    Of equally many those that are down, not merely degraded; then the earliest.
+    """
     best: list[_Witness] = []
     ordered = sorted(witnesses, key=lambda w: (w.began, w.kind_of_failure, w.name))
     for index, first in enumerate(ordered):
@@ -138,9 +141,13 @@ def _largest_group(witnesses: Iterable[_Witness]) -> list[_Witness]:
             if w.kind_of_failure == first.kind_of_failure
             and w.began - first.began <= _WITHIN * max(w.interval, first.interval)
         ]
-        if len(group) > len(best):
+        if _weight(group) > _weight(best):
             best = group
     return best
+
+
+def _weight(group: list[_Witness]) -> tuple[int, bool]:
+    return len(group), any(witness.state != State.DEGRADED for witness in group)
 
 
 def _only_the_largest(graph: Graph, found: dict[str, Inference]) -> dict[str, Inference]:

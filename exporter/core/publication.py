@@ -1,8 +1,9 @@
 """Rule 7: recovery is not a new fault, and blindness never resolves a page. From one published verdict to the next.
 
-- When what accounted for a symptom recovers, the symptom is excused: it keeps its roots as *recovering from* them for
-  `recovery`, or for its startup budget; only if it still fails after that does it become a root. This holds also when
-  nothing was published yet: a fault may be over before its round is. Until then it convicts no latent either.
+- When what accounts for a component recovers, whatever began to fail before is excused: it keeps its roots as
+  *recovering from* them for `recovery`, or for its startup budget; only if it still fails after that does it become a
+  root. This holds also for what was not published, or not even confirmed yet: a fault may be over before its round is.
+  What is excused convicts no latent either.
 - A published root whose component turns `unknown` is held: it goes on to count as it was last seen, marked stale, until
   it is seen again. A latent root is held until one of its dependents, or every one of its convicts, is up.
 
@@ -11,21 +12,21 @@ Pure: `conclude` takes what was published and what is seen now, and returns what
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.core.diagnosis import Verdict, diagnose
 from exporter.core.graph import Graph
-from exporter.core.latents import Inference
 from exporter.core.law import EXCUSES, FAILS, IS_DOWN, Condition
 from exporter.core.model import State
 
 
 @dataclass(frozen=True, slots=True)
 class Excuse:
-    """Why a failing component is no root yet: it recovers from `roots`, until `until`."""
+    """Why a component that began to fail before `since` is no root yet: it recovers from `roots`, until `until`."""
 
     roots: tuple[str, ...]
+    since: float
     until: float
 
 
@@ -52,19 +53,14 @@ def conclude(
 ) -> Published:
     """What is published after the verdicts on `names` were renewed; all others stay as they were."""
     seen = {name: _as_last_seen(before, name, condition) for name, condition in conditions.items()}
-    latents = _held_latents(before)
-    excuses = {name: e for name, e in before.excuses.items() if name in seen and _needs_excuse(seen[name].state)}
-    while True:
-        drafts = diagnose(graph, seen, excuses, latents)
-        more = {
-            name: Excuse(_left_behind(before, name), now + _patience(graph, name, recovery))
-            for name in conditions
-            if name not in excuses and _lost_its_cause(name, before.drafts, drafts)
+    latents = {name: v.inference for name, v in before.verdicts.items() if v.root and v.inference is not None}
+    excuses = {name: e for name, e in before.excuses.items() if name in seen and not _began_after(seen[name], e)}
+    drafts = diagnose(graph, seen, _excused(excuses, seen), latents)
+    while lost := [name for name in _left_without_cause(graph, before.drafts, drafts) if _is_new(excuses, name, now)]:
+        excuses |= {
+            name: Excuse(_left_behind(before, name), now, now + _patience(graph, name, recovery)) for name in lost
         }
-        if not more:
-            break
-        excuses |= more
-    excuses = {name: excuse for name, excuse in excuses.items() if not drafts[name].accounted_by}
+        drafts = diagnose(graph, seen, _excused(excuses, seen), latents)
     published = {**before.verdicts, **{name: drafts[name] for name in names}}
     return Published(published, drafts, excuses, _remember(before, published, conditions, seen))
 
@@ -73,16 +69,16 @@ def _as_last_seen(before: Published, name: str, condition: Condition) -> Conditi
     return before.held.get(name, condition) if condition.state == State.UNKNOWN else condition
 
 
-def _held_latents(before: Published) -> dict[str, Inference]:
-    return {
-        name: verdict.inference
-        for name, verdict in before.verdicts.items()
-        if verdict.root and verdict.inference is not None
-    }
+def _began_after(condition: Condition, excuse: Excuse) -> bool:
+    return condition.failing_since is not None and condition.failing_since > excuse.since
 
 
-def _needs_excuse(state: State) -> bool:
-    return state in FAILS or state == State.UNKNOWN
+def _excused(excuses: Collection[str], seen: Mapping[str, Condition]) -> frozenset[str]:
+    return frozenset(name for name in excuses if seen[name].state in FAILS)
+
+
+def _is_new(excuses: Mapping[str, Excuse], name: str, now: float) -> bool:
+    return name not in excuses or excuses[name].since < now
 
 
 def _left_behind(before: Published, name: str) -> tuple[str, ...]:
@@ -97,29 +93,27 @@ def _patience(graph: Graph, name: str, recovery: float) -> float:
     return max(recovery, startup.budget if startup else 0.0)
 
 
-def _lost_its_cause(name: str, before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> bool:
-    """True when what a symptom suffered from recovered, and nothing else accounts for it but a latent convicted since."""
-    old, new = before.get(name), now[name]
-    if old is None or old.root or not old.accounted_by or new.state not in FAILS:
-        return False
-    if not all(_convicted_since(other, before, now) for other in new.accounted_by):
-        return False
-    still = IS_DOWN | EXCUSES if new.state in IS_DOWN else FAILS | EXCUSES
-    return any(_recovered(other, before, now, still) for other in old.accounted_by)
+def _left_without_cause(graph: Graph, before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> Iterable[str]:
+    """Checked components that nothing accounts for any more, because something that decides about them recovered."""
+    checked = {name: new for name, new in now.items() if new.inference is None and name in before}
+    eased = {name for name, new in checked.items() if _eased(before[name].state, new.state)}
+    if not eased:
+        return
+    for name, new in checked.items():
+        if before[name].root or not before[name].accounted_by or eased.isdisjoint(graph.deciding(name) - {name}):
+            continue
+        if all(_convicted_since(other, before, now) for other in new.accounted_by):
+            yield name
+
+
+def _eased(old: State, new: State) -> bool:
+    down = IS_DOWN | EXCUSES
+    return (old in down and new not in down) or (old == State.DEGRADED and new not in FAILS | EXCUSES)
 
 
 def _convicted_since(name: str, before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> bool:
-    return now[name].inference is not None and before[name].state not in FAILS
-
-
-def _recovered(name: str, before: Mapping[str, Verdict], now: Mapping[str, Verdict], still: Collection[State]) -> bool:
-    """True when it accounts for nobody any more; a latent only if a convict is up, not if it was wrongly convicted."""
-    if name not in now:
-        return True
-    if now[name].state in still:
-        return False
-    inference = before[name].inference
-    return inference is None or any(c in now and now[c].state == State.UP for c in inference.convicts)
+    """True for a latent that took the blame just now: what is left over from a recovery does not prove it."""
+    return now[name].inference is not None and (name not in before or before[name].state not in FAILS)
 
 
 def _remember(

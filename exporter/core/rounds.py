@@ -45,9 +45,7 @@ def opening_round(graph: Graph, at: float, spread: float) -> Round:
 def open_round(graph: Graph, trigger: str, at: float) -> Round:
     """A round over the affected set of `trigger`."""
     components = graph.components
-    deciding = {trigger} | graph.ancestors(trigger)
-    for name in [name for name in deciding if components[name].latent]:
-        deciding.update(graph.dependents[name])
+    deciding = graph.deciding(trigger)
     allowed = max(bound(components[name]) for name in deciding if not components[name].latent)
     descendants = graph.descendants(trigger)
     wanted = {name for name in descendants if components[name].timeout <= allowed} | deciding

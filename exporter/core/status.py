@@ -64,7 +64,7 @@ def latent_status(
         root=verdict.root,
         stale=verdict.root and inference.held,
         root_causes=tuple(root for root in verdict.roots if root in roots),
-        accounted_by=verdict.accounted_by,
+        accounted_by=verdict.accounted_by if verdict.state in FAILS else (),
         suspects=verdict.suspects,
     )
 

@@ -53,13 +53,12 @@ def until(seconds: float, effect: Effect) -> Effect:
 UNAVAILABLE = fails(Reason.SERVER_ERROR)
 
 # What the backend takes with it: websocket and agent run through the edge, and the edge itself.
-BEHIND_BACKEND: Mapping[str, Effect] = {
-    name: UNAVAILABLE
-    for name in ("backend-ready", "edge-api", "websocket", "websocket-direct", "ws-health", "agent-run")
-}
+BEHIND_BACKEND: Mapping[str, Effect] = dict.fromkeys(
+    ("backend-ready", "edge-api", "websocket", "websocket-direct", "ws-health", "agent-run"), UNAVAILABLE
+)
 BEHIND_AUTH: Mapping[str, Effect] = {"edge-auth": UNAVAILABLE}
 BEHIND_FRONTEND: Mapping[str, Effect] = {"edge-app": UNAVAILABLE}
-SOCKETS: Mapping[str, Effect] = {name: UNAVAILABLE for name in ("websocket-direct", "websocket", "agent-run")}
+SOCKETS: Mapping[str, Effect] = dict.fromkeys(("websocket-direct", "websocket", "agent-run"), UNAVAILABLE)
 
 
 @dataclass(frozen=True)
@@ -298,7 +297,7 @@ SCENARIOS = (
             for name in ("edge-app", "edge-auth", "edge-api", "websocket", "agent-run")
         },
         reasons={"edge-api": Reason.RATE_LIMITED},
-        states={name: UNKNOWN for name in ("edge-app", "edge-auth", "edge-api", "websocket", "agent-run")},
+        states=dict.fromkeys(("edge-app", "edge-auth", "edge-api", "websocket", "agent-run"), UNKNOWN),
         journey=(JourneyState.UNKNOWN, None),
         conflicts=(),
         lasts=600.0,

@@ -1,0 +1,103 @@
+"""Properties of the law on random environments, against an oracle that was written from its prose."""
+
+from __future__ import annotations
+
+import math
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.core.diagnosis import diagnose
+from exporter.core.graph import Graph
+from exporter.core.law import Condition
+from exporter.core.model import Reason, State, Topology
+from tests.core.oracle import FAILS, Oracle, Seen
+from tests.support.faults import Effect, at, spread
+from tests.support.graphs import random_topology
+from tests.support.world import HEALTHY, START, VirtualRunner
+
+REASONS = (
+    *(Reason.REFUSED, Reason.TIMEOUT, Reason.SERVER_ERROR, Reason.TIMEOUT, Reason.CONTENT, Reason.IDENTITY),
+    *(Reason.DNS, Reason.TLS_NAME, Reason.DENIED, Reason.SLOW, Reason.FAILED),
+)
+STATES = (*[State.DOWN] * 8, State.UP, State.UP, State.DEGRADED, State.DEGRADED, State.FLAPPING, State.UNKNOWN)
+FAULTS_AFTER = 15.0
+HIDDEN = (State.STARTING, State.MAINTENANCE)
+
+bounded = settings(max_examples=400, deadline=None, derandomize=True, database=None)
+
+
+def random_conditions(random: Random, topology: Topology) -> dict[str, Condition]:
+    """Any mixture of states, most of them bad, that began at two times."""
+    found = {}
+    states = STATES + HIDDEN * random.choice((0, 0, 1))
+    few_reasons = random.sample(REASONS, random.choice((1, 2, 6)))
+    for component in topology.components.values():
+        if not component.latent:
+            state = random.choice(states)
+            began = random.choice((0.0, 0.0, 5.0, 15.0, 25.0, 300.0)) if state in FAILS else None
+            reason = random.choice(few_reasons) if state in FAILS else Reason.OK
+            found[component.name] = Condition(state, reason, began)
+    return found
+
+
+def roots(topology: Topology, conditions: dict[str, Condition]) -> set[str]:
+    return {name for name, verdict in diagnose(Graph(topology.components), conditions).items() if verdict.root}
+
+
+@bounded
+@given(st.integers(0, 2**32), st.integers(1, 40))
+def test_roots_are_those_of_the_oracle(seed: int, size: int) -> None:
+    random = Random(seed)
+    topology = random_topology(random, size, suites=True)
+    conditions = random_conditions(random, topology)
+    seen = {name: Seen(c.state, c.reason, c.failing_since or 0.0) for name, c in conditions.items()}
+    assert roots(topology, conditions) == Oracle(topology, seen).roots()
+
+
+@bounded
+@given(st.integers(0, 2**32), st.integers(2, 40))
+def test_no_order_of_anything_changes_a_verdict(seed: int, size: int) -> None:
+    random = Random(seed)
+    topology = random_topology(random, size, suites=True)
+    conditions = random_conditions(random, topology)
+    names = random.sample(list(topology.components), len(topology.components))
+    shuffled = Topology("random", {name: topology.components[name] for name in names})
+    told = {name: conditions[name] for name in sorted(conditions, key=lambda _: random.random())}
+    expected = diagnose(Graph(topology.components), conditions)
+    assert diagnose(Graph(shuffled.components), told) == expected
+
+
+def settled_roots(topology: Topology, effects: dict[str, Effect], random: Random, noise: float) -> set[str]:
+    """What stands a minute after the faults, in a world that is probed at random moments with some chance failures."""
+    runner = VirtualRunner(topology, lambda name, now: at(effects, name, now), random, noise)
+    runner.run(START + FAULTS_AFTER + 60.0)
+    while runner.board.pending:
+        runner.run(runner.now + 0.25)
+    return set(runner.board.roots)
+
+
+@settings(bounded, max_examples=60)
+@given(st.integers(0, 2**32), st.integers(1, 40), st.integers(1, 3))
+def test_settled_roots_are_those_of_the_oracle(seed: int, size: int, count: int) -> None:
+    random = Random(seed)
+    topology = random_topology(random, size)
+    faulty = random.sample(list(topology.components), min(count, size))
+    effects = spread(topology, faulty, random, START + FAULTS_AFTER, math.inf, delay=0.5)
+    seen = {name: Seen(State.UP) for name, component in topology.components.items() if not component.latent}
+    seen |= {n: Seen(e.state, e.answer.reason) for n, e in effects.items() if n in seen}
+    assert settled_roots(topology, effects, random, noise=0.005) == Oracle(topology, seen).roots()
+
+
+@settings(bounded, max_examples=15)
+@given(st.integers(0, 2**32), st.integers(1, 40))
+def test_chance_failures_never_publish_a_root(seed: int, size: int) -> None:
+    random = Random(seed)
+    topology = random_topology(random, size)
+    published: set[str] = set()
+    runner = VirtualRunner(
+        topology, lambda *_: HEALTHY, random, 0.005, look=lambda _now, board: published.update(board.roots)
+    )
+    runner.run(START + 600.0)
+    assert published == set()
