@@ -36,12 +36,29 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the past, without its facts: `started` Unix seconds, `duration` and `phases` seconds."""
+
+    started: float
+    duration: float
+    outcome: Outcome
+    reason: Reason
+    detail: str
+    phases: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeStats:
-    """What the runs of one component amount to since the exporter began."""
+    """What the runs of one component amount to since the exporter began.
+
+    `last` are the last 30 runs, `last_failures` the last 10 that were no pass; both oldest first, kept over a reload.
+    """
 
     runs: int
     failures: Mapping[Reason, int]
     durations: Histogram
+    last: tuple[Run, ...] = ()
+    last_failures: tuple[Run, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

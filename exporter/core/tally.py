@@ -1,12 +1,15 @@
-"""Counts that only grow: runs, failures by reason, durations. Owned by the board, copied into each snapshot."""
+"""What the runs of a component amount to: counts that only grow, and the last runs. Copied into each snapshot."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, deque
 
 from exporter.core.model import Observation, Outcome, Reason
-from exporter.core.snapshot import BUCKETS, Histogram, ProbeStats
+from exporter.core.snapshot import BUCKETS, Histogram, ProbeStats, Run
+
+RUNS_KEPT = 30
+FAILURES_KEPT = 10
 
 
 class Counts:
@@ -34,14 +37,25 @@ class Tally:
         self._runs = 0
         self._failures: Counter[Reason] = Counter()
         self._durations = Counts(BUCKETS)
+        self._last = deque[Run](maxlen=RUNS_KEPT)
+        self._last_failures = deque[Run](maxlen=FAILURES_KEPT)
 
     def add(self, seen: Observation) -> None:
         """Count one run; everything but a pass counts as a failure, by its reason."""
+        run = Run(seen.started, seen.duration, seen.outcome, seen.reason, seen.detail, seen.phases)
         self._runs += 1
         self._durations.add(seen.duration)
+        self._last.append(run)
         if seen.outcome != Outcome.PASS:
             self._failures[seen.reason] += 1
+            self._last_failures.append(run)
 
     def frozen(self) -> ProbeStats:
         """The counts as they are now."""
-        return ProbeStats(self._runs, dict(self._failures), self._durations.frozen())
+        return ProbeStats(
+            runs=self._runs,
+            failures=dict(self._failures),
+            durations=self._durations.frozen(),
+            last=tuple(self._last),
+            last_failures=tuple(self._last_failures),
+        )
