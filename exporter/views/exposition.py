@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, islice
 
 from exporter.core.names import COUNTER, HISTOGRAM, Metric
 from exporter.core.snapshot import Histogram
@@ -18,13 +18,14 @@ from exporter.core.snapshot import Histogram
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _VERSIONS = {"application/openmetrics-text": "1.0.0", "text/plain": "0.0.4"}
+_PIECE = 500  # lines
 _VALUE = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 _HELP = str.maketrans({"\\": r"\\", "\n": r"\n"})
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """A gauge or counter family; rows are (label set as text, value)."""
+    """A gauge or counter family; rows are (label set as text, value). A label set may be empty."""
 
     metric: Metric
     rows: Iterable[tuple[str, float]]
@@ -65,9 +66,13 @@ def _quality(text: str) -> float:
         return 0.0
 
 
-def render(families: Iterable[Family], form: str) -> str:
-    """All families in the format of that content type; without the `# EOF` that ends OpenMetrics."""
-    return "".join(part for family in families for part in _family(family, form))
+def render(families: Iterable[Family], form: str) -> Iterator[str]:
+    """All families in the format of that content type, in pieces that are made within a millisecond or two.
+
+    Without the `# EOF` that ends OpenMetrics.
+    """
+    for family in families:
+        yield from _family(family, form)
 
 
 def _family(family: Family, form: str) -> Iterator[str]:
@@ -82,8 +87,9 @@ def _family(family: Family, form: str) -> Iterator[str]:
         for labels, histogram in family.rows:
             yield _histogram(metric.name, labels, histogram)
     else:
-        begin = metric.name + "{"
-        yield "".join([f"{begin}{labels}}} {_number(value)}\n" for labels, value in family.rows])
+        begin, rows = metric.name + "{", iter(family.rows)
+        while lines := [f"{begin}{labels}}} {_number(value)}\n" for labels, value in islice(rows, _PIECE)]:
+            yield "".join(lines)
 
 
 def _histogram(name: str, labels: str, histogram: Histogram) -> str:

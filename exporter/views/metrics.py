@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from exporter.core.names import Metric
 from exporter.core.snapshot import ComponentStatus, JourneyState, Snapshot
 from exporter.views.exposition import OPENMETRICS, Family, Histograms, Samples, label, render
 
-_GZIP_LEVEL = 1  # takes half the time of the usual 6, for an eighth more bytes
 _UP = {State.UP: 1.0, State.DEGRADED: 1.0, State.DOWN: 0.0, State.FLAPPING: 0.0, State.STARTING: 0.0}
 _UP_BY_OUTCOME = {Outcome.PASS: 1.0, Outcome.DEGRADED: 1.0, Outcome.FAIL: 0.0}
 _TEST_OUTCOMES = ("passed", "failed", "error", "skipped", "environment_skipped", "harness_error")
@@ -41,12 +39,11 @@ class Metrics:
         ProcessCollector(registry=self._process)
         GCCollector(registry=self._process)
 
-    def body(self, snapshot: Snapshot, reload_status: ReloadStatus, form: str, *, packed: bool = False) -> bytes:
-        """All of it in the format of that content type, gzipped if `packed`; any thread may call it."""
-        ours = render(families(snapshot, reload_status), form).encode()
-        # In this order, because the library ends OpenMetrics with its `# EOF`.
-        body = ours + (openmetrics.generate_latest if form == OPENMETRICS else generate_latest)(self._process)
-        return gzip.compress(body, _GZIP_LEVEL) if packed else body
+    def pieces(self, snapshot: Snapshot, reload_status: ReloadStatus, form: str) -> Iterator[str]:
+        """All of it in the format of that content type, piece by piece."""
+        yield from render(families(snapshot, reload_status), form)
+        # Last, because the library ends OpenMetrics with its `# EOF`.
+        yield (openmetrics.generate_latest if form == OPENMETRICS else generate_latest)(self._process).decode()
 
 
 def families(snapshot: Snapshot, reload_status: ReloadStatus) -> Iterator[Family]:

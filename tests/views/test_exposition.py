@@ -48,7 +48,7 @@ def _theirs(family: LibraryFamily, form: str) -> str:
 
 
 def _ours(family: Samples | Histograms, form: str) -> str:
-    return render([family], form) + ("# EOF\n" if form == OPENMETRICS else "")
+    return "".join(render([family], form)) + ("# EOF\n" if form == OPENMETRICS else "")
 
 
 def _parsed(text: str, form: str) -> list[LibraryFamily]:
@@ -103,7 +103,8 @@ def test_a_histogram_reads_as_the_library_writes_it(
     ("value", "written"), [(math.nan, "NaN"), (math.inf, "+Inf"), (-math.inf, "-Inf"), (True, "1.0"), (3, "3.0")]
 )
 def test_values_are_spelt_as_the_formats_want_them(value: float, written: str) -> None:
-    assert render([Samples(Metric("x", GAUGE, "Help."), [('a="b"', value)])], TEXT).endswith(f'x{{a="b"}} {written}\n')
+    text = "".join(render([Samples(Metric("x", GAUGE, "Help."), [('a="b"', value)])], TEXT))
+    assert text.endswith(f'x{{a="b"}} {written}\n')
 
 
 _PROMETHEUS_2 = (

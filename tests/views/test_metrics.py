@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import platform
 import subprocess
 from importlib.metadata import version
@@ -13,7 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.core import names
-from exporter.core.model import Observation, Outcome, Reason, State
+from exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, State
 from exporter.core.names import Metric
 from exporter.core.snapshot import JourneyState, Snapshot
 from exporter.views.exposition import OPENMETRICS, TEXT
@@ -26,7 +25,7 @@ Labels = dict[str, str]
 
 
 def metrics(snapshot: Snapshot, form: str = TEXT) -> str:
-    return Metrics().body(snapshot, RELOADED, form).decode()
+    return "".join(Metrics().pieces(snapshot, RELOADED, form))
 
 
 @pytest.fixture(scope="module")
@@ -168,13 +167,11 @@ def test_what_is_removed_from_the_configuration_vanishes() -> None:
     assert not any(f'"{gone}"' in text for gone in ("backend", "model-a", "suite", "login"))
 
 
-def test_packed_is_the_same_body_smaller() -> None:
-    snapshot = board().snapshot(26.0)
-    packed = Metrics().body(snapshot, RELOADED, TEXT, packed=True)
-    text = gzip.decompress(packed).decode()
-    assert len(packed) < len(text) / 4
-    staging = [line for line in text.splitlines() if "staging_" in line]
-    assert staging == [line for line in metrics(snapshot).splitlines() if "staging_" in line]
+def test_no_piece_is_large_however_many_components_there_are() -> None:
+    many = tuple(Component(f"component-{n}", Layer.SERVICE, Priority.P1, "tcp") for n in range(1000))
+    pieces = list(Metrics().pieces(board(components=many).snapshot(26.0), RELOADED, TEXT))
+    assert sum(piece.count("\n") for piece in pieces) > 20_000
+    assert max(piece.count("\n") for piece in pieces) <= 500
 
 
 @pytest.mark.parametrize("environment", ["staging", HOSTILE], ids=["plain", "hostile"])
