@@ -37,6 +37,9 @@ COMPONENT_UP = Metric(
 COMPONENT_STATE = Metric(
     "staging_component_state", GAUGE, "1 for the state that is published, 0 for the others.", (COMPONENT, "state")
 )
+STATE_SINCE = Metric(
+    "staging_component_state_since_timestamp_seconds", GAUGE, "When the published state began; absent before the first."
+)
 ROOT_CAUSE = Metric(
     "staging_component_root_cause", GAUGE, "1 when the last settled verdict names the component as a root cause."
 )

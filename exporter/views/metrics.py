@@ -87,6 +87,7 @@ def _about_components(components: Components) -> Iterator[Family]:
         names.COMPONENT_STATE,
         ((f"{at},{text}", s.state == state) for at, s in components for state, text in _states(State)),
     )
+    yield Samples(names.STATE_SINCE, ((at, s.since) for at, s in components if s.since is not None))
     yield Samples(names.DEPENDENCY, ((text, 1) for at, s in components for text in _edges(at, s)))
 
 

@@ -76,6 +76,8 @@ def test_every_state_is_always_present_and_one_is_true(component: str, samples: 
     [
         ("staging_component_info", {"component": "vpc", "kind": "latent", "layer": "infrastructure"}, [1]),
         ("staging_component_up", {"component": "model-a"}, [1]),
+        ("staging_component_state_since_timestamp_seconds", {"component": "model-a"}, [1.01]),
+        ("staging_component_state_since_timestamp_seconds", {"component": "silent"}, []),
         ("staging_component_up", {"component": "database"}, [0]),
         ("staging_component_up", {"component": "vpc"}, [1]),
         ("staging_component_up", {"component": "silent"}, []),
