@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,12 +11,20 @@ from pathlib import Path
 import aiohttp
 
 from tests.bench.exporters import SCRAPE, blackbox_exporter, http_component, staging_exporter
-from tests.bench.processes import Running
+from tests.bench.processes import BenchError, Running
 from tests.bench.report import Row, median
 from tests.bench.targets import Targets
 
 _IDLE = 2.0  # seconds over which the CPU of an exporter that is not scraped is taken
 _PLAIN = {**SCRAPE, "Accept-Encoding": "identity"}
+_WHILE = 15  # scrapes by another process, while we ask for something small
+_SCRAPER = """
+import sys, urllib.request
+url, encoding, times = sys.argv[1:]
+for _ in range(int(times)):
+    with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept-Encoding": encoding})) as response:
+        response.read()
+"""
 _SIZES = {30: 200, 1000: 30}  # components -> scrapes
 
 
@@ -64,31 +72,23 @@ async def _scrapes(
 async def _scrape(exporter: Running, session: aiohttp.ClientSession, headers: Mapping[str, str]) -> tuple[float, int]:
     """Seconds to the last byte, and bytes on the wire."""
     begin = time.perf_counter()
-    async with session.get(exporter.url + "/metrics", headers=headers) as response:
+    async with session.get(exporter.url + "/metrics", headers=headers, auto_decompress=False) as response:
         response.raise_for_status()
-        packed = await response.content.read()
-    return time.perf_counter() - begin, int(response.headers.get("Content-Length", len(packed)))
+        body = await response.read()
+    return time.perf_counter() - begin, len(body)
 
 
-async def _others_wait(
-    exporter: Running, session: aiohttp.ClientSession, headers: Mapping[str, str], times: int = 10
-) -> float:
-    """The longest that a small request took while scrapes ran: how long a scrape holds everything else up."""
-    waits = [0.0]
-
-    async def ask() -> None:
-        while True:
-            begin = time.perf_counter()
-            async with session.get(exporter.url + "/-/healthy") as response:
-                await response.read()
-            waits.append(time.perf_counter() - begin)
-
-    task = asyncio.create_task(ask())
-    for _ in range(times):
-        async with session.get(exporter.url + "/metrics", headers=headers) as response:
-            while await response.content.read(1 << 16):
-                pass
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-    return max(waits)
+async def _others_wait(exporter: Running, session: aiohttp.ClientSession, headers: Mapping[str, str]) -> float:
+    """The longest that a small request took while another process scraped: how long a scrape holds others up."""
+    arguments = (exporter.url + "/metrics", headers["Accept-Encoding"], str(_WHILE))
+    scraper = await asyncio.create_subprocess_exec(sys.executable, "-c", _SCRAPER, *arguments)
+    longest = 0.0
+    while scraper.returncode is None:
+        begin = time.perf_counter()
+        async with session.get(exporter.url + "/-/healthy") as response:
+            await response.read()
+        longest = max(longest, time.perf_counter() - begin)
+        await asyncio.sleep(0.001)
+    if scraper.returncode:
+        raise BenchError(f"the scraper ended with {scraper.returncode}")
+    return longest
