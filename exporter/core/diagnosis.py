@@ -21,13 +21,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
+from exporter.core.accounts import NOTHING, Accounts, union
 from exporter.core.graph import Graph
 from exporter.core.latents import Inference, infer
-from exporter.core.law import CLASS_OF, EXCUSES, FAILS, INTRINSIC, IS_DOWN, Condition
-from exporter.core.model import Component, Layer, State
-
-_NOTHING: frozenset[str] = frozenset()
+from exporter.core.law import CLASS_OF, FAILS, INTRINSIC, IS_DOWN, Condition
+from exporter.core.model import Layer, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ def diagnose(
     they are accounted for. `held` are latents that stay convicted until a dependent, or all of those convicts, are up.
     """
     states = {name: conditions[name].state if name in conditions else State.UNKNOWN for name in graph.order}
-    by_checks = _Accounts(graph, states)
-    explained = {name for name in graph.order if by_checks.of(name) or name in excused}
+    by_checks = Accounts(graph, states)
+    explained = {name for name, state in states.items() if state in FAILS and (by_checks.of(name) or name in excused)}
     inferences = infer(graph, conditions, explained)
     for name, inference in inferences.items():
         old = (held or {}).get(name)
@@ -80,48 +80,6 @@ def _stays_convicted(inference: Inference, old: Inference, states: Mapping[str, 
     return any(states.get(convict, State.UP) != State.UP for convict in old.convicts)
 
 
-class _Accounts:
-    """Who accounts for whom, given the states: computed once, dependencies first."""
-
-    def __init__(self, graph: Graph, states: Mapping[str, State]) -> None:
-        self._graph, self._states = graph, states
-        self._for_down: dict[str, frozenset[str]] = {}
-        self._for_degraded: dict[str, frozenset[str]] = {}
-        for name in graph.order:
-            component = graph.components[name]
-            self._for_down[name] = self._own(component, down=True)
-            self._for_degraded[name] = self._own(component, down=False)
-
-    def of(self, name: str) -> frozenset[str]:
-        """The components that account for `name` failing; for what does not fail, those that would if it were down."""
-        state = self._states[name]
-        own = (self._for_degraded if state == State.DEGRADED else self._for_down)[name]
-        component = self._graph.components[name]
-        if component.layer == Layer.TEST and state in FAILS:
-            own |= {covered for covered in component.covers if self._states[covered] in FAILS}
-        return own
-
-    def _own(self, component: Component, *, down: bool) -> frozenset[str]:
-        """Those that would account for this component, were it down or degraded."""
-        found = _NOTHING
-        for group in component.depends_on:
-            members = [self._through(name, down=down) for name in group]
-            if all(members) or not down:
-                found = found.union(*members)
-        if not down:
-            found = found.union(*(self._through(name, down=False) for name in component.optional_depends_on))
-        return found
-
-    def _through(self, name: str, *, down: bool) -> frozenset[str]:
-        """Those that account for a dependent of `name`: itself, or what lies behind it, or nobody."""
-        state = self._states[name]
-        if state in IS_DOWN or state in EXCUSES or (state == State.DEGRADED and not down):
-            return frozenset({name})
-        if state == State.UP:
-            return _NOTHING
-        return (self._for_down if down else self._for_degraded)[name]
-
-
 class _Case:
     """All that the verdicts rest on."""
 
@@ -135,11 +93,11 @@ class _Case:
     ) -> None:
         self._graph, self._conditions, self._states = graph, conditions, states
         self._inferences, self._excused = inferences, excused
-        self._accounts = _Accounts(graph, states)
-        self._classes = _classes_above(graph, conditions, states, inferences)
+        self._accounts = Accounts(graph, states)
         convicted = (i for name, i in inferences.items() if states[name] in FAILS)
         self._convicts = {convict for inference in convicted for convict in inference.convicts}
         self._accused = _accused(inferences)
+        self._lists: dict[frozenset[str], tuple[str, ...]] = {}
         self._roots: dict[str, frozenset[str]] = {}
         for name in graph.order:
             self._roots[name] = self._find_roots(name)
@@ -148,36 +106,53 @@ class _Case:
         state = self._states[name]
         roots = self._roots[name]
         root = name in roots
-        accounted_by = self._accounts.of(name)
         return Verdict(
             state=state,
             root=root,
-            roots=() if root else tuple(sorted(roots)),
-            accounted_by=tuple(sorted(accounted_by)),
+            roots=() if root else self._listed(roots),
+            accounted_by=self._listed(self._accounts.of(name)),
             suspects=self._suspects(name, root) if state in FAILS else (),
             contradicted_by=self._contradicted_by(name),
             conflicts=self._conflicts(name),
             inference=self._inferences.get(name),
         )
 
+    def _listed(self, names: frozenset[str]) -> tuple[str, ...]:
+        """In order; many components share one set."""
+        if names not in self._lists:
+            self._lists[names] = tuple(sorted(names))
+        return self._lists[names]
+
     def _find_roots(self, name: str) -> frozenset[str]:
         """The roots behind a failing component, itself when it is one; nothing when it only waits or recovers."""
         state = self._states[name]
         if state not in FAILS:
-            return _NOTHING
+            return NOTHING
         accounted_by = self._accounts.of(name)
         if name in self._excused and not accounted_by:
-            return _NOTHING
+            return NOTHING
         if not accounted_by or self._is_intrinsic(name):
-            return frozenset({name})
-        return _NOTHING.union(*(self._roots[other] for other in accounted_by))
+            return self._graph.itself[name]
+        return union(self._roots[other] for other in accounted_by)
 
     def _is_intrinsic(self, name: str) -> bool:
         condition = self._conditions.get(name)
         if condition is None or condition.state not in IS_DOWN or name in self._convicts:
             return False
         intrinsic = INTRINSIC | self._graph.components[name].intrinsic
-        return condition.reason in intrinsic and CLASS_OF.get(condition.reason) not in self._classes[name]
+        return condition.reason in intrinsic and CLASS_OF.get(condition.reason) not in self._classes_above[name]
+
+    @cached_property
+    def _classes_above(self) -> dict[str, frozenset[str]]:
+        """Component -> the classes of reasons in which its hard ancestors fail."""
+        own = {name: CLASS_OF.get(condition.reason, "") for name, condition in self._conditions.items()}
+        own |= {name: inference.kind_of_failure for name, inference in self._inferences.items()}
+        above: dict[str, frozenset[str]] = {}
+        for name in self._graph.order:
+            parents = [parent for group in self._graph.components[name].depends_on for parent in group]
+            failing = frozenset(own[parent] for parent in parents if self._states[parent] in FAILS)
+            above[name] = union([failing, *(above[parent] for parent in parents)])
+        return above
 
     def _suspects(self, name: str, root: bool) -> tuple[str, ...]:
         component = self._graph.components[name]
@@ -212,20 +187,3 @@ def _accused(inferences: Mapping[str, Inference]) -> dict[str, list[str]]:
         for name in inference.accused_by:
             accused.setdefault(name, []).append(latent)
     return accused
-
-
-def _classes_above(
-    graph: Graph,
-    conditions: Mapping[str, Condition],
-    states: Mapping[str, State],
-    inferences: Mapping[str, Inference],
-) -> dict[str, frozenset[str]]:
-    """Component -> the classes of reasons in which its hard ancestors fail."""
-    own = {name: CLASS_OF.get(condition.reason, "") for name, condition in conditions.items()}
-    own |= {name: inference.kind_of_failure for name, inference in inferences.items()}
-    above: dict[str, frozenset[str]] = {}
-    for name in graph.order:
-        parents = [parent for group in graph.components[name].depends_on for parent in group]
-        failing = frozenset(own[parent] for parent in parents if states[parent] in FAILS)
-        above[name] = failing.union(*(above[parent] for parent in parents))
-    return above

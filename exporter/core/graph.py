@@ -44,6 +44,7 @@ class Graph:
         self.order = _dependencies_first(self.edges)
         self.dependents: dict[str, list[str]] = {name: [] for name in components}
         self.needed_by: dict[str, list[str]] = {name: [] for name in components}
+        self.itself = {name: frozenset({name}) for name in components}
         self._deciding: dict[str, frozenset[str]] = {}
         for name, component in components.items():
             for target in self.edges[name]:
