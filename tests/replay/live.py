@@ -1,0 +1,171 @@
+"""The same scenarios on the demo environment: real sockets, TLS, a name server; time scaled by its configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+from exporter.app import App
+from exporter.config import load_config
+from exporter.core.model import Reason, State
+from exporter.core.snapshot import Snapshot
+from exporter.demonstration import environment
+from exporter.net.options import HostPort
+from tests.replay.scenarios import Scenario
+
+SCALE = 0.25
+_LOOK = 0.02  # seconds between two looks at the roots: far shorter than any scrape interval
+_PATIENCE = 60.0  # seconds that a scenario may take to be as expected, and as many to be over
+
+# What the demo does for a scenario, when it is not the fault of that name.
+_SWITCHES: dict[str, tuple[str, dict[str, Any]]] = {
+    "F31 past its budget": ("backend", {"mode": "starting", "seconds": 70}),
+}
+# Scenarios that are shown by a state that passes: seen at least once, and over by themselves.
+_PASSING = {"F30": ("backend", State.STARTING)}
+# The suite of the demo really runs, and fails when what it covers fails.
+_AS_IT_IS = frozenset({"e2e"})
+# Where real parts differ: the demo's /ws/health answers 200 and says that it is unhealthy, and what nobody answers on
+# loopback is silent, not unreachable.
+_STATES = {("F25", "ws-health"): State.DEGRADED, ("F44", "ws-health"): State.DEGRADED}
+_REASONS = {("F21", "redis"): Reason.TIMEOUT, ("F27", "clickhouse"): Reason.TIMEOUT}
+
+
+@dataclass
+class Played:
+    """What was seen of one scenario; times are seconds since the injection."""
+
+    scenario: Scenario
+    named_after: float | None = None
+    wrong_roots: set[str] = field(default_factory=set)
+    missing: list[str] = field(default_factory=list)
+    longest_pending: float = 0.0
+
+    @property
+    def flaws(self) -> list[str]:
+        """What was not as expected, empty when all was."""
+        wrong = [f"{name} was published as a root" for name in sorted(self.wrong_roots)]
+        return wrong + self.missing
+
+
+class Stage:
+    """The demo and an exporter on it, in this process, so that no published root goes unseen."""
+
+    def __init__(self, app: App, control: str, session: aiohttp.ClientSession) -> None:
+        self._app, self._control, self._session = app, control, session
+
+    async def play(self, scenario: Scenario) -> Played:
+        """Inject, wait until the verdict is as expected, mend, wait until all is well; watch the roots all along."""
+        played = Played(scenario)
+        watch = asyncio.create_task(self._watch(played))
+        try:
+            begin = time.monotonic()
+            await self._inject(scenario)
+            played.missing = await self._until(lambda snapshot: _differences(scenario, snapshot))
+            played.named_after = time.monotonic() - begin
+            await self._another_round_of_runs()
+            await self._mend(scenario)
+            played.missing += await self._until(_not_well)
+        finally:
+            watch.cancel()
+        return played
+
+    async def healthy(self) -> None:
+        """Wait until all is well."""
+        assert await self._until(_not_well) == []
+
+    async def _inject(self, scenario: Scenario) -> None:
+        if scenario.id in _SWITCHES:
+            switch, setting = _SWITCHES[scenario.id]
+            await self._call("PUT", f"/switches/{switch}", setting)
+        else:
+            await self._call("PUT", f"/faults/{scenario.id}")
+
+    async def _mend(self, scenario: Scenario) -> None:
+        await self._call("DELETE", "/faults")
+        if scenario.id in _SWITCHES:
+            await self._call("DELETE", f"/switches/{_SWITCHES[scenario.id][0]}")
+
+    async def _call(self, method: str, path: str, body: Any = None) -> None:
+        async with self._session.request(method, self._control + path, json=body) as response:
+            assert response.status < 300, await response.text()
+
+    async def _until(self, differences: Any) -> list[str]:
+        """[] as soon as there are no differences, or those that are left when patience ends."""
+        deadline = time.monotonic() + _PATIENCE
+        while left := differences(self._app.snapshot()):
+            if time.monotonic() > deadline:
+                return list(left)
+            await asyncio.sleep(_LOOK)
+        return []
+
+    async def _another_round_of_runs(self) -> None:
+        """Every check but the slow agent run has begun twice more: the verdict has to stand."""
+        since = {name: status.last_probe or 0.0 for name, status in self._app.snapshot().components.items()}
+        for _ in range(2):
+            before = {n: s.last_probe for n, s in self._app.snapshot().components.items()}
+            while any(
+                status.last_probe == before[name]
+                for name, status in self._app.snapshot().components.items()
+                if since[name] and name != "agent-run"
+            ):
+                await asyncio.sleep(_LOOK)
+
+    async def _watch(self, played: Played) -> None:
+        pending_since: float | None = None
+        while True:
+            snapshot = self._app.snapshot()
+            played.wrong_roots |= {root.component for root in snapshot.root_causes} - set(played.scenario.roots)
+            moment = time.monotonic()
+            pending_since = (pending_since or moment) if snapshot.pending else None
+            if pending_since is not None:
+                played.longest_pending = max(played.longest_pending, moment - pending_since)
+            await asyncio.sleep(_LOOK)
+
+
+@asynccontextmanager
+async def stage(scale: float = SCALE) -> AsyncIterator[Stage]:
+    """A healthy demo with an exporter on it."""
+    async with environment(["--scale", str(scale)]) as demo, aiohttp.ClientSession() as session:
+        app = App(demo.config, load_config(demo.config))
+        await app.start(HostPort("127.0.0.1", 0))
+        try:
+            ready = Stage(app, demo.control, session)
+            await ready.healthy()
+            yield ready
+        finally:
+            await app.stop()
+
+
+def _differences(scenario: Scenario, snapshot: Snapshot) -> list[str]:
+    """What the verdict lacks to be the one that the scenario wants."""
+    if scenario.id in _PASSING:
+        name, state = _PASSING[scenario.id]
+        return [] if snapshot.components[name].state == state else [f"{name} was never {state}"]
+    roots = {root.component: root.priority for root in snapshot.root_causes}
+    found = [] if roots == dict(scenario.roots) else [f"roots {roots}, expected {dict(scenario.roots)}"]
+    for name, usual in scenario.states.items():
+        wanted = _STATES.get((scenario.id, name), usual)
+        if name not in _AS_IT_IS and snapshot.components[name].state != wanted:
+            found.append(f"{name} is {snapshot.components[name].state}, expected {wanted}")
+    for name, named in scenario.reasons.items():
+        reason = _REASONS.get((scenario.id, name), named)
+        if snapshot.components[name].reason != reason:
+            found.append(f"{name} is {snapshot.components[name].reason}, expected {reason}")
+    journey = snapshot.journeys["golden-path"]
+    if (journey.state, journey.blocked_at) != scenario.journey:
+        found.append(f"the journey is {journey.state} at {journey.blocked_at}, expected {scenario.journey}")
+    if snapshot.pending:
+        found.append("a round is still open")
+    return found
+
+
+def _not_well(snapshot: Snapshot) -> list[str]:
+    bad = [f"{n} is {s.state}" for n, s in snapshot.components.items() if s.state != State.UP and s.last_probe]
+    return bad + [f"{root.component} is still a root" for root in snapshot.root_causes]
