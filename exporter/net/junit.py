@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from xml.parsers import expat
 
-from exporter.net.testcases import MAX_MESSAGE, HalfWritten, Report, Unreadable, seconds
+from exporter.net.testcases import MAX_MESSAGE, MAX_SIZE, HalfWritten, Report, Unreadable, seconds
 
-_MAX_SIZE = 64 * 1024 * 1024  # bytes of a report
 _MAX_TOKEN = 4 * 1024 * 1024  # bytes of one tag
 _MAX_DEPTH = 100
 # Expat's codes for a document that ends too early: expat.h, XML_ERROR_NO_ELEMENTS and others.
@@ -48,8 +47,8 @@ class JunitReader:
             self._wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
         self._fed += len(data)
         self._parse(data if self._wide else data.translate(_CONTROLS), final=False)
-        if self._fed > _MAX_SIZE:
-            raise Unreadable("more than 64 MiB of XML")
+        if self._fed > MAX_SIZE:
+            raise Unreadable(f"more than {MAX_SIZE // 1024**2} MiB of XML")
         if self._fed - self._parser.CurrentByteIndex > _MAX_TOKEN:
             raise Unreadable("a single tag of more than 4 MiB")
 

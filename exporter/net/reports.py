@@ -2,39 +2,49 @@
 
 from __future__ import annotations
 
-import json
 import stat
+import threading
 import time
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from exporter.net.junit import JunitReader
-from exporter.net.testcases import MAX_MESSAGE, HalfWritten, Report, Rules, Unreadable, seconds
+from exporter.net.pytestjson import PytestJsonReader
+from exporter.net.testcases import HalfWritten, Report, Rules, Unreadable
 
 Format = Literal["auto", "junit", "pytest-json"]
-MAX_JSON = 16 * 1024 * 1024  # bytes; read as a whole, which takes several times as much
+PUSHED = "*.report"  # what files of reports that were pushed are called
 _CHUNK = 64 * 1024
 _SETTLING = 60.0  # seconds that a file which breaks off may still be being written
 _MAX_FILES = 10_000
-_OUTCOMES = {"passed": "passed", "xpassed": "passed", "failed": "failed", "error": "error"}
+_MAX_KNOWN = 200  # files whose content is remembered
 
 
-def newest_report(pattern: str, report_format: Format, rules: Rules, deadline: float) -> tuple[Path, float, Report]:
-    """The newest complete file that matches, when it was written (Unix seconds), and what it says.
+class _TooSlow(Unreadable):
+    """There was no time to read it: another time there may be."""
 
-    One that breaks off waits a minute for its rest, while the next older one counts; after that it is broken.
+
+def newest_report(
+    pattern: str | None, pushed: Path | None, report_format: Format, rules: Rules, deadline: float
+) -> tuple[Path, float, Report]:
+    """The newest complete file, of those that match the glob and those in the directory of pushed reports.
+
+    Returns it, when it was written (Unix seconds), and what it says. One that breaks off waits a minute for its rest,
+    while the next older one counts; after that it is broken. A file is read again only once it has changed.
     `deadline` is by time.monotonic(). Raises Unreadable.
     """
-    found = sorted(_files(pattern), reverse=True)
+    found = _matching(pattern) if pattern else []
+    found += _dated(pushed.glob(PUSHED)) if pushed else []
     if not found:
-        raise Unreadable(f"no file matches {pattern}")
+        missing = [f"no file matches {pattern}"] if pattern else []
+        raise Unreadable(", and ".join([*missing, "no report was pushed"] if pushed else missing))
+    found.sort(reverse=True)
     waiting = ""
     for written, path in found:
         try:
-            with path.open("rb") as file:
-                chunks = iter(lambda: file.read(_CHUNK), b"")  # consumed before the next file
-                return path, written, read_report(chunks, report_format, rules, deadline)
+            return path, written, _known.report(path, report_format, rules, deadline)
         except HalfWritten as error:
             waiting = f"{path.name} is half written: {error}"
             if time.time() - written > _SETTLING:
@@ -44,11 +54,55 @@ def newest_report(pattern: str, report_format: Format, rules: Rules, deadline: f
     raise Unreadable(waiting)
 
 
-def _files(pattern: str) -> Iterator[tuple[float, Path]]:
+def read_file(path: Path, report_format: Format, rules: Rules, deadline: float) -> Report:
+    """What the file says. Raises Unreadable, OSError."""
+    with path.open("rb") as file:
+        return read_report(iter(lambda: file.read(_CHUNK), b""), report_format, rules, deadline)
+
+
+class _Known:
+    """What files said, or why they could not be read, for as long as they do not change."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._said: dict[tuple[object, ...], Report | Unreadable] = {}
+
+    def report(self, path: Path, report_format: Format, rules: Rules, deadline: float) -> Report:
+        status = path.stat()
+        key = (path, status.st_mtime_ns, status.st_size, status.st_ino, report_format, rules)
+        said = self._said.get(key)
+        if said is None:
+            try:
+                said = read_file(path, report_format, rules, deadline)
+            except _TooSlow:
+                raise
+            except Unreadable as error:
+                said = error.with_traceback(None)
+            self._remember(key, said)
+        if isinstance(said, Unreadable):
+            raise type(said)(str(said))
+        return said
+
+    def _remember(self, key: tuple[object, ...], said: Report | Unreadable) -> None:
+        with self._lock:
+            self._said[key] = said
+            if len(self._said) > _MAX_KNOWN:
+                del self._said[next(iter(self._said))]
+
+
+_known = _Known()
+
+
+def _matching(pattern: str) -> list[tuple[float, Path]]:
     base = Path(Path(pattern).anchor)
-    for count, path in enumerate(base.glob(str(Path(pattern).relative_to(base)))):
-        if count >= _MAX_FILES:
-            raise Unreadable(f"more than {_MAX_FILES} files match {pattern}")
+    found = list(islice(base.glob(str(Path(pattern).relative_to(base))), _MAX_FILES + 1))
+    if len(found) > _MAX_FILES:
+        raise Unreadable(f"more than {_MAX_FILES} files match {pattern}")
+    return list(_dated(found))
+
+
+def _dated(paths: Iterable[Path]) -> Iterator[tuple[float, Path]]:
+    for path in paths:
         try:
             status = path.stat()
         except OSError:
@@ -60,63 +114,19 @@ def _files(pattern: str) -> Iterator[tuple[float, Path]]:
 def read_report(chunks: Iterable[bytes], report_format: Format, rules: Rules, deadline: float) -> Report:
     """Count the cases of a report by the `rules`. Raises Unreadable, HalfWritten."""
     report = Report(rules)
-    reader: JunitReader | _JsonReader | None = None
+    reader: JunitReader | PytestJsonReader | None = None
     for chunk in chunks:
         if time.monotonic() > deadline:
-            raise Unreadable("reading it takes longer than the run may")
+            raise _TooSlow("reading it takes longer than the run may")
         if reader is None:
             if not (start := chunk.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n")):
                 continue
             is_json = report_format == "pytest-json" or (report_format == "auto" and start.startswith(b"{"))
-            reader = _JsonReader(report) if is_json else JunitReader(report)
+            reader = PytestJsonReader(report) if is_json else JunitReader(report)
         reader.feed(chunk)
 
     if reader is None:
         raise HalfWritten("the file is empty")
     reader.finish()
+    report.close()
     return report
-
-
-class _JsonReader:
-    """pytest-json-report: https://github.com/numirias/pytest-json-report#format."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-        self._data = bytearray()
-
-    def feed(self, data: bytes) -> None:
-        self._data += data
-        if len(self._data) > MAX_JSON:
-            raise Unreadable("more than 16 MiB of JSON")
-
-    def finish(self) -> None:
-        try:
-            document = json.loads(self._data.decode("utf-8-sig"))
-        except (ValueError, RecursionError) as error:
-            broken_off = not self._data.rstrip().endswith(b"}")
-            raise (HalfWritten if broken_off else Unreadable)(f"JSON: {error}") from None
-        if not isinstance(document, dict) or not isinstance(document.get("summary"), dict):
-            raise Unreadable("JSON without a summary is no pytest-json-report")
-        created = document.get("created")
-        if isinstance(created, int | float) and not isinstance(created, bool):
-            self._report.started, self._report.zoned = float(created), True
-        self._report.duration = seconds(document.get("duration"))
-        total = document["summary"].get("total")
-        self._report.claimed = total if isinstance(total, int) else None
-        for collector in _dicts(document.get("collectors")):
-            if collector.get("outcome") == "failed":
-                self._report.add(str(collector.get("nodeid")), "error", f"collection failure\n{_long(collector)}")
-        for test in _dicts(document.get("tests")):
-            outcome = _OUTCOMES.get(str(test.get("outcome")), "skipped")
-            stages = [stage for name in ("setup", "call", "teardown") if isinstance(stage := test.get(name), dict)]
-            self._report.add(str(test.get("nodeid")), outcome, "\n".join(map(_long, stages))[:MAX_MESSAGE])
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _long(stage: dict[str, Any]) -> str:
-    crash = stage.get("crash")
-    message = crash.get("message", "") if isinstance(crash, dict) else ""
-    return f"{message} {stage.get('longrepr', '')}"[:MAX_MESSAGE].strip()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from exporter.net.matchers import search
 
 OUTCOMES = ("passed", "failed", "error", "skipped", "environment_skipped", "harness_error")
+MAX_SIZE = 64 * 1024 * 1024  # bytes of a report
 MAX_MESSAGE = 4096  # characters of a case's message that are looked at
 _MAX_NAMES = 10
 _MAX_REMEMBERED = 10_000  # failing cases whose repetition is recognised
@@ -70,6 +71,10 @@ class Report:
             self._bad.add(name)
         if outcome in ("failed", "error") and len(self.failing) < _MAX_NAMES:
             self.failing.append(name[:200])
+
+    def close(self) -> None:
+        """All cases have been added."""
+        self._bad.clear()
 
     def begin(self, text: str) -> None:
         """Take an ISO 8601 time; the earliest counts, an unreadable one does not."""

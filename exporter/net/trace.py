@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from exporter.net.options import FromEnv, FromFile
@@ -17,7 +18,8 @@ class Trace:
     `phases` are seconds by phase, summed when a phase comes again (redirects). `facts` are JSON values.
     `lines` are (seconds since start, text), the log of this run. `secrets` are the values that were read
     for it: the runner masks them in everything that leaves the run. `blamed` are the helpers (a proxy, a token
-    server) that were at work when the run failed.
+    server) that were at work when the run failed. `pushed` is the directory of reports that were pushed for the
+    component, None where none are taken.
     """
 
     def __init__(self, timeout: float, resolver: Resolver) -> None:
@@ -32,6 +34,7 @@ class Trace:
         self.current: list[str] = []
         self.target = ""  # where it last connected to, for the detail
         self.blamed: list[str] = []
+        self.pushed: Path | None = None
 
     @property
     def elapsed(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -16,7 +16,7 @@ from exporter.net.exchange import status_reason
 from exporter.net.http import Call, Via, fetch
 from exporter.net.matchers import Pattern
 from exporter.net.options import Listed, PositiveDuration, Tls, format_duration
-from exporter.net.reports import Format, newest_report, read_report
+from exporter.net.reports import Format, newest_report, read_file, read_report
 from exporter.net.testcases import Report, Rules, Unreadable
 from exporter.net.trace import Trace
 from exporter.net.url import HttpUrl
@@ -24,6 +24,7 @@ from exporter.prober import explain
 
 MAX_DOWNLOAD = 20 * 1024 * 1024
 _ZONES = 15 * 3600.0  # seconds that clocks without a zone may be apart: UTC-12 to UTC+14
+_ACCEPT = 30.0  # seconds that reading a pushed report may take
 _MARGIN = 0.2  # seconds of the run that reading leaves for the verdict
 
 ENVIRONMENT_SKIPS = (
@@ -56,9 +57,9 @@ class E2e(Check):
     covers: Listed[str] = ()
 
     @model_validator(mode="after")
-    def _one_source(self) -> E2e:
-        if (self.path is None) == (self.url is None):
-            raise ValueError("exactly one of path and url is needed")
+    def _at_most_one_source(self) -> E2e:
+        if self.path is not None and self.url is not None:
+            raise ValueError("path and url exclude each other")
         return self
 
     def hosts(self) -> tuple[str, ...]:
@@ -80,13 +81,19 @@ class E2e(Check):
             trace.log(f"the attributes claim {report.claimed} tests, {report.total} were counted")
         self._judge(report, time.time() - started)
 
+    def accept(self, file: Path) -> Report:
+        """What a pushed report says, before it counts. Raises Unreadable, OSError."""
+        return read_file(file, self.format, self._rules(), time.monotonic() + _ACCEPT)
+
     def _rules(self) -> Rules:
         return Rules(self.environment_skips, self.harness_errors)
 
     async def _read(self, trace: Trace) -> tuple[float, Report]:
         with trace.phase("read"):
+            if self.path is None and trace.pushed is None:
+                raise Unreadable("reports are to be pushed, but this exporter keeps none: it runs without storage")
             path, written, report = await asyncio.to_thread(
-                newest_report, str(self.path), self.format, self._rules(), trace.deadline - _MARGIN
+                newest_report, self.path, trace.pushed, self.format, self._rules(), trace.deadline - _MARGIN
             )
         trace.facts["report"] = path.name
         return written, report
