@@ -15,6 +15,7 @@ from exporter.config.yamlfile import read_yaml
 from exporter.core.graph import find_cycle
 from exporter.core.maintenance import MaintenanceWindow
 from exporter.core.model import LATENT, Component, Journey, Layer, Priority, Reason, Startup, Topology
+from exporter.generate.options import AlertingOptions
 from exporter.net.check import Check
 from exporter.net.options import FromEnv, FromFile, HostPort, format_duration
 from exporter.probes import kinds, load
@@ -47,6 +48,7 @@ class Config:
     maintenance: tuple[MaintenanceWindow, ...]
     servers: tuple[HostPort, ...]
     slo: Mapping[str, float]
+    alerting: AlertingOptions
     token: FromEnv | FromFile | None
     warnings: tuple[Problem, ...]
 
@@ -87,6 +89,7 @@ class _Loader:
             maintenance=self._maintenance(),
             servers=file.resolver.servers,
             slo=self._objectives(),
+            alerting=file.alerting,
             token=file.api.token,
             warnings=tuple(self._warnings(checks)),
         )

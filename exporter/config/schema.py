@@ -18,7 +18,8 @@ from pydantic.json_schema import models_json_schema
 from exporter.config.problems import clip, did_you_mean, unknown_choice
 from exporter.core.maintenance import Once, Weekly
 from exporter.core.model import INCONCLUSIVE, Layer, Priority, Reason
-from exporter.net.options import Address, Duration, Listed, Model, PositiveDuration, Secret
+from exporter.generate.options import AlertingOptions
+from exporter.net.options import Address, Duration, Listed, Model, PositiveDuration, Secret, WebLink
 from exporter.probes import kinds, load
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -45,12 +46,6 @@ def _one_of(what: str, names: tuple[str, ...], make: Callable[[str], Any]) -> Be
 
 def _choice(what: str, enum: type[StrEnum]) -> BeforeValidator:
     return _one_of(what, tuple(str(member) for member in enum), enum)
-
-
-def _parse_url(value: object) -> object:
-    if isinstance(value, str) and not value.startswith(("https://", "http://")):
-        raise ValueError("a link begins with https:// or http://")
-    return value
 
 
 def _parse_moment(value: object) -> float:
@@ -91,7 +86,6 @@ def _parse_zone(value: object) -> ZoneInfo:
 Name = Annotated[str, BeforeValidator(_parse_name), Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"})]
 LayerOption = Annotated[Layer, _choice("layer", Layer)]
 PriorityOption = Annotated[Priority, _choice("priority", Priority)]
-Url = Annotated[str, BeforeValidator(_parse_url)]
 Moment = Annotated[float, BeforeValidator(_parse_moment, json_schema_input_type=datetime)]
 Clock = Annotated[time, BeforeValidator(_parse_clock, json_schema_input_type=str)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_parse_zone, json_schema_input_type=str)]
@@ -143,9 +137,9 @@ class StartupOptions(Model):
 class Links(Model):
     """Where to go from an alert."""
 
-    runbook: Url | None = None
-    issue: Url | None = None
-    dashboard: Url | None = None
+    runbook: WebLink | None = None
+    issue: WebLink | None = None
+    dashboard: WebLink | None = None
     owner: str | None = None
 
 
@@ -237,6 +231,7 @@ class File(Model):
     journeys: dict[Name, JourneyOptions] = Field(default_factory=dict, json_schema_extra=_NAMED)
     maintenance: Listed[WindowOptions] = ()
     slo: Slo | None = None
+    alerting: AlertingOptions = AlertingOptions()
     api: Api = Api()
     resolver: ResolverOptions = ResolverOptions()
     recovery: Duration = Field(60.0, description="how long a symptom may take to recover after its root cause")

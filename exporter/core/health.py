@@ -119,6 +119,13 @@ def deployed(health: Health, at: float) -> Health:
     return replace(health, spent=False, first_failure=at)
 
 
+def startup_ends(health: Health, component: Component) -> float | None:
+    """When the startup budget is spent; None unless it is starting."""
+    if health.state != State.STARTING or component.startup is None or health.first_failure is None:
+        return None
+    return health.first_failure + component.startup.budget
+
+
 def _count(health: Health, component: Component, seen: Observation) -> Health:
     passed, failed = seen.outcome == Outcome.PASS, seen.outcome == Outcome.FAIL
     counted = replace(

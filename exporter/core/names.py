@@ -67,6 +67,20 @@ DEPENDENCY = Metric(
     "An edge of the dependency graph, always 1.",
     (COMPONENT, "depends_on", "optional"),
 )
+LINKS = Metric(
+    "staging_component_links_info",
+    GAUGE,
+    "Where to go from an alert, and whom to tell, as configured, always 1; only for components with links.",
+    (COMPONENT, "runbook", "issue", "dashboard", "owner"),
+)
+STARTUP_BUDGET = Metric(
+    "staging_component_startup_budget_seconds", GAUGE, "The configured startup budget; absent without one."
+)
+STARTUP_END = Metric(
+    "staging_component_startup_budget_end_timestamp_seconds",
+    GAUGE,
+    "When the startup budget is spent and the component will be down; only while it is starting.",
+)
 PROBE_DURATION = Metric(
     "staging_probe_duration_seconds", HISTOGRAM, "How long runs of the check took, failed ones included."
 )
@@ -93,6 +107,15 @@ TLS_NOT_AFTER = Metric(
     GAUGE,
     "When the certificate that was shown expires, also when it was refused.",
 )
+DOMAIN_DRIFT = Metric(
+    "staging_probe_domain_drift",
+    GAUGE,
+    "1 when a sibling of the host name answers and the name itself does not; only for kinds that ask siblings.",
+)
+CONNECTIONS = Metric(
+    "staging_probe_connections", GAUGE, "Connections in use, as the peer told the last probe that asked."
+)
+MAX_CONNECTIONS = Metric("staging_probe_connections_limit", GAUGE, "Connections that the peer has for ordinary users.")
 JOURNEY_STATE = Metric(
     "staging_journey_state", GAUGE, "1 for the state of the journey, 0 for the others.", (JOURNEY, "state")
 )

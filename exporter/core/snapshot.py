@@ -75,6 +75,7 @@ class ComponentStatus:
 
     `since` is when the state was published, `last_probe` when the last run began; both None before.
     `root_causes` are those that a symptom suffers from, `recovering_from` those that are gone already.
+    `startup_ends` is when the budget is spent, while it is starting.
     A root is `stale` when it is no longer seen, only remembered. `last_outcome` is that of the last run, whatever the
     state hides.
     """
@@ -98,6 +99,7 @@ class ComponentStatus:
     phases: Mapping[str, float] = field(default_factory=dict)
     stats: ProbeStats | None = None
     deployed: Deploy | None = None
+    startup_ends: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from exporter.core.diagnosis import Verdict
-from exporter.core.health import Health
+from exporter.core.health import Health, startup_ends
 from exporter.core.latents import Inference
 from exporter.core.law import FAILS
 from exporter.core.model import Component, Observation, Reason, State
@@ -45,6 +45,7 @@ def checked_status(
         phases=last.phases if last else {},
         stats=stats,
         deployed=deployed,
+        startup_ends=startup_ends(health, component),
     )
 
 

@@ -107,6 +107,16 @@ def _no_literal(value: object) -> object:
 Secret = Annotated[FromEnv | FromFile, BeforeValidator(_no_literal)]
 
 
+def _web_link(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(r"https?://[^\s\x00-\x1f\x7f\"<>\\^`{|}]+", value):
+        raise ValueError("a link begins with https:// or http://, and has no spaces, quotes or braces")
+    return value
+
+
+# To be shown to people, never fetched. What RFC 3986 lets no URL have could end a template or an attribute.
+WebLink = Annotated[str, BeforeValidator(_web_link, json_schema_input_type=str)]
+
+
 class HostPort(NamedTuple):
     """Where to connect: a name or an IP address, and a port. A host that begins with `/` is a unix socket."""
 

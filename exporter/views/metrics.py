@@ -20,6 +20,7 @@ from exporter.views.exposition import OPENMETRICS, Family, Histograms, Samples, 
 
 _UP = {State.UP: 1.0, State.DEGRADED: 1.0, State.DOWN: 0.0, State.FLAPPING: 0.0, State.STARTING: 0.0}
 _UP_BY_OUTCOME = {Outcome.PASS: 1.0, Outcome.DEGRADED: 1.0, Outcome.FAIL: 0.0}
+_ASK_SIBLINGS = frozenset({"dns", "domain"})
 _TEST_OUTCOMES = ("passed", "failed", "error", "skipped", "environment_skipped", "harness_error")
 
 
@@ -88,6 +89,11 @@ def _about_components(components: Components) -> Iterator[Family]:
         ((f"{at},{text}", s.state == state) for at, s in components for state, text in _states(State)),
     )
     yield Samples(names.STATE_SINCE, ((at, s.since) for at, s in components if s.since is not None))
+    yield Samples(names.LINKS, ((_set(at, names.LINKS, *_links(s)), 1) for at, s in components if s.component.links))
+    budgets = [(at, s.component.startup.budget) for at, s in components if s.component.startup]
+    yield Samples(names.STARTUP_BUDGET, budgets)
+    starting = [(at, s.startup_ends) for at, s in components if s.state == State.STARTING]
+    yield Samples(names.STARTUP_END, ((at, ends) for at, ends in starting if ends is not None))
     yield Samples(names.DEPENDENCY, ((text, 1) for at, s in components for text in _edges(at, s)))
 
 
@@ -97,6 +103,10 @@ def _edges(at: str, status: ComponentStatus) -> Iterator[str]:
         yield _set(at, names.DEPENDENCY, target, "false")
     for target in dict.fromkeys(component.optional_depends_on):
         yield _set(at, names.DEPENDENCY, target, "true")
+
+
+def _links(status: ComponentStatus) -> Iterator[str]:
+    return (status.component.links.get(name, "") for name in names.LINKS.labels[1:])
 
 
 def _is_up(status: ComponentStatus) -> float | None:
@@ -140,6 +150,11 @@ def _about_probes(checked: Components) -> Iterator[Family]:
     yield Samples(
         names.TLS_NOT_AFTER, ((at, s.facts["tls_not_after"]) for at, s in checked if "tls_not_after" in s.facts)
     )
+    named = [(at, s) for at, s in checked if s.component.kind in _ASK_SIBLINGS]
+    yield Samples(names.DOMAIN_DRIFT, ((at, bool(s.facts.get("siblings"))) for at, s in named))
+    slots = [(at, s.facts["connections"]) for at, s in checked if "connections" in s.facts]
+    yield Samples(names.CONNECTIONS, ((at, seen["used"]) for at, seen in slots))
+    yield Samples(names.MAX_CONNECTIONS, ((at, seen["usable"]) for at, seen in slots))
 
 
 def _about_tests(checked: Components) -> Iterator[Family]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from exporter.core.board import Board
-from exporter.core.model import Component, Journey, Layer, Observation, Outcome, Priority, Reason, Topology
+from exporter.core.model import Component, Journey, Layer, Observation, Outcome, Priority, Reason, Startup, Topology
 from exporter.core.snapshot import Deploy
 
 HOSTILE = 'stag"ing\\\nn ünï'  # quotes, backslashes, newlines: what an environment may be called
@@ -32,6 +34,8 @@ COMPONENTS = (
     _component("model-b", Layer.SERVICE),
     _component("report", Layer.SERVICE, "http", "database"),
     _component("silent", Layer.PLATFORM, "tcp"),
+    _component("name", Layer.PLATFORM, "dns"),
+    Component("slow", Layer.SERVICE, Priority.P2, "http", startup=Startup(600.0)),
     _component("suite", Layer.TEST, "e2e", covers=("database",)),
 )
 JOURNEYS = {"login": Journey("login", Priority.P0, (("open", "model-a"), ("sign-in", "backend")))}
@@ -55,8 +59,14 @@ def board(environment: str = "staging", components: tuple[Component, ...] = COMP
 def _seen(name: str, at: float) -> Observation:
     if name == "database":
         return Observation(name, at, 0.02, Outcome.FAIL, Reason.CLOSED, "the peer hung up", lag=0.002)
+    if name == "slow":
+        return Observation(name, at, 0.01, Outcome.FAIL, Reason.STARTING, "startup in progress")
     if name == "backend":
         return Observation(name, at, 0.3, Outcome.FAIL, Reason.SERVER_ERROR, "status 503, expected 2xx", phases=PHASES,
                            facts={"status": 503, "tls_not_after": 2e9})  # fmt: skip
-    facts = {"tests": TESTS, "run_timestamp": 1.5} if name == "suite" else {}
+    facts: dict[str, Any] = {"tests": TESTS, "run_timestamp": 1.5} if name == "suite" else {}
+    if name == "name":
+        facts = {"siblings": {"na-me.test": ["192.0.2.1"]}}
+    if name == "cache":
+        facts = {"connections": {"used": 70, "usable": 97}}
     return Observation(name, at, 0.01, Outcome.PASS, Reason.OK, phases=PHASES, facts=facts)
