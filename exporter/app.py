@@ -22,6 +22,7 @@ from exporter.core.snapshot import Deploy, Snapshot
 from exporter.logs import event
 from exporter.net.clock import now
 from exporter.net.options import HostPort
+from exporter.ondemand import Probed
 from exporter.stall import StallWatch
 from exporter.storage import Storage, keep
 from exporter.views.metrics import ReloadStatus
@@ -93,6 +94,7 @@ class App:
     async def stop(self) -> None:
         """Stop probing and serving, within two seconds."""
         await self._parts.runner.stop()
+        self._parts.ondemand.stop()
         self._stalls.stop()
         if self._keeping and self._storage:
             self._keeping.cancel()
@@ -104,6 +106,12 @@ class App:
     def snapshot(self) -> Snapshot:
         """What is published now."""
         return self._parts.board.snapshot(now())
+
+    async def probe(self, name: str, longest: float | None) -> Probed:
+        """Run the check of a component now. Raises KeyError, NoCheck and OverBudget."""
+        if name not in self._config.topology.components:
+            raise KeyError(name)
+        return await self._parts.ondemand.probe(name, longest)
 
     def maintain(self, components: Sequence[str], duration: float) -> None:
         """Begin a maintenance window of `duration` seconds. Raises KeyError for an unknown component."""

@@ -10,6 +10,7 @@ from exporter.config import Config
 from exporter.core.board import Board
 from exporter.net.clock import now
 from exporter.net.resolve import Resolver
+from exporter.ondemand import OnDemand
 from exporter.prober import Prober
 from exporter.runner import SPREAD, Runner
 from exporter.stall import StallWatch
@@ -22,6 +23,7 @@ class Parts:
     board: Board
     runner: Runner
     prober: Prober
+    ondemand: OnDemand
 
 
 def assemble(
@@ -33,4 +35,5 @@ def assemble(
     targets |= {component.name: (component, check) for component, check in config.vantage}
     budget = Budget(config.limits.requests_per_minute, config.limits.shared, targets)
     prober = Prober(Resolver(config.servers), stalls)
-    return Parts(board, Runner(board, targets, prober.attempt, budget, lambda: on_tick(board), spread), prober)
+    runner = Runner(board, targets, prober.attempt, budget, lambda: on_tick(board), spread)
+    return Parts(board, runner, prober, OnDemand(targets, prober, budget))

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from exporter.core.model import Component
+from exporter.core.model import Component, Observation, Reason
 from exporter.net.check import Check
 
 _WINDOW = 60.0  # seconds
+_LONGEST_BAN = 3600.0  # seconds of a Retry-After that are believed
 
 
 class Budget:
@@ -50,6 +51,12 @@ class Budget:
                 if not scheduled:
                     self._extra[group].append(now)
         return max(0.0, wait)
+
+    def heed(self, seen: Observation) -> None:
+        """A peer that answered 429 with a Retry-After is left alone for so long, by every check that asks its host."""
+        retry_after = seen.facts.get("retry_after")
+        if seen.reason == Reason.RATE_LIMITED and isinstance(retry_after, int | float):
+            self.block(seen.component, seen.ended + min(retry_after, _LONGEST_BAN))
 
     def block(self, name: str, until: float) -> None:
         """A peer said to stay away until then: so does everything that asks the same hosts."""

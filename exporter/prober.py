@@ -45,11 +45,14 @@ class Prober:
 
     async def attempt(self, component: Component, check: Check, lag: float = 0.0) -> Observation:
         """One run, over within the component's timeout plus a quarter second. Never raises but for cancellation."""
-        trace = Trace(component.timeout, self._resolver)
-        return await self.attempt_traced(component, check, trace, lag)
+        return await self.attempt_traced(component, check, self.trace(component.timeout), lag)
+
+    def trace(self, timeout: float) -> Trace:
+        """What one run of at most `timeout` seconds is recorded on."""
+        return Trace(timeout, self._resolver)
 
     async def attempt_traced(self, component: Component, check: Check, trace: Trace, lag: float = 0.0) -> Observation:
-        """Like `attempt`, on a trace of the caller's, whose log can be read afterwards."""
+        """Like `attempt`, on a `trace()` of the caller's, whose log can be read afterwards."""
         started = now()
         error = await self._run(component, check, trace)
         duration = now() - started

@@ -19,7 +19,6 @@ from exporter.net.clock import now
 SPREAD = 2.0  # seconds over which the first runs are spread
 _TICK = 0.25  # seconds between two looks at the clock on behalf of the board
 _STOP = 1.0  # seconds that cancelled runs have to end
-_LONGEST_BAN = 3600.0  # seconds of a Retry-After that are believed
 
 Attempt = Callable[[Component, Check, float], Awaitable[Observation]]
 Targets = Mapping[str, tuple[Component, Check]]
@@ -109,9 +108,7 @@ class Runner:
             detail = f"not probed: its host answered 429 and is to be left alone until {free:%H:%M:%S} UTC"
             return Observation(component.name, now(), 0.0, Outcome.UNKNOWN, Reason.RATE_LIMITED, detail)
         seen = await self._attempt(component, check, lag)
-        retry_after = seen.facts.get("retry_after")
-        if seen.reason == Reason.RATE_LIMITED and isinstance(retry_after, int | float):
-            self._budget.block(component.name, now() + min(retry_after, _LONGEST_BAN))
+        self._budget.heed(seen)
         return seen
 
     async def _until_allowed(self, component: Component, *, scheduled: bool) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import hmac
 import ipaddress
+import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict
 from time import monotonic
@@ -17,13 +18,18 @@ from exporter.api import Deployed, M, Maintenance, judge
 from exporter.core.incidents import Incident
 from exporter.core.snapshot import Snapshot
 from exporter.net.options import Model
-from exporter.views.document import document
-from exporter.views.exposition import content_type
+from exporter.ondemand import NoCheck, OverBudget, Probed
+from exporter.views.document import component_document, document
+from exporter.views.exposition import TEXT, content_type
 from exporter.views.metrics import Metrics, ReloadStatus
 from exporter.views.page import page
+from exporter.views.probe import body as probe_body
+from exporter.views.probe import debug
 
 _GZIP_LEVEL = 1  # takes half the time of the usual 6, for an eighth more bytes
 _SLICE = 0.002  # seconds of work after which others have their turn
+_SCRAPE_TIMEOUT = "X-Prometheus-Scrape-Timeout-Seconds"
+_OFFSET = 0.5  # seconds before the end of a scrape when its probe ends, as blackbox_exporter has it
 _CSP = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -37,6 +43,9 @@ class Exporter(Protocol):
 
     async def reload(self) -> str | None:
         """Load the configuration again; what is wrong with it, or None."""
+
+    async def probe(self, name: str, longest: float | None) -> Probed:
+        """Run the check of a component now, within `longest` seconds. Raises KeyError, NoCheck and OverBudget."""
 
     def maintain(self, components: Sequence[str], duration: float) -> None:
         """Begin a maintenance window of `duration` seconds. Raises KeyError for an unknown component."""
@@ -73,7 +82,9 @@ def make_app(exporter: Exporter) -> web.Application:
         [
             web.get("/", routes.page),
             web.get("/metrics", routes.metrics),
+            web.get("/probe", routes.probe),
             web.get("/api/v1/status", routes.status),
+            web.get("/api/v1/components/{name}", routes.component),
             web.get("/api/v1/incidents", routes.incidents),
             web.post("/api/v1/maintenance", routes.guarded(routes.maintain)),
             web.post("/api/v1/deploys", routes.guarded(routes.deploy)),
@@ -106,6 +117,32 @@ class _Routes:
 
     async def status(self, _request: web.Request) -> web.Response:
         return web.json_response(document(self._exporter.snapshot()))
+
+    async def component(self, request: web.Request) -> web.Response:
+        snapshot, name = self._exporter.snapshot(), request.match_info["name"]
+        if name not in snapshot.components:
+            return _unknown(name)
+        return web.json_response(component_document(snapshot, name))
+
+    async def probe(self, request: web.Request) -> web.Response:
+        name = request.query.get("component")
+        if not name:
+            return web.Response(status=400, text="name a component: /probe?component=NAME\n")
+        try:
+            run = await self._exporter.probe(name, _longest(request))
+        except KeyError:
+            return _unknown(name)
+        except NoCheck:
+            return web.Response(status=400, text=f"{name} has no check: those that depend on it judge it.\n")
+        except OverBudget as error:
+            headers = {"Retry-After": str(math.ceil(error.seconds))}
+            text = f"not probed: the request budget of its host has room again in {error}.\n"
+            return web.Response(status=429, text=text, headers=headers)
+        if request.query.get("debug") == "true":
+            return web.Response(text=debug(run.log, run.seen, probe_body(run.kind, run.timeout, run.seen, TEXT)))
+        form = content_type(request.headers.get("Accept", ""))
+        body = probe_body(run.kind, run.timeout, run.seen, form)
+        return web.Response(body=body.encode(), headers={"Content-Type": form, "Vary": "Accept"})
 
     async def incidents(self, _request: web.Request) -> web.Response:
         return web.json_response([asdict(incident) for incident in self._exporter.incidents()])
@@ -150,6 +187,24 @@ class _Routes:
         return guard
 
 
+def _longest(request: web.Request) -> float | None:
+    """Seconds that Prometheus waits, less what the answer may need on its way; None when it does not say."""
+    text = request.headers.get(_SCRAPE_TIMEOUT)
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise web.HTTPBadRequest(text=f"{_SCRAPE_TIMEOUT}: {text[:50]!r} is not a number of seconds.\n")
+    return max(seconds - _OFFSET, seconds / 2)
+
+
+def _unknown(name: str) -> web.Response:
+    return web.Response(status=404, text=f"there is no component {name[:100]!r}.\n")
+
+
 async def _judged(model: type[M], request: web.Request) -> M:
     try:
         return judge(model, await request.json())
@@ -161,7 +216,7 @@ def _applied(change: Callable[[], None], body: Model) -> web.Response:
     try:
         change()
     except KeyError as error:
-        return web.Response(status=404, text=f"there is no component {error.args[0]!r}.\n")
+        return _unknown(error.args[0])
     return web.json_response(body.model_dump(mode="json"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 from collections.abc import Iterable
 from functools import lru_cache
@@ -64,20 +65,44 @@ def _context(tls: Tls, _stamps: tuple[int, ...], verify: bool) -> ssl.SSLContext
 
 
 def session_facts(session: ssl.SSLObject | ssl.SSLSocket, *, verified: bool) -> dict[str, Any]:
-    """Facts of an established TLS session: those of the certificate, whether it was verified, version and cipher."""
+    """Facts of an established TLS session: those of the certificate, whether it was verified, version and cipher.
+
+    `tls_chain_not_after` is when the first certificate expires of all that the peer showed, `tls_verified_not_after`
+    of those that lead to a trusted one; Unix seconds.
+    """
     der = session.getpeercert(binary_form=True)
     cipher = session.cipher()
+    shown = {"tls_chain_not_after": _earliest(_chain(session, "get_unverified_chain"))}
+    trusted = {"tls_verified_not_after": _earliest(_chain(session, "get_verified_chain"))} if verified else {}
     return {
         **(certificate_facts(der) if der else {}),
+        **{name: end for name, end in (shown | trusted).items() if end is not None},
         "tls_verified": verified,
         "tls_version": session.version(),
         "tls_cipher": cipher[0] if cipher else None,
     }
 
 
+def _chain(session: ssl.SSLObject | ssl.SSLSocket, which: str) -> list[bytes]:
+    """The certificates of a session, DER. Public since Python 3.13; before, `ssl` has it where nobody promises it."""
+    if hasattr(session, which):
+        return list(getattr(session, which)())
+    found: Iterable[Any] = getattr(getattr(session, "_sslobj", None), which, list)() or ()
+    return [ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in found]
+
+
+def _earliest(chain: Iterable[bytes]) -> float | None:
+    ends = [certificate_facts(der).get("tls_not_after") for der in chain]
+    return min((end for end in ends if end is not None), default=None)
+
+
 @lru_cache(maxsize=1024)
 def certificate_facts(der: bytes) -> dict[str, Any]:
-    """`tls_not_after` and `tls_not_before` (Unix seconds), `tls_names`, `tls_subject`, `tls_issuer` of a DER."""
+    """What stands in a certificate (DER).
+
+    `tls_not_after` and `tls_not_before` (Unix seconds), `tls_names`, `tls_subject`, `tls_issuer`, and in hexadecimal
+    `tls_serial` and `tls_fingerprint_sha256`.
+    """
     try:
         certificate = x509.load_der_x509_certificate(der)
         return {
@@ -86,6 +111,8 @@ def certificate_facts(der: bytes) -> dict[str, Any]:
             "tls_names": _names(certificate),
             "tls_subject": _common_name(certificate.subject),
             "tls_issuer": _common_name(certificate.issuer),
+            "tls_serial": f"{certificate.serial_number:x}",
+            "tls_fingerprint_sha256": hashlib.sha256(der).hexdigest(),
         }
     except ValueError as error:  # a peer may send any bytes that OpenSSL let pass
         return {"tls_unreadable": str(error)}

@@ -7,7 +7,7 @@ from typing import Any
 
 from exporter.core.explain import explain
 from exporter.core.model import Component
-from exporter.core.snapshot import ComponentStatus, JourneyStatus, RootCause, Snapshot
+from exporter.core.snapshot import ComponentStatus, JourneyStatus, RootCause, Run, Snapshot
 
 
 def document(snapshot: Snapshot) -> dict[str, Any]:
@@ -20,11 +20,34 @@ def document(snapshot: Snapshot) -> dict[str, Any]:
         "settled": snapshot.settled,
         "online": snapshot.online,
         "root_causes": [_root(root) for root in snapshot.root_causes],
-        "components": {
-            name: _component(status) | {"explanation": explain(snapshot, name)}
-            for name, status in snapshot.components.items()
-        },
+        "components": {name: _explained(snapshot, name) for name in snapshot.components},
         "journeys": {name: _journey(status) for name, status in snapshot.journeys.items()},
+    }
+
+
+def component_document(snapshot: Snapshot, name: str) -> dict[str, Any]:
+    """One component as in `document`, and its last 30 runs and last 10 failures, newest last. Raises KeyError."""
+    stats = snapshot.components[name].stats
+    return {
+        "component": name,
+        **_explained(snapshot, name),
+        "runs": [_run(run) for run in stats.last] if stats else [],
+        "failures": [_run(run) for run in stats.last_failures] if stats else [],
+    }
+
+
+def _explained(snapshot: Snapshot, name: str) -> dict[str, Any]:
+    return _component(snapshot.components[name]) | {"explanation": explain(snapshot, name)}
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "started": run.started,
+        "duration": run.duration,
+        "outcome": str(run.outcome),
+        "reason": str(run.reason),
+        "detail": run.detail,
+        "phases": dict(run.phases),
     }
 
 

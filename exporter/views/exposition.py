@@ -87,8 +87,10 @@ def _family(family: Family, form: str) -> Iterator[str]:
         for labels, histogram in family.rows:
             yield _histogram(metric.name, labels, histogram)
     else:
-        begin, rows = metric.name + "{", iter(family.rows)
-        while lines := [f"{begin}{labels}}} {_number(value)}\n" for labels, value in islice(rows, _PIECE)]:
+        bare, begin, rows = metric.name, metric.name + "{", iter(family.rows)
+        while lines := [
+            f"{f'{begin}{labels}}}' if labels else bare} {_number(value)}\n" for labels, value in islice(rows, _PIECE)
+        ]:
             yield "".join(lines)
 
 

@@ -1,0 +1,80 @@
+"""One run now, because somebody asks: the request budget is asked first, and who asks meanwhile shares the run.
+
+What it sees goes to who asked alone: the board hears only of the runs on the exporter's own cadence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from exporter.budget import Budget
+from exporter.core.model import Component, Observation
+from exporter.net.check import Check
+from exporter.net.clock import now
+from exporter.prober import Prober, clean
+
+
+class NoCheck(Exception):
+    """The component is latent: there is nothing to run."""
+
+
+class OverBudget(Exception):
+    """No request may be sent to its host for another `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"{seconds:.0f} s")
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What a run of at most `timeout` seconds saw; `log` has (seconds since its start, text)."""
+
+    kind: str
+    timeout: float
+    seen: Observation
+    log: tuple[tuple[float, str], ...]
+
+
+class OnDemand:
+    """Runs single checks of one configuration; at most one run of a component at a time."""
+
+    def __init__(self, targets: Mapping[str, tuple[Component, Check]], prober: Prober, budget: Budget) -> None:
+        self._targets, self._prober, self._budget = targets, prober, budget
+        self._running: dict[str, asyncio.Task[Probed]] = {}
+
+    async def probe(self, name: str, longest: float | None = None) -> Probed:
+        """A run of at most its configured timeout and `longest` seconds, begun now or by who asked just before.
+
+        Raises NoCheck for a latent component, OverBudget when its host may not be asked now.
+        """
+        if name not in self._targets:
+            raise NoCheck(name)
+        task = self._running.get(name)
+        if task is None:
+            self._ask_budget(name)
+            task = self._running[name] = asyncio.create_task(self._run(name, longest), name=f"on demand {name}")
+            task.add_done_callback(lambda _: self._running.pop(name))
+        return await asyncio.shield(task)  # who asked first may leave without ending the run of the others
+
+    def stop(self) -> None:
+        """End the runs that are under way."""
+        for task in self._running.values():
+            task.cancel()
+
+    def _ask_budget(self, name: str) -> None:
+        moment = now()
+        banned = max(0.0, self._budget.blocked_until(name) - moment)
+        if wait := banned or self._budget.wait(name, moment, scheduled=False):
+            raise OverBudget(wait)
+
+    async def _run(self, name: str, longest: float | None) -> Probed:
+        component, check = self._targets[name]
+        timeout = component.timeout if longest is None else min(component.timeout, longest)
+        trace = self._prober.trace(timeout)
+        seen = await self._prober.attempt_traced(component, check, trace)
+        self._budget.heed(seen)
+        log = tuple((at, clean(line, trace.secrets)) for at, line in trace.lines)
+        return Probed(component.kind, timeout, seen, log)
