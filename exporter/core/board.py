@@ -12,13 +12,13 @@ from exporter.core.graph import Graph
 from exporter.core.health import Health, deployed, expire, forgive, observe
 from exporter.core.impact import journey_status, overall, root_causes
 from exporter.core.journal import Journal
-from exporter.core.law import FAILS, Condition
+from exporter.core.law import FAILS, Condition, eases
 from exporter.core.maintenance import MaintenanceWindow
 from exporter.core.memory import Memory, Remembered, remember
 from exporter.core.model import Component, Observation, Outcome, Reason, State, Topology
 from exporter.core.overlay import overlay
 from exporter.core.publication import Published, conclude
-from exporter.core.rounds import Round, open_round, opening_round, silent
+from exporter.core.rounds import Rounds, opening_round
 from exporter.core.snapshot import LAG_BUCKETS, ComponentStatus, Deploy, Snapshot
 from exporter.core.status import checked_status, latent_status
 from exporter.core.tally import Counts, Tally
@@ -58,12 +58,11 @@ class Board:
         self._last: dict[str, Observation] = {}
         self._tallies = {name: Tally() for name in checked}
         self._lag = Counts(LAG_BUCKETS)
-        self._rounds: dict[str, Round] = {"": opening_round(self.graph, at, spread)}
-        self._unsettled: dict[str, frozenset[str]] = {}
+        self._rounds = Rounds(self.graph, opening_round(self.graph, at, spread))
         self._latent_since: dict[str, float] = {}
         self._published = conclude(self.graph, Published(), self._conditions, self.graph.order, at, 0.0)
         self._roots: frozenset[str] = _NOBODY
-        self._news = False
+        self._news, self._drafted, self._eased = False, True, False
         self.changes = 0  # grows whenever something that is published may have changed
 
     def inherit(self, old: Board, unchanged: Collection[str], at: float) -> None:
@@ -82,17 +81,8 @@ class Board:
         self._lag = old._lag
         self._latent_since = dict(old._latent_since)
         same = {*kept, *(name for name, component in self.topology.components.items() if component.latent)}
-        self._published = replace(
-            self._published,
-            verdicts={
-                n: old._published.verdicts.get(n, v) if n in same else v for n, v in self._published.verdicts.items()
-            },
-            drafts={n: old._published.drafts.get(n, d) if n in same else d for n, d in self._published.drafts.items()},
-            excuses={name: excuse for name, excuse in old._published.excuses.items() if name in same},
-            held={name: held for name, held in old._published.held.items() if name in same},
-        )
-        opening = self._rounds[""]
-        self._rounds[""] = replace(opening, wanted=frozenset(self._health) - frozenset(self._last))
+        self._published = self._published.inherit(old._published, same)
+        self._rounds.skip(self._last)
         self._advance(at)
 
     def record(self, seen: Observation) -> frozenset[str]:
@@ -109,7 +99,7 @@ class Board:
         self._last[name] = seen
         self._tallies[name].add(seen)
         self._lag.add(seen.lag)
-        self._unsettled = {trigger: left for trigger, names in self._unsettled.items() if (left := names - {name})}
+        self._rounds.heard(name)
         asked = self._ask(name, seen.ended) if _opens_round(before, after) else _NOBODY
         self._advance(seen.ended)
         return asked
@@ -167,7 +157,7 @@ class Board:
     @property
     def pending(self) -> bool:
         """True while a round is open and the verdict may still change."""
-        return bool(self._rounds)
+        return self._rounds.pending
 
     @property
     def ready(self) -> bool:
@@ -185,7 +175,7 @@ class Board:
             generated_at=now,
             state=overall(roots, components),
             pending=self.pending,
-            settled=not self._unsettled,
+            settled=not self._rounds.unsettled,
             online=self._vantage.online,
             ready=self.ready,
             components=components,
@@ -200,7 +190,7 @@ class Board:
         roots = self._roots
         if component.latent:
             return latent_status(component, verdict, self._latent_since.get(name), roots)
-        unsettled = self._unsettled.get(name, _NOBODY) & self.graph.ancestors(name) if verdict.root else _NOBODY
+        unsettled = self._rounds.unsettled.get(name, _NOBODY) & self.graph.ancestors(name) if verdict.root else _NOBODY
         return checked_status(
             component,
             self._shown[name],
@@ -223,11 +213,23 @@ class Board:
         self._health[name] = health
         shown = overlay(health, self._vantage, self._shown[name], at, maintained=name in self._maintained)
         self._shown[name] = shown
-        condition = Condition(shown.state, shown.reason, shown.failing_since, shown.detail, shown.since)
-        if condition != self._conditions[name]:
-            self._news = True
-            self.changes += 1
+        failing_since = None if shown.state == State.UP else shown.failing_since
+        condition = Condition(shown.state, shown.reason, failing_since, shown.detail, shown.since)
+        before = self._conditions[name]
+        if condition == before:
+            return
+        if eases(before.state, condition.state):
+            self._before_recovery(at)
+        self._news = True
+        self.changes += 1
         self._conditions[name] = condition
+
+    def _before_recovery(self, at: float) -> None:
+        """What a recovery leaves behind shows beside the verdicts right before it: draw them up if that was put off."""
+        self._eased = True
+        if not self._drafted:
+            self._publish((), at)
+            self._drafted = True
 
     def _record_vantage(self, seen: Observation) -> None:
         was_online = self._vantage.online
@@ -243,11 +245,9 @@ class Board:
         return frozenset(name for window in windows if window.active(now) for name in window.components)
 
     def _ask(self, trigger: str, at: float) -> frozenset[str]:
-        """Open a round, if this component has none open; returns whom it asks."""
-        if trigger in self._rounds:
-            return _NOBODY
-        self._rounds[trigger] = open_round(self.graph, trigger, at)
-        return (self._rounds[trigger].wanted - {trigger}) | self.vantage_checks.keys()
+        """Open a round; returns whom it asks."""
+        asked = self._rounds.open(trigger, at)
+        return asked | self.vantage_checks.keys() if asked is not None else _NOBODY
 
     def _end_excuses(self, now: float) -> frozenset[str]:
         """What still fails when its excuse ends is asked once more before it is blamed."""
@@ -263,21 +263,15 @@ class Board:
 
     def _advance(self, now: float) -> None:
         """Close the rounds that are complete or overdue, and publish what no open round covers."""
-        overdue: set[str] = set()
-        for trigger, a_round in list(self._rounds.items()):
-            waiting = silent(a_round, self._health, self._last)
-            if now < a_round.deadline and (waiting or not self._vantage.answered(a_round.opened)):
-                continue
-            del self._rounds[trigger]
-            self._news = True
-            if waiting:
-                self._unsettled[trigger] = waiting
-                overdue.add(trigger)
-        if self._news:
-            covered = _NOBODY.union(*(a_round.covers for a_round in self._rounds.values()))
-            names = [name for name in self.graph.order if name not in covered or name in overdue]
+        closed, overdue = self._rounds.close(now, self._health, self._last, self._vantage)
+        if not (self._news or closed):
+            return
+        self._news = False
+        names = [name for name in self.graph.order if name in overdue or not self._rounds.covers(name)]
+        self._drafted = bool(names) or self._eased
+        if self._drafted:
             self._publish(names, now)
-            self._news = bool(covered)
+        self._eased = False
 
     def _publish(self, names: Collection[str], now: float) -> None:
         before = self._published
@@ -287,7 +281,7 @@ class Board:
         for name, verdict in self._published.verdicts.items():
             if name not in self._health and before.verdicts[name].state != verdict.state:
                 self._latent_since[name] = now
-        if "" not in self._rounds and self._roots != self.journal.standing:
+        if not self._rounds.opening and self._roots != self.journal.standing:
             self.journal = self.journal.with_verdict(self.snapshot(now).root_causes, now)
 
 

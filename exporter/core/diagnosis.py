@@ -162,7 +162,7 @@ class _Case:
             found.update(self._accused.get(name, ()))
             found.update(d for group in component.depends_on for d in group if self._blind(d))
             found.update(self._inferences[name].suspects if name in self._inferences else ())
-        return tuple(sorted(found))
+        return tuple(sorted(found)) if found else ()
 
     def _blind(self, name: str) -> bool:
         return self._states[name] == State.UNKNOWN and name in self._conditions

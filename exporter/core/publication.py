@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from exporter.core.diagnosis import Verdict, diagnose
 from exporter.core.graph import Graph
-from exporter.core.law import EXCUSES, FAILS, IS_DOWN, Condition
+from exporter.core.law import FAILS, Condition, eases
 from exporter.core.model import State
 
 
@@ -41,6 +41,15 @@ class Published:
     drafts: Mapping[str, Verdict] = field(default_factory=dict)
     excuses: Mapping[str, Excuse] = field(default_factory=dict)
     held: Mapping[str, Condition] = field(default_factory=dict)
+
+    def inherit(self, old: Published, same: Collection[str]) -> Published:
+        """With what `old` knew of the components that are the `same`."""
+        return Published(
+            {name: old.verdicts.get(name, v) if name in same else v for name, v in self.verdicts.items()},
+            {name: old.drafts.get(name, v) if name in same else v for name, v in self.drafts.items()},
+            {name: excuse for name, excuse in old.excuses.items() if name in same},
+            {name: condition for name, condition in old.held.items() if name in same},
+        )
 
 
 def conclude(
@@ -96,7 +105,7 @@ def _patience(graph: Graph, name: str, recovery: float) -> float:
 def _left_without_cause(graph: Graph, before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> Iterable[str]:
     """Checked components that nothing accounts for any more, because something that decides about them recovered."""
     checked = {name: new for name, new in now.items() if new.inference is None and name in before}
-    eased = {name for name, new in checked.items() if _eased(before[name].state, new.state)}
+    eased = {name for name, new in checked.items() if eases(before[name].state, new.state)}
     if not eased:
         return
     for name, new in checked.items():
@@ -104,11 +113,6 @@ def _left_without_cause(graph: Graph, before: Mapping[str, Verdict], now: Mappin
             continue
         if all(_convicted_since(other, before, now) for other in new.accounted_by):
             yield name
-
-
-def _eased(old: State, new: State) -> bool:
-    down = IS_DOWN | EXCUSES
-    return (old in down and new not in down) or (old == State.DEGRADED and new not in FAILS | EXCUSES)
 
 
 def _convicted_since(name: str, before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> bool:
