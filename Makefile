@@ -40,5 +40,5 @@ $(VENV)/.installed: pyproject.toml
 	  || { echo 'Python 3.11 or later is needed: make PYTHON=/path/to/python3.11 ...'; exit 1; }
 	@$(PYTHON) -m venv $(VENV) \
 	  || { echo 'Python cannot make virtual environments; on Debian: apt-get install python3-venv'; exit 1; }
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dashboards,demo,dev]'
 	@touch $@

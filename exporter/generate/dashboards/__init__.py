@@ -1,0 +1,26 @@
+"""Configuration -> Grafana dashboards as JSON, for Grafana 10 and later; needs the extra `dashboards`.
+
+Data and words are one thing, drawing another: `words` has codes and colours, `queries` the PromQL, `panels` the kinds
+of panels, `board` what all dashboards share; each of the others is one dashboard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from exporter.core.model import Topology
+from exporter.generate.dashboards import component, dependency_graph, exporter_slo, golden_path
+from exporter.generate.dashboards.queries import Queries
+
+__all__ = ["dashboards"]
+
+
+def dashboards(topology: Topology, objectives: Mapping[str, float]) -> dict[str, str]:
+    """Text by file name; `objectives` are shares of time by component."""
+    queries = Queries(topology.environment)
+    return {
+        f"{golden_path.NAME}.json": golden_path.dashboard(queries, topology),
+        f"{dependency_graph.NAME}.json": dependency_graph.dashboard(queries, len(topology.components)),
+        f"{component.NAME}.json": component.dashboard(queries),
+        f"{exporter_slo.NAME}.json": exporter_slo.dashboard(queries, objectives),
+    }

@@ -1,0 +1,149 @@
+"""The exporter itself, so that its word can be trusted, and the error budgets of what it watches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from grafana_foundation_sdk.builders import stat, table, timeseries
+
+from exporter.core import names
+from exporter.core.model import INCONCLUSIVE, Reason, State
+from exporter.core.names import COMPONENT
+from exporter.generate.dashboards.board import Row, document
+from exporter.generate.dashboards.component import linked_column
+from exporter.generate.dashboards.panels import (
+    WIDTH,
+    curves,
+    in_unit,
+    listing,
+    now,
+    number,
+    over_time,
+    rows,
+)
+from exporter.generate.dashboards.queries import RATE, Queries, either, labelled, quote
+from exporter.generate.dashboards.words import GREEN, RED, YELLOW, YES_GOOD
+from exporter.generate.promql import number as plain
+
+NAME = "exporter-slo"
+_PERIOD = "30d"
+_WINDOWS = ("5m", "1h", "6h", "3d")  # of the burn rate alerts: https://sre.google/workbook/alerting-on-slos/
+
+
+def dashboard(queries: Queries, objectives: Mapping[str, float]) -> str:
+    """The dashboard as JSON; without objectives it has no budgets."""
+    shown: list[Row] = [
+        ("Can it be trusted", list(_trust(queries))),
+        ("Its probes", list(_probes(queries))),
+        ("Its process", list(_process(queries))),
+    ]
+    if objectives:
+        shown.append(("Error budgets", list(_budgets(queries, objectives))))
+    return document(
+        queries,
+        NAME,
+        "exporter and SLO",
+        "Whether the exporter's word can be trusted, and what is left of the error budgets.",
+        shown,
+    )
+
+
+def _trust(queries: Queries) -> Iterator[stat.Panel]:
+    yield number("Scraped", "Whether Prometheus can scrape the exporter.", now(f"min({queries.exporter('up')})"),
+                 words=YES_GOOD, none="never")  # fmt: skip
+    yield number("Online", "Whether any of its own vantage checks passes.",
+                 now(f"min({queries.series(names.ONLINE)})"), words=YES_GOOD, none="unknown")  # fmt: skip
+    yield number("Last reload succeeded", "A bad file keeps the old configuration.",
+                 now(f"min({queries.series(names.RELOAD_OK)})"), words=YES_GOOD, none="unknown")  # fmt: skip
+    yield number("Configuration loaded", "When the configuration was last loaded with success.",
+                 now(f"max({queries.series(names.RELOAD_TIME)}) * 1000"), unit="dateTimeFromNow",
+                 none="never")  # fmt: skip
+    unknown = queries.series(names.COMPONENT_STATE, f"state={quote(State.UNKNOWN)}")
+    yield number("Unknown components", "Components about which nothing can be concluded now.",
+                 now(f"sum({unknown})"), steps=((None, GREEN), (1.0, YELLOW)))  # fmt: skip
+    late = f"(time() - {queries.of(names.LAST_RUN)}) / {queries.of(names.INTERVAL)}"
+    yield number("Latest result is late by", "The oldest result, in intervals of its check; beyond 3 it is silence.",
+                 now(f"max({late})"), unit="suffix: intervals",
+                 steps=((None, GREEN), (2.0, YELLOW), (3.0, RED)))  # fmt: skip
+
+
+def _probes(queries: Queries) -> Iterator[timeseries.Panel]:
+    runs = queries.series(names.PROBES)
+    yield curves("Probe rate", "Runs per second, over all components.",
+                 over_time(f"sum(rate({runs}[{RATE}]))", legend="runs per second"), unit="ops", span=8)  # fmt: skip
+    lag = queries.series(names.LAG, suffix="_bucket")
+    lags = [
+        over_time(f"histogram_quantile({q}, sum by (le) (rate({lag}[{RATE}])))", f"q{index}", f"quantile {q}")
+        for index, q in enumerate(("0.5", "0.99"))
+    ]
+    yield curves("Schedule lag", "How late runs began after they were due: a busy loop or machine.", *lags, unit="s",
+                 span=8)  # fmt: skip
+    yield curves("Inconclusive runs", "Runs that say nothing about their target, by reason; a stall of the exporter's "
+                 f"own loop is {Reason.PROBE_ERROR}.",
+                 over_time(_inconclusive(queries), legend="{{reason}}"), unit="short", span=8,
+                 stacked=True)  # fmt: skip
+
+
+def _inconclusive(queries: Queries) -> str:
+    """Runs without a verdict, by reason; zero for the exporter's own fault when there was none."""
+    reasons = f'reason=~"{"|".join(sorted(INCONCLUSIVE))}"'
+    lost = f"sum by (reason) (increase({queries.series(names.PROBE_FAILURES, reasons)}[{RATE}]))"
+    return f'{lost} or label_replace(vector(0), "reason", "{Reason.PROBE_ERROR}", "", "")'
+
+
+def _process(queries: Queries) -> Iterator[timeseries.Panel]:
+    def process(title: str, description: str, metric: str, unit: str) -> timeseries.Panel:
+        return curves(title, description, over_time(queries.exporter(metric), legend="{{instance}}"), unit=unit, span=6)
+
+    yield process("Memory", "Resident memory of the exporter.", "process_resident_memory_bytes", "bytes")
+    yield process("CPU", "Cores that the exporter uses.", f"rate(process_cpu_seconds_total[{RATE}])", "short")
+    yield process("Open files", "Sockets included.", "process_open_fds", "short")
+    yield process("Scrape duration", "How long Prometheus waits for /metrics.", "scrape_duration_seconds", "s")
+
+
+def _budgets(queries: Queries, objectives: Mapping[str, float]) -> Iterator[table.Panel | timeseries.Panel]:
+    groups = [_Objective(queries, objective, objectives) for objective in sorted({*objectives.values()})]
+    yield _budget_table(queries, groups)
+    for window in ("1h", "6h"):
+        yield curves(f"Burn rate over {window}", "1 spends the budget in exactly 30 days.",
+                     over_time(either(group.burn(window) for group in groups), legend=f"{{{{{COMPONENT}}}}}"),
+                     unit="short")  # fmt: skip
+
+
+class _Objective:
+    """The components that share an objective; a component is available while it is up or degraded."""
+
+    def __init__(self, queries: Queries, objective: float, objectives: Mapping[str, float]) -> None:
+        sharing = "|".join(name for name, own in objectives.items() if own == objective)
+        self._series = queries.series(names.COMPONENT_UP, f'{COMPONENT}=~"{sharing}"')
+        self.objective = plain(objective)
+
+    def available(self, window: str) -> str:
+        """The share of the time in which it was available; what is unknown does not count."""
+        return f"avg by ({COMPONENT}) (avg_over_time({self._series}[{window}]))"
+
+    def burn(self, window: str) -> str:
+        """How many times faster than the objective allows."""
+        return f"(1 - {self.available(window)}) / (1 - {self.objective})"
+
+
+def _budget_table(queries: Queries, groups: list[_Objective]) -> table.Panel:
+    left = [labelled(f"1 - {group.burn(_PERIOD)}", "objective", group.objective) for group in groups]
+    burns = {f"Value #{window}": f"Burn {window}" for window in _WINDOWS}
+    panel = listing(
+        "Error budgets",
+        "What is left of 30 days' budget, and how fast it burns; below zero the objective is missed.",
+        rows(either(left), "left"),
+        rows(either(group.available(_PERIOD) for group in groups), "available"),
+        *(rows(either(group.burn(window) for group in groups), window) for window in _WINDOWS),
+        columns={COMPONENT: "Component", "objective": "Objective", "Value #available": "Available",
+                 "Value #left": "Budget left", **burns},
+        none="Nothing was probed",
+        join=COMPONENT,
+        span=WIDTH,
+    )  # fmt: skip
+    for column in ("Available", "Budget left"):
+        panel = panel.override_by_name(*in_unit(column, "percentunit"))
+    for column in burns.values():
+        panel = panel.override_by_name(*in_unit(column, "suffix: x"))
+    return panel.override_by_name(*linked_column(queries.environment))
