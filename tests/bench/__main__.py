@@ -31,11 +31,10 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     parser.add_argument("--quick", action="store_true", help="fewer probes: to see that it works")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # both end it, and all that it started
     begin = time.monotonic()
     try:
         rows, server = asyncio.run(_measure(options.quick))
-    except KeyboardInterrupt:
+    except asyncio.CancelledError:
         return 130
     except (BenchError, TimeoutError, aiohttp.ClientError) as error:
         print(f"no figures: {type(error).__name__} {error}", file=sys.stderr)
@@ -54,6 +53,11 @@ def main() -> int:
 
 
 async def _measure(quick: bool) -> tuple[list[Row], str]:
+    """All rows, and what served the targets. Cancelled by SIGINT and SIGTERM, so that what was started is stopped."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     with tempfile.TemporaryDirectory(prefix="staging-bench-") as name:
         directory = Path(name)
         with static_targets(directory) as targets:
