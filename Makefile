@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help demo test lint unit replay bench clean
+.PHONY: help demo test lint unit replay bench clean bench-detect
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -27,6 +27,9 @@ unit: $(VENV)/.installed
 
 replay: $(VENV)/.installed  ## the scenarios of the incident through the pure core, as a table
 	$(BIN)/python -m tests.replay
+
+bench-detect: $(VENV)/.installed  ## from injection to the settled root on the demo, 50 injections
+	$(BIN)/python -m tests.bench.detect $(ARGS)
 
 bench: $(VENV)/.installed  ## CPU, memory, scrape and latency figures beside blackbox_exporter
 	tests/install-system-packages
