@@ -7,9 +7,8 @@ import gzip
 import hmac
 import ipaddress
 import math
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
-from time import monotonic
 from typing import Protocol
 
 from aiohttp import web
@@ -18,19 +17,18 @@ from exporter.api import Deployed, M, Maintenance, judge
 from exporter.core.incidents import Incident
 from exporter.core.snapshot import Snapshot
 from exporter.net.options import Model
+from exporter.net.turns import in_turns
 from exporter.ondemand import NoCheck, OverBudget, Probed
+from exporter.pages import Pages
 from exporter.views.document import component_document, document
 from exporter.views.exposition import TEXT, content_type
 from exporter.views.metrics import Metrics, ReloadStatus
-from exporter.views.page import page
 from exporter.views.probe import body as probe_body
 from exporter.views.probe import debug
 
 _GZIP_LEVEL = 1  # takes half the time of the usual 6, for an eighth more bytes
-_SLICE = 0.002  # seconds of work after which others have their turn
 _SCRAPE_TIMEOUT = "X-Prometheus-Scrape-Timeout-Seconds"
 _OFFSET = 0.5  # seconds before the end of a scrape when its probe ends, as blackbox_exporter has it
-_CSP = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 class Exporter(Protocol):
@@ -60,27 +58,13 @@ class Exporter(Protocol):
         """The token that guards what changes something, None when there is none."""
 
 
-async def _in_turns(pieces: Iterable[str]) -> list[str]:
-    """All pieces, letting others run in between: those of a thousand components take tens of milliseconds.
-
-    A thread would not do, because then the loop would wait for the interpreter after each of its system calls.
-    """
-    done, turn = [], monotonic()
-    for piece in pieces:
-        done.append(piece)
-        if monotonic() - turn > _SLICE:
-            await asyncio.sleep(0)
-            turn = monotonic()
-    return done
-
-
 def make_app(exporter: Exporter) -> web.Application:
     """The web application over a running exporter."""
     routes = _Routes(exporter)
     app = web.Application()
     app.add_routes(
         [
-            web.get("/", routes.page),
+            *Pages(exporter.snapshot).routes(),
             web.get("/metrics", routes.metrics),
             web.get("/probe", routes.probe),
             web.get("/api/v1/status", routes.status),
@@ -101,14 +85,10 @@ class _Routes:
         self._exporter = exporter
         self._metrics = Metrics()
 
-    async def page(self, _request: web.Request) -> web.Response:
-        body = page(self._exporter.snapshot())
-        return web.Response(text=body, content_type="text/html", headers={"Content-Security-Policy": _CSP})
-
     async def metrics(self, request: web.Request) -> web.Response:
         form = content_type(request.headers.get("Accept", ""))
         pieces = self._metrics.pieces(self._exporter.snapshot(), self._exporter.reload_status, form)
-        body = "".join(await _in_turns(pieces)).encode()
+        body = await in_turns(pieces)
         headers = {"Content-Type": form, "Vary": "Accept, Accept-Encoding"}
         if "gzip" in request.headers.get("Accept-Encoding", "").lower():
             headers["Content-Encoding"] = "gzip"

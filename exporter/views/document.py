@@ -8,6 +8,7 @@ from typing import Any
 from exporter.core.explain import explain
 from exporter.core.model import Component
 from exporter.core.snapshot import ComponentStatus, JourneyStatus, RootCause, Run, Snapshot
+from exporter.views.verdict import verdict
 
 
 def document(snapshot: Snapshot) -> dict[str, Any]:
@@ -22,6 +23,7 @@ def document(snapshot: Snapshot) -> dict[str, Any]:
         "root_causes": [_root(root) for root in snapshot.root_causes],
         "components": {name: _explained(snapshot, name) for name in snapshot.components},
         "journeys": {name: _journey(status) for name, status in snapshot.journeys.items()},
+        "verdict": verdict(snapshot),
     }
 
 
@@ -81,7 +83,10 @@ def _component(status: ComponentStatus) -> dict[str, Any]:
         "priority": str(component.priority),
         "depends_on": _groups(component),
         "optional_depends_on": list(component.optional_depends_on),
+        "covers": list(component.covers),
+        "interval": component.interval,
         "root_causes": list(status.root_causes),
+        "accounted_by": list(status.accounted_by),
         "recovering_from": list(status.recovering_from),
         "suspects": list(status.suspects),
         "contradicted": bool(status.contradicted_by),
@@ -91,7 +96,14 @@ def _component(status: ComponentStatus) -> dict[str, Any]:
         "deployed": asdict(status.deployed) if status.deployed else None,
         "phases": dict(status.phases),
         "facts": dict(status.facts),
+        "recent": _recent(status),
     }
+
+
+def _recent(status: ComponentStatus) -> dict[str, list[Any]]:
+    """Outcomes and durations (seconds) of the last runs, oldest first, as columns: a fleet has thousands of runs."""
+    last = status.stats.last if status.stats else ()
+    return {"outcomes": [str(run.outcome) for run in last], "durations": [round(run.duration, 4) for run in last]}
 
 
 def _groups(component: Component) -> list[str | list[str]]:

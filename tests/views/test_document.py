@@ -11,12 +11,14 @@ from exporter.views.document import document
 from tests.views.fleet import board
 
 # Section "commands and API" of the contract, in its order; what comes after is beyond it.
-TOP = ["environment", "generated_at", "state", "pending", "settled", "online", "root_causes", "components", "journeys"]
+TOP = ["environment", "generated_at", "state", "pending", "settled", "online", "root_causes", "components", "journeys",
+       "verdict"]  # fmt: skip
 ROOT = ["component", "layer", "priority", "state", "reason", "detail", "since", "inferred", "stale", "suspects",
         "affected", "journeys"]  # fmt: skip
 COMPONENT = ["state", "reason", "detail", "since", "last_probe", "kind", "layer", "priority", "depends_on",
              "optional_depends_on", "root_causes", "suspects", "contradicted", "facts"]  # fmt: skip
-BEYOND = {"recovering_from", "contradicted_by", "conflicts", "links", "phases", "deployed", "explanation"}
+BEYOND = {"recovering_from", "accounted_by", "contradicted_by", "conflicts", "links", "phases", "deployed",
+          "explanation", "covers", "interval", "recent"}  # fmt: skip
 JOURNEY = ["state", "priority", "blocked_at", "root_causes", "steps"]
 
 

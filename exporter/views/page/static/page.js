@@ -1,0 +1,70 @@
+// Keeps the page up to date without a reload: fetches it again and changes only what changed.
+"use strict";
+
+const EVERY = 3000; // ms from one answer to the next question
+const PATIENCE = 10000; // ms that an answer may take
+const LIVE = ["top", "main"]; // ids of what is kept up to date
+
+const keyOf = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.getAttribute("data-key") : null);
+const alike = (old, fresh) => old.nodeName === fresh.nodeName && keyOf(old) === keyOf(fresh);
+
+// Changes `old` into `fresh`, keeping elements that stay, and with them focus, selection and scroll position.
+function morph(old, fresh) {
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.data !== fresh.data) old.data = fresh.data;
+    return;
+  }
+  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  morphChildren(old, fresh);
+}
+
+function morphChildren(old, fresh) {
+  const wanted = new Set([...fresh.children].map(keyOf));
+  for (const child of [...old.children]) if (keyOf(child) !== null && !wanted.has(keyOf(child))) child.remove();
+  const keyed = new Map([...old.children].map((child) => [keyOf(child), child]));
+  let at = old.firstChild;
+  for (const child of fresh.childNodes) {
+    const same = keyOf(child) !== null ? keyed.get(keyOf(child)) : at;
+    if (same && alike(same, child)) {
+      if (same === at) at = at.nextSibling;
+      else old.insertBefore(same, at);
+      morph(same, child);
+    } else {
+      old.insertBefore(document.importNode(child, true), at);
+    }
+  }
+  while (at) {
+    const next = at.nextSibling;
+    at.remove();
+    at = next;
+  }
+}
+
+async function update() {
+  const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+  if (!answer.ok) throw new Error(`status ${answer.status}`);
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (document.title !== fresh.title) document.title = fresh.title;
+  for (const id of LIVE) morph(document.getElementById(id), fresh.getElementById(id));
+}
+
+let answered = new Date();
+
+async function keepUp() {
+  if (!document.hidden) {
+    const contact = document.getElementById("contact");
+    try {
+      await update();
+      answered = new Date();
+      contact.hidden = true;
+    } catch {
+      document.getElementById("contact-since").textContent = answered.toLocaleTimeString();
+      contact.hidden = false;
+    }
+  }
+  setTimeout(keepUp, EVERY);
+}
+
+setTimeout(keepUp, EVERY);
+document.addEventListener("visibilitychange", () => document.hidden || update().catch(() => {}));

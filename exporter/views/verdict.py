@@ -1,0 +1,45 @@
+"""Snapshot -> the verdict in one sentence: what the report and the page begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from exporter.core.law import FAILS
+from exporter.core.model import State
+from exporter.core.snapshot import Snapshot
+
+_NAMED = 3  # components that are named when no root cause is
+_WHY = {
+    State.DEGRADED: "{} not well, and nothing is blamed for it",
+    State.STARTING: "{} still starting",
+    State.UNKNOWN: "{} not known",
+}
+
+
+def verdict(snapshot: Snapshot) -> str:
+    """`staging is down: postgres is the root cause`, or why there is no root cause."""
+    return f"{snapshot.environment} is {snapshot.state}: {_because(snapshot)}"
+
+
+def _because(snapshot: Snapshot) -> str:
+    roots = [root.component for root in snapshot.root_causes]
+    if roots:
+        return f"{_list(roots)} {'is the root cause' if len(roots) == 1 else 'are root causes'}"
+    if not snapshot.online:
+        return "the exporter itself is offline"
+    checked = {name: each for name, each in snapshot.components.items() if not each.component.latent}
+    if snapshot.state == State.UP:
+        resting = sum(each.state == State.MAINTENANCE for each in checked.values())
+        passing = f"all {len(checked) - resting} checks pass"
+        return f"{passing}, {resting} in maintenance" if resting else passing
+    # What is down without a root cause waits for something that starts, or recovers: it counts as not well.
+    meant = FAILS if snapshot.state == State.DEGRADED else {snapshot.state}
+    names = [name for name, each in checked.items() if each.state in meant]
+    return _WHY[snapshot.state].format(f"{_list(names)} {'is' if len(names) == 1 else 'are'}")
+
+
+def _list(names: Sequence[str]) -> str:
+    if len(names) > _NAMED + 1:
+        names = [*names[:_NAMED], f"{len(names) - _NAMED} more"]
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

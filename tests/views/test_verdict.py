@@ -1,0 +1,61 @@
+"""The verdict in one sentence, for every state of the whole."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.core.maintenance import MaintenanceWindow, Once
+from exporter.core.model import Component, Layer, Priority, Reason, Startup
+from exporter.views.verdict import verdict
+from tests.support.stage import Stage
+
+CASES = {
+    "all is well": ({}, "test is up: all 3 checks pass"),
+    "one root cause": ({"database": Reason.CLOSED, "backend": Reason.SERVER_ERROR}, "database is the root cause"),
+    "a latent root cause": ({"database": Reason.TIMEOUT, "cache": Reason.TIMEOUT}, "network is the root cause"),
+    "two root causes": ({"database": Reason.CLOSED, "cache": Reason.DENIED}, "database and cache are root causes"),
+}
+
+
+@pytest.mark.parametrize(("failing", "expected"), CASES.values(), ids=CASES)
+def test_a_verdict(failing: dict[str, Reason], expected: str) -> None:
+    stage = Stage()
+    stage.play(5)
+    stage.play(5, **failing)
+    assert verdict(stage.snapshot).endswith(expected)
+
+
+def test_nothing_is_known_yet() -> None:
+    assert verdict(Stage().snapshot) == "test is unknown: database, cache and backend are not known"
+
+
+def test_of_many_some_are_named() -> None:
+    many = [Component(f"c{n}", Layer.SERVICE, Priority.P1, "http") for n in range(6)]
+    assert verdict(Stage(*many).snapshot) == "test is unknown: c0, c1, c2 and 3 more are not known"
+
+
+def test_we_are_offline() -> None:
+    stage = Stage(vantage=True)
+    stage.play(5)
+    stage.play(5, vantage=False, database=Reason.TIMEOUT, cache=Reason.TIMEOUT, backend=Reason.TIMEOUT)
+    assert verdict(stage.snapshot) == "test is unknown: the exporter itself is offline"
+
+
+def test_something_starts() -> None:
+    slow = Component("slow", Layer.SERVICE, Priority.P1, "http", startup=Startup(budget=600, cold=30))
+    stage = Stage(slow)
+    stage.play(3, slow=Reason.TIMEOUT)
+    assert verdict(stage.snapshot) == "test is starting: slow is still starting"
+
+
+def test_what_waits_is_not_well() -> None:
+    slow = Component("slow", Layer.SERVICE, Priority.P1, "http", startup=Startup(budget=600, cold=30))
+    stage = Stage(slow, Component("needs-it", Layer.SERVICE, Priority.P1, "http", (("slow",),)))
+    stage.play(5, **{"slow": Reason.TIMEOUT, "needs-it": Reason.SERVER_ERROR})
+    assert verdict(stage.snapshot) == "test is degraded: needs-it is not well, and nothing is blamed for it"
+
+
+def test_maintenance_is_told_apart() -> None:
+    stage = Stage(windows=(MaintenanceWindow(("cache",), Once(0, 1000)),))
+    stage.play(5)
+    assert verdict(stage.snapshot) == "test is up: all 2 checks pass, 1 in maintenance"
