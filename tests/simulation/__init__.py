@@ -1,0 +1,1 @@
+"""Days and hundreds of incidents on a virtual clock."""
