@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -30,9 +29,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, st
         pytest.param("F25", "vpc-connector", {"postgres", "redis"}, id="F25 blames what nothing can probe"),
     ],
 )
-def test_prometheus_names_the_root_cause(
-    running: tuple[Demo, str], fault: str, root: str, symptoms: set[str]
-) -> None:
+def test_prometheus_names_the_root_cause(running: tuple[Demo, str], fault: str, root: str, symptoms: set[str]) -> None:
     environment, url = running
     environment.wait_healthy()
     wait_for(lambda: query(url, ROOTS) == {}, "no root stands before")
