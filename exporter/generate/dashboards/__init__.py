@@ -6,11 +6,16 @@ of panels, `board` what all dashboards share; each of the others is one dashboar
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 
 from exporter.core.model import Topology
-from exporter.generate.dashboards import component, dependency_graph, exporter_slo, golden_path
-from exporter.generate.dashboards.queries import Queries
+
+# The SDK warns of the classic model of a dashboard, which every Grafana from 10 on reads; the newer one needs 13.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from exporter.generate.dashboards import component, dependency_graph, exporter_slo, golden_path
+    from exporter.generate.dashboards.queries import Queries
 
 __all__ = ["dashboards"]
 

@@ -38,7 +38,7 @@ def dashboard(queries: Queries, objectives: Mapping[str, float]) -> str:
         ("Its process", list(_process(queries))),
     ]
     if objectives:
-        shown.append(("Error budgets", list(_budgets(queries, objectives))))
+        shown.append(("How much may still fail", list(_budgets(queries, objectives))))
     return document(
         queries,
         NAME,

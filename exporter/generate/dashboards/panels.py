@@ -121,7 +121,8 @@ def listing(title: str, description: str, *queries: Dataquery, columns: Mapping[
 
 def graph(title: str, description: str, nodes: Dataquery, edges: Dataquery, span: int, height: int) -> nodegraph.Panel:
     """Nodes and edges; Grafana knows them by the refId of their query."""
-    return _made(nodegraph.Panel(), title, description, (nodes.ref_id("nodes"), edges.ref_id("edges")), span, height)
+    queries = (nodes.ref_id("nodes"), edges.ref_id("edges"))
+    return _made(nodegraph.Panel(), title, description, queries, span, height).overrides([])
 
 
 def worded(column: str, words: tuple[Word, ...]) -> Override:
