@@ -9,6 +9,10 @@ import click
 
 from exporter.commands.common import CONFIG_FILE, give_up, load
 from exporter.config import Config
+from exporter.generate.alertmanager import CONFIG_FILE as ALERTMANAGER_FILE
+from exporter.generate.alertmanager import TEMPLATE_FILE, NoReceivers, template_file
+from exporter.generate.alertmanager import config_file as alertmanager_config
+from exporter.generate.rules import OPERATOR_FILE, RULES_FILE, Refused, operator_file, rule_file
 
 _OUTPUT = click.option("--output", required=True, type=Path, help="The directory to write to; made when missing.")
 _NO_DASHBOARDS = "dashboards need the extra `dashboards`: pip install 'staging-exporter[dashboards]'"
@@ -28,6 +32,61 @@ def dashboards(config_file: Path, output: Path) -> None:
     if files is None:
         give_up(_NO_DASHBOARDS)
     write(output, files)
+
+
+@generate.command()
+@CONFIG_FILE
+@_OUTPUT
+@click.option("--format", "form", type=click.Choice(["rules", "prometheusrule"]), default="rules", show_default=True)
+def rules(config_file: Path, output: Path, form: str) -> None:
+    """Write the alert rules of Prometheus, or the PrometheusRule of its operator."""
+    write(output, rule_files(load(config_file), form))
+
+
+@generate.command()
+@CONFIG_FILE
+@_OUTPUT
+def alertmanager(config_file: Path, output: Path) -> None:
+    """Write Alertmanager's configuration and its templates."""
+    try:
+        write(output, alertmanager_files(load(config_file)))
+    except NoReceivers as error:
+        give_up(f"{config_file}: {error}")
+
+
+@generate.command(name="all")
+@CONFIG_FILE
+@_OUTPUT
+def everything(config_file: Path, output: Path) -> None:
+    """Write all of it, into prometheus/, alertmanager/ and dashboards/."""
+    config = load(config_file)
+    write(output / "prometheus", rule_files(config))
+    try:
+        write(output / "alertmanager", alertmanager_files(config))
+    except NoReceivers as error:
+        click.echo(f"no Alertmanager configuration: {error}", err=True)
+    made = dashboard_files(config)
+    if made is None:
+        click.echo(f"no dashboards: {_NO_DASHBOARDS}", err=True)
+    else:
+        write(output / "dashboards", made)
+
+
+def rule_files(config: Config, form: str = "rules") -> dict[str, str]:
+    """The rules by file name; says which objectives cannot be alerted on and exits 2 when there are any."""
+    name, text = (OPERATOR_FILE, operator_file) if form == "prometheusrule" else (RULES_FILE, rule_file)
+    try:
+        return {name: text(config.topology, config.slo, config.alerting)}
+    except Refused as error:
+        give_up(str(error))
+
+
+def alertmanager_files(config: Config) -> dict[str, str]:
+    """Alertmanager's configuration by file name. Raises NoReceivers."""
+    return {
+        ALERTMANAGER_FILE: alertmanager_config(config.topology.environment, config.alerting),
+        TEMPLATE_FILE: template_file(),
+    }
 
 
 def dashboard_files(config: Config) -> dict[str, str] | None:

@@ -91,16 +91,17 @@ class Email(Model):
     password: SecretFile | None = None
 
 
-Receiver = Annotated[PagerDuty | Slack | Opsgenie | Webhook | Email, Field(discriminator="kind")]
+Receiver = PagerDuty | Slack | Opsgenie | Webhook | Email
+Told = Annotated[Receiver, Field(discriminator="kind")]
 
 
 class Receivers(Model):
     """Who is told: a list per priority. An empty one falls back to that of the next more urgent priority."""
 
-    P0: Annotated[Listed[Receiver], Field(min_length=1)]
-    P1: Listed[Receiver] = ()
-    P2: Listed[Receiver] = ()
-    watchdog: Listed[Receiver] = Field((), description="a dead man's switch, told every minute that all works")
+    P0: Annotated[Listed[Told], Field(min_length=1)]
+    P1: Listed[Told] = ()
+    P2: Listed[Told] = ()
+    watchdog: Listed[Told] = Field((), description="a dead man's switch, told every minute that all works")
 
 
 class WorkingHours(Model):

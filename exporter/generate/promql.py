@@ -22,12 +22,12 @@ class Selectors:
         self._environment = environment
 
     def __call__(self, metric: Metric | str, **labels: str) -> str:
-        """`metric{environment="...",label="value"}`; a value that begins with `!` or `~` is not, or matches."""
+        """`metric{environment="...",label="value"}`; `label="!value"` selects what has another value."""
         name = metric.name if isinstance(metric, Metric) else metric
         parts = [f"{ENVIRONMENT}={quoted(self._environment)}"]
         for key, value in labels.items():
-            operator = {"!": "!=", "~": "=~"}.get(value[:1], "=")
-            parts.append(f"{key}{operator}{quoted(value.lstrip('!~'))}")
+            operator = "!=" if value.startswith("!") else "="
+            parts.append(f"{key}{operator}{quoted(value.removeprefix('!'))}")
         return f"{name}{{{','.join(parts)}}}"
 
 

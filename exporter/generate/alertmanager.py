@@ -1,0 +1,179 @@
+"""Configuration -> Alertmanager's configuration: who is told what, when, and in which words.
+
+For Alertmanager 0.25 and later: no fields that came after it, and matchers that its old and its new parser read alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from importlib.resources import files
+from typing import Any
+
+from exporter.core.model import Priority
+from exporter.generate.alerts import Role
+from exporter.generate.catalogue import EXPORTER_DOWN, LOOP_HUNG, RESULTS_STALE, WATCHDOG
+from exporter.generate.options import (
+    DAYS,
+    AlertingOptions,
+    Email,
+    Opsgenie,
+    PagerDuty,
+    Receiver,
+    Receivers,
+    Slack,
+    Webhook,
+    WorkingHours,
+)
+from exporter.generate.promql import dump
+
+CONFIG_FILE = "alertmanager.yml"
+TEMPLATE_FILE = "staging.tmpl"
+_HOURS = "working-hours"
+# group_wait, group_interval, repeat_interval. A verdict is settled before it is published, so that waiting gathers
+# nothing; what is not urgent waits for company.
+_PACE = {Priority.P0: ("5s", "1m", "1h"), Priority.P1: ("30s", "5m", "4h"), Priority.P2: ("5m", "10m", "1d")}
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})  # what the matcher parsers of 0.25 and 0.27 share
+
+
+class NoReceivers(Exception):
+    """`alerting.receivers` says nobody."""
+
+
+def config_file(environment: str, options: AlertingOptions) -> str:
+    """The text of alertmanager.yml. Raises NoReceivers."""
+    if options.receivers is None:
+        raise NoReceivers("alerting.receivers: nobody is told; name at least a receiver for P0")
+    tree: dict[str, Any] = {"templates": [TEMPLATE_FILE]}
+    tree["route"] = _route(environment, hours=options.working_hours is not None)
+    if options.working_hours:
+        tree["time_intervals"] = [_interval(options.working_hours)]
+    tree["inhibit_rules"] = [*_inhibitions()]
+    tree["receivers"] = [*_receivers(options.receivers)]
+    return dump(tree, "Made by `staging-exporter generate alertmanager`.")
+
+
+def template_file() -> str:
+    """The text of the notification templates."""
+    return files(__package__).joinpath(TEMPLATE_FILE).read_text(encoding="utf-8")
+
+
+def _match(label: str, value: str) -> str:
+    return f'{label}="{value.translate(_ESCAPES)}"'
+
+
+def _route(environment: str, *, hours: bool) -> dict[str, Any]:
+    here = _match("environment", environment)
+    watchdog = {
+        "matchers": [here, _match("alertname", WATCHDOG)],
+        "receiver": "watchdog",
+        "group_wait": "0s",
+        "group_interval": "1m",
+        "repeat_interval": "1m",
+    }
+    routes = [route for priority in Priority for route in _by_priority(priority, here, hours=hours)]
+    return {
+        "receiver": Priority.P1.value,  # what no route knows is still told to someone
+        "group_by": ["environment", "alertname"],
+        "routes": [watchdog, *routes],
+    }
+
+
+def _by_priority(priority: Priority, here: str, *, hours: bool) -> Iterator[dict[str, Any]]:
+    """One notification per root cause; other alerts are gathered by their name."""
+    wait, interval, repeat = _PACE[priority]
+    common = {
+        "receiver": priority.value,
+        "group_wait": wait,
+        "group_interval": interval,
+        "repeat_interval": repeat,
+    } | ({"active_time_intervals": [_HOURS]} if hours and priority != Priority.P0 else {})
+    urgent = [here, _match("priority", priority)]
+    yield {"matchers": [*urgent, _match("role", Role.ROOT_CAUSE)], "group_by": ["environment", "component"], **common}
+    yield {"matchers": urgent, "group_by": ["environment", "alertname"], **common}
+
+
+def _interval(hours: WorkingHours) -> dict[str, Any]:
+    times = [{"start_time": hours.begin, "end_time": hours.end}]
+    days = [DAYS[day] for day in hours.days]
+    return {"name": _HOURS, "time_intervals": [{"weekdays": days, "times": times, "location": hours.timezone}]}
+
+
+def _inhibitions() -> Iterator[dict[str, Any]]:
+    """A second net only: rules decide what fires. Labels in `equal` are set on both sides, since missing is equal."""
+    told = "|".join([Role.ROOT_CAUSE, Role.SYMPTOM, Role.EVIDENCE, Role.RISK, Role.SLO])
+    meta, root = _match("role", Role.META), _match("role", Role.ROOT_CAUSE)
+    for source, target in (
+        ([_match("alertname", EXPORTER_DOWN), meta], [f'role=~"{told}"']),
+        ([root], [_match("role", Role.SLO)]),
+        ([_match("alertname", LOOP_HUNG), meta], [_match("alertname", RESULTS_STALE), meta]),
+    ):
+        yield {"source_matchers": source, "target_matchers": target, "equal": ["environment"]}
+
+
+def _receivers(slots: Receivers) -> Iterator[dict[str, Any]]:
+    told: Sequence[Receiver] = ()
+    for priority, configured in zip(Priority, (slots.P0, slots.P1, slots.P2), strict=True):
+        told = configured or told
+        yield {"name": priority.value, **_integrations(told)}
+    yield {"name": "watchdog", **_integrations(slots.watchdog)}
+
+
+def _integrations(told: Sequence[Receiver]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for receiver in told:
+        found.setdefault(f"{receiver.kind}_configs", []).append(_WRITERS[type(receiver)](receiver))
+    return found
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {"send_resolved": True, **{key: value for key, value in options.items() if value is not None}}
+
+
+def _pagerduty(to: PagerDuty) -> dict[str, Any]:
+    return _given(
+        routing_key_file=to.routing_key,
+        description='{{ template "staging.title" . }}',
+        severity='{{ or .CommonLabels.severity "error" }}',
+        details={"text": '{{ template "staging.text" . }}'},
+    )
+
+
+def _slack(to: Slack) -> dict[str, Any]:
+    title, text = '{{ template "staging.title" . }}', '{{ template "staging.text" . }}'
+    return _given(api_url_file=to.url, channel=to.channel, title=title, text=text)
+
+
+def _opsgenie(to: Opsgenie) -> dict[str, Any]:
+    return _given(
+        api_key_file=to.key,
+        api_url=to.api_url,
+        message='{{ template "staging.title" . }}',
+        description='{{ template "staging.text" . }}',
+        priority='{{ if eq .CommonLabels.priority "P0" }}P1{{ else }}P3{{ end }}',
+    )
+
+
+def _webhook(to: Webhook) -> dict[str, Any]:
+    bearer = {"authorization": {"credentials_file": to.bearer}} if to.bearer else None
+    return _given(url=to.url, http_config=bearer)
+
+
+def _email(to: Email) -> dict[str, Any]:
+    return _given(
+        to=to.to,
+        smarthost=to.server,
+        auth_username=to.username,
+        auth_password_file=to.password,
+        headers={"Subject": '{{ template "staging.title" . }}'},
+        text='{{ template "staging.text" . }}',
+        html="",
+    ) | {"from": to.sender}
+
+
+_WRITERS: dict[type[Any], Callable[[Any], dict[str, Any]]] = {
+    PagerDuty: _pagerduty,
+    Slack: _slack,
+    Opsgenie: _opsgenie,
+    Webhook: _webhook,
+    Email: _email,
+}
