@@ -60,7 +60,8 @@ class Prober:
         if error is None and slower_than is not None and duration > slower_than:
             error = ProbeDegraded(Reason.SLOW, f"took {duration:.2f} s, expected under {format_duration(slower_than)}")
         reason, detail = (Reason.OK, "") if error is None else explain(error, trace)
-        if reason in _STALLABLE and (stall := self._stalls.longest_since(started)):
+        stall = self._stalls.longest_since(started) if reason in _STALLABLE else 0.0
+        if stall:
             reason, detail = Reason.PROBE_ERROR, f"the exporter itself stood still for {stall:.2f} s; it saw: {detail}"
         detail = clean(detail, trace.secrets)
         trace.log(f"{reason}: {detail}" if detail else str(reason))
@@ -72,6 +73,7 @@ class Prober:
             reason=reason,
             detail=detail,
             lag=lag,
+            stalled=stall > 0,
             phases=dict(trace.phases),
             facts=_clean_facts(trace.facts, trace.secrets),
         )

@@ -160,8 +160,11 @@ class _Case:
         found -= self._accounts.of(name)
         if root:
             found.update(self._accused.get(name, ()))
-            found.update(d for group in component.depends_on for d in group if self._blind(d))
-            found.update(self._inferences[name].suspects if name in self._inferences else ())
+            inference = self._inferences.get(name, Inference())
+            found.update(inference.suspects)
+            for failing in (name, *inference.convicts):
+                groups = self._graph.components[failing].depends_on
+                found.update(other for group in groups for other in group if self._blind(other))
         return tuple(sorted(found)) if found else ()
 
     def _blind(self, name: str) -> bool:

@@ -6,7 +6,8 @@ The law, in the words of the contract:
   non-passes the first state stays `unknown`, with the reason that was seen.
 - `fall` non-passes in a row leave `up`: to `down` only if all of them failed, else to `degraded`.
 - `rise` passes in a row return to `up`. From `down`, `rise` runs without a failure reach at least `degraded`.
-- `unknown` is immediate and resets nothing; what was known before shows again with a run that agrees with it.
+- `unknown` is immediate and resets nothing; what was known before shows again with a run that agrees with it. A run
+  that tells nothing because we stood still ourselves is tried again at once, up to three times in a row.
 - Silence for three intervals is `unknown`, never "still up".
 - `flapping`: at least 5 failures and 6 changes among the last 12 runs, until at most 1 of the last 12 failed.
 - `starting`: instead of `down`, while the peer says that it is starting (or its uptime went backwards), or for `cold`
@@ -25,6 +26,7 @@ from exporter.core.model import Component, Observation, Outcome, Reason, State
 
 WINDOW = 12  # runs that flapping looks at
 _SILENT = 3  # intervals without a result
+_STALLS = 3  # runs in a row that are tried again because we stood still ourselves
 _COLD = frozenset({Reason.TIMEOUT, Reason.REFUSED})
 
 
@@ -34,7 +36,8 @@ class Health:
 
     `base` is the debounced state, which `unknown`, `flapping` and `starting` may hide. `failing_since` is when the
     first run began that did not pass since it was last up; `known_at` is when the last run ended,
-    `bad_reason` and `bad_detail` are those of the last run that did not pass.
+    `bad_reason` and `bad_detail` are those of the last run that did not pass, `stalls` the last runs in a row that
+    tell nothing because we stood still.
     """
 
     state: State = State.UNKNOWN
@@ -57,11 +60,14 @@ class Health:
     restarted: bool = False
     last: Outcome | None = None
     known_at: float | None = None
+    stalls: int = 0
 
     @property
     def confirming(self) -> bool:
         """True while the last run disagrees with the state and more runs are wanted before it changes."""
-        if self.flapping or self.last in (None, Outcome.UNKNOWN):
+        if self.last == Outcome.UNKNOWN:
+            return 0 < self.stalls <= _STALLS
+        if self.flapping or self.last is None:
             return False
         if self.state == State.STARTING and self.fails:
             return False
@@ -72,7 +78,8 @@ class Health:
 
 def observe(health: Health, component: Component, seen: Observation) -> Health:
     """The health after one more run."""
-    known = replace(health, last=seen.outcome, known_at=seen.ended)
+    stalls = health.stalls + 1 if seen.stalled else 0
+    known = replace(health, last=seen.outcome, known_at=seen.ended, stalls=stalls)
     if seen.outcome == Outcome.UNKNOWN:
         return _publish(known, State.UNKNOWN, seen)
     counted = _remember_uptime(_count(known, component, seen), seen)
@@ -130,6 +137,10 @@ def _count(health: Health, component: Component, seen: Observation) -> Health:
     passed, failed = seen.outcome == Outcome.PASS, seen.outcome == Outcome.FAIL
     counted = replace(
         health,
+        last=seen.outcome,
+        known_at=seen.ended,
+        bad_reason=health.bad_reason if passed else seen.reason,
+        bad_detail=health.bad_detail if passed else seen.detail,
         passes=health.passes + 1 if passed else 0,
         fails=health.fails + 1 if failed else 0,
         non_passes=0 if passed else health.non_passes + 1,
@@ -139,13 +150,10 @@ def _count(health: Health, component: Component, seen: Observation) -> Health:
         first_failure=health.first_failure if health.first_failure is not None or not failed else seen.started,
     )
     base = _next_base(counted, component)
-    well = passed and base in (State.UP, State.UNKNOWN)
-    return replace(
-        counted,
-        base=base,
-        failing_since=None if well else counted.failing_since,
-        first_failure=None if well else counted.first_failure,
-    )
+    failing = counted.failing_since is not None or counted.first_failure is not None
+    if passed and base == State.UP and failing:
+        return replace(counted, base=base, failing_since=None, first_failure=None)
+    return counted if base == counted.base else replace(counted, base=base)
 
 
 def _next_base(health: Health, component: Component) -> State:
@@ -166,9 +174,12 @@ def _remember_uptime(health: Health, seen: Observation) -> Health:
     """An uptime that went backwards says that the peer was restarted, until it is up again."""
     uptime = seen.facts.get("uptime")
     if isinstance(uptime, bool) or not isinstance(uptime, int | float):
-        return replace(health, restarted=health.restarted and health.base != State.UP)
-    backwards = health.uptime is not None and uptime < health.uptime
-    return replace(health, uptime=uptime, restarted=(health.restarted or backwards) and health.base != State.UP)
+        uptime = health.uptime
+    backwards = uptime is not None and health.uptime is not None and uptime < health.uptime
+    restarted = (health.restarted or backwards) and health.base != State.UP
+    if (uptime, restarted) == (health.uptime, health.restarted):
+        return health
+    return replace(health, uptime=uptime, restarted=restarted)
 
 
 def _flapping(health: Health) -> bool:
@@ -206,7 +217,7 @@ def _starting(health: Health, component: Component, seen: Observation) -> bool:
 def _publish(health: Health, state: State, seen: Observation) -> Health:
     changed = state != health.state
     agrees = _agrees(state, seen.outcome)
-    if not changed and not agrees:
+    if not changed and (not agrees or (seen.reason, seen.detail) == (health.reason, health.detail)):
         return health
     return replace(
         health,

@@ -169,6 +169,7 @@ class Observation:
     """One completed run of one check.
 
     `started` is when it began, `duration` how long it took; `lag` is how late it began after it was due.
+    `stalled` says that we stood still ourselves: what is inconclusive because of that is worth another try.
     `phases` are seconds by phase, `facts` JSON values that the kind exposes (`status`, `tls_not_after` ...).
     """
 
@@ -179,6 +180,7 @@ class Observation:
     reason: Reason
     detail: str = ""
     lag: float = 0.0
+    stalled: bool = False
     phases: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 

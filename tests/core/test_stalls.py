@@ -1,0 +1,61 @@
+"""A run that tells nothing because we stood still ourselves is tried again, and rounds wait for that."""
+
+from __future__ import annotations
+
+from exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, State
+from tests.support.stage import Stage
+
+
+def stalled_run(stage: Stage, name: str) -> None:
+    stage.board.record(
+        Observation(name, stage.now, 0.01, Outcome.UNKNOWN, Reason.PROBE_ERROR, "stood still", stalled=True)
+    )
+
+
+def test_it_is_tried_again_at_once_but_not_for_ever() -> None:
+    stage = Stage()
+    stage.play(2)
+    delays = []
+    for _ in range(5):
+        stage.now += 1
+        stalled_run(stage, "cache")
+        delays.append(stage.board.delay("cache"))
+    assert delays == [1.0, 1.0, 1.0, 10.0, 10.0]
+    stage.play(1)
+    stage.now += 1
+    stalled_run(stage, "cache")
+    assert stage.board.delay("cache") == 1.0
+
+
+def test_a_stall_while_a_cause_is_confirmed_does_not_shift_the_blame() -> None:
+    other = Component("other", Layer.SERVICE, Priority.P1, "http", (("database",), ("secrets",)))
+    secrets = Component("secrets", Layer.PLATFORM, Priority.P0)
+    backend = Component("backend", Layer.APPLICATION, Priority.P0, "http", (("database",), ("secrets",)))
+    database = Component("database", Layer.INFRASTRUCTURE, Priority.P0, "postgres")
+    stage = Stage(database, secrets, backend, other)
+    stage.play(2)
+    seen = set()
+    for turn in range(8):
+        stage.now += 1
+        for name in ("backend", "other"):
+            stage.run(name, Reason.SERVER_ERROR)
+        stalled_run(stage, "database") if turn in (0, 1) else stage.run("database", Reason.TIMEOUT)
+        seen |= {root.component for root in stage.snapshot.root_causes}
+    assert seen == {"database"}
+
+
+def test_a_latent_that_is_convicted_while_a_dependency_is_unknown_has_that_as_a_suspect() -> None:
+    other = Component("other", Layer.SERVICE, Priority.P1, "http", (("database",), ("secrets",)))
+    secrets = Component("secrets", Layer.PLATFORM, Priority.P0)
+    backend = Component("backend", Layer.APPLICATION, Priority.P0, "http", (("database",), ("secrets",)))
+    database = Component("database", Layer.INFRASTRUCTURE, Priority.P0, "postgres")
+    stage = Stage(database, secrets, backend, other)
+    stage.play(2)
+    for _ in range(6):
+        stage.now += 1
+        for name in ("backend", "other"):
+            stage.run(name, Reason.SERVER_ERROR)
+        stage.run("database", Reason.PROBE_ERROR, Outcome.UNKNOWN)
+    (root,) = stage.snapshot.root_causes
+    assert (root.component, root.suspects) == ("secrets", ("database",))
+    assert stage["database"].state == State.UNKNOWN
