@@ -26,6 +26,10 @@ class Deployed(Model):
     revision: Annotated[str, StringConstraints(max_length=200)] = ""
 
 
+class NotTaken(Exception):
+    """What was sent is not taken here, and why."""
+
+
 M = TypeVar("M", bound=Model)
 
 

@@ -6,12 +6,14 @@ import asyncio
 import logging
 import secrets
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
-from exporter.assembly import assemble
+from exporter.api import NotTaken
+from exporter.assembly import Parts, assemble
 from exporter.config import Config, ConfigError, load_config
 from exporter.core.board import Board
 from exporter.core.explain import explain
@@ -23,6 +25,8 @@ from exporter.logs import event
 from exporter.net.clock import now
 from exporter.net.options import HostPort
 from exporter.ondemand import Probed
+from exporter.probes.e2e import E2e
+from exporter.spool import Spool
 from exporter.stall import StallWatch
 from exporter.storage import Storage, keep
 from exporter.views.metrics import ReloadStatus
@@ -40,16 +44,17 @@ class App:
         config: Config,
         announce: Callable[[Snapshot], None] | None = None,
         storage: Storage | None = None,
+        spool: Spool | None = None,
     ) -> None:
         """`announce` is called with the snapshot of each change of state or verdict; by default it is logged.
 
-        With a `storage` the state outlives this process.
+        With a `storage` the state outlives this process, with a `spool` reports may be pushed.
         """
         self._file, self._config, self._announce = config_file, config, announce or log_verdict
         self.reload_status = ReloadStatus(successful=True, loaded_at=now())
         self._stalls = StallWatch()
-        self._parts = assemble(config, self._stalls, self._look)
-        self._storage = storage
+        self._storage, self._spool = storage, spool
+        self._parts = self._assemble(config)
         if storage:
             self._parts.board.recall(storage.load())
         self._keeping: asyncio.Task[None] | None = None
@@ -124,6 +129,23 @@ class App:
         self._parts.board.deploy(components, Deploy(now(), revision))
         event(log, "deployed", components=list(components), revision=revision)
 
+    async def take_report(self, component: str, chunks: AsyncIterator[bytes]) -> dict[str, Any]:
+        """Keep a report that was pushed, and probe: what was read in it, JSON values.
+
+        Raises KeyError for an unknown component, NotTaken, Unreadable, OSError.
+        """
+        if component not in self._config.topology.components:
+            raise KeyError(component)
+        check = self._config.checks.get(component)
+        if not isinstance(check, E2e) or check.url is not None:
+            raise NotTaken(f"{component} takes no reports: it has no check of kind e2e, or one that reads a URL")
+        if self._spool is None:
+            raise NotTaken("this exporter keeps no reports: it runs without --storage.path")
+        report = await self._spool.receive(component, chunks, check.accept)
+        event(log, "report pushed", component=component, tests=report.total)
+        self._parts.runner.ask([component])
+        return {"component": component, "tests": report.counts, "failing": report.failing}
+
     def incidents(self) -> Sequence[Incident]:
         """Past and present incidents, newest last."""
         return self._parts.board.journal.incidents
@@ -160,10 +182,13 @@ class App:
             if old.checks.get(name) == check and old.topology.components[name] == config.topology.components[name]
         }
         await self._parts.runner.stop()
-        parts = assemble(config, self._stalls, self._look)
+        parts = self._assemble(config)
         parts.board.inherit(self._parts.board, unchanged, now())
         self._config, self._parts, self._looked_at = config, parts, -1
         parts.runner.start(known=unchanged)
+
+    def _assemble(self, config: Config) -> Parts:
+        return assemble(config, self._stalls, self._look, pushed=self._spool.directory if self._spool else None)
 
     def _look(self, board: Board) -> None:
         """Announce each change of state or verdict, once every check has run and no round leaves the state open."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from exporter.budget import Budget
 from exporter.config import Config
@@ -27,13 +28,20 @@ class Parts:
 
 
 def assemble(
-    config: Config, stalls: StallWatch, on_tick: Callable[[Board], None] = lambda _: None, spread: float = SPREAD
+    config: Config,
+    stalls: StallWatch,
+    on_tick: Callable[[Board], None] = lambda _: None,
+    spread: float = SPREAD,
+    pushed: Callable[[str], Path] | None = None,
 ) -> Parts:
-    """Parts that are not started yet; `on_tick` is called after every look at the clock."""
+    """Parts that are not started yet; `on_tick` is called after every look at the clock.
+
+    `pushed` says where the reports are that were pushed for a component.
+    """
     board = Board(config.topology, now(), spread, [component for component, _ in config.vantage], config.maintenance)
     targets = {name: (config.topology.components[name], check) for name, check in config.checks.items()}
     targets |= {component.name: (component, check) for component, check in config.vantage}
     budget = Budget(config.limits.requests_per_minute, config.limits.shared, targets)
-    prober = Prober(Resolver(config.servers), stalls)
+    prober = Prober(Resolver(config.servers), stalls, pushed)
     runner = Runner(board, targets, prober.attempt, budget, lambda: on_tick(board), spread)
     return Parts(board, runner, prober, OnDemand(targets, prober, budget))

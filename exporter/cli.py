@@ -8,7 +8,7 @@ from exporter.commands.describe import kinds, schema, validate
 from exporter.commands.generate import generate
 from exporter.commands.judge import check, explain_
 from exporter.commands.serve import demo, run
-from exporter.commands.tell import deploy, maintenance
+from exporter.commands.tell import deploy, maintenance, report
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,5 +17,5 @@ def main() -> None:
     """Names the root cause when a staging environment breaks, as Prometheus metrics."""
 
 
-for command in (run, check, explain_, maintenance, deploy, generate, validate, kinds, schema, demo):
+for command in (run, check, explain_, maintenance, deploy, report, generate, validate, kinds, schema, demo):
     main.add_command(command)

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any
+from collections.abc import Callable, Mapping
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any, BinaryIO
 
+MAX_REPORT = 20_000_000  # bytes
 _TIMEOUT = 10.0  # seconds
+_PUSH_TIMEOUT = 60.0  # seconds
+_EVERY = 1.0  # seconds between two looks
 _MAX_ANSWER = 64 * 1024 * 1024
 
 
 class ClientError(Exception):
     """The exporter could not be asked, or refused; the text says why."""
+
+
+class Refused(ClientError):
+    """The exporter answered, and will not do it."""
 
 
 class Client:
@@ -30,6 +41,37 @@ class Client:
         """The document of `/api/v1/status`. Raises ClientError."""
         return dict(self._call("GET", "/api/v1/status"))
 
+    def watch(self, enough: Callable[[dict[str, Any]], bool], seconds: float) -> dict[str, Any]:
+        """The first status that will do, asked for once a second; that of the end after `seconds`.
+
+        An exporter that does not answer may yet do so: raises ClientError when it did not at the end, or refused.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                status = self.status()
+                if enough(status) or time.monotonic() >= deadline:
+                    return status
+            except Refused:
+                raise
+            except ClientError:
+                if time.monotonic() >= deadline:
+                    raise
+            time.sleep(min(_EVERY, max(0.0, deadline - time.monotonic())))
+
+    def push_report(self, component: str, file: Path) -> dict[str, Any]:
+        """Hand in the report of a suite; what the exporter read in it. Raises ClientError."""
+        try:
+            size = file.stat().st_size
+            if size > MAX_REPORT:
+                raise ClientError(f"{file} has {size} bytes, the exporter takes at most {MAX_REPORT}")
+            with file.open("rb") as body:
+                headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+                path = f"/api/v1/e2e/{urllib.parse.quote(component, safe='')}"
+                return dict(self._send("PUT", path, body, headers, _PUSH_TIMEOUT))
+        except OSError as error:
+            raise ClientError(f"{file} cannot be read: {error.strerror or error}") from None
+
     def incidents(self) -> list[dict[str, Any]]:
         """The incidents, newest last. Raises ClientError."""
         return list(self._call("GET", "/api/v1/incidents"))
@@ -43,19 +85,22 @@ class Client:
         return dict(self._call("POST", "/api/v1/deploys", {"components": components, "revision": revision}))
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
-        headers = {"Accept": "application/json"}
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        return self._send(method, path, None if body is None else json.dumps(body).encode(), headers, _TIMEOUT)
+
+    def _send(
+        self, method: str, path: str, body: bytes | BinaryIO | None, headers: Mapping[str, str], timeout: float
+    ) -> Any:
+        headers = {"Accept": "application/json", **headers}
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self._url + path, data, headers, method=method)  # noqa: S310  http(s) only, see __init__
+        request = urllib.request.Request(self._url + path, body, headers, method=method)  # noqa: S310  http(s) only, see __init__
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310
                 return json.loads(response.read(_MAX_ANSWER))
         except urllib.error.HTTPError as error:
             said = error.read(2000).decode(errors="replace").strip()
-            raise ClientError(f"{self._url} answered {error.code}: {said or error.reason}") from None
-        except (OSError, ValueError) as error:
+            raise Refused(f"{self._url} answered {error.code}: {said or error.reason}") from None
+        except (OSError, ValueError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise ClientError(f"no exporter answers at {self._url}: {reason}") from None

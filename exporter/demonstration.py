@@ -16,6 +16,7 @@ from exporter.app import App
 from exporter.config import load_config
 from exporter.core.snapshot import Snapshot
 from exporter.net.options import HostPort
+from exporter.views.document import document
 from exporter.views.report import Paint, text
 
 _START = 60.0  # seconds that the environment may take to start; the first start of PostgreSQL makes a cluster
@@ -72,7 +73,7 @@ async def demonstrate(arguments: Sequence[str], listen: HostPort, say: Callable[
 
         def announce(snapshot: Snapshot) -> None:
             say(paint(f"\n--- {datetime.now():%H:%M:%S} ---", "dim"))
-            say(text(snapshot, colour=colour))
+            say(text(document(snapshot), colour=colour))
 
         app = App(demo.config, load_config(demo.config), announce)
         listen = await _free(listen, say)

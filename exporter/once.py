@@ -1,38 +1,58 @@
-"""`check`: run everything until states and verdict are settled, as `run` does, then say it once and stop."""
+"""`check`: run everything as `run` does, until states and verdict are settled, or until waiting is of no use."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 
-from exporter.assembly import assemble
+from exporter.assembly import Parts, assemble
 from exporter.config import Config
 from exporter.core.board import Board
 from exporter.core.snapshot import Snapshot
 from exporter.net.clock import now
 from exporter.stall import StallWatch
 
+_EVERY = 1.0  # seconds between two looks while nothing changes
 
-async def settle(config: Config, progress: Callable[[Snapshot], None] = lambda _: None) -> Snapshot:
-    """The first snapshot in which every check has run and no round is open; `progress` is called as results come.
 
-    Ends by itself, since every round has a deadline and every run a timeout.
+def unprobed(config: Config) -> Snapshot:
+    """What is known before the first run."""
+    return _parts(config, StallWatch()).board.snapshot(now())
+
+
+async def settle(
+    config: Config, enough: Callable[[Snapshot], bool] = lambda _: True, seconds: float | None = None
+) -> Snapshot:
+    """The first snapshot in which every check has run, no round is open, and `enough` says that it will do.
+
+    `enough` is asked as results come, and once a second. After `seconds` the snapshot of that moment is returned; None
+    is for as long as it takes: every round has a deadline and every run a timeout.
     """
-    settled = asyncio.Event()
+    done: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
+    looked_at, looked = -1, 0.0
 
     def look(board: Board) -> None:
-        snapshot = board.snapshot(now())
-        progress(snapshot)
-        if snapshot.ready and not snapshot.pending:
-            settled.set()
+        nonlocal looked_at, looked
+        if board.changes == looked_at and now() - looked < _EVERY:
+            return
+        looked_at, looked = board.changes, now()
+        snapshot = board.snapshot(looked)
+        if enough(snapshot) and snapshot.ready and not snapshot.pending and not done.done():
+            done.set_result(snapshot)
 
     stalls = StallWatch()
-    parts = assemble(config, stalls, look, spread=0.0)
+    parts = _parts(config, stalls, look)
     stalls.start()
     parts.runner.start()
     try:
-        await settled.wait()
+        async with asyncio.timeout(seconds):
+            return await done
+    except TimeoutError:
         return parts.board.snapshot(now())
     finally:
         await parts.runner.stop()
         stalls.stop()
+
+
+def _parts(config: Config, stalls: StallWatch, look: Callable[[Board], None] = lambda _: None) -> Parts:
+    return assemble(config, stalls, look, spread=0.0)

@@ -11,6 +11,8 @@ import os
 import re
 import ssl
 import traceback
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from exporter.core.model import INCONCLUSIVE, Component, Observation, Outcome, ProbeDegraded, ProbeFailed, Reason
@@ -37,10 +39,19 @@ _OUR_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM
 class Prober:
     """Runs checks; a run that ignores its cancellation is left behind and keeps only its own component waiting."""
 
-    def __init__(self, resolver: Resolver | None = None, stalls: StallWatch | None = None) -> None:
-        """`stalls`, when running, makes a failure that a stall of our own loop could have caused a `probe_error`."""
+    def __init__(
+        self,
+        resolver: Resolver | None = None,
+        stalls: StallWatch | None = None,
+        pushed: Callable[[str], Path] | None = None,
+    ) -> None:
+        """`stalls`, when running, makes a failure that a stall of our own loop could have caused a `probe_error`.
+
+        `pushed` says where the reports are that were pushed for a component.
+        """
         self._resolver = resolver or Resolver()
         self._stalls = stalls or StallWatch()
+        self._pushed = pushed
         self._abandoned: dict[str, asyncio.Task[None]] = {}
 
     async def attempt(self, component: Component, check: Check, lag: float = 0.0) -> Observation:
@@ -53,6 +64,7 @@ class Prober:
 
     async def attempt_traced(self, component: Component, check: Check, trace: Trace, lag: float = 0.0) -> Observation:
         """Like `attempt`, on a `trace()` of the caller's, whose log can be read afterwards."""
+        trace.pushed = self._pushed(component.name) if self._pushed else None
         started = now()
         error = await self._run(component, check, trace)
         duration = now() - started

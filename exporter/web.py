@@ -7,16 +7,17 @@ import gzip
 import hmac
 import ipaddress
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiohttp import web
 
-from exporter.api import Deployed, M, Maintenance, judge
+from exporter.api import Deployed, M, Maintenance, NotTaken, judge
 from exporter.core.incidents import Incident
 from exporter.core.snapshot import Snapshot
 from exporter.net.options import Model
+from exporter.net.testcases import Unreadable
 from exporter.net.turns import in_turns
 from exporter.ondemand import NoCheck, OverBudget, Probed
 from exporter.pages import Pages
@@ -27,6 +28,9 @@ from exporter.views.probe import body as probe_body
 from exporter.views.probe import debug
 
 _GZIP_LEVEL = 1  # takes half the time of the usual 6, for an eighth more bytes
+_MAX_REPORT = 20_000_000  # bytes
+_UPLOAD = 120.0  # seconds that a report may take to come
+_CHUNK = 256 * 1024
 _SCRAPE_TIMEOUT = "X-Prometheus-Scrape-Timeout-Seconds"
 _OFFSET = 0.5  # seconds before the end of a scrape when its probe ends, as blackbox_exporter has it
 
@@ -51,6 +55,9 @@ class Exporter(Protocol):
     def deploy(self, components: Sequence[str], revision: str) -> None:
         """Note that components were deployed just now. Raises KeyError for an unknown component."""
 
+    async def take_report(self, component: str, chunks: AsyncIterator[bytes]) -> dict[str, Any]:
+        """Keep a report that was pushed; what was read in it. Raises KeyError, NotTaken, Unreadable and OSError."""
+
     def incidents(self) -> Sequence[Incident]:
         """Past and present incidents, newest last."""
 
@@ -72,6 +79,7 @@ def make_app(exporter: Exporter) -> web.Application:
             web.get("/api/v1/incidents", routes.incidents),
             web.post("/api/v1/maintenance", routes.guarded(routes.maintain)),
             web.post("/api/v1/deploys", routes.guarded(routes.deploy)),
+            web.put("/api/v1/e2e/{name}", routes.guarded(routes.push, open_to_loopback=False)),
             web.get("/-/healthy", routes.healthy),
             web.get("/-/ready", routes.ready),
             web.post("/-/reload", routes.guarded(routes.reload)),
@@ -135,6 +143,24 @@ class _Routes:
         body = await _judged(Deployed, request)
         return _applied(lambda: self._exporter.deploy(body.components, body.revision), body)
 
+    async def push(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        try:
+            async with asyncio.timeout(_UPLOAD):
+                return web.json_response(await self._exporter.take_report(name, _chunks(request)))
+        except KeyError:
+            return _unknown(name)
+        except NotTaken as error:
+            return web.Response(status=409, text=f"{error}.\n")
+        except Unreadable as error:
+            return web.Response(status=422, text=f"the report cannot be read, and is not kept: {error}.\n")
+        except TimeoutError:
+            return web.Response(status=408, text=f"the report did not come within {_UPLOAD:g} s.\n")
+        except ConnectionError:
+            return web.Response(status=400, text="the report broke off.\n")
+        except OSError as error:
+            return web.Response(status=507, text=f"the report cannot be kept: {error.strerror or error}.\n")
+
     async def healthy(self, _request: web.Request) -> web.Response:
         return web.Response(text="staging-exporter is healthy.\n")
 
@@ -150,12 +176,14 @@ class _Routes:
         return web.Response(status=500, text=f"the old configuration is kept:\n{wrong}\n")
 
     def guarded(
-        self, handler: Callable[[web.Request], Awaitable[web.Response]]
+        self, handler: Callable[[web.Request], Awaitable[web.Response]], *, open_to_loopback: bool = True
     ) -> Callable[[web.Request], Awaitable[web.Response]]:
-        """With a token configured, only for its bearer; without one, only for loopback."""
+        """With a token configured, only for its bearer; without one, only for loopback, or for nobody."""
 
         async def guard(request: web.Request) -> web.Response:
             token = self._exporter.token()
+            if token is None and not open_to_loopback:
+                return web.Response(status=403, text="without api.token in the configuration this endpoint is off.\n")
             if token is None and not is_loopback(request.remote):
                 return web.Response(status=403, text="without api.token this endpoint answers loopback only.\n")
             given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
@@ -183,6 +211,16 @@ def _longest(request: web.Request) -> float | None:
 
 def _unknown(name: str) -> web.Response:
     return web.Response(status=404, text=f"there is no component {name[:100]!r}.\n")
+
+
+async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises ConnectionError when it breaks off, HTTPRequestEntityTooLarge."""
+    came = 0
+    async for chunk in request.content.iter_chunked(_CHUNK):
+        came += len(chunk)
+        if max(came, request.content_length or 0) > _MAX_REPORT:
+            raise web.HTTPRequestEntityTooLarge(_MAX_REPORT, request.content_length or came)
+        yield chunk
 
 
 async def _judged(model: type[M], request: web.Request) -> M:

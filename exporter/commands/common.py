@@ -13,7 +13,7 @@ import uvloop
 
 from exporter.client import ClientError
 from exporter.config import Config, ConfigError, load_config
-from exporter.net.options import HostPort
+from exporter.net.options import HostPort, parse_duration
 
 T = TypeVar("T")
 CONFIG_FILE = click.option("--config.file", "config_file", required=True, type=Path, help="The configuration file.")
@@ -32,6 +32,19 @@ class Listen(click.ParamType[HostPort]):
         if not colon or not port.isdecimal() or int(port) > 65535:
             self.fail(f"{value!r} is not an address; write it like :9877 or 127.0.0.1:9877", param, ctx)
         return HostPort(host.strip("[]"), int(port))
+
+
+class Period(click.ParamType[float]):
+    """The type of a duration, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """`30s`, `10m`, `1h30m`."""
+        try:
+            return value if isinstance(value, float) else parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 def load(config_file: Path) -> Config:

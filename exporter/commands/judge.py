@@ -3,46 +3,146 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from exporter.client import Client
-from exporter.commands.common import CONFIG_FILE, ask, give_up, load, must_exist, run_loop
-from exporter.core.model import Priority, State
-from exporter.core.snapshot import Snapshot
-from exporter.once import settle
+from exporter.commands.common import Period, ask, give_up, load, must_exist, run_loop
+from exporter.commands.progress import Progress
+from exporter.core.model import Priority
+from exporter.once import settle, unprobed
 from exporter.views.document import document
-from exporter.views.report import Paint, exit_code, text
+from exporter.views.gate import Document, Gate, scope_of
+from exporter.views.github import summary, workflow_commands
+from exporter.views.junit import junit
+from exporter.views.report import text
+
+_SETTLES = 60.0  # seconds that a running exporter is given to close its rounds
+_CONFIG_FILE = click.option("--config.file", "config_file", type=Path, help="Probe what this configuration describes.")
+_FROM = click.option("--from", "url", help="Ask the exporter that runs at this URL.")
 
 
 @click.command()
-@CONFIG_FILE
+@_CONFIG_FILE
+@_FROM
+@click.option("--wait", type=Period(), default="0s", help="Wait this long, such as 10m, while it may become well.")
 @click.option("--fail-on", type=click.Choice([*Priority]), default="P2", show_default=True)
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def check(config_file: Path, fail_on: str, form: str) -> None:
-    """Probe everything once, confirm, and print the verdict.
+@click.option("--journey", "journeys", multiple=True, help="Only what this journey needs counts; repeatable.")
+@click.option("--require", "components", multiple=True, help="Only what these components, A,B,C, need counts.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "junit", "github"]), default="text", show_default=True
+)
+def check(
+    config_file: Path | None,
+    url: str | None,
+    wait: float,
+    fail_on: str,
+    journeys: tuple[str, ...],
+    components: tuple[str, ...],
+    form: str,
+) -> None:
+    """Probe everything once, confirm, and print the verdict; or ask a running exporter.
 
     Exit 1: a root cause of effective priority --fail-on or more urgent. 2: usage or configuration.
     3: a component of such priority cannot be told. 0: all is well.
+
+    With --wait it ends as soon as all is well, or a root cause is down that has no startup budget left.
     """
+    look = _probing(config_file, wait) if config_file and not url else _asking(config_file, url, wait)
+    gate = _gate(look(None), Priority(fail_on), wait, journeys, components)
+    live = sys.stderr.isatty() and (wait > 0 or form == "text")
+    progress = Progress(gate, wait, live=live, say=lambda line: click.echo(line, nl=False, err=True))
+
+    def enough(seen: Document) -> bool:
+        if live or wait:
+            progress(seen)
+        return not wait or gate.decided(seen)
+
+    try:
+        seen = look(enough)
+    finally:
+        progress.end()
+    _print(seen, gate, form)
+    sys.exit(gate.exit_code(seen))
+
+
+def _gate(
+    first: Document, fail_on: Priority, wait: float, journeys: tuple[str, ...], components: tuple[str, ...]
+) -> Gate:
+    gate = Gate(fail_on, since=first["generated_at"] if wait else None)
+    if not journeys and not components:
+        return gate
+    try:
+        names = [name.strip() for several in components for name in several.split(",")]
+        return replace(gate, scope=scope_of(first, journeys, names))
+    except ValueError as error:
+        give_up(str(error))
+
+
+Look = Callable[[Callable[[Document], bool] | None], dict[str, Any]]
+
+
+def _probing(config_file: Path, wait: float) -> Look:
+    """Looks at what a configuration describes; with None only at what is configured."""
     config = load(config_file)
-    terminal = sys.stderr.isatty() and form == "text"
-    snapshot = run_loop(settle(config, _Progress(len(config.checks)) if terminal else lambda _: None))
-    if terminal:
-        click.echo("\r\x1b[K", nl=False, err=True)
+
+    def look(enough: Callable[[Document], bool] | None) -> dict[str, Any]:
+        if enough is None:
+            return document(unprobed(config))
+        return document(run_loop(settle(config, lambda snapshot: enough(document(snapshot)), wait or None)))
+
+    return look
+
+
+def _asking(config_file: Path | None, url: str | None, wait: float) -> Look:
+    """Looks at what a running exporter publishes; with None at once."""
+    if url is None or config_file is not None:
+        give_up("give either --config.file or --from")
+    client = ask(lambda: Client(url))
+
+    def look(enough: Callable[[Document], bool] | None) -> dict[str, Any]:
+        if enough is None:
+            return ask(lambda: client.watch(lambda _: True, wait))
+        return ask(lambda: client.watch(lambda seen: enough(seen) and not seen["pending"], wait or _SETTLES))
+
+    return look
+
+
+def _print(seen: Document, gate: Gate, form: str) -> None:
     if form == "json":
-        click.echo(json.dumps(document(snapshot), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(seen, indent=2, ensure_ascii=False))
+    elif form == "junit":
+        click.echo(junit(seen, gate), nl=False)
     else:
-        click.echo(text(snapshot, colour=sys.stdout.isatty()), nl=False)
-    sys.exit(exit_code(snapshot, Priority(fail_on)))
+        if form == "github":
+            click.echo(workflow_commands(seen, gate), nl=False)
+            _summarize(summary(seen, gate))
+        click.echo(text(seen, colour=form == "text" and sys.stdout.isatty()), nl=False)
+        click.echo(f"check {gate.sentence(seen)}")
+
+
+def _summarize(markdown: str) -> None:
+    """Append to the step summary, where GitHub Actions runs us."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(markdown)
+    except OSError as error:
+        click.echo(f"no step summary: {path}: {error.strerror or error}", err=True)
 
 
 @click.command(name="explain")
 @click.argument("component")
-@click.option("--config.file", "config_file", type=Path, help="Probe what this configuration describes.")
-@click.option("--from", "url", help="Ask the exporter that runs at this URL.")
+@_CONFIG_FILE
+@_FROM
 def explain_(component: str, config_file: Path | None, url: str | None) -> None:
     """Say in words why a component is as it is, and who is to blame."""
     if (config_file is None) == (url is None):
@@ -56,21 +156,3 @@ def explain_(component: str, config_file: Path | None, url: str | None) -> None:
         components = document(run_loop(settle(config)))["components"]
     must_exist(component, components)
     click.echo(components[component]["explanation"])
-
-
-class _Progress:
-    """One line on the terminal, rewritten as results come."""
-
-    def __init__(self, checks: int) -> None:
-        self._checks = checks
-        self._paint = Paint(colour=True)
-
-    def __call__(self, snapshot: Snapshot) -> None:
-        checked = [status for status in snapshot.components.values() if not status.component.latent]
-        done = sum(status.last_probe is not None for status in checked)
-        failing = [s.component.name for s in checked if s.state in (State.DOWN, State.FLAPPING, State.DEGRADED)]
-        line = f"probed {done} of {self._checks}"
-        line += f", failing: {', '.join(failing)}" if failing else ""
-        line += ", confirming ..." if done == self._checks and snapshot.pending else ""
-        width = max(20, (click.get_current_context().terminal_width or 100) - 1)
-        click.echo(f"\r\x1b[K{self._paint(line[:width], 'dim')}", nl=False, err=True)

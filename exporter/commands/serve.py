@@ -13,6 +13,7 @@ from exporter.commands.common import CONFIG_FILE, Listen, give_up, load, run_loo
 from exporter.demonstration import DemoFailed, demonstrate
 from exporter.logs import set_up
 from exporter.net.options import HostPort
+from exporter.spool import Spool
 from exporter.storage import Storage
 
 
@@ -30,11 +31,12 @@ def run(config_file: Path, listen: HostPort, level: str, form: Any, storage: Pat
     config = load(config_file)
     try:
         kept = Storage(storage) if storage else None
+        spool = Spool(storage / "e2e") if storage else None
     except OSError as error:
         give_up(f"cannot store anything in {storage}: {error.strerror or error}")
 
     async def serve() -> None:
-        await App(config_file, config, storage=kept).run(listen)
+        await App(config_file, config, storage=kept, spool=spool).run(listen)
 
     try:
         run_loop(serve())

@@ -1,6 +1,8 @@
-"""`maintenance` and `deploy`: what a running exporter is told."""
+"""`maintenance`, `deploy` and `report`: what a running exporter is told."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 
@@ -34,3 +36,15 @@ def deploy(url: str, token: str | None, components: tuple[str, ...], revision: s
     """Tell a running exporter that components were deployed just now: their startup budget begins."""
     ask(lambda: Client(url, token).deploy(list(components), revision))
     click.echo(f"{', '.join(components)}: deployed {revision}".rstrip() + ".")
+
+
+@click.command()
+@_TO
+@_TOKEN
+@click.option("--component", required=True, help="The component of kind e2e that the report is for.")
+@click.argument("file", type=Path)
+def report(url: str, token: str | None, component: str, file: Path) -> None:
+    """Hand the report of a test suite, JUnit XML or pytest-json-report, to a running exporter."""
+    tests = ask(lambda: Client(url, token).push_report(component, file))["tests"]
+    counted = [f"{count} {outcome}" for outcome, count in tests.items() if count]
+    click.echo(f"{component}: {', '.join(counted) or 'no tests'}.")
