@@ -14,6 +14,7 @@ from exporter.views.page.words import Document
 _CHARACTER = 7.3  # width of one in a fixed-width font of 12 px
 _BESIDE = 46.0  # what stripe, symbol and padding take of a box
 _LONGEST = 26  # characters of a name that are shown
+_NARROWEST = 800.0  # a small graph is not blown up to fill the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def picture(document: Document) -> Picture:
     links = [Link(drawing.lines[edge], sort, _blamed(components, roots, *edge)) for edge, sort in sorts.items()]
     links.sort(key=lambda link: link.blamed)
     nodes = tuple(_node(name, each, drawing.boxes[name], name in roots) for name, each in components.items())
-    return Picture(drawing.width, drawing.height, BOX, nodes, tuple(links))
+    return Picture(max(drawing.width, _NARROWEST), drawing.height, BOX, nodes, tuple(links))
 
 
 @lru_cache(maxsize=4)

@@ -43,7 +43,7 @@ def precise(seconds: float) -> str:
     """How long a run or one of its phases took: `1.5 ms`, `230 ms`, `2.10 s`."""
     if seconds >= 1:
         return f"{seconds:.2f} s"
-    return f"{seconds * 1000:.3g} ms"
+    return f"{seconds * 1000:.{1 if seconds < 0.01 else 0}f} ms"
 
 
 def linked(text: str) -> bool:
