@@ -176,7 +176,8 @@ def _remember_uptime(health: Health, seen: Observation) -> Health:
     if isinstance(uptime, bool) or not isinstance(uptime, int | float):
         uptime = health.uptime
     backwards = uptime is not None and health.uptime is not None and uptime < health.uptime
-    restarted = (health.restarted or backwards) and health.base != State.UP
+    up_again = health.passes > 0 and health.base == State.UP
+    restarted = (health.restarted or backwards) and not up_again
     if (uptime, restarted) == (health.uptime, health.restarted):
         return health
     return replace(health, uptime=uptime, restarted=restarted)
