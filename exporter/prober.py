@@ -117,7 +117,7 @@ class Prober:
 def explain(error: BaseException, trace: Trace) -> tuple[Reason, str]:
     """The Reason and the detail of whatever a run raised: the only such place."""
     reason, detail = _explain(error, trace)
-    return reason, ": ".join([*trace.blamed, detail])
+    return reason, ": ".join([*trace.blamed, detail]) + trace.hint
 
 
 def _explain(error: BaseException, trace: Trace) -> tuple[Reason, str]:

@@ -27,7 +27,7 @@ def mixed_names(checks: Mapping[str, Check]) -> Iterator[tuple[str, str]]:
     """(component, sentence) where a host is the dot or dash form of another's: mostly one of them does not exist."""
     forms: dict[str, str] = {}
     for name, check in checks.items():
-        for host in map(str.lower, check.hosts()):
+        for host in map(str.lower, check.names()):
             other = forms.setdefault(host.replace("-", "."), host)
             if other != host:
                 yield name, f"{clip(host)} and {clip(other)} are dash and dot forms of one name; is each of them right?"

@@ -133,6 +133,13 @@ class Answer(Matchers):
         return all(test.holds for test in self.tests(response))
 
 
+class Expected(Matchers):
+    """What decides between up and down."""
+
+    status: Statuses = Field(SUCCESS, description="200, 2xx or 200-299, one or a list")
+    final_host: Pattern | None = Field(None, description="pattern on the host that answers after redirects")
+
+
 def _json_tests(response: Response, matcher: JsonMatcher) -> Iterator[Finding]:
     try:
         document = response.document
@@ -185,6 +192,14 @@ def require_all(response: Response, matchers: Matchers, reason: Reason) -> None:
     for test in matchers.tests(response):
         if not test.holds:
             raise ProbeFailed(reason, f"{test.seen}, expected {test.wanted}{_context(response)}")
+
+
+def require_identity(trace: Trace, response: Response, identity: Matchers, expected: Expected) -> None:
+    """Raises ProbeFailed (`identity`) when another service answered, or another host after redirects."""
+    require_all(response, identity, Reason.IDENTITY)
+    host = str(trace.facts["final_host"])
+    if expected.final_host is not None and not search(expected.final_host, host):
+        raise ProbeFailed(Reason.IDENTITY, f"{host} answered, expected a match of {expected.final_host!r}")
 
 
 def degrade_on_any(response: Response, matchers: Matchers, statuses: tuple[str, ...] = ()) -> None:

@@ -42,17 +42,19 @@ class Connection:
         ask: AskForTls | None = None,
         *,
         asked: bool = False,
+        alpn: tuple[str, ...] = (),
     ) -> None:
         """Upgrade to TLS as phase `tls`, record the certificate's facts also when it is bad. Raises ssl.SSLError.
 
         `ask` is for protocols that first ask for TLS in words of their own; `asked` when this connection did already.
+        `alpn` are the protocols to offer.
         """
         name = tls.server_name or address.host
         try:
             with trace.phase("tls"):
                 if ask is not None and not asked:
                     await ask(self)
-                await self.writer.start_tls(client_context(tls), server_hostname=name)
+                await self.writer.start_tls(client_context(tls, alpn=alpn), server_hostname=name)
         except ssl.SSLCertVerificationError:
             await _look_at_bad_certificate(trace, address, tls, family, ask)
             raise
@@ -74,7 +76,11 @@ AskForTls = Callable[[Connection], Awaitable[None]]
 
 @asynccontextmanager
 async def connect(
-    trace: Trace, address: HostPort, tls: Tls | None = None, ip_family: IpFamily = "auto"
+    trace: Trace,
+    address: HostPort,
+    tls: Tls | None = None,
+    ip_family: IpFamily = "auto",
+    alpn: tuple[str, ...] = (),
 ) -> AsyncIterator[Connection]:
     """A connection to `address`, closed on leaving. Phases `resolve` (names only), `connect`, `tls`.
 
@@ -84,7 +90,7 @@ async def connect(
     connection = Connection(*await asyncio.open_connection(sock=sock, limit=_LIMIT))
     try:
         if tls is not None:
-            await connection.start_tls(trace, address, tls, ip_family)
+            await connection.start_tls(trace, address, tls, ip_family, alpn=alpn)
         yield connection
     finally:
         connection.close()

@@ -15,6 +15,7 @@ import dns.message
 import dns.name
 import dns.rcode
 import dns.rdatatype
+from dns.rdtypes.ANY.SOA import SOA
 from dns.rdtypes.txtbase import TXTBase
 from pydantic import AfterValidator
 
@@ -120,6 +121,14 @@ def record_texts(answer: dns.message.Message) -> list[str]:
     except dns.exception.DNSException:  # no question repeated, as refusals may; or records under NXDOMAIN
         return []
     return sorted(_text(record) for record in rrset or ())
+
+
+def section_facts(answer: dns.message.Message) -> dict[str, int]:
+    """How many records each section has, and the `serial` of a zone where one came."""
+    names = ("answer_rrs", "authority_rrs", "additional_rrs")
+    counts = (sum(map(len, section)) for section in (answer.answer, answer.authority, answer.additional))
+    serials = [record.serial for rrset in answer.answer for record in rrset if isinstance(record, SOA)]
+    return dict(zip(names, counts, strict=True)) | ({"serial": serials[0]} if serials else {})
 
 
 def _text(record: Any) -> str:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetPydanticSchema, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetPydanticSchema, PlainSerializer, model_validator
 from pydantic_core import core_schema
 
 from exporter.core.model import ProbeFailed, Reason
@@ -163,3 +163,10 @@ class Tls(Model):
     server_name: str | None = Field(None, description="name to ask for and to verify instead of the host")
     insecure_skip_verify: bool = Field(False, description="accept any certificate")
     min_version: Literal["1.2", "1.3"] = "1.2"
+    max_version: Literal["1.2", "1.3"] | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Tls:
+        if self.max_version is not None and self.max_version < self.min_version:
+            raise ValueError("tls: max_version is below min_version")
+        return self

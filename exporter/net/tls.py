@@ -18,15 +18,16 @@ from exporter.net.options import Tls
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
-def client_context(tls: Tls, *, verify: bool = True) -> ssl.SSLContext:
+def client_context(tls: Tls, *, verify: bool = True, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
     """The context for these options, kept until one of its files changes: loading authorities takes about 20 ms.
 
-    Raises ProbeFailed (`probe_error`) when a file is missing or is not what it should be.
+    `alpn` are the protocols to offer (RFC 7301). Raises ProbeFailed (`probe_error`) when a file is missing or is not
+    what it should be.
     """
     files = [f for f in (tls.ca_file, tls.cert_file, tls.key_file) if f]
     try:
         stamps = tuple(Path(f).stat().st_mtime_ns for f in files)
-        return _context(tls, stamps, verify and not tls.insecure_skip_verify)
+        return _context(tls, stamps, verify and not tls.insecure_skip_verify, alpn)
     except (OSError, ssl.SSLError) as error:
         raise ProbeFailed(Reason.PROBE_ERROR, f"tls: {', '.join(files)}: {error}") from None
 
@@ -48,10 +49,12 @@ class _NamedContext(ssl.SSLContext):
 
 
 @lru_cache(maxsize=256)
-def _context(tls: Tls, _stamps: tuple[int, ...], verify: bool) -> ssl.SSLContext:
+def _context(tls: Tls, _stamps: tuple[int, ...], verify: bool, alpn: tuple[str, ...]) -> ssl.SSLContext:
     context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)
     context.server_name = tls.server_name
     context.minimum_version = _VERSIONS[tls.min_version]
+    if tls.max_version:
+        context.maximum_version = _VERSIONS[tls.max_version]
     if verify and tls.ca_file:
         context.load_verify_locations(tls.ca_file)
     elif verify:
@@ -61,6 +64,8 @@ def _context(tls: Tls, _stamps: tuple[int, ...], verify: bool) -> ssl.SSLContext
         context.verify_mode = ssl.CERT_NONE
     if tls.cert_file:
         context.load_cert_chain(tls.cert_file, tls.key_file)
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
     return context
 
 

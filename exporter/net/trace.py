@@ -34,6 +34,7 @@ class Trace:
         self.current: list[str] = []
         self.target = ""  # where it last connected to, for the detail
         self.blamed: list[str] = []
+        self.hint = ""  # what to add to the detail of whatever goes wrong
         self.pushed: Path | None = None
 
     @property

@@ -11,7 +11,16 @@ from pydantic import AfterValidator, Field, model_validator
 
 from exporter.core.model import ProbeFailed, Reason
 from exporter.net.check import Check
-from exporter.net.dnswire import Protocol, Rcode, RecordType, ask, make_question, name_server, record_texts
+from exporter.net.dnswire import (
+    Protocol,
+    Rcode,
+    RecordType,
+    ask,
+    make_question,
+    name_server,
+    record_texts,
+    section_facts,
+)
 from exporter.net.matchers import Pattern, search
 from exporter.net.names import siblings
 from exporter.net.options import HostPort, Listed, Model, Tls
@@ -64,7 +73,7 @@ class Dns(Check):
         server, answer = await self._answer(trace)
         rcode = dns.rcode.to_text(answer.rcode())
         records = record_texts(answer)
-        trace.facts.update(rcode=rcode, answers=records[:20], answer_rrs=sum(len(r) for r in answer.answer))
+        trace.facts.update(rcode=rcode, answers=records[:20], **section_facts(answer))
         try:
             self._judge(rcode, records)
         except ProbeFailed as failure:

@@ -6,10 +6,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from exporter.core.model import ProbeFailed, Reason
+from exporter.core.model import Reason
 from exporter.net.answers import (
-    SUCCESS,
     Answer,
+    Expected,
     FactPaths,
     HeaderName,
     Matchers,
@@ -17,6 +17,7 @@ from exporter.net.answers import (
     degrade_on_any,
     record_facts,
     require_all,
+    require_identity,
     require_not_starting,
     require_status,
 )
@@ -24,7 +25,6 @@ from exporter.net.auth import Auth
 from exporter.net.check import Check, Degraded
 from exporter.net.exchange import Response
 from exporter.net.http import MAX_BODY, Call, Via, check_headers, fetch
-from exporter.net.matchers import Pattern, search
 from exporter.net.options import IpFamily, Size, Tls
 from exporter.net.payload import Json, Payload, Text, is_secret, reveal
 from exporter.net.proxy import ProxyOption
@@ -33,13 +33,6 @@ from exporter.net.url import HttpUrl
 
 # Facts that the kind itself reports, whose names `facts` may not take.
 _OWN_FACTS = frozenset({"status", "redirects", "final_host", "ip", "ip_family", "server", "via", "http_version"})
-
-
-class Expected(Matchers):
-    """What decides between up and down."""
-
-    status: Statuses = Field(SUCCESS, description="200, 2xx or 200-299, one or a list")
-    final_host: Pattern | None = Field(None, description="pattern on the host that answers after redirects")
 
 
 class HttpDegraded(Degraded, Matchers):
@@ -106,9 +99,6 @@ class Http(Check):
         require_status(response, self.expect.status + self.degraded.status)
         if response.fault is not None:
             raise response.fault
-        require_all(response, self.identity, Reason.IDENTITY)
-        host = str(trace.facts["final_host"])
-        if self.expect.final_host is not None and not search(self.expect.final_host, host):
-            raise ProbeFailed(Reason.IDENTITY, f"{host} answered, expected a match of {self.expect.final_host!r}")
+        require_identity(trace, response, self.identity, self.expect)
         degrade_on_any(response, self.degraded, self.degraded.status)
         require_all(response, self.expect, Reason.CONTENT)

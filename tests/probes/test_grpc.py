@@ -1,0 +1,247 @@
+"""Kind `grpc` against a real gRPC server, and against peers that are none."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import h2.config
+import h2.connection
+import h2.events
+import pytest
+import trustme
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from pydantic import ValidationError
+
+from exporter.core.model import Observation, Outcome, Reason
+from exporter.net.grpchealth import grpc_status
+from exporter.probes import load
+from tests.support import peers
+from tests.support.probing import probe
+from tests.support.web import response, serving
+
+STATUS = health_pb2.HealthCheckResponse
+
+
+class Refusing(health_pb2_grpc.HealthServicer):
+    """Ends every call with one status."""
+
+    def __init__(self, code: grpc.StatusCode, said: str) -> None:
+        self.code, self.said = code, said
+
+    async def Check(self, _request: Any, context: Any) -> Any:
+        await context.abort(self.code, self.said)
+
+
+def serving_health() -> Any:
+    servicer = health.aio.HealthServicer()
+    for service, state in {"": STATUS.SERVING, "a.Good": STATUS.SERVING, "a.Bad": STATUS.NOT_SERVING}.items():
+        servicer._server_status[service] = state
+    return servicer
+
+
+@asynccontextmanager
+async def grpc_server(servicer: Any, authority: trustme.CA | None = None) -> AsyncIterator[str]:
+    server = grpc.aio.server()
+    if servicer is not None:
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    if authority is None:
+        port = server.add_insecure_port("127.0.0.1:0")
+    else:
+        leaf = authority.issue_cert("127.0.0.1")
+        pair = (leaf.private_key_pem.bytes(), b"".join(pem.bytes() for pem in leaf.cert_chain_pems))
+        port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(None)
+
+
+async def asked(servicer: Any, **options: Any) -> Observation:
+    async with grpc_server(servicer) as address:
+        return await probe({"kind": "grpc", "address": address, **options})
+
+
+async def test_a_server_that_serves() -> None:
+    seen = await asked(serving_health())
+    assert (seen.outcome, seen.detail) == (Outcome.PASS, "")
+    assert set(seen.phases) == {"resolve", "connect", "check"}
+    assert (seen.facts["health"], seen.facts["grpc_status"]) == ("SERVING", 0)
+
+
+@pytest.mark.parametrize(
+    ("service", "reason", "said"),
+    [
+        ("a.Good", Reason.OK, ""),
+        ("a.Bad", Reason.CONTENT, "the health of a.Bad is NOT_SERVING, expected SERVING"),
+        ("a.Unknown", Reason.STATUS, "gRPC status NOT_FOUND, expected OK"),
+    ],
+)
+async def test_the_health_of_a_service(service: str, reason: Reason, said: str) -> None:
+    seen = await asked(serving_health(), service=service)
+    assert (seen.reason, seen.detail) == (reason, said)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, Reason.SERVER_ERROR),
+        (grpc.StatusCode.INTERNAL, Reason.SERVER_ERROR),
+        (grpc.StatusCode.PERMISSION_DENIED, Reason.DENIED),
+        (grpc.StatusCode.UNAUTHENTICATED, Reason.DENIED),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.SATURATED),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, Reason.TIMEOUT),
+        (grpc.StatusCode.CANCELLED, Reason.CLOSED),
+        (grpc.StatusCode.FAILED_PRECONDITION, Reason.STATUS),
+    ],
+)
+async def test_a_status_and_its_reason(code: grpc.StatusCode, reason: Reason) -> None:
+    seen = await asked(Refusing(code, "größer wird's nicht\n"))
+    assert seen.reason == reason
+    assert seen.detail == f"gRPC status {code.name}, expected OK: größer wird's nicht"
+    assert seen.facts["grpc_status"] == code.value[0]
+
+
+async def test_a_server_without_the_health_service() -> None:
+    seen = await asked(None)
+    assert seen.reason == Reason.PROTOCOL
+    assert seen.detail.startswith("gRPC status UNIMPLEMENTED, expected OK")
+
+
+async def test_over_tls(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    async with grpc_server(serving_health(), authority) as address:
+        trusted = await probe({"kind": "grpc", "address": address, "tls": {"ca_file": str(tmp_path / "ca.pem")}})
+        untrusted = await probe({"kind": "grpc", "address": address, "tls": {}})
+        plain = await probe({"kind": "grpc", "address": address})
+    assert (trusted.outcome, trusted.facts["tls_names"]) == (Outcome.PASS, ["127.0.0.1"])
+    assert "tls" in trusted.phases
+    assert untrusted.reason == Reason.TLS_UNTRUSTED
+    assert plain.reason in (Reason.CLOSED, Reason.PROTOCOL)
+
+
+async def test_h2_is_offered_by_alpn(tmp_path: Path) -> None:
+    """Servers of newer gRPC libraries refuse a client that does not."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    context.set_alpn_protocols(["h2"])
+    chosen: list[str | None] = []
+
+    async def note(_reader: Any, writer: Any) -> None:
+        chosen.append(writer.get_extra_info("ssl_object").selected_alpn_protocol())
+
+    async with serving(note, context) as address:
+        await probe({"kind": "grpc", "address": address, "tls": {"ca_file": str(tmp_path / "ca.pem")}})
+    assert chosen == ["h2"]
+
+
+def answering(*steps: tuple[Any, ...], ends: bool = False) -> peers.Handler:
+    """A peer that speaks HTTP/2: each step is a method of the library and what comes after the number of the stream."""
+
+    async def handler(reader: Any, writer: Any) -> None:
+        http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        http.initiate_connection()
+        stream = 0
+        while not stream and (data := await reader.read(65536)):
+            stream = max(e.stream_id for e in http.receive_data(data) if isinstance(e, h2.events.StreamEnded))
+        for method, *arguments in steps:
+            getattr(http, method)(*([] if method == "close_connection" else [stream]), *arguments)
+        writer.write(http.data_to_send())
+        await writer.drain()
+        if not ends:
+            await reader.read()
+
+    return handler
+
+
+def head(status: str = "200", end_stream: bool = False) -> tuple[Any, ...]:
+    return ("send_headers", [(":status", status), ("content-type", "application/grpc")], end_stream)
+
+
+def message(data: bytes) -> tuple[Any, ...]:
+    return ("send_data", data)
+
+
+def trailers(status: str) -> tuple[Any, ...]:
+    return ("send_headers", [("grpc-status", status)], True)
+
+
+SERVES = message(b"\0\0\0\0\x02\x08\x01")
+PEERS: dict[str, tuple[peers.Handler, Reason, str]] = {
+    "accepts and closes": (peers.hanging_up, Reason.CLOSED, "the peer hung up"),
+    "floods after a good beginning": (
+        peers.streaming(b"\0\0\0\x04\0\0\0\0\0", b"\0\0\x08\x06\0\0\0\0\0pingping" * 4000),
+        Reason.PROTOCOL,
+        "over 65536 bytes came",
+    ),
+    "is silent": (peers.silent, Reason.TIMEOUT, "no answer within 500ms in phase check"),
+    "speaks HTTP/1.1": (peers.saying(response(400), wait=False), Reason.PROTOCOL, "not HTTP/2"),
+    "floods": (peers.streaming(b"", b"a" * 65536), Reason.PROTOCOL, "not HTTP/2"),
+    "is well": (answering(head(), SERVES, trailers("0")), Reason.OK, ""),
+    "leaves the default out": (answering(head(), message(bytes(5)), trailers("0")), Reason.CONTENT, "is UNKNOWN"),
+    "sends another message": (
+        answering(head(), message(b"\0\0\0\0\x01x"), trailers("0")),
+        Reason.PROTOCOL,
+        "not a HealthCheckResponse",
+    ),
+    "sends no status": (answering(head(end_stream=True)), Reason.PROTOCOL, "no grpc-status came"),
+    "sends a strange status": (answering(head(), SERVES, trailers("99")), Reason.STATUS, "gRPC status 99"),
+    "answers 503": (answering(head("503", True)), Reason.SERVER_ERROR, "HTTP status 503"),
+    "resets the request": (answering(head(), ("reset_stream", 7)), Reason.CLOSED, "the peer reset the request"),
+    "ends the connection": (answering(("close_connection", 1)), Reason.CLOSED, "the peer ended the connection"),
+    "hangs up in the middle": (answering(head(), ends=True), Reason.CLOSED, "bytes into its response"),
+    "sends more than asked": (
+        answering(head(), *[message(b"x" * 3000)] * 20, trailers("0")),
+        Reason.PROTOCOL,
+        "not a HealthCheckResponse",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PEERS)
+async def test_a_peer_that(name: str) -> None:
+    handler, reason, said = PEERS[name]
+    async with peers.serving(handler) as port:
+        seen = await peers.watched({"kind": "grpc", "address": f"127.0.0.1:{port}"}, 0.5)
+    assert seen.reason == reason, seen.detail
+    assert said in seen.detail
+
+
+async def test_over_a_unix_socket(tmp_path: Path) -> None:
+    server = grpc.aio.server()
+    health_pb2_grpc.add_HealthServicer_to_server(serving_health(), server)
+    server.add_insecure_port(f"unix:{tmp_path / 's'}")
+    await server.start()
+    try:
+        seen = await probe({"kind": "grpc", "address": str(tmp_path / "s")})
+    finally:
+        await server.stop(None)
+    assert (seen.outcome, seen.detail) == (Outcome.PASS, "")
+
+
+async def test_only_one_family() -> None:
+    seen = await asked(serving_health(), ip_family=6)
+    assert seen.reason == Reason.DNS
+
+
+def test_a_status_is_a_small_number() -> None:
+    assert grpc_status({"grpc-status": "14"}) == 14
+
+
+@pytest.mark.parametrize("service", ["a" * 128, "grüße", "a b"])
+def test_what_is_no_service(service: str) -> None:
+    with pytest.raises(ValidationError):
+        load("grpc").model_validate({"kind": "grpc", "address": "a.test:1", "service": service})
+
+
+def test_hosts() -> None:
+    assert load("grpc").model_validate({"kind": "grpc", "address": "a.test:1"}).hosts() == ("a.test",)
+    assert load("grpc").model_validate({"kind": "grpc", "address": "/run/s"}).hosts() == ()

@@ -1,0 +1,179 @@
+"""Kind `promql` against Debian's Prometheus, and against servers that only resemble it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from exporter.core.model import Observation, Outcome, Reason
+from exporter.probes import load
+from tests.support.live import prometheus, wait_for
+from tests.support.live import query as ask
+from tests.support.probing import probe
+from tests.support.web import Seen, Web, ca_file, response, server_tls, serving
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Prometheus whose one target does not answer."""
+    with prometheus(tmp_path_factory.mktemp("prometheus"), "127.0.0.1:1") as url:
+        wait_for(lambda: ask(url, "up == 0"), "the target is seen to be down")
+        yield url
+
+
+async def asked(server: str, query: str, expect: Any = 1, **options: Any) -> Observation:
+    return await probe({"kind": "promql", "url": server, "query": query, "expect": {"value": expect}, **options})
+
+
+REAL = {
+    "a scalar": ("scalar(vector(3))", 3, Reason.OK, ""),
+    "a vector": ('up{job="staging"}', 0, Reason.OK, ""),
+    "a value that is not expected": (
+        "up",
+        1,
+        Reason.CONTENT,
+        'up{instance="127.0.0.1:1", job="staging"} is 0, expected 1',
+    ),
+    "a comparison": ("vector(0.25)", {"ge": 0.2, "lt": 0.3}, Reason.OK, ""),
+    "one of a list": ("vector(2)", [1, 2], Reason.OK, ""),
+    "no series": ("nothing_of_that_name", 1, Reason.NO_EVIDENCE, "the query selects no series"),
+    "no series where none is wanted": ("nothing_of_that_name", {"exists": False}, Reason.OK, ""),
+    "a series where none is wanted": ("vector(1)", {"exists": False}, Reason.CONTENT, "the value is 1, expected"),
+    "no series where one is wanted": (
+        "nothing_of_that_name",
+        {"exists": True},
+        Reason.CONTENT,
+        "the query selects no series, expected exists true",
+    ),
+    "not a number": ("vector(0)/0", {"ge": 0}, Reason.CONTENT, "the value is nan, expected ge 0"),
+    "every series must be as expected": (
+        'label_replace(vector(1), "n", "a", "", "") or label_replace(vector(2), "n", "b", "", "")',
+        1,
+        Reason.CONTENT,
+        '{n="b"} is 2, expected 1',
+    ),
+    "a query that is none": ("up{", 1, Reason.PROBE_ERROR, "status 400, expected 200; body: "),
+    "a matrix": ("up[5m]", 1, Reason.NO_EVIDENCE, "neither an instant vector nor a scalar came"),
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+async def test_prometheus_answers(server: str, name: str) -> None:
+    query, expect, reason, said = REAL[name]
+    seen = await asked(server, query, expect)
+    assert seen.reason == reason, seen.detail
+    assert said in seen.detail
+
+
+async def test_facts_and_phases(server: str) -> None:
+    seen = await asked(server, "vector(2.5)", 2.5)
+    assert (seen.facts["series"], seen.facts["value"], seen.facts["status"]) == (1, 2.5, 200)
+    assert set(seen.phases) == {"resolve", "connect", "processing", "transfer"}
+    assert "value" not in (await asked(server, "vector(0)/0")).facts
+
+
+@pytest.mark.parametrize(
+    ("degraded", "outcome", "reason"),
+    [
+        ({"value": {"gt": 1}}, Outcome.DEGRADED, Reason.CONTENT),
+        ({"value": {"gt": 2}}, Outcome.PASS, Reason.OK),
+        ({"value": 2, "slower_than": "5s"}, Outcome.DEGRADED, Reason.CONTENT),
+        ({"slower_than": "1ms"}, Outcome.DEGRADED, Reason.SLOW),
+    ],
+)
+async def test_degraded(server: str, degraded: Any, outcome: Outcome, reason: Reason) -> None:
+    seen = await asked(server, "vector(2)", {"ge": 0}, degraded=degraded)
+    assert (seen.outcome, seen.reason) == (outcome, reason), seen.detail
+
+
+def vector(*values: str) -> bytes:
+    rows = [{"metric": {}, "value": [1.0, value]} for value in values]
+    return response(200, json.dumps({"status": "success", "data": {"resultType": "vector", "result": rows}}).encode())
+
+
+ODD: dict[str, tuple[bytes, Reason]] = {
+    "an error": (response(503, b'{"status": "error"}'), Reason.NO_EVIDENCE),
+    "a refusal": (response(401), Reason.NO_EVIDENCE),
+    "too many requests": (response(429, headers={"Retry-After": "3"}), Reason.RATE_LIMITED),
+    "no JSON": (response(200, b"<html>"), Reason.NO_EVIDENCE),
+    "other JSON": (response(200, b"[1]"), Reason.NO_EVIDENCE),
+    "a vector of words": (vector("many"), Reason.NO_EVIDENCE),
+    "a body cut short": (b"HTTP/1.1 200 X\r\nContent-Length: 90\r\n\r\nabc", Reason.NO_EVIDENCE),
+    "another protocol": (b"220 mail ready\r\n", Reason.NO_EVIDENCE),
+    "infinity": (vector("+Inf"), Reason.CONTENT),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+async def test_a_server_answers_with(name: str) -> None:
+    answer, reason = ODD[name]
+    async with serving(Web({"*": answer})) as address:
+        seen = await asked(f"http://{address}", "up")
+    assert seen.reason == reason, seen.detail
+    if reason == Reason.NO_EVIDENCE and not name.startswith(("no JSON", "other", "a vector")):
+        assert f"http://{address}/api/v1/query: " in seen.detail
+
+
+async def test_a_server_that_does_not_listen_or_is_silent_is_no_evidence() -> None:
+    async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.read()
+
+    async with serving(silent) as address:
+        options = {"kind": "promql", "url": f"http://{address}", "query": "up", "expect": {"value": 1}}
+        seen = await probe(options, timeout=0.3)
+        assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, Reason.NO_EVIDENCE)
+        assert seen.detail.endswith("no answer in time")
+    assert (await asked(f"http://{address}", "up")).reason == Reason.NO_EVIDENCE
+
+
+async def test_how_it_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMQL_TOKEN", "t0ken-of-prometheus")
+    came: list[Seen] = []
+
+    def answer(request: Seen) -> bytes:
+        came.append(request)
+        return vector("1") if request.headers.get("authorization") == "Bearer t0ken-of-prometheus" else response(401)
+
+    async with serving(Web({"*": answer}), server_tls()) as address:
+        url, tls = f"https://{address}/prefix/", {"ca_file": ca_file(tmp_path)}
+        auth = {"bearer": {"env": "PROMQL_TOKEN"}}
+        assert (await asked(url, "a+b", tls=tls, auth=auth)).outcome == Outcome.PASS
+        assert came[0].target.startswith("/prefix/api/v1/query?query=a%2Bb&timeout=")
+        assert (await asked(url, "a+b", tls=tls)).reason == Reason.NO_EVIDENCE
+        assert (await asked(url, "a+b", auth=auth)).reason == Reason.NO_EVIDENCE
+
+
+async def test_by_a_proxy_and_by_one_family() -> None:
+    web = Web({"*": vector("1")})
+    async with serving(web) as proxy:
+        assert (await asked("http://prometheus.test:9090", "up", proxy=f"http://{proxy}")).outcome == Outcome.PASS
+        assert web.seen[0].target.startswith("http://prometheus.test:9090/api/v1/query?")
+        seen = await asked(f"http://{proxy}", "up", ip_family=6)
+        assert "has no IPv6 address" in seen.detail
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"query": ""},
+        {"url": "http://p.test/?query=up"},
+        {"expect": {}},
+        {"expect": {"value": {"foo": 1}}},
+    ],
+)
+def test_what_cannot_be_meant(options: dict[str, Any]) -> None:
+    good = {"kind": "promql", "url": "http://p.test", "query": "up", "expect": {"value": 1}}
+    with pytest.raises(ValidationError):
+        load("promql").model_validate(good | options)
+
+
+def test_hosts() -> None:
+    good = {"kind": "promql", "url": "http://p.test", "query": "up", "expect": {"value": 1}}
+    assert load("promql").model_validate(good).hosts() == ("p.test",)
