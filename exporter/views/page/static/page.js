@@ -27,6 +27,8 @@ function morphChildren(old, fresh) {
   for (const child of fresh.childNodes) {
     const same = keyOf(child) !== null ? keyed.get(keyOf(child)) : at;
     if (same && alike(same, child)) {
+      // A node that is moved loses the focus: what stands in its way goes first, where it has no name of its own.
+      while (at !== null && at !== same && keyOf(at) === null) at = removed(at);
       if (same === at) at = at.nextSibling;
       else old.insertBefore(same, at);
       morph(same, child);
@@ -34,11 +36,13 @@ function morphChildren(old, fresh) {
       old.insertBefore(document.importNode(child, true), at);
     }
   }
-  while (at) {
-    const next = at.nextSibling;
-    at.remove();
-    at = next;
-  }
+  while (at) at = removed(at);
+}
+
+function removed(node) {
+  const next = node.nextSibling;
+  node.remove();
+  return next;
 }
 
 async function update() {

@@ -1,0 +1,124 @@
+"""The demo through a browser: one page, opened once, follows the environment through its scenes without a reload."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.live import Demo, demo, fetch, wait_for
+from tests.support.served import serious
+
+PATIENCE = 60_000  # ms until a scene must show
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with demo(tmp_path_factory.mktemp("scenes"), "--scale", "0.4") as running:
+        running.wait_healthy()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def said() -> list[str]:
+    """What the console said in all scenes."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, environment: Demo, said: list[str]) -> Page:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(f"{environment.url}/")
+    page.evaluate("window.notReloaded = true")
+    return page
+
+
+def headline(page: Page) -> str:
+    return page.locator("h1").inner_text()
+
+
+def test_all_is_well(page: Page, environment: Demo) -> None:
+    expect(page.locator("h1")).to_contain_text("netra-demo is up: all 18 checks pass", timeout=PATIENCE)
+    assert page.locator(".card").count() == 0
+    assert page.locator(".strip li").all_inner_texts()[0].split() == ["page", "edge-app", "up"]
+    assert page.locator(".node").count() == page.locator(".tile").count() == 22
+    assert page.locator(".line.blamed").count() == 1, "only that of the legend"
+    assert serious(page) == []
+
+
+SCENES = {
+    "F01": ({"postgres"}, "the peer"),
+    "F25": ({"vpc-connector"}, "postgres and redis began to fail together"),
+    "F44": ({"postgres", "backend-revision"}, "No module named"),
+}
+
+
+@pytest.mark.parametrize(("fault", "roots", "evidence"), [(f, *seen) for f, seen in SCENES.items()], ids=SCENES)
+def test_a_broken_scene(page: Page, environment: Demo, fault: str, roots: set[str], evidence: str) -> None:
+    environment.wait_healthy()
+    environment.break_(fault)
+    try:
+        wait_for(lambda: set(environment.roots()) == roots, f"{roots} are the roots")
+        expect(page.locator(".card h3 a")).to_have_count(len(roots), timeout=PATIENCE)
+        assert set(page.locator(".card h3 a").all_inner_texts()) == roots
+        assert all(root in headline(page) for root in roots)
+        assert evidence in page.locator(".cards").inner_text()
+        expect(page.locator(".strip .break")).to_have_count(1)
+        assert "breaks here" in page.locator(".strip .break").inner_text()
+        assert set(page.locator(".node.root").evaluate_all("nodes => nodes.map(n => n.dataset.key)")) == roots
+        assert page.locator(".drawing .line.blamed").count() >= 5
+        assert serious(page) == []
+    finally:
+        environment.mend()
+    expect(page.locator(".card")).to_have_count(0, timeout=PATIENCE)
+
+
+def test_a_slow_start(page: Page, environment: Demo) -> None:
+    environment.wait_healthy()
+    environment.break_("F31")
+    try:
+        expect(page.locator(".tile[data-key=backend] .state")).to_have_text("starting", timeout=PATIENCE)
+        assert page.locator(".card").count() == 0
+        assert serious(page) == []
+    finally:
+        environment.mend()
+    expect(page.locator(".tile[data-key=backend] .state")).to_have_text("up", timeout=PATIENCE)
+
+
+def test_we_are_offline(page: Page, environment: Demo) -> None:
+    environment.wait_healthy()
+    body = json.dumps({"mode": "refuse"}).encode()
+    fetch(f"{environment.control}/switches/vantage-proxy", "PUT", {"Content-Type": "application/json"}, body)
+    environment.break_("F01")
+    try:
+        expect(page.locator(".banner.offline")).to_contain_text("The exporter itself is offline", timeout=PATIENCE)
+        assert serious(page) == []
+    finally:
+        fetch(f"{environment.control}/switches", "DELETE")
+        environment.mend()
+    expect(page.locator(".banner.offline")).to_have_count(0, timeout=PATIENCE)
+
+
+def test_the_page_of_a_component(browser: Browser, environment: Demo, said: list[str]) -> None:
+    environment.wait_healthy()
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(f"{environment.url}/")
+    page.locator(".tile[data-key=edge-api] a").first.click()
+    expect(page.locator("h1")).to_have_text("edge-api is up")
+    assert {"Certificate", "Last failures", "Last runs", "Phases of the last run"} <= {
+        *page.locator("h2").all_inner_texts()
+    }
+    newest = page.locator(".runs tbody tr").last
+    assert newest.inner_text()
+    assert serious(page) == []
+    page.close()
+
+
+def test_it_was_one_page_all_the_time_and_the_console_is_clean(page: Page, said: list[str]) -> None:
+    assert page.evaluate("window.notReloaded") is True
+    assert said == []
