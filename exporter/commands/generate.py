@@ -97,7 +97,7 @@ def dashboard_files(config: Config) -> dict[str, str] | None:
         if error.name and error.name.startswith("exporter"):
             raise
         return None
-    return dashboards(config.topology, config.slo)
+    return dashboards(config.topology)
 
 
 def write(output: Path, files: Mapping[str, str]) -> None:

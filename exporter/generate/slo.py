@@ -16,8 +16,8 @@ from exporter.generate.promql import Selectors, number
 
 DEFAULT = 0.99
 _UP = "environment_component:staging_component_up:max"
-_UP_5M = "environment_component:staging_component_up:avg5m"
-_BUDGET = "environment_component:staging_slo_error_budget:ratio"
+UP_5M = "environment_component:staging_component_up:avg5m"
+BUDGET = "environment_component:staging_slo_error_budget:ratio"
 _FASTEST = 14.4  # the factor over one hour, by the definition above
 _FEWEST = 3  # failed probes that may raise an alert
 # Priority, and its two conditions: (factor, long window, short window).
@@ -64,7 +64,7 @@ def fast_rules(environment: str, wanted: Mapping[str, float]) -> Iterator[dict[s
     yield {"record": _UP, "expr": f"{up}\nunless on (environment, component) ({paused})"}
     for name, objective in wanted.items():
         labels = {names.ENVIRONMENT: environment, names.COMPONENT: name}
-        yield {"record": _BUDGET, "expr": f"vector({number(1 - objective)})", "labels": labels}
+        yield {"record": BUDGET, "expr": f"vector({number(1 - objective)})", "labels": labels}
     for window in _FAST:
         yield _errors(of, window)
 
@@ -72,16 +72,17 @@ def fast_rules(environment: str, wanted: Mapping[str, float]) -> Iterator[dict[s
 def slow_rules(environment: str) -> Iterator[dict[str, Any]]:
     """The windows of days: an evaluation reads the whole window, so it is rare and reads averages of five minutes."""
     of = Selectors(environment)
-    yield {"record": _UP_5M, "expr": f"avg_over_time({of(_UP)}[5m])"}
+    yield {"record": UP_5M, "expr": f"avg_over_time({of(_UP)}[5m])"}
     for window in _SLOW:
-        yield _errors(of, window, _UP_5M)
+        yield _errors(of, window, UP_5M)
 
 
 def _errors(of: Selectors, window: str, source: str = _UP) -> dict[str, Any]:
-    return {"record": _ratio(window), "expr": f"1 - avg_over_time({of(source)}[{window}])"}
+    return {"record": errors_ratio(window), "expr": f"1 - avg_over_time({of(source)}[{window}])"}
 
 
-def _ratio(window: str) -> str:
+def errors_ratio(window: str) -> str:
+    """The recorded share of that window in which a component was not available."""
     return f"environment_component:staging_slo_errors:ratio_avg{window}"
 
 
@@ -104,5 +105,5 @@ def alerts(environment: str) -> Iterator[Alert]:
 
 
 def _burns(of: Selectors, factor: float, long: str, short: str) -> str:
-    budget = f"> on (environment, component) {number(factor)} * {of(_BUDGET)}"
-    return f"{of(_ratio(long))} {budget} and on (environment, component) {of(_ratio(short))} {budget}"
+    budget = f"> on (environment, component) {number(factor)} * {of(BUDGET)}"
+    return f"{of(errors_ratio(long))} {budget} and on (environment, component) {of(errors_ratio(short))} {budget}"

@@ -45,8 +45,7 @@ class Query:
 
 def made(config: Path = REFERENCE) -> dict[str, Board]:
     """The dashboards of a configuration, by file name without its ending."""
-    loaded = load_config(config)
-    files = dashboards(loaded.topology, loaded.slo)
+    files = dashboards(load_config(config).topology)
     return {name.removesuffix(".json"): json.loads(text) for name, text in files.items()}
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from exporter.core import names
 from exporter.core.names import HISTOGRAM, Metric
+from exporter.generate import slo
 from tests.generate.boards import Query, made, other_queries, queries, selectors
 
 BOARDS = made()
@@ -23,6 +24,9 @@ OURS = {metric.name for metric in vars(names).values() if isinstance(metric, Met
 # What prometheus_client and Prometheus itself say of a process and its scrapes.
 OTHERS = {"ALERTS", "up", "scrape_duration_seconds", "process_resident_memory_bytes", "process_cpu_seconds_total",
           "process_open_fds"}  # fmt: skip
+
+# What the generated rules record.
+RECORDED = {slo.UP_5M, slo.BUDGET, *(slo.errors_ratio(window) for window in ("5m", "1h", "6h", "3d"))}
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.place)
@@ -43,7 +47,7 @@ def test_prometheus_2_42_can_parse_them(tmp_path: Path) -> None:
 def test_it_asks_for_series_that_there_are(query: Query) -> None:
     found = selectors(query.filled())
     assert found
-    assert {selector.metric for selector in found} <= OURS | OTHERS
+    assert {selector.metric for selector in found} <= OURS | OTHERS | RECORDED
 
 
 def test_a_bad_query_would_be_found() -> None:

@@ -241,7 +241,7 @@ def test_every_state_has_its_word() -> None:
 )
 def test_any_environment_may_have_dashboards(environment: str) -> None:
     topology = Topology(environment, {"web": Component("web", Layer.SERVICE, Priority.P0, "http")})
-    files = {name: json.loads(text) for name, text in dashboards(topology, {"web": 0.99}).items()}
+    files = {name: json.loads(text) for name, text in dashboards(topology).items()}
     for board in files.values():
         assert re.fullmatch(r"[A-Za-z0-9_-]{1,40}", board["uid"])
     for query in queries(files):
@@ -257,4 +257,4 @@ def test_environments_never_share_a_dashboard() -> None:
 
 def test_no_module_is_forgotten() -> None:
     package = import_module("exporter.generate.dashboards")
-    assert {path.removesuffix(".json") for path in package.dashboards(Topology("e", {}), {})} == set(NAMES)
+    assert {path.removesuffix(".json") for path in package.dashboards(Topology("e", {}))} == set(NAMES)

@@ -103,14 +103,15 @@ def demo(directory: Path, *arguments: str) -> Iterator[Demo]:
 
 
 @contextmanager
-def prometheus(directory: Path, target: str, interval: str = "1s") -> Iterator[str]:
-    """A Prometheus that scrapes `target` (host:port); yields its URL."""
+def prometheus(directory: Path, target: str, interval: str = "1s", rules: Path | None = None) -> Iterator[str]:
+    """A Prometheus that scrapes `target` (host:port) and evaluates the `rules`; yields its URL."""
     binary = shutil.which("prometheus")
     assert binary, "prometheus is not installed; tests/install-system-packages installs it"
     file = directory / "prometheus.yml"
     file.write_text(
         f"global: {{scrape_interval: {interval}, evaluation_interval: {interval}}}\n"
         f"scrape_configs: [{{job_name: staging, static_configs: [{{targets: ['{target}']}}]}}]\n"
+        f"rule_files: {json.dumps([str(rules)] if rules else [])}\n"
     )
     url = f"http://127.0.0.1:{free_port()}"
     command = [binary, f"--config.file={file}", f"--storage.tsdb.path={directory / 'tsdb'}"]

@@ -7,7 +7,6 @@ of panels, `board` what all dashboards share; each of the others is one dashboar
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 
 from exporter.core.model import Topology
 
@@ -20,12 +19,12 @@ with warnings.catch_warnings():
 __all__ = ["dashboards"]
 
 
-def dashboards(topology: Topology, objectives: Mapping[str, float]) -> dict[str, str]:
-    """Text by file name; `objectives` are shares of time by component."""
+def dashboards(topology: Topology) -> dict[str, str]:
+    """Text by file name."""
     queries = Queries(topology.environment)
     return {
         f"{golden_path.NAME}.json": golden_path.dashboard(queries, topology),
         f"{dependency_graph.NAME}.json": dependency_graph.dashboard(queries, len(topology.components)),
         f"{component.NAME}.json": component.dashboard(queries),
-        f"{exporter_slo.NAME}.json": exporter_slo.dashboard(queries, objectives),
+        f"{exporter_slo.NAME}.json": exporter_slo.dashboard(queries),
     }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from grafana_foundation_sdk.builders import stat, table, timeseries
 
 from exporter.core import names
 from exporter.core.model import INCONCLUSIVE, Reason, State
 from exporter.core.names import COMPONENT
-from exporter.generate.dashboards.board import Row, document
+from exporter.generate import slo
+from exporter.generate.dashboards.board import document
 from exporter.generate.dashboards.component import linked_column
 from exporter.generate.dashboards.panels import (
     WIDTH,
@@ -21,30 +22,27 @@ from exporter.generate.dashboards.panels import (
     over_time,
     rows,
 )
-from exporter.generate.dashboards.queries import RATE, Queries, either, labelled, quote
+from exporter.generate.dashboards.queries import RATE, Queries, quote
 from exporter.generate.dashboards.words import GREEN, RED, YELLOW, YES_GOOD
-from exporter.generate.promql import number as plain
 
 NAME = "exporter-slo"
 _PERIOD = "30d"
 _WINDOWS = ("5m", "1h", "6h", "3d")  # of the burn rate alerts: https://sre.google/workbook/alerting-on-slos/
 
 
-def dashboard(queries: Queries, objectives: Mapping[str, float]) -> str:
-    """The dashboard as JSON; without objectives it has no budgets."""
-    shown: list[Row] = [
-        ("Can it be trusted", list(_trust(queries))),
-        ("Its probes", list(_probes(queries))),
-        ("Its process", list(_process(queries))),
-    ]
-    if objectives:
-        shown.append(("How much may still fail", list(_budgets(queries, objectives))))
+def dashboard(queries: Queries) -> str:
+    """The dashboard as JSON."""
     return document(
         queries,
         NAME,
         "exporter and SLO",
         "Whether the exporter's word can be trusted, and what is left of the error budgets.",
-        shown,
+        [
+            ("Can it be trusted", list(_trust(queries))),
+            ("Its probes", list(_probes(queries))),
+            ("Its process", list(_process(queries))),
+            ("How much may still fail", list(_budgets(queries))),
+        ],
     )
 
 
@@ -101,49 +99,43 @@ def _process(queries: Queries) -> Iterator[timeseries.Panel]:
     yield process("Scrape duration", "How long Prometheus waits for /metrics.", "scrape_duration_seconds", "s")
 
 
-def _budgets(queries: Queries, objectives: Mapping[str, float]) -> Iterator[table.Panel | timeseries.Panel]:
-    groups = [_Objective(queries, objective, objectives) for objective in sorted({*objectives.values()})]
-    yield _budget_table(queries, groups)
+def _budgets(queries: Queries) -> Iterator[table.Panel | timeseries.Panel]:
+    """From the recorded series that the burn rate alerts are made of, so that both say the same."""
+    yield _budget_table(queries)
     for window in ("1h", "6h"):
-        yield curves(f"Burn rate over {window}", "1 spends the budget in exactly 30 days.",
-                     over_time(either(group.burn(window) for group in groups), legend=f"{{{{{COMPONENT}}}}}"),
-                     unit="short")  # fmt: skip
+        yield curves(f"Burn rate over {window}", "1 spends the budget in exactly 30 days; needs the recording rules.",
+                     over_time(_burn(queries, window), legend=f"{{{{{COMPONENT}}}}}"), unit="short")  # fmt: skip
 
 
-class _Objective:
-    """The components that share an objective; a component is available while it is up or degraded."""
-
-    def __init__(self, queries: Queries, objective: float, objectives: Mapping[str, float]) -> None:
-        sharing = "|".join(name for name, own in objectives.items() if own == objective)
-        self._series = queries.series(names.COMPONENT_UP, f'{COMPONENT}=~"{sharing}"')
-        self.objective = plain(objective)
-
-    def available(self, window: str) -> str:
-        """The share of the time in which it was available; what is unknown does not count."""
-        return f"avg by ({COMPONENT}) (avg_over_time({self._series}[{window}]))"
-
-    def burn(self, window: str) -> str:
-        """How many times faster than the objective allows."""
-        return f"(1 - {self.available(window)}) / (1 - {self.objective})"
-
-
-def _budget_table(queries: Queries, groups: list[_Objective]) -> table.Panel:
-    left = [labelled(f"1 - {group.burn(_PERIOD)}", "objective", group.objective) for group in groups]
+def _budget_table(queries: Queries) -> table.Panel:
+    budget, available = _recorded(queries, slo.BUDGET), f"avg_over_time({queries.named(slo.UP_5M)}[{_PERIOD}])"
+    available = f"max by ({COMPONENT}) ({available})"
     burns = {f"Value #{window}": f"Burn {window}" for window in _WINDOWS}
     panel = listing(
         "Error budgets",
-        "What is left of 30 days' budget, and how fast it burns; below zero the objective is missed.",
-        rows(either(left), "left"),
-        rows(either(group.available(_PERIOD) for group in groups), "available"),
-        *(rows(either(group.burn(window) for group in groups), window) for window in _WINDOWS),
-        columns={COMPONENT: "Component", "objective": "Objective", "Value #available": "Available",
+        "What is left of the budget of 30 days, below zero when the objective is missed; and how many times too fast "
+        "it burns. Needs the recording rules.",
+        rows(f"1 - {budget}", "objective"),
+        rows(available, "available"),
+        rows(f"1 - (1 - {available}) / {budget}", "left"),
+        *(rows(_burn(queries, window), window) for window in _WINDOWS),
+        columns={COMPONENT: "Component", "Value #objective": "Objective", "Value #available": "Available",
                  "Value #left": "Budget left", **burns},
-        none="Nothing was probed",
+        none="No recording rules",
         join=COMPONENT,
         span=WIDTH,
     )  # fmt: skip
-    for column in ("Available", "Budget left"):
+    for column in ("Objective", "Available", "Budget left"):
         panel = panel.override_by_name(*in_unit(column, "percentunit"))
     for column in burns.values():
         panel = panel.override_by_name(*in_unit(column, "suffix: x"))
     return panel.override_by_name(*linked_column(queries.environment))
+
+
+def _burn(queries: Queries, window: str) -> str:
+    """How many times faster than the objective allows, by component."""
+    return f"{_recorded(queries, slo.errors_ratio(window))} / {_recorded(queries, slo.BUDGET)}"
+
+
+def _recorded(queries: Queries, name: str) -> str:
+    return f"max by ({COMPONENT}) ({queries.named(name)})"

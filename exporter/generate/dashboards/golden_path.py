@@ -162,10 +162,10 @@ def _timeline(queries: Queries, components: int) -> statetimeline.Panel:
 
 
 def _alerts(queries: Queries) -> table.Panel:
-    firing = f'{_ALERTS}{{{names.ENVIRONMENT}={quote(queries.environment)},alertstate="firing"}}'
+    firing = queries.named(_ALERTS, 'alertstate="firing"', 'severity!="none"')
     panel = listing(
         "Firing alerts",
-        "What Prometheus tells the Alertmanager now; empty without alert rules.",
+        "What Prometheus tells the Alertmanager now, but for the watchdog; empty without alert rules.",
         rows(f"max by (alertname, severity, priority, {COMPONENT}) ({firing})"),
         columns={"alertname": "Alert", "priority": "Priority", "severity": "Severity", COMPONENT: "Component"},
         none="No alert fires",

@@ -29,9 +29,13 @@ class Queries:
 
     environment: str
 
+    def named(self, name: str, *matchers: str) -> str:
+        """The series of that name."""
+        return f"{name}{{{','.join([f'{ENVIRONMENT}={quote(self.environment)}', *matchers])}}}"
+
     def series(self, metric: Metric, *matchers: str, suffix: str = "") -> str:
         """The series of a metric; `suffix` is `_bucket` and the like."""
-        return f"{metric.name}{suffix}{{{','.join([f'{ENVIRONMENT}={quote(self.environment)}', *matchers])}}}"
+        return self.named(metric.name + suffix, *matchers)
 
     def of(self, metric: Metric, *matchers: str) -> str:
         """The metric by its own labels."""
