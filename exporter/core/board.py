@@ -18,7 +18,7 @@ from exporter.core.memory import Memory, Remembered, remember
 from exporter.core.model import Component, Observation, Outcome, Reason, State, Topology
 from exporter.core.overlay import overlay
 from exporter.core.publication import Published, conclude
-from exporter.core.rounds import Rounds, opening_round
+from exporter.core.rounds import Rounds
 from exporter.core.snapshot import LAG_BUCKETS, ComponentStatus, Deploy, Snapshot
 from exporter.core.status import checked_status, latent_status
 from exporter.core.tally import Counts, Tally
@@ -58,7 +58,7 @@ class Board:
         self._last: dict[str, Observation] = {}
         self._tallies = {name: Tally() for name in checked}
         self._lag = Counts(LAG_BUCKETS)
-        self._rounds = Rounds(self.graph, opening_round(self.graph, at, spread))
+        self._rounds = Rounds(self.graph, at, spread)
         self._latent_since: dict[str, float] = {}
         self._published = conclude(self.graph, Published(), self._conditions, self.graph.order, at, 0.0)
         self._roots: frozenset[str] = _NOBODY

@@ -6,7 +6,8 @@ complete when each has a result that began after it opened, or a failure that en
 and a vantage check has answered. While a round covers a component, its verdict waits. Overlapping rounds thereby act as
 one; but a component waits at most `fall x (timeout + retry_interval)` of the slowest that decides about it: then its
 verdict is published as it stands, and those that were silent are named as suspects. A descendant decides nothing: one
-that cannot report within the bound is not waited for.
+that cannot report within the bound is not waited for. At the start each component has a round of its own, over what
+decides about it, so that a slow one holds up nobody else.
 """
 
 from __future__ import annotations
@@ -23,9 +24,13 @@ from exporter.core.vantage import Vantage
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """An open question about `trigger`; `wanted` are asked and awaited, the verdicts of `covers` wait for it."""
+    """An open question about `trigger`; `wanted` are asked and awaited, the verdicts of `covers` wait for it.
+
+    The `first` one of a component is that of the start, before which nothing is known of it.
+    """
 
     trigger: str
+    first: bool
     opened: float
     deadline: float
     wanted: frozenset[str]
@@ -37,34 +42,37 @@ def bound(component: Component) -> float:
     return max(component.fall, component.rise) * (component.timeout + component.retry_interval)
 
 
-def opening_round(graph: Graph, at: float, spread: float) -> Round:
-    """The round that every start opens: all checks run once, the first runs spread over `spread` seconds."""
-    checked = frozenset(name for name, component in graph.components.items() if not component.latent)
-    longest = max((bound(graph.components[name]) for name in checked), default=0.0)
-    return Round("", at, at + spread + longest, checked, frozenset(graph.components))
+def first_round(graph: Graph, name: str, at: float, spread: float) -> Round:
+    """What every start opens for each component: the first verdict waits for all that decides about it to have run."""
+    deciding = _checked(graph, graph.deciding(name))
+    longest = max((bound(graph.components[other]) for other in deciding), default=0.0)
+    return Round(name, True, at, at + spread + longest, deciding, frozenset({name}))
 
 
 def open_round(graph: Graph, trigger: str, at: float) -> Round:
     """A round over the affected set of `trigger`."""
-    components = graph.components
-    deciding = graph.deciding(trigger)
-    allowed = max(bound(components[name]) for name in deciding if not components[name].latent)
-    descendants = graph.descendants(trigger)
-    wanted = {name for name in descendants if components[name].timeout <= allowed} | deciding
-    checked = frozenset(name for name in wanted if not components[name].latent)
-    return Round(trigger, at, at + allowed, checked, frozenset(deciding | descendants))
+    deciding, descendants = graph.deciding(trigger), graph.descendants(trigger)
+    allowed = max(bound(graph.components[name]) for name in _checked(graph, deciding))
+    in_time = {name for name in descendants if graph.components[name].timeout <= allowed}
+    return Round(trigger, False, at, at + allowed, _checked(graph, deciding | in_time), deciding | descendants)
+
+
+def _checked(graph: Graph, names: Collection[str]) -> frozenset[str]:
+    return frozenset(name for name in names if not graph.components[name].latent)
 
 
 class Rounds:
     """The rounds that are open, who is covered by them, and whom those that were cut short still waited for."""
 
-    def __init__(self, graph: Graph, opening: Round) -> None:
+    def __init__(self, graph: Graph, at: float, spread: float) -> None:
+        """Every component has its first round open; the first runs are spread over `spread` seconds."""
         self._graph = graph
-        self._open: dict[str, Round] = {}
+        self._open: dict[tuple[str, bool], Round] = {}
         self._covered: Counter[str] = Counter()
-        self._blocked_by: dict[str, str] = {}  # one for whom a round is known to wait: looked at first
+        self._blocked_by: dict[tuple[str, bool], str] = {}  # one for whom a round is known to wait: looked at first
         self.unsettled: dict[str, frozenset[str]] = {}
-        self._begin(opening)
+        for name in graph.components:
+            self._begin(first_round(graph, name, at, spread))
 
     @property
     def pending(self) -> bool:
@@ -73,8 +81,8 @@ class Rounds:
 
     @property
     def opening(self) -> bool:
-        """True until the round that every start opens is over."""
-        return "" in self._open
+        """True until the first round of every component is over."""
+        return any(first for _, first in self._open)
 
     def covers(self, name: str) -> bool:
         """True when the verdict on a component has to wait."""
@@ -82,15 +90,16 @@ class Rounds:
 
     def open(self, trigger: str, at: float) -> frozenset[str] | None:
         """Open a round and return whom else it asks; None when this component has one open."""
-        if trigger in self._open:
+        if (trigger, False) in self._open:
             return None
-        self._begin(open_round(self._graph, trigger, at))
-        return self._open[trigger].wanted - {trigger}
+        a_round = open_round(self._graph, trigger, at)
+        self._begin(a_round)
+        return a_round.wanted - {trigger}
 
     def skip(self, known: Collection[str]) -> None:
-        """The opening round does not wait for what is known from before a reload."""
-        opening = self._open[""]
-        self._open[""] = replace(opening, wanted=opening.wanted - frozenset(known))
+        """The first rounds do not wait for what is known from before a reload."""
+        left = self._graph.components.keys() - known
+        self._open = {key: replace(a_round, wanted=a_round.wanted & left) for key, a_round in self._open.items()}
 
     def heard(self, name: str) -> None:
         """A component has reported: no round that was cut short misses it any more."""
@@ -103,32 +112,33 @@ class Rounds:
         """Close the rounds that are complete or overdue; returns the triggers of all of them, and of the overdue."""
         closed: set[str] = set()
         overdue: set[str] = set()
-        for trigger, a_round in list(self._open.items()):
+        for a_round in list(self._open.values()):
             late = now >= a_round.deadline
             if not late and (self._waits(a_round, health, last) or not vantage.answered(a_round.opened)):
                 continue
-            closed.add(trigger)
+            closed.add(a_round.trigger)
             self._end(a_round)
             if waiting := silent(a_round, health, last):
-                self.unsettled[trigger] = waiting
-                overdue.add(trigger)
+                self.unsettled[a_round.trigger] = waiting
+                overdue.add(a_round.trigger)
         return frozenset(closed), frozenset(overdue)
 
     def _begin(self, a_round: Round) -> None:
-        self._open[a_round.trigger] = a_round
+        self._open[a_round.trigger, a_round.first] = a_round
         self._covered.update(a_round.covers)
 
     def _end(self, a_round: Round) -> None:
-        del self._open[a_round.trigger]
-        self._blocked_by.pop(a_round.trigger, None)
+        del self._open[a_round.trigger, a_round.first]
+        self._blocked_by.pop((a_round.trigger, a_round.first), None)
         self._covered.subtract(a_round.covers)
 
     def _waits(self, a_round: Round, health: Mapping[str, Health], last: Mapping[str, Observation]) -> bool:
-        known = self._blocked_by.get(a_round.trigger)
+        key = (a_round.trigger, a_round.first)
+        known = self._blocked_by.get(key)
         names = a_round.wanted if known is None else (known, *a_round.wanted)
         blocker = next((name for name in names if not _settled(a_round, name, health[name], last.get(name))), None)
         if blocker is not None:
-            self._blocked_by[a_round.trigger] = blocker
+            self._blocked_by[key] = blocker
         return blocker is not None
 
 
