@@ -1,0 +1,212 @@
+"""What the page is made of: words, bars, the picture of the graph, and text that stays text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from exporter.core.snapshot import Snapshot
+from exporter.views.badge import badge
+from exporter.views.document import component_document, document
+from exporter.views.page import component_page, inert, static, status_page
+from exporter.views.page.bars import phases, sparkline
+from exporter.views.page.picture import picture
+from exporter.views.page.words import ago, banners, clock, counts, linked, precise, span
+from tests.views.fleet import board
+
+NOW = 1_763_800_000.0  # 2025-11-22 08:26:40 UTC
+
+
+def seen() -> dict[str, Any]:
+    return document(board().snapshot(26.0))
+
+
+SPANS = {0.4: "0 s", 61: "61 s", 119.9: "120 s", 120: "2 min", 7199: "119 min", 7200: "2 h", 172800: "2 days"}
+
+
+@pytest.mark.parametrize(("seconds", "expected"), SPANS.items())
+def test_a_span(seconds: float, expected: str) -> None:
+    assert span(seconds) == expected
+
+
+PRECISE = {0.00004: "0.0 ms", 0.0015: "1.5 ms", 0.2304: "230 ms", 2.1: "2.10 s"}
+
+
+@pytest.mark.parametrize(("seconds", "expected"), PRECISE.items())
+def test_a_duration(seconds: float, expected: str) -> None:
+    assert precise(seconds) == expected
+
+
+def test_times() -> None:
+    assert clock(NOW, NOW + 60) == "08:26:40 UTC"
+    assert clock(NOW, NOW + 86400) == "2025-11-22 08:26 UTC"
+    assert clock(None, NOW) == "never"
+    assert (ago(NOW - 5, NOW), ago(NOW + 86400 * 3, NOW)) == ("5 s ago", "in 3 days")
+
+
+LINKS = {
+    "https://example.com/a?b=c#d": True,
+    "http://example.com": True,
+    "HTTPS://example.com": True,
+    "javascript:alert(1)": False,
+    "data:text/html,x": False,
+    "//example.com": False,
+    "https:": False,
+    "http://[": False,
+    "platform-team": False,
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), LINKS.items())
+def test_what_becomes_a_link(text: str, expected: bool) -> None:
+    assert linked(text) is expected
+
+
+def test_the_counts() -> None:
+    states = [("up", "http"), ("down", "tcp"), ("up", "dns"), ("unknown", "latent")]
+    components = {str(n): {"state": state, "kind": kind} for n, (state, kind) in enumerate(states)}
+    assert counts({"components": components}) == "3 checked: 1 down, 2 up; 1 latent"
+    assert counts({"components": {}}) == "0 checked: nothing"
+
+
+BANNERS = {
+    "all is well": ({"settled": True}, 26.0, []),
+    "offline": ({"settled": True, "online": False}, 26.0, ["offline"]),
+    "a round is open": ({"pending": True}, 26.0, ["pending"]),
+    "published without all": ({}, 26.0, ["unsettled"]),
+    "old": ({"settled": True}, 34.0, ["old"]),
+}
+
+
+@pytest.mark.parametrize(("changes", "now", "expected"), BANNERS.values(), ids=BANNERS)
+def test_banners(changes: dict[str, bool], now: float, expected: list[str]) -> None:
+    shown = {**seen(), **changes, "generated_at": now}
+    assert [sort for sort, _ in banners(shown)] == expected
+
+
+def test_the_banner_of_old_data_says_how_old() -> None:
+    shown = {**seen(), "settled": True, "generated_at": 63.0}
+    assert list(banners(shown)) == [("old", "The data is old: the last probe began 60 s ago.")]
+
+
+def test_a_sparkline_tells_outcomes_apart_by_height() -> None:
+    line = sparkline(["pass", "pass", "degraded", "fail", "unknown"], [0.1, 0.2, 0.1, 5.0, 0.0])
+    assert line.width == 20
+    assert line.paths == {
+        "pass": "M2 20v-4.2M6 20v-4.3",
+        "degraded": "M10 20v-16.0",
+        "fail": "M14 20v-20.0",
+        "unknown": "M18 20v-2.0",
+    }
+    assert line.spoken == "last 5 runs, oldest first: 2 pass, 1 degraded, 1 fail, 1 unknown"
+
+
+def test_phases_follow_each_other() -> None:
+    shown = phases({"connect": 0.1, "tls": 0.3})
+    assert [(phase.name, phase.seconds, phase.begin, phase.width) for phase in shown] == [
+        ("connect", 0.1, 0.0, pytest.approx(25)),
+        ("tls", 0.3, pytest.approx(25), pytest.approx(75)),
+    ]
+
+
+def test_the_picture() -> None:
+    drawn = picture(seen())
+    nodes = {node.name: node for node in drawn.nodes}
+    assert [node.name for node in drawn.nodes if node.root] == ["database"]
+    assert [node.name for node in drawn.nodes if node.latent] == ["vpc"]
+    assert nodes["database"].spoken == "database, infrastructure, down, root cause"
+    assert nodes["backend"].spoken == "backend, application, down, suffers from database"
+    sorts = sorted(link.sort for link in drawn.links)
+    assert sorts == ["any", "any", "covers", "hard", "hard", "hard", "hard", "optional"]
+    blamed = [link for link in drawn.links if link.blamed]
+    assert blamed == [drawn.links[-1]], "the one from the database to the backend, drawn last"
+    right_of_database = nodes["database"].box.x + nodes["database"].box.width
+    assert blamed[0].path.startswith(f"M{right_of_database:.1f} ")
+
+
+def test_what_only_starts_carries_no_blame() -> None:
+    shown = seen()
+    shown["components"]["backend"]["root_causes"] = []
+    assert not any(link.blamed for link in picture(shown).links)
+
+
+def test_long_names_are_cut_in_the_picture_alone() -> None:
+    shown = seen()
+    shown["components"]["x" * 63] = shown["components"]["silent"]
+    last = picture(shown).nodes[-1]
+    assert (last.name, last.label) == ("x" * 63, "x" * 25 + "…")
+
+
+def test_marks_that_turn_text_around_are_spelt_out() -> None:
+    assert inert("a\u202eb\u200b") == "a⌈U+202E⌉b⌈U+200B⌉"
+    assert inert(5) == 5
+
+
+class Tags(HTMLParser):
+    """All tags with their attributes, and whether all that was opened was closed in order."""
+
+    VOID = frozenset({"meta", "link"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def hostile() -> Snapshot:
+    evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202e"
+    made = board(evil).snapshot(26.0)
+    links = {"runbook": "javascript:alert(1)", "issue": f"https://example.com/{evil}", "owner": evil}
+    components = {
+        name: replace(status, detail=evil, component=replace(status.component, links=links), facts={evil: [evil]})
+        for name, status in made.components.items()
+    }
+    roots = tuple(replace(root, detail=evil) for root in made.root_causes)
+    return replace(made, components=components, root_causes=roots)
+
+
+@pytest.mark.parametrize("snapshot", [board().snapshot(26.0), hostile()], ids=["plain", "hostile"])
+@pytest.mark.parametrize("name", [None, "database", "vpc", "backend", "suite", "silent"])
+def test_the_html_is_sound_and_nothing_is_inline(name: str | None, snapshot: Snapshot) -> None:
+    whole = document(snapshot)
+    html = "".join(status_page(whole) if name is None else component_page(whole, component_document(snapshot, name)))
+    tags = Tags(html)
+    assert tags.open == []
+    assert [attributes for tag, attributes in tags.found if tag == "script"] == [
+        {"src": ("../" if name else "") + "static/page.js", "defer": None}
+    ]
+    assert not any(tag in ("style", "img", "iframe") for tag, _ in tags.found)
+    for tag, attributes in tags.found:
+        assert not any(key == "style" or key.startswith("on") for key in attributes), (tag, attributes)
+        assert not (attributes.get("href") or "").startswith(("javascript:", "data:"))
+    identifiers = [attributes["id"] for _, attributes in tags.found if "id" in attributes]
+    assert len(identifiers) == len(set(identifiers))
+    assert "\u202e" not in html
+
+
+def test_only_our_own_files_are_served() -> None:
+    assert b"morph" in static("page.js")
+    with pytest.raises(KeyError):
+        static("../__init__.py")
+
+
+def test_a_badge() -> None:
+    svg = badge("golden-path", "blocked")
+    assert 'aria-label="golden-path: blocked"' in svg
+    assert Tags(svg).open == []
