@@ -12,7 +12,8 @@ from exporter.core.snapshot import JourneyState
 from exporter.views.gate import FAILED, PASSED, Document, Gate
 
 _MOST = 50  # rows and annotations: GitHub itself shows fewer annotations, and takes a summary of 1 MiB
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@-])")
+_SPECIAL = re.compile(r"([\\`*_\[\]|~])")
+_IN_LINKS = {ord(character): f"%{ord(character):02X}" for character in "<>|"}
 _ICONS = {PASSED: "✅", FAILED: "❌"}
 _OF_JOURNEY = {JourneyState.UP: "✅", JourneyState.BLOCKED: "❌"}
 
@@ -45,16 +46,17 @@ def _evidence(document: Document, root: Document) -> str:
 
 
 def _command(level: str, title: str, message: str) -> str:
-    data = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    title = title.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return f"::{level} title={title.replace(':', '%3A').replace(',', '%2C')}::{data}"
+    title = _plain(title).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+    lines = [_plain(line).replace("%", "%25") for line in message.splitlines()]
+    return f"::{level} title={title}::{'%0A'.join(lines)}"
 
 
 def summary(document: Document, gate: Gate) -> str:
     """Markdown: the verdict, conflicts, root causes, journeys, what is not known."""
     icon = _ICONS.get(gate.exit_code(document), "⚠️")
     parts = [
-        [f"## {icon} {_text(document['environment'])} is {document['state']}: {_text(gate.sentence(document))}"],
+        [f"## {icon} {_text(document['environment'])} is {document['state']}"],
+        [f"check {_text(gate.sentence(document))}"],
         [f"- ⚠️ **{_text(name)}** passes although {_text(names)} is down: it does not test what it claims to"
          for name, names in _conflicts(document)],
         _table(("Root cause", "Priority", "Layer", "Reason", "Evidence", "Suffering"), _root_rows(document)),
@@ -76,7 +78,7 @@ def _root_rows(document: Document) -> Iterator[tuple[str, ...]]:
         runbook = document["components"][root["component"]]["links"].get("runbook")
         name = _text(root["component"])
         yield (
-            f"**[{name}](<{runbook.replace('>', '%3E')}>)**" if runbook else f"**{name}**",
+            f"**[{name}](<{runbook.translate(_IN_LINKS)}>)**" if runbook else f"**{name}**",
             root["priority"],
             root["layer"],
             _text(root["reason"]),
@@ -99,5 +101,9 @@ def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]
 
 def _text(text: str) -> str:
     """Text that Markdown and HTML leave alone, on one line."""
-    plain = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    plain = _plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(r"\\\1", plain)
+
+
+def _plain(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
