@@ -52,6 +52,8 @@ def _of_a_root(status: ComponentStatus, root: RootCause, components: Mapping[str
         )
     else:
         yield _why_root(status, components)
+    if status.component.covers:
+        yield "Nothing that it covers fails, so look at the application, or at the tests themselves."
     if root.affected:
         yield f"Suffering from it: {_list(root.affected)}."
     if root.journeys:

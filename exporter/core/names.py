@@ -128,6 +128,7 @@ STEP_STATE = Metric(
 LAYER_ROOTS = Metric("staging_layer_root_causes", GAUGE, "How many root causes the layer owns now.", ("layer",))
 TESTS = Metric("staging_tests", GAUGE, "Tests of the last report, by outcome.", (COMPONENT, "outcome"))
 TEST_RUN = Metric("staging_test_run_timestamp_seconds", GAUGE, "When the tests of the last report ran.")
+TEST_DURATION = Metric("staging_test_run_duration_seconds", GAUGE, "How long the tests of the last report took.")
 TEST_CONFLICT = Metric(
     "staging_test_conflict", GAUGE, "1 when the suite passes although a component that it covers is down."
 )

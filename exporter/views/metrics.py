@@ -169,6 +169,7 @@ def _about_tests(checked: Components) -> Iterator[Family]:
         ),
     )
     yield Samples(names.TEST_RUN, ((at, s.facts["run_timestamp"]) for at, s in suites if s.facts.get("run_timestamp")))
+    yield Samples(names.TEST_DURATION, ((at, s.facts["run_duration"]) for at, s in suites if "run_duration" in s.facts))
     yield Samples(names.TEST_CONFLICT, ((at, bool(s.conflicts)) for at, s in suites))
 
 

@@ -52,6 +52,14 @@ def test_a_latent_root() -> None:
     assert "Suffering from it: backend, cache and database." in text
 
 
+def test_a_suite_that_fails_alone() -> None:
+    suite = Component("suite", Layer.TEST, Priority.P2, "e2e", (("backend",),), covers=("cache",))
+    assert after(Stage(*COMPONENTS, suite), "suite", suite=Reason.FAILED).endswith(
+        "Of its dependencies backend is up, so it is the root. "
+        "Nothing that it covers fails, so look at the application, or at the tests themselves."
+    )
+
+
 def test_a_contradiction() -> None:
     assert after(Stage(), "database", database=Reason.CLOSED).endswith(
         "backend depends on it and is up, so the fault may lie on the path from here, not in it."

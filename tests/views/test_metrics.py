@@ -120,6 +120,7 @@ def test_every_state_is_always_present_and_one_is_true(component: str, samples: 
         ),
         ("staging_tests", {"component": "suite", "outcome": "passed"}, [TESTS["passed"]]),
         ("staging_test_run_timestamp_seconds", {"component": "suite"}, [1.5]),
+        ("staging_test_run_duration_seconds", {"component": "suite"}, [0.27]),
         ("staging_test_conflict", {"component": "suite"}, [1]),
         ("staging_exporter_config_last_reload_successful", {}, [1]),
         ("staging_exporter_config_last_reload_success_timestamp_seconds", {}, [1.7e9]),
