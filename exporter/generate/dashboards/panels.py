@@ -80,13 +80,12 @@ def curves(title: str, description: str, *queries: Dataquery, unit: str, span: i
     return panel if top is None else panel.max(top)
 
 
-def strips(title: str, description: str, *queries: Dataquery, words: tuple[Word, ...], height: int,
-           silence: float = 60.0) -> statetimeline.Panel:  # fmt: skip
-    """One strip over time for each series, coloured by its word; a gap after `silence` seconds without a value."""
+def strips(title: str, description: str, *queries: Dataquery, words: tuple[Word, ...],
+           height: int) -> statetimeline.Panel:  # fmt: skip
+    """One strip over time for each series, with its word where there is room; Grafana draws a gap as a gap."""
     panel = _made(statetimeline.Panel(), title, description, queries, WIDTH, height)
-    panel = panel.mappings(mapping(words)).show_value(look.VisibilityMode.NEVER).insert_nulls(int(silence * 1000))
+    panel = panel.mappings(mapping(words)).show_value(look.VisibilityMode.AUTO).thresholds(_thresholds(((None, GREY),)))
     panel = panel.row_height(0.85).fill_opacity(90).line_width(0).merge_values(True).per_page(60)
-    panel = panel.thresholds(_thresholds(((None, GREY),)))
     return panel.legend(
         common.VizLegendOptions()
         .display_mode(look.LegendDisplayMode.LIST)
@@ -98,7 +97,7 @@ def strips(title: str, description: str, *queries: Dataquery, words: tuple[Word,
 def heat(title: str, description: str, buckets: Dataquery, span: int = 12, height: int = 8) -> heatmap.Panel:
     """A histogram over time, in seconds."""
     panel = _made(heatmap.Panel(), title, description, (buckets.format(PromQueryFormat.HEATMAP),), span, height)
-    return panel.unit("s").calculate(False).interval("1m").hide_legend()
+    return panel.unit("short").y_axis(heatmap.YAxisConfig().unit("s")).calculate(False).interval("1m").hide_legend()
 
 
 def listing(title: str, description: str, *queries: Dataquery, columns: Mapping[str, str], none: str,
