@@ -233,6 +233,10 @@ def _sentence(model: type[BaseModel], path: TreePath, error: Any) -> str:
             return clip(str(context["error"]), 400)
         case "literal_error":
             return f"`{clip(str(error['input']))}` is not known here; choose {context['expected']}"
+        case "union_tag_invalid":
+            return f"`{clip(context['tag'])}` is not known here; choose {context['expected_tags']}"
+        case "union_tag_not_found":
+            return f"missing key `{context['discriminator'].strip(chr(39))}`"
         case "too_short" | "string_too_short":
             return "must not be empty" if context["min_length"] == 1 else f"needs {context['min_length']} or more"
         case kind if kind in _BOUNDS:

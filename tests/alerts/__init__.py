@@ -1,0 +1,1 @@
+"""Alerts, proven through promtool, amtool and amlint."""

@@ -1,0 +1,176 @@
+"""Each alert and the series that make it fire, as functions of time; five cases are derived from each row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from exporter.core import names
+from exporter.core.model import State
+from exporter.core.names import Metric
+
+ENVIRONMENT = "netra-staging"
+DAY = 86400.0
+Wave = Callable[[float, float], float | None]  # (time, when the condition began) -> value, None for no sample
+Series = tuple[Metric, tuple[tuple[str, str], ...]]
+
+
+def _always(value: float | None) -> Wave:
+    return lambda _now, _began: value
+
+
+def _when(good: float | None, bad: float | None) -> Wave:
+    return lambda now, began: bad if now >= began else good
+
+
+@dataclass(frozen=True)
+class Row:
+    """`waves` are good before the condition begins and bad from then on; `almost` never fires.
+
+    `delay` is how many seconds of badness it takes until the condition holds. `labels` are those of the alert beside
+    environment, severity, priority and role.
+    """
+
+    alert: str
+    waves: Mapping[Series, Wave]
+    almost: Mapping[Series, Wave] = field(default_factory=dict)
+    priority: str = ""
+    labels: Mapping[str, str] = field(default_factory=lambda: {"component": "backend", "layer": "application"})
+    delay: float = 0.0
+    step: float = 15.0
+    lead: int = 10  # steps of peace before
+    environment: str = ENVIRONMENT
+
+
+def of(metric: Metric, **labels: str) -> Series:
+    """A series of `backend`, unless told otherwise."""
+    given = labels if "journey" in labels or not metric.labels else {"component": "backend"} | labels
+    return metric, tuple(sorted(given.items()))
+
+
+INFO = of(names.COMPONENT_INFO, kind="http", layer="application", priority="P0")
+E2E = of(names.COMPONENT_INFO, kind="e2e", layer="application", priority="P2")
+ROOT = of(names.ROOT_CAUSE)
+OTHER_ROOT = of(names.ROOT_CAUSE, component="clickhouse")
+LAST, INTERVAL = of(names.LAST_RUN), of(names.INTERVAL)
+JOURNEY = of(names.JOURNEY_STATE, journey="golden-path", state="blocked")
+HERE = {INFO: _always(1)}
+_PLATFORM = {"layer": "platform"}
+
+
+def _state(state: State) -> Series:
+    return of(names.COMPONENT_STATE, state=state)
+
+
+def _root(priority: int) -> Row:
+    rank = of(names.EFFECTIVE_PRIORITY)
+    return Row(
+        f"StagingRootCauseP{priority}",
+        HERE | {ROOT: _when(0, 1), rank: _when(None, priority)},
+        # Of another priority, or remembered as a priority without being a root cause.
+        almost={ROOT: _when(0, 1), rank: _when(None, (priority + 1) % 3)},
+    )
+
+
+def _flag(alert: str, series: Series, info: Series = INFO) -> Row:
+    return Row(alert, {info: _always(1), series: _when(0, 1)}, almost={series: _always(0)})
+
+
+def _certificate(alert: str, days: float) -> Row:
+    left = of(names.TLS_NOT_AFTER)
+    return Row(
+        alert,
+        HERE | {left: lambda now, began: began + days * DAY - 1 if now >= began else now + 90 * DAY},
+        almost={left: lambda now, _began: now + days * DAY},
+    )
+
+
+ROWS = (
+    *(_root(priority) for priority in (0, 1, 2)),
+    Row(
+        "StagingDownUnexplained",
+        HERE | {_state(State.DOWN): _when(0, 1), ROOT: _always(0)},
+        almost={of(names.BLAMED, root_cause="postgres"): _when(None, 1)},
+    ),
+    Row(
+        "StagingJourneyBlocked",
+        {JOURNEY: _when(0, 1), OTHER_ROOT: _always(0)},
+        almost={OTHER_ROOT: _when(0, 1)},
+        labels={"journey": "golden-path", "layer": "application"},
+    ),
+    _flag("StagingVerdictContradicted", of(names.CONTRADICTED)),
+    _flag("StagingRootCauseStale", of(names.ROOT_CAUSE_STALE)),
+    _flag("StagingFlapping", _state(State.FLAPPING)),
+    _flag("StagingTestConflict", of(names.TEST_CONFLICT)),
+    _flag("StagingTestEvidenceMissing", _state(State.UNKNOWN), E2E),
+    _flag("StagingDomainDrift", of(names.DOMAIN_DRIFT)),
+    Row(
+        "StagingStartupBudgetNearlySpent",
+        HERE
+        | {
+            of(names.STARTUP_BUDGET): _always(600),
+            of(names.STARTUP_END): lambda now, began: began + 59 if now >= began else now + 60,
+        },
+        almost={of(names.STARTUP_END): lambda now, _began: now + 60},
+    ),
+    _certificate("StagingCertificateExpiresSoon", 14),
+    _certificate("StagingCertificateExpiresImminently", 3),
+    Row(
+        "StagingConnectionsNearlySaturated",
+        HERE | {of(names.CONNECTIONS): _when(10, 76), of(names.MAX_CONNECTIONS): _always(100)},
+        almost={of(names.CONNECTIONS): _when(10, 75)},
+    ),
+    Row("StagingNotProbed", HERE | {LAST: lambda now, began: now if now < began else None}, almost={LAST: _always(0)}),
+    Row(
+        "StagingComponentUnknown",
+        HERE | {LAST: lambda now, _began: now, _state(State.UNKNOWN): _when(0, 1), of(names.ONLINE): _always(1)},
+        almost={of(names.ONLINE): _when(1, 0)},
+    ),
+    Row(
+        "StagingResultsStale",
+        HERE | {LAST: lambda now, began: min(now, began), INTERVAL: _always(20)},
+        almost={LAST: lambda now, _began: now - 60},
+        delay=75,  # 60 s are not yet more than three intervals
+    ),
+    Row(
+        "StagingProbeLoopHung",
+        {LAST: lambda now, began: min(now, began), INTERVAL: _always(20)},
+        almost={LAST: lambda now, _began: now - 60},
+        labels=_PLATFORM,
+        delay=75,
+    ),
+    Row(
+        "StagingProberRateLimited",
+        HERE | {of(names.PROBE_FAILURES, reason="rate_limited"): lambda now, began: max(0.0, now - began + 15) // 15},
+        almost={of(names.PROBE_FAILURES, reason="rate_limited"): _always(7)},  # long ago
+    ),
+    Row(
+        "StagingExporterOffline",
+        {of(names.ONLINE): _when(1, 0)},
+        almost={of(names.ONLINE): _always(1)},
+        labels=_PLATFORM,
+    ),
+    Row(
+        "StagingConfigReloadFailed",
+        {of(names.RELOAD_OK): _when(1, 0)},
+        almost={of(names.RELOAD_OK): _always(1)},
+        labels=_PLATFORM,
+    ),
+    Row(
+        "StagingErrorBudgetBurn",
+        HERE | {of(names.COMPONENT_UP): _when(1, 0)},
+        almost={_state(State.MAINTENANCE): _when(0, 1)},
+        priority="P1",
+        lead=60,
+        delay=45,  # four of the sixty-four samples that there are, more than 6 % of six hours and of thirty minutes
+    ),
+    Row(
+        "StagingErrorBudgetBurn",
+        HERE | {of(names.COMPONENT_UP): _when(1, 0)},
+        almost={_state(State.MAINTENANCE): _when(0, 1)},
+        priority="P2",
+        step=300.0,
+        lead=140,
+        delay=300,  # two of 142, more than 1 % of three days and of six hours
+    ),
+)

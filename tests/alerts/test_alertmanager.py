@@ -1,0 +1,102 @@
+"""The committed Alertmanager configuration: what amtool and amlint say of it, and who is told of what."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.alerts.test_rules import ALERTS, DEPLOY, RULES
+
+CONFIG = DEPLOY / "alertmanager" / "alertmanager.yml"
+TREE: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
+EVERY_LABEL = {"environment", "alertname", "severity", "priority", "role"}
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_amtool_finds_nothing() -> None:
+    done = run("amtool", "check-config", CONFIG)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 templates" in done.stdout
+
+
+def test_amlint_finds_nothing() -> None:
+    command = (Path(sys.executable).parent / "amlint", "check", "--strict", "--format", "json")
+    done = run(*command, "--rules", RULES, CONFIG)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # Plain information: Prometheus always sets an end time; two meta alerts are told apart by their names.
+    told = {"global-resolve-timeout-missing", "inhibit-same-match"}
+    assert {finding["code"] for finding in _findings(json.loads(done.stdout))} <= told
+
+
+def _findings(report: Any) -> list[dict[str, Any]]:
+    if isinstance(report, dict):
+        return [report] if "code" in report else [f for value in report.values() for f in _findings(value)]
+    return [f for item in report for f in _findings(item)] if isinstance(report, list) else []
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: f"{rule['alert']}-{rule['labels']['priority']}")
+def test_every_alert_reaches_the_receiver_of_its_priority(rule: dict[str, Any]) -> None:
+    labels = {"environment": "netra-staging", "alertname": rule["alert"], "component": "x", **rule["labels"]}
+    expected = "watchdog" if rule["alert"] == "StagingWatchdog" else rule["labels"]["priority"]
+    given = [f"{key}={value}" for key, value in labels.items()]
+    done = run(
+        "amtool", "config", "routes", "test", f"--config.file={CONFIG}", f"--verify.receivers={expected}", *given
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_no_route_knows_is_told_to_someone() -> None:
+    labels = ("environment=another", "alertname=X")
+    done = run("amtool", "config", "routes", "test", f"--config.file={CONFIG}", "--verify.receivers=P1", *labels)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _routes() -> list[dict[str, Any]]:
+    return list(TREE["route"]["routes"])
+
+
+def test_root_causes_are_grouped_by_component_and_the_rest_by_alert() -> None:
+    by = {tuple(m for m in r["matchers"] if "environment" not in m): r.get("group_by") for r in _routes()}
+    for priority in ("P0", "P1", "P2"):
+        assert by[f'priority="{priority}"', 'role="root_cause"'] == ["environment", "component"]
+        assert by[(f'priority="{priority}"',)] == ["environment", "alertname"]
+
+
+def test_only_p1_and_p2_wait_for_working_hours() -> None:
+    waiting = {r["receiver"] for r in _routes() if "active_time_intervals" in r}
+    assert waiting == {"P1", "P2"}
+    assert TREE["time_intervals"][0]["time_intervals"][0]["location"] == "Europe/Berlin"
+
+
+def test_an_urgent_page_waits_for_no_company() -> None:
+    assert {r["group_wait"] for r in _routes() if r["receiver"] == "P0"} == {"5s"}
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_inhibition_is_by_labels_that_both_sides_have(number: int) -> None:
+    rule = TREE["inhibit_rules"][number]
+    assert rule["equal"]
+    assert set(rule["equal"]) <= EVERY_LABEL
+    text = " ".join(rule["target_matchers"])
+    assert "StagingWatchdog" not in text
+    assert "StagingExporterDown" not in text
+
+
+def test_all_inhibitions_are_looked_at() -> None:
+    assert len(TREE["inhibit_rules"]) == 3
+
+
+def test_no_secret_stands_in_the_file() -> None:
+    receivers = [options for receiver in TREE["receivers"] for key, all_ in receiver.items() if key != "name"
+                 for options in all_]  # fmt: skip
+    assert receivers
+    assert not {key for options in receivers for key in options if key in ("routing_key", "api_url", "auth_password")}

@@ -1,0 +1,130 @@
+"""What holds for every generated rule: the checklist of conventions, as tests."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from exporter.core import names
+from exporter.core.names import Metric
+from exporter.generate.alerts import FORBIDDEN, SEVERITY, Role, allowed
+from exporter.generate.catalogue import EXPORTER_DOWN, ROOT_CAUSE, WATCHDOG
+from exporter.net.options import parse_duration
+from tests.alerts.test_rules import ALERTS, DEPLOY, GROUPS, promtool
+
+RECORDS = [rule for group in GROUPS for rule in group["rules"] if "record" in rule]
+RULE = pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: f"{rule['alert']}-{rule['labels']['priority']}")
+INTERVAL = 15.0  # of the probes of deploy/netra-staging.yml
+PRIORITIES = {str(priority) if priority else "none": severity for priority, severity in SEVERITY.items()}
+SETTLED_BEFORE = {f"{ROOT_CAUSE}P0", f"{ROOT_CAUSE}P1", f"{ROOT_CAUSE}P2", WATCHDOG, "StagingErrorBudgetBurn"}
+METRICS = {m.name for m in vars(names).values() if isinstance(m, Metric)} | {rule["record"] for rule in RECORDS}
+
+
+@pytest.mark.parametrize("file", ["staging.rules.yml"])
+def test_promtool_finds_nothing(file: str) -> None:
+    done = promtool("check", "rules", "--lint=all", "--lint-fatal", DEPLOY / "prometheus" / file)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_the_configuration_of_prometheus_is_valid() -> None:
+    done = promtool("check", "config", DEPLOY / "prometheus" / "prometheus.yml")
+    assert done.returncode == 0, done.stderr
+
+
+@RULE
+def test_the_name(rule: dict[str, Any]) -> None:
+    assert re.fullmatch(r"Staging([A-Z][a-z]+)+(P[012])?", rule["alert"])
+
+
+@RULE
+def test_the_labels(rule: dict[str, Any]) -> None:
+    labels = rule["labels"]
+    assert labels["severity"] == PRIORITIES[labels["priority"]]
+    assert labels["role"] in set(Role)
+    assert "layer" in labels or "by (environment, component, layer)" in rule["expr"]
+    assert not any("{{" in value for value in labels.values()), "what moves belongs into annotations"
+
+
+@RULE
+def test_the_identity_is_stable(rule: dict[str, Any]) -> None:
+    """One series per component, journey or environment, whatever instance, pod or reason it comes from."""
+    outermost = re.match(
+        r"(max|min) by \(([^)]*)\)|time\(\) - max by \(([^)]*)\)|absent\(|label_replace\(", rule["expr"]
+    )
+    assert outermost, rule["expr"]
+    kept = set((outermost[2] or outermost[3] or "").replace(",", " ").split())
+    assert kept <= {"environment", "component", "layer", "journey"}
+
+
+@RULE
+def test_the_annotations(rule: dict[str, Any]) -> None:
+    said = rule["annotations"]
+    assert said["summary"].endswith(".")
+    assert said["description"].endswith(".")
+    grouped_by_component = rule["labels"]["role"] == Role.ROOT_CAUSE
+    assert grouped_by_component or "$labels.component" not in said["summary"], "grouped alerts share their summary"
+    assert said["runbook_url"] == f"https://runbooks.example.com/staging-exporter/{rule['alert']}.md"
+    assert {"dashboard_url", "status_url"} <= set(said)
+    if "component" in rule["expr"].split(")")[0]:
+        assert {"owner", "issue_url", "component_runbook_url", "component_dashboard_url"} <= set(said)
+
+
+@RULE
+def test_the_runbook(rule: dict[str, Any]) -> None:
+    page = (DEPLOY / "runbooks" / f"{rule['alert']}.md").read_text()
+    parts = re.split(r"^## (.*)\n", page, flags=re.MULTILINE)
+    assert parts[0] == f"# {rule['alert']}\n\n"
+    assert parts[1::2] == ["Meaning", "Impact", "Diagnosis", "Mitigation"]
+    assert all(text.strip() for text in parts[2::2])
+
+
+def test_there_is_no_runbook_without_its_alert() -> None:
+    assert {page.stem for page in (DEPLOY / "runbooks").iterdir()} == {rule["alert"] for rule in ALERTS}
+
+
+@RULE
+def test_it_waits_long_enough_and_not_in_the_forbidden_band(rule: dict[str, Any]) -> None:
+    hold = parse_duration(rule.get("for", 0))
+    assert not FORBIDDEN[0] <= hold < FORBIDDEN[1]
+    assert hold >= 2 * INTERVAL or rule["alert"] in SETTLED_BEFORE
+
+
+@RULE
+def test_it_outlives_a_restart_of_the_exporter(rule: dict[str, Any]) -> None:
+    on_absence = rule["alert"] in (EXPORTER_DOWN, WATCHDOG)
+    assert ("keep_firing_for" in rule) != on_absence
+
+
+@RULE
+def test_the_expression(rule: dict[str, Any]) -> None:
+    expression = rule["expr"]
+    assert re.search(r"[=<>]=? |> 0|\band\b|\bunless\b|absent|vector", expression), "it compares"
+    assert "absent(" not in expression or parse_duration(rule["for"]) >= 10
+    for ranged in re.findall(r"\[(\w+)\]", expression):
+        assert parse_duration(ranged) >= 4 * 15
+    for operator in re.findall(r"\b(?:and|unless)\b\s*(\w+)", expression):
+        assert operator in ("on", "burns"), "labels to match on are always said"
+
+
+@pytest.mark.parametrize("rule", [*ALERTS, *RECORDS], ids=lambda rule: rule.get("alert") or rule["record"])
+def test_only_names_that_exist_are_asked_for(rule: dict[str, Any]) -> None:
+    used = set(re.findall(r"\b((?:environment_component:)?staging_\w+(?::\w+)?)\{", rule["expr"]))
+    assert used <= METRICS
+
+
+@pytest.mark.parametrize("rule", RECORDS, ids=lambda rule: rule["record"])
+def test_recording_rules_are_named_by_level_metric_and_operation(rule: dict[str, Any]) -> None:
+    assert re.fullmatch(r"environment_component:staging_[a-z_]+:[a-z0-9_]+", rule["record"])
+
+
+@pytest.mark.parametrize("rule", [*ALERTS, *RECORDS], ids=lambda rule: rule.get("alert") or rule["record"])
+def test_every_selector_is_of_one_environment(rule: dict[str, Any]) -> None:
+    asked = re.findall(r"(?:staging_\w+(?::\w+)?|ALERTS)(?!\w|:)(.{0,13})", rule["expr"])
+    assert all(rest == "{environment=" for rest in asked)
+
+
+@pytest.mark.parametrize(("wanted", "given"), [(60, 60), (239, 239), (240, 600), (599, 600), (600, 600), (900, 900)])
+def test_a_wait_in_the_forbidden_band_becomes_longer(wanted: float, given: float) -> None:
+    assert allowed(wanted) == given

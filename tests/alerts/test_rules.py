@@ -1,0 +1,83 @@
+"""The committed rules: what promtool says of them, and when every alert fires and does not."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.generate.catalogue import EXPORTER_DOWN, WATCHDOG
+from exporter.net.options import parse_duration
+from tests.alerts.derive import SORTS, Case, Rule, absence, cases, watchdog
+from tests.alerts.table import ROWS
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+RULES = DEPLOY / "prometheus" / "staging.rules.yml"
+GROUPS: list[dict[str, Any]] = yaml.safe_load(RULES.read_text())["groups"]
+ALERTS = [rule for group in GROUPS for rule in group["rules"] if "alert" in rule]
+
+
+def _rule(alert: str, priority: str) -> Rule:
+    rule = next(a for a in ALERTS if a["alert"] == alert and priority in ("", a["labels"]["priority"]))
+    return Rule(parse_duration(rule.get("for", 0)), rule["labels"])
+
+
+def _all() -> Iterator[tuple[float, Case]]:
+    for row in ROWS:
+        for case in cases(row, _rule(row.alert, row.priority)):
+            yield row.step, case
+    for case in (*absence(EXPORTER_DOWN, _rule(EXPORTER_DOWN, "")), *watchdog(WATCHDOG, _rule(WATCHDOG, ""))):
+        yield 15.0, case
+
+
+CASES = list(_all())
+GROUP_OF = {rule["alert"]: group["name"] for group in GROUPS for rule in group["rules"] if "alert" in rule}
+
+
+def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = ["promtool", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def run_tests(directory: Path, tests: list[dict[str, Any]], step: float, groups: list[dict[str, Any]]) -> str:
+    """What promtool says of these tests of these groups; empty when all pass."""
+    rules, path = directory / "rules.yml", directory / "tests.yml"
+    rules.write_text(yaml.safe_dump({"groups": groups}, width=10_000))
+    file = {
+        "rule_files": [str(rules)],
+        "evaluation_interval": f"{step:.0f}s",
+        "group_eval_order": [group["name"] for group in groups],
+        "tests": tests,
+    }
+    path.write_text(yaml.safe_dump(file, width=10_000))
+    done = promtool("test", "rules", path)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("alert", sorted({rule["alert"] for rule in ALERTS}))
+def test_every_alert_has_every_sort_of_case(alert: str) -> None:
+    assert {sort for _, (name, sort, _) in CASES if name == alert} == set(SORTS)
+
+
+def test_every_case_is_about_an_alert_that_exists() -> None:
+    assert {name for _, (name, _, _) in CASES} == {rule["alert"] for rule in ALERTS}
+
+
+def test_every_urgency_of_every_alert_has_its_row() -> None:
+    of_rows = {(row.alert, row.priority or _rule(row.alert, "").labels["priority"]) for row in ROWS}
+    told = {(rule["alert"], rule["labels"]["priority"]) for rule in ALERTS}
+    assert told - of_rows == {(EXPORTER_DOWN, "P0"), (WATCHDOG, "none")}
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize(("group", "step"), sorted({(GROUP_OF[name], step) for step, (name, _, _) in CASES}))
+def test_alerts_fire_when_they_should(group: str, step: float, sort: str, tmp_path: Path) -> None:
+    tests = [test for at, (alert, name, test) in CASES if (GROUP_OF[alert], at, name) == (group, step, sort)]
+    assert tests
+    # Only the groups that matter here, since promtool evaluates all that it is given at every step.
+    groups = [g for g in GROUPS if g["name"] == group or (group == "staging-slo" and g["name"].startswith(group))]
+    assert run_tests(tmp_path, tests, step, groups) == ""
