@@ -76,8 +76,9 @@ async def _main(injections: int) -> int:
                 title = draw.choice(sorted(faults))
                 await _until(app, _well)
                 await asyncio.sleep(draw.uniform(0, 5))
-                seconds, named = await _inject(app, *faults[title], switch)
-                wrong += named != [faults[title][1]]
+                switches, root = faults[title]
+                seconds, named = await _inject(app, switches, switch)
+                wrong += named != [root]
                 taken[id(faults)].append(seconds)
                 print(f"{title:<34} {seconds:6.2f} s  {', '.join(named)}", flush=True)
         finally:
@@ -89,7 +90,7 @@ async def _main(injections: int) -> int:
 
 
 async def _inject(
-    app: App, switches: list[Switch], _root: str, switch: Callable[[str, dict[str, Any] | None], Awaitable[None]]
+    app: App, switches: list[Switch], switch: Callable[[str, dict[str, Any] | None], Awaitable[None]]
 ) -> tuple[float, list[str]]:
     begin = time.monotonic()
     for name, setting in switches:
