@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import secrets
 import signal
@@ -87,6 +88,8 @@ class App:
             await runner.cleanup()
             raise
         self._web = runner
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays, and collections that look at it would hold up the probes
         self._stalls.start()
         self._parts.runner.start()
         if self._storage:
