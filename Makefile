@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help demo test lint unit replay bench clean bench-detect
+.PHONY: help demo test lint unit replay bench compare-blackbox clean bench-detect
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -34,6 +34,10 @@ bench-detect: $(VENV)/.installed  ## from injection to the settled root on the d
 bench: $(VENV)/.installed  ## CPU, memory, scrape and latency figures beside blackbox_exporter
 	tests/install-system-packages
 	$(BIN)/python -m tests.bench $(ARGS)
+
+compare-blackbox: $(VENV)/.installed  ## every case beside blackbox_exporter, as a table, with why where they differ
+	tests/install-system-packages
+	$(BIN)/python -m tests.compare
 
 clean:  ## remove what make made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -1,0 +1,1 @@
+"""The exporter beside blackbox_exporter, against the same real servers."""
