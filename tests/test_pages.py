@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -16,21 +17,27 @@ from exporter.core.snapshot import JourneyState, Snapshot
 from exporter.pages import Pages
 from exporter.views.badge import badge
 from tests.support.fleets import fleet
+from tests.support.live import fetch
 from tests.views.fleet import board
 
 
 @asynccontextmanager
-async def pages(snapshot: Callable[[], Snapshot]) -> AsyncIterator[aiohttp.ClientSession]:
+async def serving(snapshot: Callable[[], Snapshot]) -> AsyncIterator[str]:
     app = web.Application()
     app.add_routes(Pages(snapshot).routes())
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{runner.addresses[0][1]}") as session:
-            yield session
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def pages(snapshot: Callable[[], Snapshot]) -> AsyncIterator[aiohttp.ClientSession]:
+    async with serving(snapshot) as url, aiohttp.ClientSession(url) as session:
+        yield session
 
 
 ANSWERS = {
@@ -87,6 +94,16 @@ def test_there_is_a_badge_for_every_state(state: str) -> None:
     assert str(state) in badge("name", state)
 
 
+@pytest.fixture
+def frozen() -> Iterator[None]:
+    """As `run` does: full collections do not look at what was loaded before."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("frozen")
 async def test_a_page_of_500_components_holds_the_loop_for_at_most_20_ms() -> None:
     """Measured in CPU time of the loop's own thread, so that other work on this machine does not count."""
     snapshot = fleet(500)
@@ -100,11 +117,11 @@ async def test_a_page_of_500_components_holds_the_loop_for_at_most_20_ms() -> No
             await asyncio.sleep(0)
             longest = max(longest, time.thread_time() - before)
 
-    async with pages(lambda: snapshot) as session:
+    async with serving(lambda: snapshot) as url:
         sampling = asyncio.create_task(sample())
         for path in ("/", f"/components/{list(snapshot.components)[4]}"):
-            async with session.get(path) as answer:
-                await answer.read()
+            page = await asyncio.to_thread(fetch, url + path)
+            assert "fleet is down" in page or "a root cause" in page
         ended.set()
         await sampling
     assert longest < 0.02
