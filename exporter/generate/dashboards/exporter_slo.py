@@ -61,7 +61,7 @@ def _trust(queries: Queries) -> Iterator[stat.Panel]:
                  now(f"sum({unknown})"), steps=((None, GREEN), (1.0, YELLOW)))  # fmt: skip
     late = f"(time() - {queries.of(names.LAST_RUN)}) / {queries.of(names.INTERVAL)}"
     yield number("Latest result is late by", "The oldest result, in intervals of its check; beyond 3 it is silence.",
-                 now(f"max({late})"), unit="suffix: intervals",
+                 now(f"max({late})"), unit="suffix:intervals",
                  steps=((None, GREEN), (2.0, YELLOW), (3.0, RED)))  # fmt: skip
 
 
@@ -128,7 +128,7 @@ def _budget_table(queries: Queries) -> table.Panel:
     for column in ("Objective", "Available", "Budget left"):
         panel = panel.override_by_name(*in_unit(column, "percentunit"))
     for column in burns.values():
-        panel = panel.override_by_name(*in_unit(column, "suffix: x"))
+        panel = panel.override_by_name(*in_unit(column, "suffix:x"))
     return panel.override_by_name(*linked_column(queries.environment))
 
 
