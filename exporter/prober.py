@@ -194,4 +194,6 @@ def _at(trace: Trace) -> str:
 def _os_text(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         return os.strerror(error.errno).lower() + (f": {error.filename}" if error.filename else "")
+    if isinstance(error, asyncio.IncompleteReadError):
+        return "end of stream" + (f" after {len(error.partial)} bytes" if error.partial else " before a byte came")
     return str(error) or type(error).__name__
