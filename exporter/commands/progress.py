@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from exporter.core.model import LATENT, State
 from exporter.net.options import format_duration
@@ -29,18 +29,30 @@ class Progress:
 
     def __call__(self, document: Document) -> None:
         """Show how things are now."""
-        line, elapsed = _state(document, self._gate), time.monotonic() - self._began
-        stale = not self._live and time.monotonic() - self._said_at >= _AGAIN
-        if self._wait and (line != self._said or stale):
-            self._erase()
-            self._say(f"{self._paint(f'{elapsed:5.0f}s', 'dim')}  {line}\n")
-            self._said, self._said_at = line, time.monotonic()
+        checked = _checked(document, self._gate)
+        probed = sum(component["last_probe"] is not None for component in checked.values())
+        if self._wait and probed == len(checked):
+            self._tell(_troubles(checked))
         if self._live:
-            width = shutil.get_terminal_size((_WIDTH, 24)).columns - 1
-            limit = f" of {format_duration(self._wait)}" if self._wait else ""
-            shown = f"waiting, {elapsed:.0f}s{limit}" if self._wait else f"{line} ..."
+            self._show(probed, len(checked), confirming=document["pending"])
+
+    def _tell(self, line: str) -> None:
+        """A line for good, when it is news, or when a log has heard nothing for long."""
+        now = time.monotonic()
+        if line != self._said or (not self._live and now - self._said_at >= _AGAIN):
             self._erase()
-            self._say(self._paint(shown[:width], "dim"))
+            self._say(f"{self._paint(f'{now - self._began:5.0f}s', 'dim')}  {line}\n")
+            self._said, self._said_at = line, now
+
+    def _show(self, probed: int, checks: int, *, confirming: bool) -> None:
+        """The line that lives."""
+        parts = [f"probed {probed} of {checks}"] if probed < checks or not self._wait else []
+        parts += ["confirming"] if confirming else []
+        if self._wait:
+            parts.append(f"waiting {time.monotonic() - self._began:.0f}s of at most {format_duration(self._wait)}")
+        width = shutil.get_terminal_size((_WIDTH, 24)).columns - 1
+        self._erase()
+        self._say(self._paint(f"{', '.join(parts)} ..."[:width], "dim"))
 
     def end(self) -> None:
         """Leave the terminal to others."""
@@ -51,15 +63,16 @@ class Progress:
             self._say("\r\x1b[K")
 
 
-def _state(document: Document, gate: Gate) -> str:
-    """The components that count, in one line: how many were probed, which are in trouble."""
-    checked = {n: c for n, c in document["components"].items() if c["kind"] != LATENT and gate.covers(n)}
-    probed = sum(component["last_probe"] is not None for component in checked.values())
-    if probed < len(checked):
-        return f"probed {probed} of {len(checked)}"
-    by_state = [(state, [n for n, c in checked.items() if c["state"] == state]) for state in _TROUBLE]
-    parts = [f"{state}: {_few(names)}" for state, names in by_state if names]
-    return ("; ".join(parts) or f"all {len(checked)} are up") + (", confirming" if document["pending"] else "")
+def _checked(document: Document, gate: Gate) -> dict[str, Document]:
+    """The components that count and have a check."""
+    components = document["components"].items()
+    return {name: said for name, said in components if said["kind"] != LATENT and gate.covers(name)}
+
+
+def _troubles(checked: Mapping[str, Document]) -> str:
+    """Which components are in which trouble, in one line."""
+    by_state = [(state, [name for name, said in checked.items() if said["state"] == state]) for state in _TROUBLE]
+    return "; ".join(f"{state}: {_few(names)}" for state, names in by_state if names) or f"all {len(checked)} are up"
 
 
 def _few(names: list[str]) -> str:

@@ -13,7 +13,7 @@ Document = Mapping[str, Any]  # that of `/api/v1/status`
 
 PASSED, FAILED, UNDECIDED = 0, 1, 3
 _UNTOLD = (State.UNKNOWN, State.STARTING)
-_INCURABLE = (State.DOWN, State.FLAPPING)
+_DOWN = (State.DOWN, State.FLAPPING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,16 @@ class Gate:
         return [r for r in document["root_causes"] if r["priority"] <= self.fail_on and self.covers(r["component"])]
 
     def untold(self, document: Document) -> dict[str, str]:
-        """Checked components that count and of which nothing can be said, and why."""
+        """Checked components that count and on which there is no verdict, and why."""
         found = {}
         for name, component in document["components"].items():
-            if component["kind"] == LATENT or component["priority"] > self.fail_on or not self.covers(name):
-                continue
-            if component["state"] in _UNTOLD:
-                found[name] = f"{name} is {component['state']}"
-            elif self.since is not None and (component["last_probe"] or 0) < self.since:
-                found[name] = f"{name} was not probed yet since the check began"
+            if component["kind"] != LATENT and component["priority"] <= self.fail_on and self.covers(name):
+                if component["state"] in _UNTOLD:
+                    found[name] = f"{name} is {component['state']}"
+                elif _unblamed(document, name):
+                    found[name] = f"{name} is {component['state']}, and nothing is blamed for it"
+                elif self.since is not None and (component["last_probe"] or 0) < self.since:
+                    found[name] = f"{name} was not probed yet since the check began"
         return found
 
     def exit_code(self, document: Document) -> int:
@@ -67,7 +68,7 @@ class Gate:
     def _incurable(self, root: Document, document: Document) -> bool:
         seen = document["components"][root["component"]]["last_probe"]
         fresh = self.since is None or seen is None or seen >= self.since
-        return fresh and root["state"] in _INCURABLE and not root["stale"]
+        return fresh and root["state"] in _DOWN and not root["stale"]
 
     def sentence(self, document: Document) -> str:
         """The outcome in one line."""
@@ -101,6 +102,16 @@ def scope_of(document: Document, journeys: Iterable[str], components: Iterable[s
             found.add(name)
             wanted += _needs(known[name])
     return frozenset(found)
+
+
+def _unblamed(document: Document, name: str) -> bool:
+    """True for what still fails though its cause is gone; what waits for the end of a maintenance is no such thing."""
+    components, roots = document["components"], document["root_causes"]
+    if components[name]["state"] not in _DOWN or components[name]["root_causes"]:
+        return False
+    if any(root["component"] == name for root in roots):
+        return False
+    return all(components[other]["state"] != State.MAINTENANCE for other in scope_of(document, [], [name]))
 
 
 def _needs(component: Document) -> Iterable[str]:

@@ -55,7 +55,7 @@ def _body(document: Document, paint: Paint) -> Iterator[str]:
     for root in document["root_causes"]:
         yield ""
         yield from _root(root, document["components"][root["component"]], paint)
-    yield from _section("Failing, recovering from a cause that is gone", _recovering(document), paint)
+    yield from _section("Failing, but nothing is blamed for it", _unblamed(document), paint)
     yield from _section("Not known", _untold(document), paint)
     journeys = [_journey(name, journey, paint) for name, journey in document["journeys"].items()]
     yield from _section("Journeys", journeys, paint)
@@ -104,11 +104,12 @@ def _since(since: float | None) -> str:
     return "" if since is None else f", since {datetime.fromtimestamp(since, UTC):%H:%M:%S} UTC"
 
 
-def _recovering(document: Document) -> list[str]:
+def _unblamed(document: Document) -> list[str]:
+    roots = {root["component"] for root in document["root_causes"]}
     return [
-        f"{name} is {said['state']} ({said['reason']}), recovering from {', '.join(said['recovering_from'])}"
+        said["explanation"]
         for name, said in document["components"].items()
-        if said["state"] in FAILS and said["recovering_from"]
+        if said["state"] in FAILS and name not in roots and not said["root_causes"]
     ]
 
 

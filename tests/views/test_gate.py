@@ -65,6 +65,16 @@ def test_the_exit_code(seen: Any) -> None:
     assert ALL.exit_code(with_component(well(seen), "cache", state="maintenance")) == 0
 
 
+def test_what_fails_without_blame_is_not_well(seen: Any) -> None:
+    recovering = with_component(well(seen), "backend", state="down")
+    assert ALL.exit_code(recovering) == 3
+    assert ALL.sentence(recovering) == "undecided: backend is down, and nothing is blamed for it"
+    assert not ALL.decided(recovering)
+    assert "Failing, but nothing is blamed for it:\n  backend is down" in text(recovering)
+    maintained = with_component(recovering, "database", state="maintenance")
+    assert ALL.exit_code(maintained) == 0
+
+
 DECIDED = {
     "all is well": (lambda d: well(d), True),
     "a root cause is down": (lambda d: d, True),

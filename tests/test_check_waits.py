@@ -1,0 +1,216 @@
+"""`check --wait`: until it is well, or until waiting is of no use; on a terminal and in a log."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import termios
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pyte
+import pytest
+from click.testing import CliRunner, Result
+
+from exporter.cli import main
+from tests.support.live import EXPORTER, free_port, process
+
+PANE = Path(__file__).parent / "recorded" / "check-wait.txt"
+COLUMNS, LINES = 100, 30
+CONFIG = """
+environment: staging
+defaults: {{interval: 500ms, timeout: 400ms, retry_interval: 50ms}}
+components:
+  backend:
+    layer: application
+    priority: P0
+    startup: {{budget: {budget}, when: {{status: [503]}}}}
+    check: {{kind: http, url: "http://127.0.0.1:{port}/"}}
+  other: {{layer: service, priority: P1, check: {{kind: exec, command: ["{other}"]}}}}
+journeys: {{golden-path: {{priority: P0, steps: {{use: backend}}}}}}
+"""
+
+
+class Backend(ThreadingHTTPServer):
+    """Answers 503 while `starting`, then 200."""
+
+    starting = True
+
+
+class _Answer(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Backend)
+        self.send_response(503 if self.server.starting else 200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_arguments: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def backend() -> Iterator[Backend]:
+    with Backend(("127.0.0.1", 0), _Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def config(directory: Path, backend: Backend, budget: str = "5m", other: str = "true") -> Path:
+    file = directory / "staging.yml"
+    file.write_text(CONFIG.format(port=backend.server_port, budget=budget, other=other))
+    return file
+
+
+@contextmanager
+def checking(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """`check` as a pipeline runs it."""
+    command = [*EXPORTER, "check", *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def said(child: subprocess.Popen[str], line: str) -> None:
+    """Wait until it said that on standard error."""
+    assert child.stderr
+    while line not in (seen := child.stderr.readline()):
+        assert seen, f"it ended without saying {line}"
+
+
+def test_exit_0_once_what_starts_is_up(tmp_path: Path, backend: Backend) -> None:
+    with checking("--config.file", config(tmp_path, backend), "--wait", "1m") as child:
+        said(child, "starting: backend\n")
+        backend.starting = False
+        said(child, "all 2 are up\n")
+        out, _ = child.communicate(timeout=30)
+    assert (child.returncode, out.splitlines()[0], out.splitlines()[-1]) == (0, "staging is up", "check passed")
+
+
+def check(*arguments: str | Path) -> Result:
+    """`check` in this process, to its end."""
+    return CliRunner().invoke(main, ["check", *map(str, arguments)])
+
+
+def test_exit_1_as_soon_as_the_startup_budget_is_spent(tmp_path: Path, backend: Backend) -> None:
+    done = check("--config.file", config(tmp_path, backend, budget="1s"), "--wait", "10m")
+    assert done.exit_code == 1
+    assert [line.split("s  ")[1] for line in done.stderr.splitlines()] == ["starting: backend", "down: backend"]
+    assert done.stdout.splitlines()[-1] == "check failed: backend is a root cause"
+
+
+def test_exit_3_when_the_time_is_up(tmp_path: Path, backend: Backend) -> None:
+    done = check("--config.file", config(tmp_path, backend), "--wait", "2s")
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (3, "check undecided: backend is starting")
+
+
+def test_what_is_not_required_is_not_waited_for(tmp_path: Path, backend: Backend) -> None:
+    done = check("--config.file", config(tmp_path, backend), "--wait", "1m", "--require", "other")
+    assert (done.exit_code, done.stderr.split("s  ")[1]) == (0, "all 1 are up\n")
+    backend.starting = False
+    done = check("--config.file", config(tmp_path, backend, other="false"), "--journey", "golden-path")
+    assert "other is the root cause" in done.stdout
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "check passed")
+
+
+def test_asking_a_running_exporter_waits_for_evidence_that_is_new(tmp_path: Path, backend: Backend) -> None:
+    url, log = f"http://127.0.0.1:{free_port()}", tmp_path / "log"
+    file = config(tmp_path, backend)
+    address = url.removeprefix("http://")
+    with checking("--from", url, "--wait", "1m") as child:  # the exporter itself is still to come
+        with process([*EXPORTER, "run", "--config.file", str(file), "--web.listen-address", address], log):
+            said(child, "starting: backend\n")
+            backend.starting = False
+            out, _ = child.communicate(timeout=30)
+        assert (child.returncode, out.splitlines()[-1]) == (0, "check passed")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give either --config.file or --from\n"),
+        (["--config.file", "x.yml", "--from", "http://127.0.0.1:1"], "give either --config.file or --from\n"),
+        (
+            ["--from", "localhost"],
+            "'localhost' is not the address of an exporter; write it like http://127.0.0.1:9877\n",
+        ),
+        (
+            ["--from", "http://127.0.0.1:1"],
+            "no exporter answers at http://127.0.0.1:1: [Errno 111] Connection refused\n",
+        ),
+        (
+            ["--config.file", "{file}", "--require", "bakend"],
+            "there is no component 'bakend', did you mean 'backend'?\n",
+        ),
+        (
+            ["--config.file", "{file}", "--wait", "soon"],
+            "'soon' is not a duration; write it like 500ms, 15s or 1m30s\n",
+        ),
+    ],
+)
+def test_exit_2_for(arguments: list[str], message: str, tmp_path: Path, backend: Backend) -> None:
+    file = config(tmp_path, backend)
+    done = check(*(argument.format(file=file) for argument in arguments))
+    assert (done.exit_code, done.stderr.endswith(message)) == (2, True), done.stderr
+
+
+def test_github_gets_annotations_and_a_summary(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "summary.md"
+    page.write_text("# before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    file = config(tmp_path, backend, other="false")
+    done = check("--config.file", file, "--format", "github")
+    assert done.exit_code == 1
+    assert done.stdout.startswith("::error title=other is the root cause (P1%2C failed)::exit status 1, expected 0")
+    assert page.read_text().startswith("# before\n## ❌ staging is down\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "absent" / "summary.md"))
+    done = check("--config.file", file, "--format", "github")
+    assert (done.exit_code, done.stderr.startswith("no step summary: ")) == (1, True)
+
+
+def watch(command: list[str], shown: Callable[[pyte.Screen], None]) -> pyte.Screen:
+    """Run a command on a terminal to its end; `shown` is called with the screen whenever it changed."""
+    screen = pyte.Screen(COLUMNS, LINES)
+    stream = pyte.ByteStream(screen)
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(command[0], command)
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+    try:
+        while select.select([terminal], [], [], 60)[0]:
+            stream.feed(os.read(terminal, 65536))
+            shown(screen)
+    except OSError:  # how Linux says that nobody writes to the terminal any more
+        pass
+    finally:
+        os.close(terminal)
+        os.waitpid(child, 0)
+    return screen
+
+
+def test_on_a_terminal(tmp_path: Path, backend: Backend) -> None:
+    waiting = []
+
+    def shown(screen: pyte.Screen) -> None:
+        if "starting: backend" in screen.display[0] and "waiting" in screen.display[1]:
+            waiting.append("\n".join(line.rstrip() for line in screen.display).rstrip())
+            backend.starting = False
+
+    screen = watch([*EXPORTER, "check", "--config.file", str(config(tmp_path, backend)), "--wait", "1m"], shown)
+    pane = "\n".join(line.rstrip() for line in screen.display).rstrip()
+    seen = re.sub(r" *\b\d+s\b", " 0s", f"while it waits:\n\n{waiting[0]}\n\nin the end:\n\n{pane}\n")
+    assert seen.replace("confirming, ", "") == PANE.read_text()
