@@ -130,3 +130,17 @@ def test_a_deploy_just_before() -> None:
 def test_an_unknown_component() -> None:
     with pytest.raises(KeyError):
         explain(Stage().snapshot, "gopher")
+
+
+def test_a_root_whose_dependency_tells_nothing() -> None:
+    text = after(Stage(*COMPONENTS[:2]), "database", database=Reason.REFUSED)
+    assert "Of its dependencies nothing speaks against network, so it is the root." in text
+
+
+def test_what_is_degraded_and_not_judged_yet_has_nothing_to_explain() -> None:
+    stage = Stage()
+    stage.play(2)
+    for _ in range(3):
+        stage.now += 1.0
+        stage.run("backend", Reason.SLOW, Outcome.DEGRADED)
+    assert explain(stage.snapshot, "backend") == "backend is degraded (slow): backend saw slow."
