@@ -19,11 +19,13 @@ from exporter.core.model import INCONCLUSIVE, Component, Observation, Outcome, P
 from exporter.net.check import Check
 from exporter.net.clock import now
 from exporter.net.options import format_duration
+from exporter.net.redaction import mask
 from exporter.net.resolve import Resolver
 from exporter.net.trace import Trace
 from exporter.stall import StallWatch
 
 MAX_DETAIL = 500  # bytes of a detail
+_MAX_TEXT = 4 * MAX_DETAIL  # characters of it that are looked at for secrets, which may be longer than their mask
 _GRACE = 0.25  # seconds a cancelled run has to end before it is abandoned
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 
@@ -148,10 +150,7 @@ def _explain(error: BaseException, trace: Trace) -> tuple[Reason, str]:
 
 def clean(text: str, secrets: set[str]) -> str:
     """Text fit for a page, a log and an API: secrets masked, control characters out, at most `MAX_DETAIL` bytes."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= 3:
-            text = text.replace(secret, "***").replace(repr(secret)[1:-1], "***")
-    text = _CONTROL.sub(" ", text).strip()
+    text = _CONTROL.sub(" ", mask(text[:_MAX_TEXT], secrets)).strip()
     data = text.encode("utf-8", "replace")
     return text if len(data) <= MAX_DETAIL else data[: MAX_DETAIL - 3].decode("utf-8", "ignore") + "..."
 

@@ -54,6 +54,7 @@ _CHAIN = _gauge(
 )
 _TLS_VERSION = _gauge("probe_tls_version_info", help="The TLS version that was used, always 1.", labels=("version",))
 _TLS_CIPHER = _gauge("probe_tls_cipher_info", help="The TLS cipher that was used, always 1.", labels=("cipher",))
+_MAX_NAMES = 1000  # characters of a label
 _SERVING = ("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")
 _HEALTH = _gauge(
     "probe_grpc_healthcheck_response", help="1 for the health that was answered.", labels=("serving_status",)
@@ -170,7 +171,7 @@ def _certificate(facts: Facts) -> Iterator[Family]:
         yield _one(_CHAIN_NOT_AFTER, facts["tls_verified_not_after"])
     if "tls_fingerprint_sha256" in facts:
         about = [facts[name] for name in ("tls_fingerprint_sha256", "tls_subject", "tls_issuer")]
-        yield _info(_CHAIN, *about, ",".join(facts["tls_names"]), facts["tls_serial"])
+        yield _info(_CHAIN, *about, ",".join(facts["tls_names"])[:_MAX_NAMES], facts["tls_serial"])
     if facts.get("tls_version"):
         yield _info(_TLS_VERSION, facts["tls_version"].replace("TLSv", "TLS "))
         yield _info(_TLS_CIPHER, str(facts["tls_cipher"]))

@@ -1,0 +1,39 @@
+"""Secrets taken out of texts."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.net.redaction import mask
+
+SECRET = 'p"ss/wörd&0123456789'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"a {SECRET} b", "a *** b"),
+        (f"{SECRET}{SECRET}", "***"),
+        (f"{SECRET}, {SECRET}", "***, ***"),
+        ("cut off p\"ss/wörd&01", "cut off ***"),
+        ("...d&0123456789 goes on", "...*** goes on"),
+        (r"json p\"ss/w\u00f6rd&0123456789!", "json ***!"),
+        ("url ?p=p%22ss%2Fw%C3%B6rd%260123456789&q", "url ?p=***&q"),
+        ("nothing of it: p\"ss/w", "nothing of it: p\"ss/w"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_a_long_secret(text: str, expected: str) -> None:
+    assert mask(text, [SECRET]) == expected
+
+
+@pytest.mark.parametrize(
+    ("secret", "text", "expected"),
+    [("abc", "xabcx", "x***x"), ("ab", "xabx", "xabx"), ("12345678", "012345678", "0***"), ("", "text", "text")],
+)
+def test_a_short_secret(secret: str, text: str, expected: str) -> None:
+    assert mask(text, [secret]) == expected
+
+
+def test_several_secrets_the_longest_first() -> None:
+    assert mask("Bearer abc-of-the-token and abc", {"abc", "abc-of-the-token"}) == "Bearer *** and ***"

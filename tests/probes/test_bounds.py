@@ -1,0 +1,204 @@
+"""What leaves a run, whatever the peer sends back: no secret, no control character, at most 500 bytes of detail."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import websockets.asyncio.server
+
+from exporter.core.model import Component, Layer, Observation, Priority, Reason
+from exporter.net.options import HostPort
+from exporter.net.resolve import Resolver
+from exporter.prober import Prober, clean
+from exporter.probes import kinds, load
+from tests.support import peers
+from tests.support.dnsserver import name_server, zone
+from tests.support.postgres import PASSWORD, Postgres, running_postgres
+from tests.support.web import Seen, Web, response, serving
+
+SECRET = "s3cret-of-the-prober"  # also the password of the role in PostgreSQL
+assert SECRET == PASSWORD
+DIRT = "\x1b[31m\x07\u202e\r\n\x00\x9b"
+LONG = "ä" * 20_000
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def echoed(request: Seen) -> str:
+    """The secret in every form in which a server may give it back, cut pieces of it, dirt, and too much of all."""
+    return f"{DIRT}{request.headers.get('authorization', SECRET)} {SECRET[:-4]} {SECRET[4:]} {SECRET!r}{DIRT}{LONG}"
+
+
+@asynccontextmanager
+async def http(options: dict[str, Any], answer: Callable[[Seen], bytes]) -> AsyncIterator[dict[str, Any]]:
+    async with serving(Web({"*": answer})) as address:
+        yield {"kind": "http", "url": f"http://{address}/", "auth": {"bearer": {"env": "BOUNDS"}}, **options}
+
+
+def by_header(request: Seen) -> bytes:
+    value = request.headers["authorization"]
+    return response(200, b"", {"X-Token": value, "Server": f"me {value} {SECRET[:12]}", "Via": "v" * 5000})
+
+
+def by_redirect(_request: Seen) -> bytes:
+    return response(302, b"", {"Location": f"/{SECRET}/%73?token={SECRET}"})
+
+
+@asynccontextmanager
+async def websocket() -> AsyncIterator[dict[str, Any]]:
+    async def talk(connection: websockets.asyncio.server.ServerConnection) -> None:
+        said = await connection.recv()
+        await connection.send(f"{DIRT}{said}{LONG}")
+        await connection.send(f"{said}")
+        await connection.close(4001, f"no {SECRET}")
+
+    async with websockets.asyncio.server.serve(talk, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        steps = [{"send": {"env": "BOUNDS"}}, {"expect": {"matches": "never"}, "within": "1s"}]
+        yield {"kind": "websocket", "url": f"ws://127.0.0.1:{port}/", "steps": steps}
+
+
+@asynccontextmanager
+async def redis() -> AsyncIterator[dict[str, Any]]:
+    said = f"-WRONGPASS {DIRT.replace(chr(13), '').replace(chr(10), '')}{SECRET} {LONG}\r\n".encode()
+    async with peers.serving(peers.saying(said)) as port:
+        yield {"kind": "redis", "address": f"127.0.0.1:{port}", "password": {"env": "BOUNDS"}}
+
+
+@asynccontextmanager
+async def tcp() -> AsyncIterator[dict[str, Any]]:
+    async with peers.serving(peers.saying((DIRT + LONG).encode(), wait=False)) as port:
+        steps = [{"send": "x"}, {"expect": "never"}]
+        yield {"kind": "tcp", "address": f"127.0.0.1:{port}", "steps": steps}
+
+
+@asynccontextmanager
+async def dns() -> AsyncIterator[dict[str, Any]]:
+    records = {("a.test", "TXT"): ['"\\027[31m\\226\\128\\174' + "x" * 200 + '"'] * 20}
+    async with name_server(zone(records)) as port:
+        options = {"server": f"127.0.0.1:{port}", "type": "TXT", "expect": {"matches": "never"}}
+        yield {"kind": "dns", "name": "a.test", **options}
+
+
+@asynccontextmanager
+async def promql() -> AsyncIterator[dict[str, Any]]:
+    def answer(request: Seen) -> bytes:
+        metric = {"job": echoed(request)}
+        data = {"resultType": "vector", "result": [{"metric": metric, "value": [1, "0"]}]}
+        return response(200, json.dumps({"status": "success", "data": data}).encode())
+
+    async with serving(Web({"*": answer})) as address:
+        auth = {"basic": {"username": "me", "password": {"env": "BOUNDS"}}}
+        yield {"kind": "promql", "url": f"http://{address}", "query": "up", "expect": {"value": 1}, "auth": auth}
+
+
+@asynccontextmanager
+async def domain() -> AsyncIterator[dict[str, Any]]:
+    answer = response(200, json.dumps({"service": f"{DIRT}parking{LONG}"}).encode())
+    async with serving(Web({"*": answer})) as address, name_server(zone({("a.b.test", "A"): ["127.0.0.1"]})) as port:
+        options = {"scheme": "http", "port": int(address.split(":")[1]), "identity": {"json": {"service": "shop"}}}
+        yield {"kind": "domain", "name": "a.b.test", **options, "servers": (HostPort("127.0.0.1", port),)}
+
+
+@asynccontextmanager
+async def command() -> AsyncIterator[dict[str, Any]]:
+    script = f"import os; print({DIRT!r} + os.environ['T'] + 'x' * 250 + os.environ['T'] * 9); raise SystemExit(1)"
+    yield {"kind": "exec", "command": ["python3", "-c", script], "env": {"T": {"env": "BOUNDS"}}}
+
+
+@asynccontextmanager
+async def grpc() -> AsyncIterator[dict[str, Any]]:
+    async with peers.serving(peers.saying((DIRT + LONG).encode(), wait=False)) as port:
+        yield {"kind": "grpc", "address": f"127.0.0.1:{port}"}
+
+
+RUNS: dict[str, Callable[[], AbstractAsyncContextManager[dict[str, Any]]]] = {
+    "http body": lambda: http({}, lambda request: response(500, echoed(request).encode())),
+    "http json": lambda: http(
+        {"expect": {"json": {"v": 1}}, "facts": {"v": "v"}},
+        lambda request: response(200, json.dumps({"v": echoed(request)}).encode()),
+    ),
+    "http header": lambda: http({"expect": {"header": {"X-Token": "never"}}}, by_header),
+    "http redirect": lambda: http({}, by_redirect),
+    "websocket": websocket,
+    "redis": redis,
+    "tcp": tcp,
+    "dns": dns,
+    "promql": promql,
+    "domain": domain,
+    "exec": command,
+    "grpc": grpc,
+}
+
+
+async def traced(options: dict[str, Any]) -> tuple[Observation, str]:
+    """One run, and everything that leaves it as text: the result, and the log of `/probe?debug=true`."""
+    prober = Prober(Resolver(options.pop("servers", ())))
+    check = load(options["kind"]).model_validate(options)
+    component = Component("target", Layer.SERVICE, Priority.P1, kind=options["kind"])
+    trace = prober.trace(5.0)
+    seen = await prober.attempt_traced(component, check, trace)
+    log = [clean(line, trace.secrets) for _, line in trace.lines]
+    facts = json.dumps(dict(seen.facts), ensure_ascii=False)
+    return seen, "".join([seen.detail, facts, *log])
+
+
+def judge(kind: str, seen: Observation, text: str) -> None:
+    assert seen.reason not in (Reason.OK, Reason.PROBE_ERROR), seen.detail
+    assert len(seen.detail.encode()) <= 500
+    assert not CONTROL.search(text)
+    pieces = {SECRET[at : at + 8] for at in range(len(SECRET) - 7)}
+    assert not [piece for piece in pieces if piece in text]
+    assert len(text) < 30_000
+    assert set(seen.phases) <= set(load(kind).phase_names)
+
+
+@pytest.mark.parametrize("name", RUNS)
+async def test_nothing_leaks_and_nothing_is_large(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOUNDS", SECRET)
+    async with RUNS[name]() as options:
+        kind = options["kind"]
+        seen, text = await traced(options)
+    judge(kind, seen, text)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with running_postgres() as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"SELECT '{SECRET}'::int",
+        f"SELECT E'\\n\\x1b[31m' || '{SECRET}' || repeat('x', 20000)",
+        f"DO $$ BEGIN RAISE EXCEPTION E'\\n{SECRET}\\x1b'; END $$",
+    ],
+)
+async def test_what_postgresql_says(server: Postgres, query: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOUNDS", SECRET)
+    options = {"kind": "postgres", "host": "127.0.0.1", "port": server.port, "database": "postgres", "user": "prober"}
+    options |= {"password": {"env": "BOUNDS"}, "query": query, "expect": {"value": "never"}}
+    seen, text = await traced(options)
+    judge("postgres", seen, text)
+    assert "***" in text
+
+
+def test_every_kind_that_talks_to_a_peer_is_here() -> None:
+    here = {name.split(" ")[0] for name in RUNS} | {"postgres"}
+    # `tls` says nothing and hears a certificate only; `e2e` reads reports, whose bounds have tests of their own.
+    assert set(kinds()) - here == {"tls", "e2e"}
+
+
+async def test_a_file_with_a_secret_is_not_quoted(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(f"line one\n{SECRET}\n")
+    async with http({"headers": {"X-Key": {"file": str(tmp_path / "key")}}}, lambda _: response(200)) as options:
+        seen, text = await traced({**options, "auth": {"bearer": {"file": str(tmp_path / "key")}}})
+    assert "characters that HTTP does not allow" in seen.detail
+    assert SECRET not in text
