@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.alerts.test_rules import ALERTS, DEPLOY, RULES
+from tests.alerts.promtool import ALERTS, DEPLOY, RULES
 
 CONFIG = DEPLOY / "alertmanager" / "alertmanager.yml"
 TREE: dict[str, Any] = yaml.safe_load(CONFIG.read_text())

@@ -12,7 +12,7 @@ from exporter.core.names import Metric
 from exporter.generate.alerts import FORBIDDEN, SEVERITY, Role, allowed
 from exporter.generate.catalogue import EXPORTER_DOWN, ROOT_CAUSE, WATCHDOG
 from exporter.net.options import parse_duration
-from tests.alerts.test_rules import ALERTS, DEPLOY, GROUPS, promtool
+from tests.alerts.promtool import ALERTS, DEPLOY, GROUPS, promtool
 
 RECORDS = [rule for group in GROUPS for rule in group["rules"] if "record" in rule]
 RULE = pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: f"{rule['alert']}-{rule['labels']['priority']}")

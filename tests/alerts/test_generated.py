@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 from exporter.cli import main
 from exporter.generate.catalogue import EXPORTER_DOWN
 from tests.alerts.derive import Rule, absence, cases
+from tests.alerts.promtool import DEPLOY, promtool, run_tests
 from tests.alerts.table import ROWS
 from tests.alerts.test_alertmanager import run
-from tests.alerts.test_rules import DEPLOY, promtool, run_tests
 
 CONFIG = DEPLOY / "netra-staging.yml"
 SMALL = """\

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from exporter.generate.catalogue import EXPORTER_DOWN, WATCHDOG
 from exporter.net.options import parse_duration
 from tests.alerts.derive import SORTS, Case, Rule, absence, cases, watchdog
+from tests.alerts.promtool import ALERTS, GROUPS, run_tests
 from tests.alerts.table import ROWS
-
-DEPLOY = Path(__file__).parents[2] / "deploy"
-RULES = DEPLOY / "prometheus" / "staging.rules.yml"
-GROUPS: list[dict[str, Any]] = yaml.safe_load(RULES.read_text())["groups"]
-ALERTS = [rule for group in GROUPS for rule in group["rules"] if "alert" in rule]
 
 
 def _rule(alert: str, priority: str) -> Rule:
@@ -36,26 +29,6 @@ def _all() -> Iterator[tuple[float, Case]]:
 
 CASES = list(_all())
 GROUP_OF = {rule["alert"]: group["name"] for group in GROUPS for rule in group["rules"] if "alert" in rule}
-
-
-def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = ["promtool", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-
-
-def run_tests(directory: Path, tests: list[dict[str, Any]], step: float, groups: list[dict[str, Any]]) -> str:
-    """What promtool says of these tests of these groups; empty when all pass."""
-    rules, path = directory / "rules.yml", directory / "tests.yml"
-    rules.write_text(yaml.safe_dump({"groups": groups}, width=10_000))
-    file = {
-        "rule_files": [str(rules)],
-        "evaluation_interval": f"{step:.0f}s",
-        "group_eval_order": [group["name"] for group in groups],
-        "tests": tests,
-    }
-    path.write_text(yaml.safe_dump(file, width=10_000))
-    done = promtool("test", "rules", path)
-    return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("alert", sorted({rule["alert"] for rule in ALERTS}))

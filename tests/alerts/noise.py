@@ -1,0 +1,93 @@
+"""A simulated day on which nothing is broken and chance makes one probe in two hundred fail, through the real rules.
+
+`python -m tests.alerts.noise` lives through the whole day; the tests take some hours of it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from exporter.core.board import Board
+from exporter.core.names import PROBE_FAILURES
+from exporter.views.exposition import Histograms
+from exporter.views.metrics import ReloadStatus, families
+from tests.alerts.derive import notation
+from tests.alerts.promtool import GROUPS, run_tests
+from tests.support.reference import reference
+from tests.support.world import HEALTHY, START, Answer, VirtualRunner, World
+
+NOISE = 0.005
+_RELOADED = ReloadStatus(successful=True, loaded_at=0.0)
+_FIRED = 'max_over_time(ALERTS{alertname!="StagingWatchdog",alertstate="firing"}[2d])'
+# Alerts every 15 seconds, error budgets every minute: promtool evaluates all groups at one pace.
+_PACES = ((False, 15.0), (True, 60.0))
+
+
+def well(_name: str, _now: float) -> Answer:
+    """A world in which all is well."""
+    return HEALTHY
+
+
+@dataclass
+class Recording:
+    """Every series that the rules ask for, a value per scrape; `failed` counts the runs that were no pass."""
+
+    metrics: frozenset[str]
+    step: float
+    scrapes: int = 0
+    failed: float = 0.0
+    values: dict[str, list[float | None]] = field(default_factory=dict)
+
+    def scrape(self, now: float, board: Board) -> None:
+        """Look when the next scrape is due."""
+        if now - START < self.scrapes * self.step:
+            return
+        self.failed = 0.0
+        for name, value in self._seen(board, now):
+            row = self.values.setdefault(name, [])
+            row += [None] * (self.scrapes - len(row)) + [value]
+        self.scrapes += 1
+
+    def _seen(self, board: Board, now: float) -> Iterator[tuple[str, float]]:
+        for family in families(board.snapshot(now), _RELOADED):
+            name = family.metric.name
+            if isinstance(family, Histograms) or name not in self.metrics:
+                continue
+            begin = START if name.endswith("_timestamp_seconds") else 0.0  # time begins at zero in promtool
+            for labels, value in family.rows:
+                self.failed += value if name == PROBE_FAILURES.name else 0.0
+                yield f"{name}{{{labels}}}", round(value - begin, 3)
+
+    def series(self) -> list[dict[str, str]]:
+        """As promtool wants them."""
+        return [{"series": name, "values": notation(row)} for name, row in self.values.items()]
+
+
+def flaws(directory: Path, hours: float, world: World = well) -> tuple[float, str]:
+    """How many probes failed, and what promtool says when it expects that nothing fires; empty when nothing did."""
+    failed, said = 0.0, ""
+    for budgets, step in _PACES:
+        groups = [group for group in GROUPS if group["name"].startswith("staging-slo") == budgets]
+        asked = re.findall(
+            r"\bstaging_\w+(?=\{)", " ".join(rule["expr"] for group in groups for rule in group["rules"])
+        )
+        recording = Recording(frozenset(asked) | {PROBE_FAILURES.name}, step)
+        VirtualRunner(reference(), world, Random(1), NOISE, recording.scrape).run(START + hours * 3600)
+        check = {"expr": _FIRED, "eval_time": f"{(recording.scrapes - 1) * step:.0f}s", "exp_samples": []}
+        test = {"interval": f"{step:.0f}s", "input_series": recording.series(), "promql_expr_test": [check]}
+        said += run_tests(directory, [test], step, groups)
+        failed = recording.failed
+    return failed, said
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as name:
+        failures, wrong = flaws(Path(name), 24.0)
+    print(f"A day with {failures:.0f} failed probes of noise: {wrong or 'no alert fired.'}")
+    sys.exit(bool(wrong))
