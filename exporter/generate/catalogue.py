@@ -152,13 +152,13 @@ class Catalogue:
         )
         yield Alert(
             "StagingDomainDrift",
-            _P1,
+            _P2,
             Role.EVIDENCE,
             self._component(f"and {_HERE} ({self._of(names.DOMAIN_DRIFT)} == 1)"),
             "A host name of {{ $labels.environment }} does not answer, its sibling does.",
             f"The name that {_DESCRIPTION} checks is dead, and its variant with a dash or a dot is alive: names in "
             "DNS, the load balancer and the configuration of clients have drifted apart.",
-            hold=180,
+            hold=600,
         )
 
     def risks(self) -> Iterator[Alert]:
