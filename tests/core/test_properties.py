@@ -78,16 +78,14 @@ def settled_roots(topology: Topology, effects: dict[str, Effect], random: Random
     return set(runner.board.roots)
 
 
-@settings(bounded, max_examples=60)
+@settings(bounded, max_examples=150)
 @given(st.integers(0, 2**32), st.integers(1, 40), st.integers(1, 3))
 def test_settled_roots_are_those_of_the_oracle(seed: int, size: int, count: int) -> None:
     random = Random(seed)
     topology = random_topology(random, size)
     faulty = random.sample(list(topology.components), min(count, size))
     effects = spread(topology, faulty, random, START + FAULTS_AFTER, math.inf, delay=0.5)
-    seen = {name: Seen(State.UP) for name, component in topology.components.items() if not component.latent}
-    seen |= {n: Seen(e.state, e.answer.reason) for n, e in effects.items() if n in seen}
-    assert settled_roots(topology, effects, random, noise=0.005) == Oracle(topology, seen).roots()
+    assert settled_roots(topology, effects, random, noise=0.005) == truth(topology, effects)
 
 
 @settings(bounded, max_examples=15)
@@ -101,3 +99,29 @@ def test_chance_failures_never_publish_a_root(seed: int, size: int) -> None:
     )
     runner.run(START + 600.0)
     assert published == set()
+
+
+def truth(topology: Topology, effects: dict[str, Effect]) -> set[str]:
+    """The roots by the oracle, when all effects have come."""
+    seen = {name: Seen(State.UP) for name, component in topology.components.items() if not component.latent}
+    seen |= {n: Seen(e.state, e.answer.reason) for n, e in effects.items() if n in seen}
+    return Oracle(topology, seen).roots()
+
+
+@settings(bounded, max_examples=100)
+@given(st.integers(0, 2**32), st.integers(1, 40), st.booleans())
+def test_nothing_but_the_verdict_on_one_fault_is_ever_published(seed: int, size: int, already: bool) -> None:
+    """From before it begins, or from a start in the middle of it, until a minute and a half after its repair."""
+    random = Random(seed)
+    topology = random_topology(random, size)
+    faulty = random.choice([name for name, component in topology.components.items() if not component.latent])
+    ends = START + FAULTS_AFTER + random.uniform(50.0, 90.0)
+    begins = START - 60.0 if already else START + FAULTS_AFTER
+    effects = spread(topology, [faulty], random, begins, ends, delay=0.5)
+    published: set[str] = set()
+    runner = VirtualRunner(
+        topology, lambda n, now: at(effects, n, now), random, look=lambda _now, board: published.update(board.roots)
+    )
+    runner.run(ends + 90.0)
+    assert published == truth(topology, effects)
+    assert runner.board.roots == ()
