@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from exporter.core.law import FAILS
 from exporter.core.model import State
-from exporter.core.snapshot import Snapshot
+from exporter.core.snapshot import ComponentStatus, Snapshot
 
 _NAMED = 3  # components that are named when no root cause is
-_WHY = {
-    State.DEGRADED: "{} not well, and nothing is blamed for it",
-    State.STARTING: "{} still starting",
-    State.UNKNOWN: "{} not known",
-}
+_UNTOLD = {State.STARTING: "still starting", State.UNKNOWN: "not known"}
 
 
 def verdict(snapshot: Snapshot) -> str:
@@ -32,10 +28,27 @@ def _because(snapshot: Snapshot) -> str:
         resting = sum(each.state == State.MAINTENANCE for each in checked.values())
         passing = f"all {len(checked) - resting} checks pass"
         return f"{passing}, {resting} in maintenance" if resting else passing
-    # What is down without a root cause waits for something that starts, or recovers: it counts as not well.
-    meant = FAILS if snapshot.state == State.DEGRADED else {snapshot.state}
-    names = [name for name, each in checked.items() if each.state in meant]
-    return _WHY[snapshot.state].format(f"{_list(names)} {'is' if len(names) == 1 else 'are'}")
+    if snapshot.state == State.DEGRADED:
+        return _unblamed(checked)
+    names = [name for name, each in checked.items() if each.state == snapshot.state]
+    return f"{_list(names)} {_are(names)} {_UNTOLD[snapshot.state]}"
+
+
+def _unblamed(checked: Mapping[str, ComponentStatus]) -> str:
+    """Of failing components without a root cause: they wait for something that starts, or recover, or are new."""
+    failing = [name for name, each in checked.items() if each.state in FAILS]
+    starting = [name for name, each in checked.items() if each.state == State.STARTING]
+    if starting:
+        waiting = f"{len(failing)} {'waits' if len(failing) == 1 else 'wait'}"
+        return f"{_list(starting)} {_are(starting)} still starting, {waiting} for that"
+    gone = sorted({root for name in failing for root in checked[name].recovering_from})
+    if gone:
+        return f"{_list(failing)} {_are(failing)} still recovering from {_list(gone)}"
+    return f"{_list(failing)} {_are(failing)} not well, and nothing is blamed for it"
+
+
+def _are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _list(names: Sequence[str]) -> str:

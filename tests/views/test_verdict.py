@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from exporter.core.maintenance import MaintenanceWindow, Once
-from exporter.core.model import Component, Layer, Priority, Reason, Startup
+from exporter.core.model import Component, Layer, Priority, Reason, Startup, State
 from exporter.views.verdict import verdict
 from tests.support.stage import Stage
 
@@ -48,11 +50,27 @@ def test_something_starts() -> None:
     assert verdict(stage.snapshot) == "test is starting: slow is still starting"
 
 
-def test_what_waits_is_not_well() -> None:
+def test_something_waits_for_what_starts() -> None:
     slow = Component("slow", Layer.SERVICE, Priority.P1, "http", startup=Startup(budget=600, cold=30))
     stage = Stage(slow, Component("needs-it", Layer.SERVICE, Priority.P1, "http", (("slow",),)))
     stage.play(5, **{"slow": Reason.TIMEOUT, "needs-it": Reason.SERVER_ERROR})
-    assert verdict(stage.snapshot) == "test is degraded: needs-it is not well, and nothing is blamed for it"
+    assert verdict(stage.snapshot) == "test is degraded: slow is still starting, 1 waits for that"
+
+
+def test_what_recovers_is_told_from_what_is_new() -> None:
+    stage = Stage()
+    stage.play(5)
+    stage.play(5, database=Reason.CLOSED, backend=Reason.SERVER_ERROR)
+    stage.play(5, backend=Reason.SERVER_ERROR)
+    assert verdict(stage.snapshot) == "test is degraded: backend is still recovering from database"
+
+
+def test_a_failure_that_nothing_is_blamed_for_yet() -> None:
+    stage = Stage()
+    stage.play(5)
+    degraded = {name: replace(each, state=State.DEGRADED) for name, each in stage.snapshot.components.items()}
+    seen = replace(stage.snapshot, state=State.DEGRADED, components=degraded | {"network": stage["network"]})
+    assert verdict(seen) == "test is degraded: database, cache and backend are not well, and nothing is blamed for it"
 
 
 def test_maintenance_is_told_apart() -> None:
