@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help demo test lint unit replay bench compare-blackbox clean bench-detect
+.PHONY: help demo test lint unit replay bench compare-blackbox soak clean bench-detect
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -38,6 +38,10 @@ bench: $(VENV)/.installed  ## CPU, memory, scrape and latency figures beside bla
 compare-blackbox: $(VENV)/.installed  ## every case beside blackbox_exporter, as a table, with why where they differ
 	tests/install-system-packages
 	$(BIN)/python -m tests.compare
+
+soak: $(VENV)/.installed  ## ten minutes of probes on peers of changing mood: nothing may be left behind; ARGS="--minutes 2"
+	tests/install-system-packages
+	$(BIN)/python -m tests.soak $(ARGS)
 
 clean:  ## remove what make made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
