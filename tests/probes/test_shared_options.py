@@ -1,0 +1,123 @@
+"""The options that many kinds share, `tls`, `ip_family` and `degraded.slower_than`: each kind hands them on."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from exporter.core.model import Observation, Reason
+from exporter.net.check import Degraded
+from exporter.probes import kinds, load
+from tests.support.probing import probe
+from tests.support.web import ca_file, server_tls, serving
+
+CERTIFICATE = {Reason.TLS_NAME, Reason.TLS_UNTRUSTED, Reason.TLS_EXPIRED, Reason.TLS}
+
+
+def options(kind: str, address: str) -> dict[str, Any]:
+    """A check of that kind on a TLS server at `address`."""
+    port = int(address.rpartition(":")[2])
+    by_kind: dict[str, dict[str, Any]] = {
+        "http": {"url": f"https://{address}/"},
+        "websocket": {"url": f"wss://{address}/"},
+        "promql": {"url": f"https://{address}", "query": "up", "expect": {"value": 1}},
+        "domain": {"name": "a.localhost", "port": port, "siblings": "none"},
+        "dns": {"name": "a.test", "server": address, "protocol": "tls"},
+    }
+    return {"kind": kind, **by_kind.get(kind, {"address": address})}
+
+
+async def takes_leave(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    """Says nothing of its own: the handshake is all that matters."""
+    await reader.read(100)
+
+
+async def seen_with(kind: str, context: ssl.SSLContext, tls: dict[str, Any]) -> Observation:
+    async with serving(takes_leave, context) as address:
+        return await probe(options(kind, address) | {"tls": tls}, timeout=2)
+
+
+TLS_KINDS = [kind for kind in kinds() if "tls" in load(kind).model_fields and kind not in ("postgres", "e2e")]
+
+
+@pytest.fixture
+def trust(tmp_path: Path) -> dict[str, str]:
+    return {"ca_file": ca_file(tmp_path)}
+
+
+def test_these_are_the_kinds_that_speak_tls() -> None:
+    assert set(TLS_KINDS) == {"dns", "domain", "grpc", "http", "promql", "redis", "tcp", "tls", "websocket"}
+
+
+@pytest.mark.parametrize("kind", TLS_KINDS)
+async def test_ca_file(kind: str, trust: dict[str, str]) -> None:
+    context = server_tls("127.0.0.1", "a.localhost")
+    assert (await seen_with(kind, context, trust)).facts["tls_verified"] is True
+    assert (await seen_with(kind, context, {})).facts["tls_verified"] is False
+
+
+@pytest.mark.parametrize("kind", TLS_KINDS)
+async def test_server_name(kind: str, trust: dict[str, str]) -> None:
+    context = server_tls("named.test")
+    assert (await seen_with(kind, context, trust | {"server_name": "named.test"})).facts["tls_verified"] is True
+    assert (await seen_with(kind, context, trust)).facts["tls_verified"] is False
+
+
+@pytest.mark.parametrize("kind", TLS_KINDS)
+async def test_insecure_skip_verify(kind: str) -> None:
+    context = server_tls("named.test", expired=True)
+    seen = await seen_with(kind, context, {"insecure_skip_verify": True})
+    assert seen.reason not in CERTIFICATE
+    assert seen.facts["tls_names"] == ["named.test"]
+    if kind != "promql":  # which says of whatever hinders it that there is no evidence
+        assert (await seen_with(kind, context, {})).reason in CERTIFICATE
+
+
+@pytest.mark.parametrize("kind", TLS_KINDS)
+async def test_versions(kind: str, trust: dict[str, str]) -> None:
+    context = server_tls("127.0.0.1", "a.localhost")
+    assert (await seen_with(kind, context, trust | {"max_version": "1.2"})).facts["tls_version"] == "TLSv1.2"
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(old)
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    anything = {"insecure_skip_verify": True}
+    assert (await seen_with(kind, old, anything)).facts["tls_version"] == "TLSv1.2"
+    assert "tls_version" not in (await seen_with(kind, old, anything | {"min_version": "1.3"})).facts
+
+
+@pytest.mark.parametrize("kind", TLS_KINDS)
+async def test_client_certificate(kind: str, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "a.localhost").configure_cert(context)
+    authority.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # where the refusal is part of the handshake
+    mine = authority.issue_cert("prober")
+    mine.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    mine.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    trusted = {"ca_file": str(tmp_path / "ca.pem")}
+    own = {"cert_file": str(tmp_path / "cert.pem"), "key_file": str(tmp_path / "key.pem")}
+    assert (await seen_with(kind, context, trusted | own)).facts["tls_version"] == "TLSv1.2"
+    assert "tls_version" not in (await seen_with(kind, context, trusted)).facts
+
+
+@pytest.mark.parametrize("kind", [kind for kind in kinds() if "ip_family" in load(kind).model_fields])
+async def test_ip_family(kind: str) -> None:
+    address = "127.0.0.1:1"
+    assert "has no IPv6 address" in (await probe(options(kind, address) | {"ip_family": 6})).detail
+    assert "has no IPv6 address" not in (await probe(options(kind, address) | {"ip_family": 4})).detail
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_a_pass_may_be_too_slow_in_every_kind(kind: str) -> None:
+    """The prober applies it to whatever has it."""
+    (degraded,) = (field.annotation for name, field in load(kind).model_fields.items() if name == "degraded")
+    assert isinstance(degraded, type)
+    assert issubclass(degraded, Degraded)
