@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -42,7 +42,7 @@ class Gate:
             if component["kind"] != LATENT and component["priority"] <= self.fail_on and self.covers(name):
                 if component["state"] in _UNTOLD:
                     found[name] = f"{name} is {component['state']}"
-                elif _unblamed(document, name):
+                elif component["state"] in _DOWN and unblamed(document, name, {State.MAINTENANCE}):
                     found[name] = f"{name} is {component['state']}, and nothing is blamed for it"
                 elif self.since is not None and (component["last_probe"] or 0) < self.since:
                     found[name] = f"{name} was not probed yet since the check began"
@@ -104,14 +104,13 @@ def scope_of(document: Document, journeys: Iterable[str], components: Iterable[s
     return frozenset(found)
 
 
-def _unblamed(document: Document, name: str) -> bool:
-    """True for what still fails though its cause is gone; what waits for the end of a maintenance is no such thing."""
-    components, roots = document["components"], document["root_causes"]
-    if components[name]["state"] not in _DOWN or components[name]["root_causes"]:
+def unblamed(document: Document, name: str, excuses: Collection[str]) -> bool:
+    """True when no root cause stands for a failing component, and nothing that it needs is in such a state."""
+    if document["components"][name]["root_causes"]:
         return False
-    if any(root["component"] == name for root in roots):
+    if any(root["component"] == name for root in document["root_causes"]):
         return False
-    return all(components[other]["state"] != State.MAINTENANCE for other in scope_of(document, [], [name]))
+    return all(document["components"][other]["state"] not in excuses for other in scope_of(document, [], [name]))
 
 
 def _needs(component: Document) -> Iterable[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from exporter.core.law import FAILS
+from exporter.core.law import EXCUSES, FAILS
 from exporter.core.model import LATENT, State
 from exporter.core.snapshot import JourneyState
-from exporter.views.gate import Document
+from exporter.views.gate import Document, unblamed
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 _OF_STATE: Mapping[str, str] = {State.UP: "green", State.DEGRADED: "yellow", State.DOWN: "red", State.FLAPPING: "red"}
@@ -105,11 +105,11 @@ def _since(since: float | None) -> str:
 
 
 def _unblamed(document: Document) -> list[str]:
-    roots = {root["component"] for root in document["root_causes"]}
+    """What waits for a start, or for the end of a maintenance, is spared: that is said of what it waits for."""
     return [
         said["explanation"]
         for name, said in document["components"].items()
-        if said["state"] in FAILS and name not in roots and not said["root_causes"]
+        if said["state"] in FAILS and unblamed(document, name, EXCUSES)
     ]
 
 

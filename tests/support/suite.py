@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
+import socketserver
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,11 +60,19 @@ class Staging:
         return wait_for(look, f"{name} is {expected}")
 
 
+class _Closes(socketserver.BaseRequestHandler):
+    """Accepts, and says nothing."""
+
+
 @contextmanager
-def listening(port: int = 0) -> Iterator[int]:
-    """Somebody who listens, on that port."""
-    with contextlib.closing(socket.create_server(("127.0.0.1", port))) as server:
-        yield int(server.getsockname()[1])
+def listening() -> Iterator[int]:
+    """Somebody who listens; yields the port."""
+    with socketserver.TCPServer(("127.0.0.1", 0), _Closes) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
 
 
 @contextmanager

@@ -1,0 +1,48 @@
+"""F31 and `check --wait`: a slow start is waited for, one that takes longer than its budget is not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.live import EXPORTER, Demo, demo, fetch
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with demo(tmp_path_factory.mktemp("gate"), "--scale", "0.4") as environment:
+        environment.wait_healthy()
+        yield environment
+
+
+def check(config: Path) -> subprocess.CompletedProcess[str]:
+    command = [*EXPORTER, "check", "--config.file", str(config), "--wait", "2m", "--journey", "golden-path"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=150)
+
+
+def start_slowly(running: Demo, seconds: float) -> None:
+    """F31, with another duration."""
+    setting = json.dumps({"mode": "starting", "seconds": seconds}).encode()
+    fetch(f"{running.control}/switches/backend", "PUT", data=setting)
+
+
+def test_exit_0_when_the_service_comes_up_within_its_budget(running: Demo) -> None:
+    start_slowly(running, 20)
+    done = check(running.config)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "check passed"), done.stdout
+    assert "starting: backend" in done.stderr
+    assert done.stderr.splitlines()[-1].endswith("all 15 are up")
+
+
+def test_exit_1_with_the_root_when_the_budget_is_spent(running: Demo, tmp_path: Path) -> None:
+    impatient = tmp_path / "demo.yml"
+    impatient.write_text(running.config.read_text().replace("budget: 24s", "budget: 5s"))
+    start_slowly(running, 70)
+    done = check(impatient)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "check failed: backend is a root cause"), done.stdout
+    assert "Startup in progress" in done.stdout
+    assert "starting: backend" in done.stderr

@@ -1,0 +1,41 @@
+"""The example workflow: valid by GitHub's schema, and every command of ours in it exists, with its options."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from exporter.cli import main
+
+WORKFLOW = Path(__file__).parent.parent / "deploy" / "ci" / "github-actions.yml"
+
+
+def commands() -> list[list[str]]:
+    steps = yaml.safe_load(WORKFLOW.read_text())["jobs"]["deploy-and-test"]["steps"]
+    return [shlex.split(step["run"]) for step in steps if step.get("run", "").startswith("staging-exporter")]
+
+
+def test_it_is_valid_by_the_schema_of_github_workflows() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(WORKFLOW)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_command_in_it_takes_what_it_is_given() -> None:
+    names = []
+    for _, name, *arguments in commands():
+        command = main.commands[name]
+        command.make_context(name, arguments, resilient_parsing=False)  # raises for an unknown or a missing option
+        names.append(name)
+    assert names == ["deploy", "check", "report"]
+
+
+def test_secrets_are_given_only_to_the_steps_that_need_them() -> None:
+    workflow = yaml.safe_load(WORKFLOW.read_text())
+    with_secret = [step["name"] for step in workflow["jobs"]["deploy-and-test"]["steps"] if "secrets." in str(step)]
+    assert with_secret == ["Tell the exporter", "Hand in the report"]
+    assert workflow["permissions"] == {"contents": "read"}
