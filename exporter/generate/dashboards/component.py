@@ -139,5 +139,6 @@ def _neighbours(queries: Queries) -> Iterator[table.Panel]:
 
 def _listed(title: str, description: str, expr: str, label: str) -> table.Panel:
     columns = {label: "Component", "Value": "State", "optional": "Optional"}
-    panel = listing(title, description, rows(expr), columns=columns, none="Nothing", span=8)
+    panel = listing(title, description, rows(expr), columns=columns, none="Nothing", sort="State", highest_first=True,
+                    span=8)  # fmt: skip
     return panel.override_by_name(*worded("State", ALL_STATES))

@@ -101,6 +101,8 @@ def _nodes_table(queries: Queries, height: int) -> table.Panel:
         rows(f"{facts} * on ({COMPONENT}) group_left () {queries.words()}"),
         columns={COMPONENT: "Component", "Value": "State", "layer": "Layer", "kind": "Check", "priority": "Priority"},
         none="No component",
+        sort="State",
+        highest_first=True,
         span=10,
         height=height,
     )
@@ -117,6 +119,8 @@ def _edges_table(queries: Queries) -> table.Panel:
         columns={COMPONENT: "Component", "depends_on": "Needs", "Value": "State of what it needs",
                  "optional": "Optional"},
         none="No dependency",
+        sort="State of what it needs",
+        highest_first=True,
         span=WIDTH,
     )  # fmt: skip
     return panel.override_by_name(*worded("State of what it needs", ALL_STATES))

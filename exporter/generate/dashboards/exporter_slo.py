@@ -60,7 +60,7 @@ def _trust(queries: Queries) -> Iterator[stat.Panel]:
     yield number("Unknown components", "Components about which nothing can be concluded now.",
                  now(f"sum({unknown})"), steps=((None, GREEN), (1.0, YELLOW)))  # fmt: skip
     late = f"(time() - {queries.of(names.LAST_RUN)}) / {queries.of(names.INTERVAL)}"
-    yield number("Latest result is late by", "The oldest result, in intervals of its check; beyond 3 it is silence.",
+    yield number("Oldest result", "The age of the oldest result, in intervals of its check; beyond 3 it is silence.",
                  now(f"max({late})"), unit="suffix:intervals",
                  steps=((None, GREEN), (2.0, YELLOW), (3.0, RED)))  # fmt: skip
 
@@ -122,6 +122,7 @@ def _budget_table(queries: Queries) -> table.Panel:
         columns={COMPONENT: "Component", "Value #objective": "Objective", "Value #available": "Available",
                  "Value #left": "Budget left", **burns},
         none="No recording rules",
+        sort="Budget left",
         join=COMPONENT,
         span=WIDTH,
     )  # fmt: skip

@@ -82,7 +82,7 @@ def _roots(queries: Queries) -> table.Panel:
     panel = listing(
         "Who is to blame",
         "What is broken in itself: mend these. Suffering counts the components that are broken because of it.",
-        rows(f"{queries.info('layer', 'kind')} and on ({COMPONENT}) {roots}", "A"),
+        rows(f"{queries.info('layer')} and on ({COMPONENT}) {roots}", "A"),
         rows(f"{queries.of(names.EFFECTIVE_PRIORITY)} and on ({COMPONENT}) {roots}", "B"),
         rows(f"{queries.states(names.COMPONENT_STATE, STATES.values())} and on ({COMPONENT}) {roots}", "C"),
         rows(f"({queries.of(names.STATE_SINCE)} * 1000) and on ({COMPONENT}) {roots}", "D"),
@@ -93,13 +93,13 @@ def _roots(queries: Queries) -> table.Panel:
             COMPONENT: "Component",
             "Value #C": "State",
             "layer": "Layer",
-            "kind": "Check",
             "Value #D": "Since",
             "Value #E": "Suffering",
             "owner": "Owner",
         },
         none="No root cause",
         join=COMPONENT,
+        sort="Priority",
         span=14,
     )
     for override in (
@@ -169,6 +169,7 @@ def _alerts(queries: Queries) -> table.Panel:
         rows(f"max by (alertname, severity, priority, {COMPONENT}) ({firing})"),
         columns={"alertname": "Alert", "priority": "Priority", "severity": "Severity", COMPONENT: "Component"},
         none="No alert fires",
+        sort="Priority",
         span=WIDTH,
         height=6,
     )

@@ -86,6 +86,7 @@ def strips(title: str, description: str, *queries: Dataquery, words: tuple[Word,
     panel = _made(statetimeline.Panel(), title, description, queries, WIDTH, height)
     panel = panel.mappings(mapping(words)).show_value(look.VisibilityMode.AUTO).thresholds(_thresholds(((None, GREY),)))
     panel = panel.row_height(0.85).fill_opacity(90).line_width(0).merge_values(True).per_page(60)
+    panel = panel.max_data_points(300)  # with 500 components each point costs Prometheus some 8 ms
     return panel.legend(
         common.VizLegendOptions()
         .display_mode(look.LegendDisplayMode.LIST)
@@ -101,9 +102,16 @@ def heat(title: str, description: str, buckets: Dataquery, span: int = 12, heigh
 
 
 def listing(title: str, description: str, *queries: Dataquery, columns: Mapping[str, str], none: str,
-            join: str | None = None, span: int = 12, height: int = 8) -> table.Panel:  # fmt: skip
-    """A table of the columns named, in that order: field name -> heading. `join` is the field that queries share."""
+            join: str | None = None, sort: str = "", highest_first: bool = False, span: int = 12,
+            height: int = 8) -> table.Panel:  # fmt: skip
+    """A table of the columns named, in that order: field name -> heading.
+
+    `join` is the field that the queries share, `sort` the heading to sort by.
+    """
     panel = _made(table.Panel(), title, description, queries, span, height).no_value(none).unit("string")
+    panel = panel.align(look.FieldTextAlignment.LEFT).min_width(90)
+    if sort:
+        panel = panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(highest_first)])
     if join:
         panel = panel.with_transformation(
             model.DataTransformerConfig("joinByField", options={"byField": join, "mode": "outer"})

@@ -14,7 +14,7 @@ from exporter.core.model import Priority, State
 from exporter.core.snapshot import JourneyState
 
 # Told apart also by those who see no red or green: https://jfly.uni-koeln.de/color/ has the idea.
-GREEN, YELLOW, ORANGE, RED = "#1A9E6B", "#E6B800", "#E0692B", "#C4162A"
+GREEN, YELLOW, ORANGE, RED = "#1A9E6B", "#B58600", "#E0692B", "#C4162A"
 PURPLE, BLUE, SLATE, GREY = "#8F3BB8", "#3D8FD1", "#5B6B8C", "#8E8E8E"
 
 
