@@ -7,18 +7,20 @@ import re
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from itertools import combinations
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import units
 
+from exporter.config import load_config
 from exporter.core.model import Component, Layer, Priority, State, Topology
 from exporter.core.snapshot import JourneyState
 from exporter.generate.dashboards import dashboards
 from exporter.generate.dashboards.board import uid
 from exporter.generate.dashboards.words import ALL_STATES, JOURNEYS, STATES
-from tests.generate.boards import COMMITTED, COMPONENT, GRAPH, Board, made, panels, queries, selectors
+from tests.generate.boards import COMMITTED, COMPONENT, GRAPH, REFERENCE, Board, made, panels, queries, selectors
 
 BOARDS = made()
 NAMES = sorted(BOARDS)
@@ -212,6 +214,12 @@ def test_links_between_dashboards_lead_somewhere() -> None:
     assert linked <= known
 
 
+def test_alerts_link_to_the_component_dashboard() -> None:
+    told = load_config(REFERENCE).alerting.dashboard
+    assert told
+    assert told.endswith(f"/d/{BOARDS[COMPONENT]['uid']}")
+
+
 def test_every_column_of_a_table_has_its_override_by_its_heading() -> None:
     for board in BOARDS.values():
         for panel in panels(board):
@@ -255,6 +263,7 @@ def test_environments_never_share_a_dashboard() -> None:
     assert len({uid(environment, GRAPH) for environment in environments}) == len(environments)
 
 
-def test_no_module_is_forgotten() -> None:
+def test_every_module_of_a_dashboard_makes_its_file() -> None:
     package = import_module("exporter.generate.dashboards")
-    assert {path.removesuffix(".json") for path in package.dashboards(Topology("e", {}))} == set(NAMES)
+    modules = [import_module(f"{package.__name__}.{found.name}") for found in iter_modules(package.__path__)]
+    assert sorted(module.NAME for module in modules if hasattr(module, "NAME")) == NAMES
