@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import re
 import ssl
 import traceback
@@ -18,6 +17,7 @@ from typing import Any
 from exporter.core.model import INCONCLUSIVE, Component, Observation, Outcome, ProbeDegraded, ProbeFailed, Reason
 from exporter.net.check import Check
 from exporter.net.clock import now
+from exporter.net.errors import error_text
 from exporter.net.options import format_duration
 from exporter.net.redaction import mask
 from exporter.net.resolve import Resolver
@@ -130,19 +130,19 @@ def _explain(error: BaseException, trace: Trace) -> tuple[Reason, str]:
         case ssl.SSLCertVerificationError():
             return _certificate(error, trace)
         case ssl.SSLError():
-            return Reason.TLS, f"TLS failed: {error.reason or error}"
+            return Reason.TLS, error_text(error)
         case TimeoutError() if error.errno is None:
             return Reason.TIMEOUT, f"no answer within {format_duration(trace.timeout)}{where}"
         case TimeoutError():
             return Reason.TIMEOUT, f"the network gave up{where}: {error.strerror}"
         case ConnectionRefusedError() | FileNotFoundError():
-            return Reason.REFUSED, f"nothing listens{_at(trace)}: {_os_text(error)}"
+            return Reason.REFUSED, f"nothing listens{_at(trace)}: {error_text(error)}"
         case ConnectionError() | EOFError():
-            return Reason.CLOSED, f"the peer hung up{where}: {_os_text(error)}"
+            return Reason.CLOSED, f"the peer hung up{where}: {error_text(error)}"
         case OSError() if error.errno in _UNREACHABLE:
-            return Reason.UNREACHABLE, f"no route{_at(trace)}: {_os_text(error)}"
+            return Reason.UNREACHABLE, f"no route{_at(trace)}: {error_text(error)}"
         case OSError() if error.errno in _OUR_LIMITS:
-            return Reason.PROBE_ERROR, f"the exporter is out of resources: {_os_text(error)}"
+            return Reason.PROBE_ERROR, f"the exporter is out of resources: {error_text(error)}"
     place = traceback.extract_tb(error.__traceback__)[-1:] or None
     at = f" at {place[0].name}:{place[0].lineno}" if place else ""
     return Reason.PROBE_ERROR, f"bug or bad option{where}: {type(error).__name__}: {error}{at}"
@@ -188,11 +188,3 @@ def _certificate(error: ssl.SSLCertVerificationError, trace: Trace) -> tuple[Rea
 
 def _at(trace: Trace) -> str:
     return f" at {trace.target}" if trace.target else ""
-
-
-def _os_text(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.errno is not None:
-        return os.strerror(error.errno).lower() + (f": {error.filename}" if error.filename else "")
-    if isinstance(error, asyncio.IncompleteReadError):
-        return "end of stream" + (f" after {len(error.partial)} bytes" if error.partial else " before a byte came")
-    return str(error) or type(error).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import click
@@ -11,6 +12,8 @@ from exporter.commands.common import CONFIG_FILE, give_up, load
 from exporter.config import json_schema
 from exporter.probes import kinds as all_kinds
 from exporter.probes import page
+
+_END_OF_SENTENCE = re.compile(r"(?<=[.?]) ")
 
 
 @click.command()
@@ -30,8 +33,8 @@ def kinds(kind: str | None) -> None:
     """List the kinds of checks, or print the page of one."""
     if kind is None:
         for name in all_kinds():
-            first = next(line for line in page(name).splitlines()[1:] if line.strip())
-            click.echo(f"{name:<12}{first}")
+            text = " ".join(page(name).split("\n\n")[1].split())
+            click.echo(f"{name:<12}{_END_OF_SENTENCE.split(text)[0]}")
         return
     try:
         click.echo(page(kind), nl=False)

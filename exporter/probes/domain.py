@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from exporter.core.model import ProbeFailed, Reason
 from exporter.net.answers import Expected, Matchers, require_all, require_identity, require_status
 from exporter.net.check import Check
+from exporter.net.errors import error_text
 from exporter.net.exchange import Response
 from exporter.net.http import Call, Via, fetch
 from exporter.net.matchers import find
@@ -104,7 +105,7 @@ class Domain(Check):
             seen["answers"] = who = self._who(response)
             self._judge(trace, response)
         except (OSError, EOFError, ProbeFailed) as error:
-            seen["error"] = error.detail if isinstance(error, ProbeFailed) else str(error) or "hung up"
+            seen["error"] = error_text(error)
             raise
         finally:
             about = {"address": "ip", "certificate": "tls_names", "status": "status"}

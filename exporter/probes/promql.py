@@ -13,6 +13,7 @@ from exporter.core.model import INCONCLUSIVE, ProbeDegraded, ProbeFailed, Reason
 from exporter.net.answers import snippet
 from exporter.net.auth import Auth
 from exporter.net.check import Check, Degraded
+from exporter.net.errors import error_text
 from exporter.net.exchange import Response, status_reason
 from exporter.net.http import Call, Via, fetch
 from exporter.net.matchers import Comparison, Wanted, match_value, wanted_text
@@ -90,16 +91,17 @@ class Promql(Check):
         try:
             async with asyncio.timeout(max(0.0, trace.remaining - _MARGIN)):
                 response = await self._ask(trace)
-        except ProbeFailed as error:
-            reason = error.reason if error.reason in INCONCLUSIVE else Reason.NO_EVIDENCE
-            raise ProbeFailed(reason, f"{address}: {error.detail}") from None
-        except (OSError, EOFError) as error:
-            raise ProbeFailed(Reason.NO_EVIDENCE, f"{address}: {str(error) or 'no answer in time'}") from None
+        except TimeoutError:
+            raise ProbeFailed(Reason.NO_EVIDENCE, f"{address}: no answer in time") from None
+        except (OSError, EOFError, ProbeFailed) as error:
+            reason = error.reason if isinstance(error, ProbeFailed) else Reason.NO_EVIDENCE
+            raise ProbeFailed(_as_evidence(reason), f"{address}: {error_text(error)}") from None
         if response.status != 200:
             # 400 is how Prometheus refuses a query that it cannot parse: the fault is in the configuration.
-            own_fault = Reason.PROBE_ERROR if response.status == 400 else status_reason(response.status)
-            reason = own_fault if own_fault in INCONCLUSIVE else Reason.NO_EVIDENCE
-            raise ProbeFailed(reason, f"{address}: status {response.status}, expected 200{snippet(response)}")
+            reason = Reason.PROBE_ERROR if response.status == 400 else status_reason(response.status)
+            raise ProbeFailed(
+                _as_evidence(reason), f"{address}: status {response.status}, expected 200{snippet(response)}"
+            )
         return response
 
     async def _ask(self, trace: Trace) -> Response:
@@ -113,6 +115,11 @@ class Promql(Check):
         if response.fault is not None:
             raise response.fault
         return response
+
+
+def _as_evidence(reason: Reason) -> Reason:
+    """What befell the server is no verdict on what it measures."""
+    return reason if reason in INCONCLUSIVE else Reason.NO_EVIDENCE
 
 
 def _on_existence(wanted: Wanted) -> bool:

@@ -98,6 +98,12 @@ async def test_siblings_can_be_chosen(siblings: str | list[str]) -> None:
     assert seen.detail == f"{DASH} does not resolve{named}"
 
 
+async def test_what_hinders_a_sibling_is_told_in_words() -> None:
+    both = {(DASH, "A"): ["127.0.0.1"], (DOT, "A"): ["127.0.0.2"]}
+    seen = await asked(both, by_host(api_staging=response(200, OURS)))
+    assert seen.facts["names"][DOT] == {"error": "connection refused"}
+
+
 @pytest.mark.parametrize(
     ("answer", "who"),
     [

@@ -130,7 +130,8 @@ async def test_a_server_that_does_not_listen_or_is_silent_is_no_evidence() -> No
         seen = await probe(options, timeout=0.3)
         assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, Reason.NO_EVIDENCE)
         assert seen.detail.endswith("no answer in time")
-    assert (await asked(f"http://{address}", "up")).reason == Reason.NO_EVIDENCE
+    gone = await asked(f"http://{address}", "up")
+    assert (gone.reason, gone.detail) == (Reason.NO_EVIDENCE, f"http://{address}/api/v1/query: connection refused")
 
 
 async def test_how_it_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
