@@ -96,7 +96,7 @@ def test_exit_0_once_what_starts_is_up(tmp_path: Path, backend: Backend) -> None
         backend.starting = False
         said(child, "all 2 are up\n")
         out, _ = child.communicate(timeout=30)
-    assert (child.returncode, out.splitlines()[0], out.splitlines()[-1]) == (0, "staging is up", "check passed")
+    assert (child.returncode, out.splitlines()[0], out.splitlines()[-1]) == (0, "staging is up: all 2 checks pass", "check passed")
 
 
 def check(*arguments: str | Path) -> Result:

@@ -31,7 +31,7 @@ def test_check_says_well_when_all_is_well(tmp_path: Path) -> None:
     file = config(tmp_path, '{kind: exec, command: ["true"]}')
     done = staging_exporter("check", "--config.file", file)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("test is up\n")
+    assert done.stdout.startswith("test is up: all 1 checks pass\n")
 
 
 def test_check_names_the_root_cause_and_exits_1(tmp_path: Path) -> None:

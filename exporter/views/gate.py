@@ -104,6 +104,15 @@ def scope_of(document: Document, journeys: Iterable[str], components: Iterable[s
     return frozenset(found)
 
 
+def conflicts(document: Document) -> list[str]:
+    """A sentence about each suite that passes although something that it covers is down."""
+    return [
+        f"{name} passes although {', '.join(component['conflicts'])} is down: it does not test what it claims to"
+        for name, component in document["components"].items()
+        if component["conflicts"]
+    ]
+
+
 def unblamed(document: Document, name: str, excuses: Collection[str]) -> bool:
     """True when no root cause stands for a failing component, and nothing that it needs is in such a state."""
     if document["components"][name]["root_causes"]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from exporter.core.law import EXCUSES, FAILS
 from exporter.core.model import LATENT, State
 from exporter.core.snapshot import JourneyState
-from exporter.views.gate import Document, unblamed
+from exporter.views.gate import Document, conflicts, unblamed
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 _OF_STATE: Mapping[str, str] = {State.UP: "green", State.DEGRADED: "yellow", State.DOWN: "red", State.FLAPPING: "red"}
@@ -35,13 +35,7 @@ def text(document: Document, *, colour: bool = False) -> str:
 
 
 def _headline(document: Document, paint: Paint) -> Iterator[str]:
-    environment, state, roots = document["environment"], document["state"], document["root_causes"]
-    if roots:
-        names = " and ".join(root["component"] for root in roots)
-        verb = "is the root cause" if len(roots) == 1 else "are root causes"
-        yield paint(f"{environment} is {state}: {names} {verb}", "bold", "red")
-    else:
-        yield paint(f"{environment} is {state}", "bold", _OF_STATE.get(state, "yellow"))
+    yield paint(document["verdict"], "bold", _OF_STATE.get(document["state"], "yellow"))
     if not document["online"]:
         yield paint("The exporter itself is offline: all of its vantage checks fail.", "yellow")
     if document["pending"]:
@@ -51,7 +45,7 @@ def _headline(document: Document, paint: Paint) -> Iterator[str]:
 
 
 def _body(document: Document, paint: Paint) -> Iterator[str]:
-    yield from _section("Conflicting evidence", _conflicts(document), paint, "bold", "yellow")
+    yield from _section("Conflicting evidence", conflicts(document), paint, "bold", "yellow")
     for root in document["root_causes"]:
         yield ""
         yield from _root(root, document["components"][root["component"]], paint)
@@ -68,14 +62,6 @@ def _section(title: str, lines: list[str], paint: Paint, *styles: str) -> Iterat
         yield ""
         yield paint(f"{title}:", *styles)
         yield from (f"  {line}" for line in lines)
-
-
-def _conflicts(document: Document) -> list[str]:
-    return [
-        f"{name} passes although {', '.join(component['conflicts'])} is down: it does not test what it claims to"
-        for name, component in document["components"].items()
-        if component["conflicts"]
-    ]
 
 
 def _root(root: Document, component: Document, paint: Paint) -> Iterator[str]:

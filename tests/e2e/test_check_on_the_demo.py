@@ -27,7 +27,7 @@ def check(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_exit_0_when_all_is_well(running: Demo) -> None:
     done = check(running.config)
     assert done.returncode == 0, done.stdout
-    assert done.stdout.startswith("netra-demo is up\n")
+    assert done.stdout.startswith("netra-demo is up: ")
     assert "golden-path: up" in done.stdout
 
 

@@ -84,12 +84,17 @@ BANNERS = {
 @pytest.mark.parametrize(("changes", "now", "expected"), BANNERS.values(), ids=BANNERS)
 def test_banners(changes: dict[str, bool], now: float, expected: list[str]) -> None:
     shown = {**seen(), **changes, "generated_at": now}
-    assert [sort for sort, _ in banners(shown)] == expected
+    assert [sort for sort, _ in banners(shown)] == ["conflict", *expected]  # the suite of the fleet contradicts it
+
+
+def test_conflicting_evidence_comes_first_and_names_the_suite() -> None:
+    said = "suite passes although database is down: it does not test what it claims to"
+    assert next(banners(seen())) == ("conflict", f"Conflicting evidence: {said}.")
 
 
 def test_the_banner_of_old_data_says_how_old() -> None:
     shown = {**seen(), "settled": True, "generated_at": 63.0}
-    assert list(banners(shown)) == [("old", "The data is old: the last probe began 60 s ago.")]
+    assert list(banners(shown))[1:] == [("old", "The data is old: the last probe began 60 s ago.")]
 
 
 def test_a_sparkline_tells_outcomes_apart_by_height() -> None:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from exporter.views.gate import conflicts
+
 Document = Mapping[str, Any]
 
 _OLD = 3  # intervals without a result after which the data of a component is old
@@ -65,6 +67,8 @@ def counts(document: Document) -> str:
 
 def banners(document: Document) -> Iterator[tuple[str, str]]:
     """What a reader must know before the verdict is believed: (a word for its sort, a sentence)."""
+    if conflicting := conflicts(document):
+        yield "conflict", f"Conflicting evidence: {'; '.join(conflicting)}."
     if not document["online"]:
         yield (
             "offline",
