@@ -35,16 +35,23 @@ def _because(snapshot: Snapshot) -> str:
 
 
 def _unblamed(checked: Mapping[str, ComponentStatus]) -> str:
-    """Of failing components without a root cause: they wait for something that starts, or recover, or are new."""
+    """Of failing components without a root cause: they wait for a start or a maintenance, recover, or are new."""
     failing = [name for name, each in checked.items() if each.state in FAILS]
     starting = [name for name, each in checked.items() if each.state == State.STARTING]
     if starting:
         waiting = f"{len(failing)} {'waits' if len(failing) == 1 else 'wait'}"
         return f"{_list(starting)} {_are(starting)} still starting, {waiting} for that"
+    resting = sorted({other for name in failing for other in checked[name].accounted_by if _rests(checked.get(other))})
+    if resting:
+        return f"{_list(failing)} {'waits' if len(failing) == 1 else 'wait'} for {_list(resting)}, in maintenance"
     gone = sorted({root for name in failing for root in checked[name].recovering_from})
     if gone:
         return f"{_list(failing)} {_are(failing)} still recovering from {_list(gone)}"
     return f"{_list(failing)} {_are(failing)} not well, and nothing is blamed for it"
+
+
+def _rests(status: ComponentStatus | None) -> bool:
+    return status is not None and status.state == State.MAINTENANCE
 
 
 def _are(names: Sequence[str]) -> str:

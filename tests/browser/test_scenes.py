@@ -63,8 +63,7 @@ def test_a_broken_scene(page: Page, environment: Demo, fault: str, roots: set[st
     environment.break_(fault)
     try:
         wait_for(lambda: set(environment.roots()) == roots, f"{roots} are the roots")
-        expect(page.locator(".card h3 a")).to_have_count(len(roots), timeout=PATIENCE)
-        assert set(page.locator(".card h3 a").all_inner_texts()) == roots
+        wait_for(lambda: set(page.locator(".card h3 a").all_inner_texts()) == roots, f"the page shows {roots}")
         assert all(root in headline(page) for root in roots)
         assert evidence in page.locator(".cards").inner_text()
         expect(page.locator(".strip .break")).to_have_count(1)
@@ -83,6 +82,7 @@ def test_a_slow_start(page: Page, environment: Demo) -> None:
     try:
         expect(page.locator(".tile[data-key=backend] .state")).to_have_text("starting", timeout=PATIENCE)
         assert page.locator(".card").count() == 0
+        expect(page.locator("h1")).to_contain_text("backend is still starting", timeout=PATIENCE)
         assert serious(page) == []
     finally:
         environment.mend()

@@ -57,6 +57,13 @@ def test_something_waits_for_what_starts() -> None:
     assert verdict(stage.snapshot) == "test is degraded: slow is still starting, 1 waits for that"
 
 
+def test_something_waits_for_what_is_in_maintenance() -> None:
+    stage = Stage(windows=(MaintenanceWindow(("database",), Once(0, 1000)),))
+    stage.play(5)
+    stage.play(5, database=Reason.CLOSED, backend=Reason.SERVER_ERROR)
+    assert verdict(stage.snapshot) == "test is degraded: backend waits for database, in maintenance"
+
+
 def test_what_recovers_is_told_from_what_is_new() -> None:
     stage = Stage()
     stage.play(5)
