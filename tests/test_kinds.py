@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from exporter.config import load_config
 from exporter.probes import kinds, load, page
@@ -33,6 +36,25 @@ def test_the_page_names_every_option_and_every_phase(kind: str) -> None:
     missing = [name for name in load(kind).model_fields if name not in COMMON and f"`{name}" not in text]
     assert not missing
     assert all(f"`{phase}`" in text for phase in load(kind).phase_names)
+
+
+def nested(annotation: Any) -> Iterator[str]:
+    """Names of the options inside an option, as the file spells them."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name, field in annotation.model_fields.items():
+            yield field.alias or name
+            yield from nested(field.annotation)
+    for argument in get_args(annotation):
+        yield from nested(argument)
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_the_page_names_what_is_inside_of_options(kind: str) -> None:
+    text = page(kind)
+    text += page("http") if "as for `http`" in text else ""  # the page that has them in full
+    words = set(re.findall(r"\w+", text))
+    options = [field.annotation for name, field in load(kind).model_fields.items() if name not in COMMON]
+    assert not {name for annotation in options for name in nested(annotation)} - words
 
 
 @pytest.mark.parametrize("kind", kinds())
