@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help demo test lint unit replay bench compare-blackbox soak clean bench-detect
+.PHONY: help demo test lint unit replay bench compare-blackbox soak clean bench-detect page bench-page
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -42,6 +42,14 @@ compare-blackbox: $(VENV)/.installed  ## every case beside blackbox_exporter, as
 soak: $(VENV)/.installed  ## ten minutes of probes on peers of changing mood: nothing may be left behind; ARGS="--minutes 2"
 	tests/install-system-packages
 	$(BIN)/python -m tests.soak $(ARGS)
+
+page: $(VENV)/.installed  ## every scenario through real Prometheus, Alertmanager and a webhook: exactly the expected pages
+	tests/install-system-packages
+	$(BIN)/python -m tests.paging $(ARGS)
+
+bench-page: $(VENV)/.installed  ## from fault to delivered page, beside a stock blackbox_exporter
+	tests/install-system-packages
+	$(BIN)/python -m tests.paging.bench
 
 clean:  ## remove what make made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -1,0 +1,84 @@
+"""A receiver of Alertmanager's webhooks that keeps every notification."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Notification:
+    """One delivery: when (Unix seconds), to which slot, about what."""
+
+    at: float
+    slot: str
+    status: str
+    alert: str
+    component: str
+    body: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.slot} {self.alert}" + (f" {self.component}" if self.component else "")
+
+
+@dataclass
+class Inbox:
+    """`url` is where to send to."""
+
+    url: str = ""
+    all: list[Notification] = field(default_factory=list)
+
+    def pages(self, since: float = 0.0, until: float = math.inf) -> list[str]:
+        """What was told as firing in that time, the watchdog aside."""
+        return [str(n) for n in self._about(since) if n.status == "firing" and n.at < until]
+
+    def resolved(self, since: float = 0.0) -> list[str]:
+        """What was told as over."""
+        return [str(n) for n in self._about(since) if n.status == "resolved"]
+
+    def first(self, page: str, since: float) -> float | None:
+        """When that was first told since then."""
+        return next((n.at for n in self._about(since) if n.status == "firing" and str(n) == page), None)
+
+    def _about(self, since: float) -> Iterator[Notification]:
+        return (n for n in [*self.all] if n.at >= since and n.slot != "watchdog")
+
+    def accept(self, slot: str, body: dict[str, Any]) -> None:
+        """Keep one delivery."""
+        labels = body["commonLabels"]
+        component = labels.get("component", "") if labels.get("role") == "root_cause" else ""
+        self.all.append(Notification(time.time(), slot, body["status"], labels["alertname"], component, body))
+
+
+@contextmanager
+def inbox() -> Iterator[Inbox]:
+    """An inbox that listens on loopback."""
+    box = Inbox()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            box.accept(self.path.strip("/"), body)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_arguments: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    box.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield box
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

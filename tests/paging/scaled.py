@@ -1,0 +1,70 @@
+"""The generated files, all of whose durations are multiplied by one factor so that an hour takes minutes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from exporter.config import Config
+from exporter.generate.alertmanager import config_file
+from exporter.generate.options import AlertingOptions, Receivers, Webhook
+from exporter.generate.rules import rule_file
+from exporter.net.options import format_duration, parse_duration
+
+TIME = 0.1
+# What Prometheus has by default, in seconds.
+RESEND_DELAY, FOR_GRACE_PERIOD, SCRAPE, EVALUATION = 60.0, 600.0, 5.0, 5.0
+_KEYS = frozenset({"for", "keep_firing_for", "interval", "group_wait", "group_interval", "repeat_interval"})
+_RANGE = re.compile(r"\[(\w+)\]")
+
+
+def scale(text: str, factor: float = TIME) -> str:
+    """A duration, scaled; Prometheus knows none below a millisecond."""
+    return format_duration(max(parse_duration(text) * factor, 0.001)) if text != "0s" else text
+
+
+def rules(config: Config, factor: float) -> str:
+    """The rule file but for the error budgets, which a day of outages within minutes does exhaust."""
+    tree = yaml.safe_load(rule_file(config.topology, config.slo, config.alerting))
+    tree["groups"] = [group for group in tree["groups"] if not group["name"].startswith("staging-slo")]
+    return yaml.safe_dump(_scaled(tree, factor), width=10_000)
+
+
+def alertmanager(config: Config, url: str, factor: float) -> str:
+    """Alertmanager's configuration with one receiver for everything, at `url`/SLOT; nobody waits for working hours."""
+    told = {slot: (Webhook(kind="webhook", url=f"{url}/{slot}"),) for slot in ("P0", "P1", "P2", "watchdog")}
+    options = AlertingOptions(receivers=Receivers(**told))
+    tree = _scaled(yaml.safe_load(config_file(config.topology.environment, options)), factor)
+    tree["templates"] = []
+    return yaml.safe_dump(tree)
+
+
+def prometheus(targets: str, alertmanager_address: str, factor: float) -> str:
+    """The configuration of deploy/prometheus, with other addresses."""
+    scrape, evaluation = format_duration(SCRAPE * factor), format_duration(EVALUATION * factor)
+    return yaml.safe_dump(
+        {
+            "global": {"scrape_interval": scrape, "evaluation_interval": evaluation, "scrape_timeout": scrape},
+            "rule_files": ["rules.yml"],
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager_address]}]}]},
+            "scrape_configs": [{"job_name": "staging", "static_configs": [{"targets": [targets]}]}],
+        }
+    )
+
+
+def _scaled(node: Any, factor: float) -> Any:
+    if isinstance(node, list):
+        return [_scaled(item, factor) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {key: _value(key, value, factor) for key, value in node.items()}
+
+
+def _value(key: str, value: Any, factor: float) -> Any:
+    if key in _KEYS:
+        return scale(value, factor)
+    if key == "expr":
+        return _RANGE.sub(lambda match: f"[{scale(match[1], factor)}]", value)
+    return _scaled(value, factor)

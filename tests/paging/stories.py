@@ -1,0 +1,109 @@
+"""What happens, and which pages must come of it: exactly those, and no others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tests.paging.rig import Rig
+from tests.replay.scenarios import SCENARIOS
+
+_CATALOGUE = {scenario.id: scenario for scenario in SCENARIOS}
+# What is told beside root causes, in the words of the incident: a P2 about the prober, a P1 about the tests.
+_BESIDE = {
+    "F12": ("P2 StagingComponentUnknown",),
+    "F37": ("P2 StagingProberRateLimited",),
+    "F41": ("P1 StagingTestConflict",),
+}
+_LINGER = 60.0  # seconds at the shipped pace, in which a page too many would come
+FAULTS = ("F01", "F03", "F06", "F07", "F08", "F09", "F10", "F11", "F12", "F14", "F16", "F19", "F21", "F22", "F25",
+          "F27", "F30", "F31", "F37", "F40", "F41", "F43", "F44")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Told:
+    """The outcome of one story: what was told, what should have been, and after how many seconds the first came."""
+
+    story: str
+    expected: Sequence[str]
+    pages: Sequence[str]
+    resolved: Sequence[str]
+    first: float | None
+    trouble: str = ""
+
+    @property
+    def flaws(self) -> list[str]:
+        """Empty when it went as it should."""
+        found = [self.trouble] if self.trouble else []
+        if sorted(self.pages) != sorted(self.expected):
+            found.append(f"{self.story}: told {sorted(self.pages)}, expected {sorted(self.expected)}")
+        if missing := set(self.expected) - set(self.resolved):
+            found.append(f"{self.story}: never resolved: {sorted(missing)}")
+        return found
+
+
+Act = Callable[[Rig], None]
+
+
+@dataclass(frozen=True)
+class Story:
+    """`act` breaks things; `after` is what happens once the pages have come; then all is mended."""
+
+    name: str
+    act: Act
+    expected: tuple[str, ...]
+    after: Act = lambda _rig: None
+
+
+def of_fault(name: str) -> Story:
+    """A scenario of the catalogue: one page per root cause, with its effective priority."""
+    roots = _CATALOGUE[name].roots
+    pages = [f"{priority} StagingRootCause{priority} {component}" for component, priority in roots.items()]
+    return Story(name, lambda rig: rig.fault(name), (*pages, *_BESIDE.get(name, ())))
+
+
+def tell(rig: Rig, stories: Sequence[Story], say: Callable[[str], None] = lambda _text: None) -> list[Told]:
+    """One after another, each from health to health; an alert that is expected again must be over before."""
+    began, trouble = [], []
+    for story in stories:
+        _wait_until_well(rig, story)
+        began.append(time.time())
+        trouble.append(_live_through(rig, story, began[-1]))
+        say(f"{story.name} {trouble[-1]}".rstrip())
+    rig.wait(lambda: rig.healthy() and not rig.active(), "all is well in the end")
+    ends = [*began[1:], time.time()]
+    for story, since in zip(stories, began, strict=True):
+        _wait_for_resolved(rig, story, since)
+    return [_told(rig, *one) for one in zip(stories, began, ends, trouble, strict=True)]
+
+
+def _wait_until_well(rig: Rig, story: Story) -> None:
+    wanted = {page.split(" ", 1)[1] for page in story.expected}
+    rig.wait(lambda: rig.healthy() and not wanted & rig.active(), f"all is well before {story.name}")
+
+
+def _live_through(rig: Rig, story: Story, since: float) -> str:
+    """What went wrong, if anything."""
+    try:
+        story.act(rig)
+        rig.wait(lambda: set(story.expected) <= set(rig.inbox.pages(since)), f"{story.name}: {story.expected} is told")
+        story.after(rig)
+        rig.watch(_LINGER)
+    except AssertionError as error:
+        return str(error)
+    finally:
+        rig.mend()
+    return ""
+
+
+def _wait_for_resolved(rig: Rig, story: Story, since: float) -> None:
+    told = {page for page in story.expected if rig.inbox.first(page, since) is not None}
+    rig.wait(lambda: told <= set(rig.inbox.resolved(since)), f"{story.name}: the end of it is told")
+
+
+def _told(rig: Rig, story: Story, began: float, end: float, trouble: str) -> Told:
+    times = [at for page in story.expected if (at := rig.inbox.first(page, began)) is not None]
+    first = min(times) - began if times else None
+    pages, over = rig.inbox.pages(began, end), rig.inbox.resolved(began)
+    return Told(story.name, story.expected, pages, over, first, trouble)

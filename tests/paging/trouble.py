@@ -1,0 +1,107 @@
+"""What goes wrong on the way from a fault to a page: restarts, blindness, causes that move or recover in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.paging.rig import Rig
+from tests.paging.stories import Act, Story
+from tests.support.live import fetch
+
+_POSTGRES = "P0 StagingRootCauseP0 postgres"
+_WEBSOCKET = "P0 StagingRootCauseP0 websocket"
+_BACKEND = "P0 StagingRootCauseP0 backend"
+
+
+def _break(*faults: str) -> Act:
+    def act(rig: Rig) -> None:
+        for name in faults:
+            rig.fault(name)
+
+    return act
+
+
+def _scraped_again(rig: Rig) -> None:
+    """Wait until Prometheus has the verdict of the exporter that runs now."""
+    rig.wait(lambda: rig.status()["root_causes"], "the root cause is named again")
+
+
+def _restart_exporter(rig: Rig) -> None:
+    rig.exporter.restart()
+    _scraped_again(rig)
+    _not_resolved(rig)
+
+
+def _restart_prometheus(rig: Rig) -> None:
+    rig.prometheus.restart()
+    rig.wait(rig.active, "Prometheus evaluates again")
+    _not_resolved(rig)
+
+
+def _restart_alertmanager(rig: Rig) -> None:
+    rig.alertmanager.restart()
+    _not_resolved(rig)
+
+
+def _not_resolved(rig: Rig) -> None:
+    rig.watch(120)
+    ended = rig.inbox.resolved(rig.inbox.all[-1].at - 5.0)
+    assert _POSTGRES not in ended, ended
+
+
+def _cause_recovers_first(rig: Rig) -> None:
+    """The backend answers 503 by itself for a moment after its database is back."""
+    rig.switch("backend", mode="status", status=503)
+    rig.environment.ask("DELETE", "/faults/F01")
+    rig.wait(lambda: rig.status()["components"]["postgres"]["state"] == "up", "the cause is up")
+    rig.environment.ask("DELETE", "/switches/backend")
+
+
+def _go_blind(rig: Rig) -> None:
+    rig.switch("vantage-proxy", mode="refuse")
+    rig.wait(lambda: rig.status()["online"] is False, "the exporter is offline")
+    _not_resolved(rig)
+    rig.environment.ask("DELETE", "/switches/vantage-proxy")
+    rig.wait(lambda: rig.status()["online"], "the exporter is online again")
+
+
+def _move(rig: Rig) -> None:
+    """The edge refuses WebSockets; then the backend behind it breaks, and the WebSocket becomes its symptom."""
+    rig.fault("F14")
+    rig.wait(lambda: _WEBSOCKET in rig.inbox.pages(), "the first root cause is told")
+    rig.fault("F08")
+
+
+def _kill_exporter(rig: Rig) -> None:
+    rig.exporter.stop()
+
+
+def _revive_exporter(rig: Rig) -> None:
+    rig.exporter.start()
+
+
+def _blip(rig: Rig) -> None:
+    """Exactly until one run has failed."""
+    metric = 'staging_probe_failures_total{environment="netra-demo",component="ws-health"'
+    before = _total(rig, metric)
+    rig.switch("ws-health", mode="unhealthy")
+    rig.wait(lambda: _total(rig, metric) > before, "a probe failed")
+    rig.mend()
+
+
+def _total(rig: Rig, begin: str) -> float:
+    lines = fetch(f"{rig.urls['exporter']}/metrics").splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(begin))
+
+
+STORIES: Sequence[Story] = (
+    Story("exporter restarted", _break("F01"), (_POSTGRES,), _restart_exporter),
+    Story("the root moves", _move, (_WEBSOCKET, _BACKEND)),
+    Story("Prometheus restarted", _break("F01"), (_POSTGRES,), _restart_prometheus),
+    Story("one probe fails once", _blip, ()),
+    Story("Alertmanager restarted", _break("F01"), (_POSTGRES,), _restart_alertmanager),
+    Story("exporter killed", _kill_exporter, ("P0 StagingExporterDown",), _revive_exporter),
+    Story("cause recovers before its symptom", _break("F01"), (_POSTGRES,), _cause_recovers_first),
+    Story("two roots", _break("F44"), (_POSTGRES, "P0 StagingRootCauseP0 backend-revision")),
+    Story("vantage lost in mid-outage", _break("F01"), (_POSTGRES,), _go_blind),
+)
