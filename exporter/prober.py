@@ -105,6 +105,7 @@ class Prober:
                 return self._cut_off(component.name, task)
         except asyncio.CancelledError:
             task.cancel()
+            await asyncio.wait({task}, timeout=_GRACE)  # a program that it runs must end before the loop does
             raise
         return asyncio.CancelledError() if task.cancelled() else task.exception()
 
