@@ -137,6 +137,12 @@ STEPS: dict[str, tuple[Talk, list[dict[str, Any]], Reason, str]] = {
         "nothing came within 100ms",
     ),
     "events in order": (says(*RUN), [EVENTS], Reason.OK, ""),
+    "events by another path": (
+        says({"name": "a"}, {"name": "b"}),
+        [{"events": {"path": "$.type.name", "order": ["a", "b"]}, "within": "1s"}],
+        Reason.OK,
+        "",
+    ),
     "events that repeat": (says(*RUN[:4], *RUN[1:4], "ping", *RUN[2:]), [EVENTS], Reason.OK, ""),
     "events out of order": (
         says("ping", *RUN[:2], "tool_completed"),
