@@ -90,8 +90,8 @@ async def test_versions(kind: str, trust: dict[str, str]) -> None:
     assert "tls_version" not in (await seen_with(kind, old, anything | {"min_version": "1.3"})).facts
 
 
-@pytest.mark.parametrize("kind", TLS_KINDS)
-async def test_client_certificate(kind: str, tmp_path: Path) -> None:
+def wanting_a_client(tmp_path: Path) -> tuple[ssl.SSLContext, dict[str, str], dict[str, str]]:
+    """A server that lets nobody in without a certificate, whom to trust, and the certificate."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -102,10 +102,32 @@ async def test_client_certificate(kind: str, tmp_path: Path) -> None:
     mine = authority.issue_cert("prober")
     mine.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
     mine.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
-    trusted = {"ca_file": str(tmp_path / "ca.pem")}
     own = {"cert_file": str(tmp_path / "cert.pem"), "key_file": str(tmp_path / "key.pem")}
+    return context, {"ca_file": str(tmp_path / "ca.pem")}, own
+
+
+@pytest.mark.parametrize("kind", TLS_KINDS)
+async def test_client_certificate(kind: str, tmp_path: Path) -> None:
+    context, trusted, own = wanting_a_client(tmp_path)
     assert (await seen_with(kind, context, trusted | own)).facts["tls_version"] == "TLSv1.2"
     assert "tls_version" not in (await seen_with(kind, context, trusted)).facts
+
+
+async def test_client_certificate_of_postgres(tmp_path: Path) -> None:
+    context, trusted, own = wanting_a_client(tmp_path)
+
+    async def asks_for_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)
+        writer.write(b"S")
+        await writer.drain()
+        await writer.start_tls(context)
+        await reader.read(1)
+
+    async with serving(asks_for_one) as address:
+        login = {"kind": "postgres", "host": "127.0.0.1", "port": int(address.split(":")[1])}
+        check = login | {"database": "x", "user": "x"}
+        assert "tls_version" in (await probe(check | {"tls": trusted | own})).facts
+        assert "tls_version" not in (await probe(check | {"tls": trusted})).facts
 
 
 @pytest.mark.parametrize("kind", [kind for kind in kinds() if "ip_family" in load(kind).model_fields])
