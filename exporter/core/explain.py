@@ -35,7 +35,8 @@ def _sentences(
             "so the fault may lie on the path from here, not in it."
         )
     if status.conflicts:
-        yield f"It passes although {_list(status.conflicts)} is down: it does not exercise what it claims to."
+        verb = "is" if len(status.conflicts) == 1 else "are"
+        yield f"It passes although {_list(status.conflicts)} {verb} down: it does not test what it claims to."
     if status.suspects:
         yield f"Not proven, but possibly involved: {_list(status.suspects)}."
 

@@ -106,11 +106,12 @@ def scope_of(document: Document, journeys: Iterable[str], components: Iterable[s
 
 def conflicts(document: Document) -> list[str]:
     """A sentence about each suite that passes although something that it covers is down."""
-    return [
-        f"{name} passes although {', '.join(component['conflicts'])} is down: it does not test what it claims to"
-        for name, component in document["components"].items()
-        if component["conflicts"]
-    ]
+    found = []
+    for name, component in document["components"].items():
+        if covered := component["conflicts"]:
+            down = f"{' and '.join(covered)} {'is' if len(covered) == 1 else 'are'} down"
+            found.append(f"{name} passes although {down}: it does not test what it claims to")
+    return found
 
 
 def unblamed(document: Document, name: str, excuses: Collection[str]) -> bool:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from exporter.core.snapshot import JourneyState
-from exporter.views.gate import FAILED, PASSED, Document, Gate
+from exporter.views.gate import FAILED, PASSED, Document, Gate, conflicts
 
 _MOST = 50  # rows and annotations: GitHub itself shows fewer annotations, and takes a summary of 1 MiB
 _SPECIAL = re.compile(r"([\\`*_\[\]|~])")
@@ -31,8 +31,8 @@ def _errors(document: Document, gate: Gate) -> Iterator[str]:
 
 
 def _warnings(document: Document, gate: Gate) -> Iterator[str]:
-    for name, conflicts in _conflicts(document):
-        yield _command("warning", f"{name} does not test what it claims to", f"it passes although {conflicts} is down")
+    for sentence in conflicts(document):
+        yield _command("warning", "Conflicting evidence", sentence)
     for name, untold in gate.untold(document).items():
         yield _command("warning", untold, document["components"][name]["detail"] or untold)
 
@@ -55,22 +55,15 @@ def summary(document: Document, gate: Gate) -> str:
     """Markdown: the verdict, conflicts, root causes, journeys, what is not known."""
     icon = _ICONS.get(gate.exit_code(document), "⚠️")
     parts = [
-        [f"## {icon} {_text(document['environment'])} is {document['state']}"],
+        [f"## {icon} {_text(document['verdict'])}"],
         [f"check {_text(gate.sentence(document))}"],
-        [f"- ⚠️ **{_text(name)}** passes although {_text(names)} is down: it does not test what it claims to"
-         for name, names in _conflicts(document)],
+        [f"- ⚠️ {_text(sentence)}" for sentence in conflicts(document)],
         _table(("Root cause", "Priority", "Layer", "Reason", "Evidence", "Suffering"), _root_rows(document)),
         _table(("Journey", "State", "Blocked at", "Because of"), _journey_rows(document)),
         [f"- {_text(untold)}: {_text(document['components'][name]['detail'])}"
          for name, untold in gate.untold(document).items()],
     ]  # fmt: skip
     return "\n\n".join("\n".join(part[: _MOST + 2]) for part in parts if part) + "\n"
-
-
-def _conflicts(document: Document) -> Iterator[tuple[str, str]]:
-    for name, component in document["components"].items():
-        if component["conflicts"]:
-            yield name, ", ".join(component["conflicts"])
 
 
 def _root_rows(document: Document) -> Iterator[tuple[str, ...]]:

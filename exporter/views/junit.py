@@ -48,7 +48,7 @@ def _outcome(name: str, component: Document, document: Document, gate: Gate) -> 
     if state in FAILS:
         return "skipped", reason, _suffers(component)
     if component["conflicts"]:
-        return "skipped", "conflict", f"passes although {', '.join(component['conflicts'])} is down"
+        return "skipped", "conflict", f"passes although it covers what is down: {', '.join(component['conflicts'])}"
     if state == State.MAINTENANCE or (state == State.UNKNOWN and component["kind"] != LATENT):
         return "skipped", reason, f"{state} ({reason}): {said}"
     return "", "", ""

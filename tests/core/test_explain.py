@@ -116,7 +116,7 @@ def test_an_open_verdict_is_called_open() -> None:
 def test_a_conflict() -> None:
     suite = Component("suite", Layer.TEST, Priority.P2, "e2e", covers=("backend",))
     text = after(Stage(*COMPONENTS, suite), "suite", backend=Reason.REFUSED)
-    assert text.endswith("It passes although backend is down: it does not exercise what it claims to.")
+    assert text.endswith("It passes although backend is down: it does not test what it claims to.")
 
 
 def test_a_deploy_just_before() -> None:
