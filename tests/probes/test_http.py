@@ -140,6 +140,9 @@ CONTENT: dict[str, tuple[dict[str, Any], Reason, str]] = {
         Reason.IDENTITY,
         'json service is "backend", expected "frontend"',
     ),
+    "another service by its body": ({"identity": {"body": {"matches": "frontend"}}}, Reason.IDENTITY, "does not match"),
+    "a service that must not be": ({"identity": {"body": {"not_matches": "backend"}}}, Reason.IDENTITY, "body matches"),
+    "another service by a header": ({"identity": {"header": {"X-Kind": "b$"}}}, Reason.IDENTITY, "header X-Kind is"),
     "final host": ({"expect": {"final_host": r"^127\."}}, Reason.OK, ""),
     "another final host": (
         {"expect": {"final_host": "api", "json": {"status": "no"}}},
@@ -176,6 +179,11 @@ DEGRADED: dict[str, tuple[dict[str, Any], Outcome, str]] = {
     "json that does not hold": ({"json": {"status": "degraded"}}, Outcome.PASS, ""),
     "any of several": ({"json": {"status": "x", "version": "r7"}}, Outcome.DEGRADED, "json version"),
     "body": ({"body": {"matches": "r7"}}, Outcome.DEGRADED, "body matches 'r7', degraded when a match"),
+    "body without": (
+        {"body": {"not_matches": "r8"}},
+        Outcome.DEGRADED,
+        "body does not match 'r8', degraded when no match",
+    ),
     "header": ({"header": {"X-Kind": "b"}}, Outcome.DEGRADED, "header X-Kind"),
     "status": ({"status": 206}, Outcome.DEGRADED, "status 206, degraded when 206"),
 }
