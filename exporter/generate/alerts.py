@@ -82,13 +82,16 @@ class Alert:
         if options.exporter:
             page = "/components/{{ $labels.component }}" if of_component else "/"
             yield "status_url", options.exporter.rstrip("/") + page
-        if of_component:
+        if self.role in _FEW:
             for annotation, label in COMPONENT_LINKS.items():
                 yield annotation, _link(label)
 
 
 COMPONENT_LINKS = {"owner": "owner", "issue_url": "issue", "component_runbook_url": "runbook",
                    "component_dashboard_url": "dashboard"}  # fmt: skip
+# Prometheus expands the annotations of every active alert at every evaluation: what asks for series is for alerts of
+# which a broken environment has few.
+_FEW = frozenset({Role.ROOT_CAUSE})
 _OF_COMPONENT = "environment=%q,component=%q"
 
 

@@ -202,6 +202,11 @@ class Catalogue:
     def blindness(self) -> Iterator[Alert]:
         """What is not known, and the exporter's own health."""
         last, limited = self._of(names.LAST_RUN), self._limited()
+        stale = f"time() - {last} > {_HERE} 3 * {self._of(names.INTERVAL)}"
+        hung = (
+            f"time() - max by (environment) ({last}) "
+            f"> on (environment) 3 * max by (environment) ({self._of(names.INTERVAL)})"
+        )
         yield Alert(
             "StagingNotProbed",
             _P2,
@@ -219,6 +224,7 @@ class Catalogue:
                 f"and {_HERE} {self._of(names.COMPONENT_INFO, kind='!e2e')}",
                 f"and {_HERE} {last}",
                 f"and {_HERE} ({self._state(State.UNKNOWN)})",
+                f"unless {_HERE} ({stale})",
                 f"unless {_HERE} ({limited})",
                 f"unless on (environment) ({self._of(names.ONLINE)} == 0)",
             ),
@@ -231,18 +237,16 @@ class Catalogue:
             RESULTS_STALE,
             _P2,
             Role.META,
-            self._component(f"and {_HERE} (time() - {last} > {_HERE} 3 * {self._of(names.INTERVAL)})"),
+            self._component(f"and {_HERE} ({stale})", f"unless on (environment) ({hung})"),
             "Results of {{ $labels.environment }} are old.",
-            f"{_DESCRIPTION} has not been probed for {value(names.LAST_RUN, 'humanizeTimestamp')} or more than three "
-            "intervals.",
+            f"{_DESCRIPTION} has not been probed for more than three of its intervals.",
             hold=600,
         )
         yield Alert(
             LOOP_HUNG,
             _P1,
             Role.META,
-            f"time() - max by (environment) ({last})\n"
-            f"> on (environment) 3 * max by (environment) ({self._of(names.INTERVAL)})",
+            hung,
             "The exporter of {{ $labels.environment }} answers, and probes nothing.",
             "No check has begun for three of the longest intervals: what the exporter says is old.",
             layer="platform",

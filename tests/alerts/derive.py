@@ -43,7 +43,9 @@ def cases(row: Row, rule: Rule) -> Iterator[Case]:
 
     yield case("firing", row.waves, {fires: True, late: True})
     yield case("silent", {series: _good(wave) for series, wave in row.waves.items()}, {late: False})
-    yield case("silent", {**row.waves, **row.almost}, {late: False})
+    for other in (row.almost, row.nor):
+        if other:
+            yield case("silent", {**row.waves, **other}, {late: False})
     yield case("boundary", row.waves, {fires - step: False, fires: True})
     keep = -(-_KEEP // step) * step
     yield case("stale series", row.waves, {late + keep - step: True, late + keep + 2 * step: False}, _Gap(late, None))

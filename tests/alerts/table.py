@@ -25,7 +25,8 @@ def _when(good: float | None, bad: float | None) -> Wave:
 
 @dataclass(frozen=True)
 class Row:
-    """`waves` are good before the condition begins and bad from then on; `almost` never fires.
+    """`waves` are good before the condition begins and bad from then on; with `almost` in their place, or with `nor`,
+    it never fires.
 
     `delay` is how many seconds of badness it takes until the condition holds. `labels` are those of the alert beside
     environment, severity, priority and role.
@@ -34,6 +35,7 @@ class Row:
     alert: str
     waves: Mapping[Series, Wave]
     almost: Mapping[Series, Wave] = field(default_factory=dict)
+    nor: Mapping[Series, Wave] = field(default_factory=dict)
     priority: str = ""
     labels: Mapping[str, str] = field(default_factory=lambda: {"component": "backend", "layer": "application"})
     delay: float = 0.0
@@ -53,6 +55,7 @@ E2E = of(names.COMPONENT_INFO, kind="e2e", layer="application", priority="P2")
 ROOT = of(names.ROOT_CAUSE)
 OTHER_ROOT = of(names.ROOT_CAUSE, component="clickhouse")
 LAST, INTERVAL = of(names.LAST_RUN), of(names.INTERVAL)
+OTHER_LAST = of(names.LAST_RUN, component="clickhouse")
 JOURNEY = of(names.JOURNEY_STATE, journey="golden-path", state="blocked")
 HERE = {INFO: _always(1)}
 _PLATFORM = {"layer": "platform"}
@@ -123,13 +126,19 @@ ROWS = (
     Row("StagingNotProbed", HERE | {LAST: lambda now, began: now if now < began else None}, almost={LAST: _always(0)}),
     Row(
         "StagingComponentUnknown",
-        HERE | {LAST: lambda now, _began: now, _state(State.UNKNOWN): _when(0, 1), of(names.ONLINE): _always(1)},
+        HERE
+        | {LAST: lambda now, _began: now, INTERVAL: _always(20)}
+        | {_state(State.UNKNOWN): _when(0, 1), of(names.ONLINE): _always(1)},
         almost={of(names.ONLINE): _when(1, 0)},
+        nor={LAST: lambda now, began: min(now, began)},  # another alert's business
     ),
     Row(
         "StagingResultsStale",
-        HERE | {LAST: lambda now, began: min(now, began), INTERVAL: _always(20)},
+        HERE
+        | {LAST: lambda now, began: min(now, began), INTERVAL: _always(20)}
+        | {OTHER_LAST: lambda now, _began: now},
         almost={LAST: lambda now, _began: now - 60},
+        nor={OTHER_LAST: lambda now, began: min(now, began)},  # nothing is probed at all: another alert's business
         delay=75,  # 60 s are not yet more than three intervals
     ),
     Row(

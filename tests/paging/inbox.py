@@ -43,6 +43,10 @@ class Inbox:
         """What was told as over."""
         return [str(n) for n in self._about(since) if n.status == "resolved"]
 
+    def standing(self) -> set[str]:
+        """What was told as firing and not yet as over; Alertmanager does not tell it again."""
+        return {page for page, status in {str(n): n.status for n in self._about(0.0)}.items() if status == "firing"}
+
     def first(self, page: str, since: float) -> float | None:
         """When that was first told since then."""
         return next((n.at for n in self._about(since) if n.status == "firing" and str(n) == page), None)

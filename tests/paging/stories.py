@@ -79,8 +79,12 @@ def tell(rig: Rig, stories: Sequence[Story], say: Callable[[str], None] = lambda
 
 
 def _wait_until_well(rig: Rig, story: Story) -> None:
-    wanted = {page.split(" ", 1)[1] for page in story.expected}
-    rig.wait(lambda: rig.healthy() and not wanted & rig.active(), f"all is well before {story.name}")
+    wanted = set(story.expected)
+    alerts = {page.split(" ", 1)[1] for page in wanted}
+    rig.wait(
+        lambda: rig.healthy() and not alerts & rig.active() and not wanted & rig.inbox.standing(),
+        f"all is well before {story.name}",
+    )
 
 
 def _live_through(rig: Rig, story: Story, since: float) -> str:
