@@ -57,12 +57,22 @@ def test_the_page_names_what_is_inside_of_options(kind: str) -> None:
     assert not {name for annotation in options for name in nested(annotation)} - words
 
 
+def examples(kind: str) -> list[dict[str, Any]]:
+    """The examples of a component on the page of a kind."""
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page(kind), re.DOTALL)]
+    return [block for block in blocks if isinstance(block, dict) and "check" in block]
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_the_examples_show_every_option(kind: str) -> None:
+    shown = {option for example in examples(kind) if example["check"]["kind"] == kind for option in example["check"]}
+    assert not set(load(kind).model_fields) - COMMON - shown
+
+
 @pytest.mark.parametrize("kind", kinds())
 def test_every_example_on_the_page_loads(kind: str, tmp_path: Path) -> None:
-    examples = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page(kind), re.DOTALL)]
-    checks = [example for example in examples if isinstance(example, dict) and "check" in example]
-    assert any(example["check"]["kind"] == kind for example in checks)
-    for example in checks:
+    assert any(example["check"]["kind"] == kind for example in examples(kind))
+    for example in examples(kind):
         covered = {name: {"layer": "service", "priority": "P2"} for name in example["check"].get("covers", ())}
         subject = {"layer": "service", "priority": "P1", "interval": "1h", "timeout": "1m", **example}
         file = tmp_path / "config.yml"
