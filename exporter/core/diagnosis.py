@@ -62,16 +62,25 @@ def diagnose(
     they are accounted for. `held` are latents that stay convicted until a dependent, or all of those convicts, are up.
     """
     states = {name: conditions[name].state if name in conditions else State.UNKNOWN for name in graph.order}
-    by_checks = Accounts(graph, states)
-    explained = {name for name, state in states.items() if state in FAILS and (by_checks.of(name) or name in excused)}
+    explained = _explained(graph, states) | set(excused)
     inferences = infer(graph, conditions, explained)
-    for name, inference in inferences.items():
-        old = (held or {}).get(name)
-        if old is not None and _stays_convicted(inference, old, states):
-            inferences[name] = replace(old, held=True)
-        states[name] = inferences[name].state
+    kept = {
+        name: replace(old, held=True)
+        for name, old in (held or {}).items()
+        if name in inferences and _stays_convicted(inferences[name], old, states)
+    }
+    if kept:  # what they account for, behind a check that tells nothing now, convicts no other
+        as_kept = states | {name: inference.state for name, inference in kept.items()}
+        inferences = infer(graph, conditions, explained | _explained(graph, as_kept)) | kept
+    states |= {name: inference.state for name, inference in inferences.items()}
     case = _Case(graph, conditions, states, inferences, excused)
     return {name: case.verdict(name) for name in graph.order}
+
+
+def _explained(graph: Graph, states: Mapping[str, State]) -> set[str]:
+    """The failing components that something accounts for."""
+    accounts = Accounts(graph, states)
+    return {name for name, state in states.items() if state in FAILS and accounts.of(name)}
 
 
 def _stays_convicted(inference: Inference, old: Inference, states: Mapping[str, State]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, State
-from tests.support.stage import Stage
+from tests.support.stage import COMPONENTS, Stage
 
 
 def stalled_run(stage: Stage, name: str) -> None:
@@ -59,3 +59,23 @@ def test_a_latent_that_is_convicted_while_a_dependency_is_unknown_has_that_as_a_
     (root,) = stage.snapshot.root_causes
     assert (root.component, root.suspects) == ("secrets", ("database",))
     assert stage["database"].state == State.UNKNOWN
+
+
+def test_a_latent_that_is_held_goes_on_to_account_for_what_lies_behind_a_check_that_tells_nothing() -> None:
+    network, database, cache = COMPONENTS[:3]
+    secrets = Component("secrets", Layer.PLATFORM, Priority.P0)
+    backend = Component("backend", Layer.APPLICATION, Priority.P0, "http", (("database",), ("secrets",)))
+    other = Component("other", Layer.SERVICE, Priority.P1, "http", (("database",), ("secrets",)))
+    stage = Stage(network, database, cache, secrets, backend, other)
+    failing = {"cache": Reason.TIMEOUT, "backend": Reason.SERVER_ERROR, "other": Reason.SERVER_ERROR}
+    stage.play(2)
+    stage.play(6, database=Reason.TIMEOUT, **failing)
+    assert stage.board.roots == ("network",)
+    for _ in range(6):
+        stage.now += 1
+        for name, reason in failing.items():
+            stage.run(name, reason)
+        stage.run("database", Reason.PROBE_ERROR, Outcome.UNKNOWN)
+        assert stage.board.roots == ("network",)
+    (root,) = stage.snapshot.root_causes
+    assert root.stale
