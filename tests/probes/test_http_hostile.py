@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from exporter.core.model import Observation, Outcome, Reason
+from tests.support.neighbour import neighbour
 from tests.support.probing import probe
 from tests.support.web import read_request, serving
 
@@ -251,20 +252,8 @@ WEBSOCKET: dict[str, tuple[Handler, list[dict[str, Any]], Reason]] = {
 async def watched(handler: Handler, options: dict[str, Any], scheme: str) -> Observation:
     """One run, with a neighbour on the same loop; asserts what must be true of every hostile peer."""
     before = psutil.Process().memory_info().rss
-    delays: list[float] = []
-
-    async def neighbour() -> None:
-        while True:
-            due = time.monotonic() + 0.005
-            await asyncio.sleep(0.005)
-            delays.append(time.monotonic() - due)
-
-    async with serving(handler) as address:
-        task = asyncio.create_task(neighbour())
+    async with serving(handler) as address, neighbour() as delays:
         seen = await probe({"url": f"{scheme}://{address}/", **options}, timeout=TIMEOUT)
-        await asyncio.sleep(0.01)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
     assert seen.duration < TIMEOUT + 1
     assert statistics.median(delays) < 0.05
     assert psutil.Process().memory_info().rss - before < 20 * 2**20

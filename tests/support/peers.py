@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import psutil
 
 from exporter.core.model import Observation
+from tests.support.neighbour import neighbour
 from tests.support.probing import probe
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -85,19 +85,9 @@ def streaming(first: bytes, chunk: bytes) -> Handler:
 async def watched(options: dict[str, Any], timeout: float) -> Observation:
     """One run against a hostile peer: asserts that it ends, takes little memory and holds up no neighbour."""
     before = psutil.Process().memory_info().rss
-    delays: list[float] = []
-
-    async def neighbour() -> None:
-        while True:
-            due = time.monotonic() + 0.005
-            await asyncio.sleep(0.005)
-            delays.append(time.monotonic() - due)
-
-    task = asyncio.create_task(neighbour())
-    seen = await probe(options, timeout=timeout)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with neighbour() as delays:
+        seen = await probe(options, timeout=timeout)
     assert seen.duration < timeout + 1
-    assert statistics.median(delays or [0.0]) < 0.05
+    assert statistics.median(delays) < 0.05
     assert psutil.Process().memory_info().rss - before < 20e6
     return seen
