@@ -24,6 +24,7 @@ LENGTH = "probe_http_uncompressed_body_length"
 REGEX = "probe_failed_due_to_regex"
 
 _BAD_CERTIFICATE = "ours tells of a certificate also when it is bad; theirs only after a good handshake"
+_TWICE = "one more handshake, which verifies nothing, to tell of the bad certificate"
 _LOOKED = "ours has seen the TLS session of the bad certificate"
 
 
@@ -127,7 +128,8 @@ def _certificates(t: Targets) -> Iterator[Case]:
     trusted = {"ca_file": t.file("ca.pem")}
 
     def https(name: str, port: int, tls: dict[str, Any], bad: bool = False) -> Case:
-        differs = {EXPIRY.removeprefix("probe_"): _BAD_CERTIFICATE, "http_ssl": _LOOKED} if bad else {}
+        told = {EXPIRY: _BAD_CERTIFICATE, SSL: _LOOKED, DURATION: _TWICE} if bad else {}
+        differs = {metric.removeprefix("probe_"): why for metric, why in told.items()}
         return _pair(t, name, f"https://127.0.0.1:{port}/", {"tls": tls}, {"tls_config": tls}, **differs)
 
     yield https("https", t.https, trusted)
