@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
+import http.client
 import io
 import json
 import os
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from exporter.net.testcases import Unreadable
@@ -23,7 +24,7 @@ from tests.support.suite import TOKEN, Staging, staging
 
 PASSED = b'<testsuite tests="1" time="9"><testcase name="a" time="9"/></testsuite>'
 FAILED = b'<testsuite><testcase name="a"><failure message="503"/></testcase></testsuite>'
-BEARER = {"Authorization": f"Bearer {TOKEN}"}
+Answer = tuple[int, str]
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +42,16 @@ def kept(exporter: Staging) -> list[Path]:
     return sorted((exporter.config.parent / "storage" / "e2e" / "suite").glob("*"))
 
 
-async def put(exporter: Staging, data: Any, name: str = "suite", **headers: str) -> tuple[int, str]:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.put(f"{exporter.url}/api/v1/e2e/{name}", data=data, headers={**BEARER, **headers}) as response,
-    ):
-        return response.status, await response.text()
+def put(exporter: Staging, data: bytes, name: str = "suite", *, token: str = TOKEN, chunked: bool = False) -> Answer:
+    """Status and text of the answer, also of one that comes before all was sent."""
+    connection = http.client.HTTPConnection(exporter.url.removeprefix("http://"), timeout=60)
+    headers = {"Authorization": f"Bearer {token}"} | ({"Transfer-Encoding": "chunked"} if chunked else {})
+    with contextlib.closing(connection):
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.request("PUT", f"/api/v1/e2e/{name}", io.BytesIO(data) if chunked else data, headers,
+                               encode_chunked=chunked)  # fmt: skip
+        response = connection.getresponse()
+        return response.status, response.read().decode()
 
 
 def test_the_command_hands_in_a_report_and_the_suite_is_judged_by_it(running: Staging, tmp_path: Path) -> None:
@@ -70,10 +75,10 @@ REFUSED: dict[str, tuple[bytes, str, str, int, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-async def test_refused_is(name: str, running: Staging) -> None:
+def test_refused_is(name: str, running: Staging) -> None:
     data, component, token, status, text = REFUSED[name]
     before = kept(running)
-    seen = await put(running, data, component, Authorization=f"Bearer {token}")
+    seen = put(running, data, component, token=token)
     assert (seen[0], text in seen[1]) == (status, True), seen
     assert kept(running) == before
 
@@ -91,17 +96,13 @@ def test_the_command_says_why_it_was_refused(running: Staging, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_twenty_megabytes_are_the_limit(running: Staging, chunked: bool) -> None:
-    async def pieces(data: bytes) -> AsyncIterator[bytes]:
-        for at in range(0, len(data), 1_000_000):
-            yield data[at : at + 1_000_000]
-
+def test_twenty_megabytes_are_the_limit(running: Staging, chunked: bool) -> None:
     filling = b"<testsuite><testcase name='a'><system-out>"
     whole = filling + b"x" * (20_000_000 - len(filling) - 37) + b"</system-out></testcase></testsuite>\n"
     assert len(whole) == 20_000_000
-    status, text = await put(running, pieces(whole) if chunked else io.BytesIO(whole))
+    status, text = put(running, whole, chunked=chunked)
     assert (status, json.loads(text)["tests"]["passed"]) == (200, 1)
-    assert (await put(running, pieces(whole + b" ") if chunked else io.BytesIO(whole + b" ")))[0] == 413
+    assert put(running, whole + b" ", chunked=chunked)[0] == 413
 
 
 @pytest.mark.parametrize("head", [b"Content-Length: 71", b"Transfer-Encoding: chunked"])
@@ -116,16 +117,17 @@ def test_a_push_that_breaks_off_leaves_nothing(running: Staging, head: bytes) ->
     wait_for(lambda: kept(running) == before, "nothing of it is left")
 
 
-async def test_many_at_once_and_the_newest_ten_are_kept(running: Staging) -> None:
-    answers = await asyncio.gather(*(put(running, PASSED) for _ in range(15)))
-    assert {status for status, _ in answers} == {200}
+def test_many_at_once_and_the_newest_ten_are_kept(running: Staging) -> None:
+    with ThreadPoolExecutor(15) as threads:
+        answers = [threads.submit(put, running, PASSED) for _ in range(15)]
+    assert {answer.result()[0] for answer in answers} == {200}
     assert [path.suffix for path in kept(running)] == [".report"] * 10
     assert {path.read_bytes() for path in kept(running)} == {PASSED}
 
 
-async def test_it_survives_a_restart_which_clears_away_what_was_half_taken(tmp_path: Path) -> None:
+def test_it_survives_a_restart_which_clears_away_what_was_half_taken(tmp_path: Path) -> None:
     with staging(tmp_path, up=True) as exporter:
-        assert (await put(exporter, PASSED))[0] == 200
+        assert put(exporter, PASSED)[0] == 200
         exporter.until("suite", state="up")
         (kept(exporter)[0].parent / "9.part").write_bytes(PASSED[:9])
     with staging(tmp_path, up=True) as exporter:
@@ -140,9 +142,9 @@ async def test_it_survives_a_restart_which_clears_away_what_was_half_taken(tmp_p
         ({"storage": False}, 409, "this exporter keeps no reports: it runs without --storage.path.\n"),
     ],
 )
-async def test_it_is_off_unless_there_is(tmp_path: Path, options: dict[str, Any], status: int, text: str) -> None:
+def test_it_is_off_unless_there_is(tmp_path: Path, options: dict[str, Any], status: int, text: str) -> None:
     with staging(tmp_path, up=True, **options) as exporter:
-        assert await put(exporter, PASSED) == (status, text)
+        assert put(exporter, PASSED) == (status, text)
         expected = "no report was pushed" if not options.get("api", "x") else "it runs without storage"
         assert expected in exporter.component("suite")["detail"]
 
@@ -158,15 +160,15 @@ def small_disk(directory: Path) -> Iterator[Path]:
         subprocess.run([*as_root, "umount", "--lazy", str(directory)], check=True)
 
 
-async def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     (tmp_path / "storage").mkdir()
     with small_disk(tmp_path / "storage"), staging(tmp_path, up=True) as exporter:
-        assert (await put(exporter, PASSED))[0] == 200
+        assert put(exporter, PASSED)[0] == 200
         large = PASSED.replace(b"/>", b">" + b"x" * 2_000_000 + b"</testcase>")
-        status, text = await put(exporter, io.BytesIO(large))
+        status, text = put(exporter, large)
         assert (status, text) == (507, "the report cannot be kept: No space left on device.\n")
         assert [path.read_bytes() for path in kept(exporter)] == [PASSED]
-        assert (await put(exporter, FAILED))[0] == 200
+        assert put(exporter, FAILED)[0] == 200
         exporter.until("suite", state="down")
 
 
