@@ -139,7 +139,7 @@ async def run(minutes: float, copies: int, least: int) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--copies", type=int, default=3, help="of each check on the moody HTTP peers")
+    parser.add_argument("--copies", type=int, default=4, help="of each check on the moody HTTP peers")
     parser.add_argument("--probes", type=int, default=100_000, help="at least so many")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
