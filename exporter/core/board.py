@@ -18,13 +18,14 @@ from exporter.core.memory import Memory, Remembered, remember
 from exporter.core.model import Component, Observation, Outcome, Reason, State, Topology
 from exporter.core.overlay import overlay
 from exporter.core.publication import Published, conclude
-from exporter.core.rounds import Rounds
+from exporter.core.rounds import Rounds, calls_for_a_round
 from exporter.core.snapshot import LAG_BUCKETS, ComponentStatus, Deploy, Snapshot
 from exporter.core.status import checked_status, latent_status
 from exporter.core.tally import Counts, Tally
 from exporter.core.vantage import Vantage
 
 _NOBODY: frozenset[str] = frozenset()
+_PAUSE = 0.2  # seconds between two verdicts while first results pour in
 
 
 class Board:
@@ -63,6 +64,7 @@ class Board:
         self._published = conclude(self.graph, Published(), self._conditions, self.graph.order, at, 0.0)
         self._roots: frozenset[str] = _NOBODY
         self._news, self._drafted, self._eased = False, True, False
+        self._overdue, self._published_at = _NOBODY, float("-inf")
         self.changes = 0  # grows whenever something that is published may have changed
 
     def inherit(self, old: Board, unchanged: Collection[str], at: float) -> None:
@@ -100,7 +102,7 @@ class Board:
         self._tallies[name].add(seen)
         self._lag.add(seen.lag)
         self._rounds.heard(name)
-        asked = self._ask(name, seen.ended) if _opens_round(before, after) else _NOBODY
+        asked = self._ask(name, seen.ended) if calls_for_a_round(before, after) else _NOBODY
         self._advance(seen.ended)
         return asked
 
@@ -264,31 +266,27 @@ class Board:
     def _advance(self, now: float) -> None:
         """Close the rounds that are complete or overdue, and publish what no open round covers."""
         closed, overdue = self._rounds.close(now, self._health, self._last, self._vantage)
-        if not (self._news or closed):
+        self._news |= bool(closed)
+        self._overdue |= overdue
+        if not self._news:
             return
-        self._news = False
-        names = [name for name in self.graph.order if name in overdue or not self._rounds.covers(name)]
+        if self._rounds.opening and not self._eased and self._published_at <= now < self._published_at + _PAUSE:
+            self._drafted = False
+            return
+        names = [name for name in self.graph.order if name in self._overdue or not self._rounds.covers(name)]
         self._drafted = bool(names) or self._eased
         if self._drafted:
             self._publish(names, now)
-        self._eased = False
+        self._news, self._eased, self._overdue = False, False, _NOBODY
 
     def _publish(self, names: Collection[str], now: float) -> None:
         before = self._published
         self.changes += 1
+        self._published_at = now
         self._published = conclude(self.graph, before, self._conditions, names, now, self.topology.recovery)
         self._roots = frozenset(name for name, verdict in self._published.verdicts.items() if verdict.root)
         for name, verdict in self._published.verdicts.items():
             if name not in self._health and before.verdicts[name].state != verdict.state:
                 self._latent_since[name] = now
-        if not self._rounds.opening and self._roots != self.journal.standing:
+        if self._roots != self.journal.standing and not any(map(self._rounds.starting, self.journal.standing)):
             self.journal = self.journal.with_verdict(self.snapshot(now).root_causes, now)
-
-
-def _opens_round(before: Health, after: Health) -> bool:
-    """A first failure, a first pass of what was down, or a state that changed without such a notice."""
-    if before.known_at is None and after.last == Outcome.PASS:
-        return False  # the opening round, or the component's own silence, waits for it anyway
-    if after.confirming:
-        return not before.confirming
-    return after.state != before.state and after.state != State.UNKNOWN and not before.confirming

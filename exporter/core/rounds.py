@@ -61,6 +61,15 @@ def _checked(graph: Graph, names: Collection[str]) -> frozenset[str]:
     return frozenset(name for name in names if not graph.components[name].latent)
 
 
+def calls_for_a_round(before: Health, after: Health) -> bool:
+    """A first failure, a first pass of what was down, or a state that changed without such a notice."""
+    if before.known_at is None and after.last == Outcome.PASS:
+        return False  # its first round waits for it anyway
+    if after.confirming:
+        return not before.confirming
+    return after.state != before.state and after.state != State.UNKNOWN and not before.confirming
+
+
 class Rounds:
     """The rounds that are open, who is covered by them, and whom those that were cut short still waited for."""
 
@@ -83,6 +92,10 @@ class Rounds:
     def opening(self) -> bool:
         """True until the first round of every component is over."""
         return any(first for _, first in self._open)
+
+    def starting(self, name: str) -> bool:
+        """True until the first round of this component is over."""
+        return (name, True) in self._open
 
     def covers(self, name: str) -> bool:
         """True when the verdict on a component has to wait."""
@@ -135,8 +148,9 @@ class Rounds:
     def _waits(self, a_round: Round, health: Mapping[str, Health], last: Mapping[str, Observation]) -> bool:
         key = (a_round.trigger, a_round.first)
         known = self._blocked_by.get(key)
-        names = a_round.wanted if known is None else (known, *a_round.wanted)
-        blocker = next((name for name in names if not _settled(a_round, name, health[name], last.get(name))), None)
+        if known is not None and not _settled(a_round, known, health[known], last.get(known)):
+            return True
+        blocker = next((n for n in a_round.wanted if not _settled(a_round, n, health[n], last.get(n))), None)
         if blocker is not None:
             self._blocked_by[key] = blocker
         return blocker is not None

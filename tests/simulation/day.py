@@ -38,12 +38,12 @@ def environment() -> Topology:
     return replace(topology, components={**topology.components, **{component.name: component for component in extra}})
 
 
-def faults(random: Random, count: int) -> list[tuple[float, str]]:
+def faults(random: Random, count: int, seconds: float = DAY) -> list[tuple[float, str]]:
     """`count` faults of checked components, each over and recovered from before the next begins."""
     topology = environment()
     names = [name for name, component in topology.components.items() if component.layer != Layer.TEST]
     checked = [name for name in names if not topology.components[name].latent]
-    gap = DAY / (count + 1)
+    gap = seconds / (count + 1)
     return [(gap * (index + 1), random.choice(checked)) for index in range(count)]
 
 
