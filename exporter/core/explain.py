@@ -88,7 +88,7 @@ def _of_a_symptom(status: ComponentStatus) -> Iterable[str]:
     elif status.accounted_by:
         yield f"It waits for {_list(status.accounted_by)}, which is no fault."
     elif status.state in IS_DOWN:
-        yield "The verdict on it is still open."
+        yield "Nothing is blamed for it yet."
 
 
 def _list(names: Iterable[str]) -> str:

@@ -22,8 +22,8 @@ from exporter.net.dnswire import (
     section_facts,
 )
 from exporter.net.matchers import Pattern, search
-from exporter.net.names import siblings
 from exporter.net.options import HostPort, Listed, Model, Tls
+from exporter.net.siblings import siblings
 from exporter.net.trace import Trace
 
 _SHARE = 0.8  # of the run: the system's silent resolver must be told from a silent target before the deadline

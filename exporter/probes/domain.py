@@ -15,8 +15,8 @@ from exporter.net.errors import error_text
 from exporter.net.exchange import Response
 from exporter.net.http import Call, Via, fetch
 from exporter.net.matchers import find
-from exporter.net.names import siblings
 from exporter.net.options import Listed, Tls
+from exporter.net.siblings import siblings
 from exporter.net.trace import Trace
 from exporter.net.url import Url, parse_url
 

@@ -110,7 +110,7 @@ def test_an_open_verdict_is_called_open() -> None:
     for _ in range(3):
         stage.now += 1
         stage.run("backend", Reason.REFUSED)
-    assert explain(stage.snapshot, "backend").endswith("The verdict on it is still open.")
+    assert explain(stage.snapshot, "backend").endswith("Nothing is blamed for it yet.")
 
 
 def test_a_conflict() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.net.names import siblings
+from exporter.net.siblings import siblings
 
 
 @pytest.mark.parametrize(
