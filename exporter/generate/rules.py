@@ -44,7 +44,7 @@ def groups(topology: Topology, configured: Mapping[str, float], options: Alertin
         {"name": "staging-evidence", "interval": "15s", "rules": rules(catalogue.quality())},
         {"name": "staging-risks", "interval": "15s", "rules": rules(catalogue.risks())},
         {"name": "staging-slo-windows", "interval": "1m", "rules": [*slo.fast_rules(environment, wanted)]},
-        {"name": "staging-slo-days", "interval": "5m", "rules": [*slo.slow_rules(environment)]},
+        *slo.slow_groups(environment),
         {"name": "staging-slo", "interval": "1m", "rules": rules(slo.alerts(environment))},
     ]
 

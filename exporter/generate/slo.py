@@ -69,12 +69,12 @@ def fast_rules(environment: str, wanted: Mapping[str, float]) -> Iterator[dict[s
         yield _errors(of, window)
 
 
-def slow_rules(environment: str) -> Iterator[dict[str, Any]]:
+def slow_groups(environment: str) -> Iterator[dict[str, Any]]:
     """The windows of days: an evaluation reads the whole window, so it is rare and reads averages of five minutes."""
     of = Selectors(environment)
-    yield {"record": UP_5M, "expr": f"avg_over_time({of(_UP)}[5m])"}
-    for window in _SLOW:
-        yield _errors(of, window, UP_5M)
+    average = {"record": UP_5M, "expr": f"avg_over_time({of(_UP)}[5m])"}
+    for window, before in zip(_SLOW, ([average], []), strict=True):
+        yield {"name": f"staging-slo-{window}", "interval": "5m", "rules": [*before, _errors(of, window, UP_5M)]}
 
 
 def _errors(of: Selectors, window: str, source: str = _UP) -> dict[str, Any]:
