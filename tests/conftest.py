@@ -1,1 +1,32 @@
-"""Fixtures that every test may use."""
+"""The order of the tests: files that mostly wait for real processes come first, so that the workers end together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+# The longest first; each of these runs whole environments.
+LONG = (
+    "replay/test_live.py",
+    "paging/test_paging.py",
+    "browser/test_scenes.py",
+    "simulation/test_simulation.py",
+    "demo/test_faults.py",
+    "e2e",
+    "demo",
+    "generate/test_dashboards_live.py",
+    "browser",
+    "test_check_waits.py",
+)
+
+
+def _place(item: pytest.Item) -> int:
+    path = item.path.relative_to(HERE)
+    return next((n for n, long in enumerate(LONG) if path.is_relative_to(long)), len(LONG))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_place)
