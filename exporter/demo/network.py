@@ -31,6 +31,25 @@ def bind(port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.sock
     return sock
 
 
+class Claimed(socket.socket):
+    """A bound socket whose port no other demo claims, also while nobody listens: SO_REUSEADDR alone would let them."""
+
+    def __init__(self, bound: socket.socket) -> None:
+        """Takes over `bound`. Raises OSError (EADDRINUSE) when another demo has the port."""
+        self._lock = socket.socket(socket.AF_UNIX)
+        try:
+            self._lock.bind(f"\0staging-exporter-demo-{bound.getsockname()[1]}")  # Linux frees the name with the socket
+        except OSError:
+            self._lock.close()
+            raise
+        super().__init__(fileno=bound.detach())
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._lock.close()
+        super().close()
+
+
 class Ports:
     """Hands out ports: the preferred one where it is free, else any, which is said in `notes`."""
 
@@ -53,6 +72,7 @@ class Ports:
             try:
                 for kind in kinds:
                     bound.append(bind(bound[0].getsockname()[1] if bound else candidate, kind))
+                bound[0] = Claimed(bound[0])
             except OSError as error:
                 for sock in bound:
                     sock.close()

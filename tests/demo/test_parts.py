@@ -159,6 +159,15 @@ def test_a_port_that_is_taken_is_replaced_and_noted() -> None:
         assert notes == [f"edge: port {port} is taken, {other} is used instead"]
 
 
+def test_a_port_where_nobody_listens_for_a_while_is_still_taken() -> None:
+    with Ports([]).claim("edge", 0) as first:
+        port = first.getsockname()[1]
+        with Ports([]).claim("edge", port) as second:
+            assert second.getsockname()[1] != port
+    with Ports([]).claim("edge", port) as third:
+        assert third.getsockname()[1] == port
+
+
 async def test_the_minimal_responder_knows_its_password_and_ping() -> None:
     async with redis_responder("secret") as port:
         assert await redis_answers(port, "secret", 5)
