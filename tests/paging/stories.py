@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ParamSpec
 
 from tests.paging.rig import Rig
 from tests.replay.scenarios import SCENARIOS
 
+P = ParamSpec("P")
 _CATALOGUE = {scenario.id: scenario for scenario in SCENARIOS}
 # What is told beside root causes, in the words of the incident: a P2 about the prober, a P1 about the tests.
 _BESIDE = {
@@ -67,15 +69,25 @@ def tell(rig: Rig, stories: Sequence[Story], say: Callable[[str], None] = lambda
     """One after another, each from health to health; an alert that is expected again must be over before."""
     began, trouble = [], []
     for story in stories:
-        _wait_until_well(rig, story)
+        waited = _attempt(_wait_until_well, rig, story)
         began.append(time.time())
-        trouble.append(_live_through(rig, story, began[-1]))
+        lived = _attempt(_live_through, rig, story, began[-1])
+        trouble.append(" ".join(filter(None, (waited, lived))))
         say(f"{story.name} {trouble[-1]}".rstrip())
-    rig.wait(lambda: rig.healthy() and not rig.active(), "all is well in the end")
+    _attempt(rig.wait, lambda: rig.healthy() and not rig.active(), "all is well in the end")
     ends = [*began[1:], time.time()]
     for story, since in zip(stories, began, strict=True):
-        _wait_for_resolved(rig, story, since)
+        _attempt(_wait_for_resolved, rig, story, since)
     return [_told(rig, *one) for one in zip(stories, began, ends, trouble, strict=True)]
+
+
+def _attempt(act: Callable[P, None], *arguments: P.args, **options: P.kwargs) -> str:
+    """What went wrong, if anything, so that the stories after it are told all the same."""
+    try:
+        act(*arguments, **options)
+    except AssertionError as error:
+        return str(error)
+    return ""
 
 
 def _wait_until_well(rig: Rig, story: Story) -> None:
@@ -87,18 +99,14 @@ def _wait_until_well(rig: Rig, story: Story) -> None:
     )
 
 
-def _live_through(rig: Rig, story: Story, since: float) -> str:
-    """What went wrong, if anything."""
+def _live_through(rig: Rig, story: Story, since: float) -> None:
     try:
         story.act(rig)
         rig.wait(lambda: set(story.expected) <= set(rig.inbox.pages(since)), f"{story.name}: {story.expected} is told")
         story.after(rig)
         rig.watch(_LINGER)
-    except AssertionError as error:
-        return str(error)
     finally:
         rig.mend()
-    return ""
 
 
 def _wait_for_resolved(rig: Rig, story: Story, since: float) -> None:
