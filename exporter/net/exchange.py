@@ -17,6 +17,7 @@ from exporter.net.connect import Connection
 from exporter.net.trace import Trace
 
 _READ = 16 * 1024  # bytes per turn of the loop: one-byte chunks make parsing dear
+_EVENTS = 100  # after so many pieces of a response others get a turn
 _MAX_HEAD = 64 * 1024
 _MAX_INTERIM = 20  # 1xx responses before the real one
 _MARGIN = 0.05  # seconds before the deadline when a body is given up, so that its status can still be judged
@@ -80,6 +81,7 @@ class Exchange:
         self._connection = connection
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
         self._received = 0
+        self._events = 0
         self._ended = False
 
     async def ask(
@@ -137,6 +139,9 @@ class Exchange:
         self._http.receive_data(data)
 
     async def _next(self) -> Any:
+        self._events += 1
+        if self._events % _EVENTS == 0:
+            await asyncio.sleep(0)  # one read may hold thousands of tiny chunks: others run in between
         try:
             while (event := self._http.next_event()) is h11.NEED_DATA:
                 await self._receive()
