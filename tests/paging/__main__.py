@@ -10,15 +10,24 @@ from pathlib import Path
 from tests.alerts.noise import flaws as noise_flaws
 from tests.paging.rig import DEMO_SCALE, rig
 from tests.paging.scaled import TIME
-from tests.paging.stories import FAULTS, Told, of_fault, tell
+from tests.paging.stories import Told, of_fault, tell
 from tests.paging.trouble import STORIES
+
+# All 23 scenarios, F44 being two roots at once, with the troubles among them: stories with the same root cause stand
+# apart, since its alert must be over before it can be told again.
+_ORDER = (
+    *("F01", "F21", "F03", "F06", "exporter restarted", "F09", "F07", "F10", "Prometheus restarted", "F08", "F11"),
+    *("F16", "Alertmanager restarted", "F12", "F14", "F22", "cause recovers before its symptom", "F19", "F27"),
+    *("the root moves", "F30", "F31", "F41", "vantage lost in mid-outage", "F37", "F40", "one probe fails once", "F25"),
+    *("F43", "exporter killed", "F44"),
+)
 
 
 def main(arguments: list[str]) -> int:
     """Arguments choose stories by name; without any, all are told, and a day of noise."""
     begin = time.monotonic()
-    stories = [*map(of_fault, FAULTS), *STORIES]
-    chosen = [story for story in stories if not arguments or story.name in arguments]
+    troubles = {story.name: story for story in STORIES}
+    chosen = [troubles.get(name) or of_fault(name) for name in _ORDER if not arguments or name in arguments]
     print(f"Durations of rules, Prometheus and Alertmanager times {TIME:g}, those of the demo times {DEMO_SCALE:g}.")
     with tempfile.TemporaryDirectory(prefix="staging-page-") as name, rig(Path(name)) as live:
         told = tell(live, chosen, lambda text: print(text, file=sys.stderr, flush=True))

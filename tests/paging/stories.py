@@ -19,8 +19,6 @@ _BESIDE = {
     "F41": ("P1 StagingTestConflict",),
 }
 _LINGER = 60.0  # seconds at the shipped pace, in which a page too many would come
-FAULTS = ("F01", "F03", "F06", "F07", "F08", "F09", "F10", "F11", "F12", "F14", "F16", "F19", "F21", "F22", "F25",
-          "F27", "F30", "F31", "F37", "F40", "F41", "F43", "F44")  # fmt: skip
 
 
 @dataclass(frozen=True)
