@@ -27,6 +27,9 @@ def main(arguments: list[str]) -> int:
     """Arguments choose stories by name; without any, all are told, and a day of noise."""
     begin = time.monotonic()
     troubles = {story.name: story for story in STORIES}
+    if unknown := set(arguments) - set(_ORDER):
+        print(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(_ORDER)}", file=sys.stderr)
+        return 2
     chosen = [troubles.get(name) or of_fault(name) for name in _ORDER if not arguments or name in arguments]
     print(f"Durations of rules, Prometheus and Alertmanager times {TIME:g}, those of the demo times {DEMO_SCALE:g}.")
     with tempfile.TemporaryDirectory(prefix="staging-page-") as name, rig(Path(name)) as live:

@@ -63,8 +63,9 @@ def _go_blind(rig: Rig) -> None:
 
 def _move(rig: Rig) -> None:
     """The edge refuses WebSockets; then the backend behind it breaks, and the WebSocket becomes its symptom."""
+    since = time.time()
     rig.fault("F14")
-    rig.wait(lambda: _WEBSOCKET in rig.inbox.pages(), "the first root cause is told")
+    rig.wait(lambda: _WEBSOCKET in rig.inbox.pages(since), "the first root cause is told")
     rig.fault("F08")
 
 
