@@ -48,12 +48,18 @@ Act = Callable[[Rig], None]
 
 @dataclass(frozen=True)
 class Story:
-    """`act` breaks things; `after` is what happens once the pages have come; then all is mended."""
+    """`act` breaks things; `after` happens once the pages have come, and brings those that come `later`."""
 
     name: str
     act: Act
     expected: tuple[str, ...]
     after: Act = lambda _rig: None
+    later: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every page that must come of it."""
+        return self.expected + self.later
 
 
 def of_fault(name: str) -> Story:
@@ -89,7 +95,7 @@ def _attempt(act: Callable[P, None], *arguments: P.args, **options: P.kwargs) ->
 
 
 def _wait_until_well(rig: Rig, story: Story) -> None:
-    wanted = set(story.expected)
+    wanted = set(story.all)
     alerts = {page.split(" ", 1)[1] for page in wanted}
     rig.wait(
         lambda: rig.healthy() and not alerts & rig.active() and not wanted & rig.inbox.standing(),
@@ -108,7 +114,7 @@ def _live_through(rig: Rig, story: Story, since: float) -> None:
 
 
 def _wait_for_resolved(rig: Rig, story: Story, since: float) -> None:
-    told = {page for page in story.expected if rig.inbox.first(page, since) is not None}
+    told = {page for page in story.all if rig.inbox.first(page, since) is not None}
     rig.wait(lambda: told <= set(rig.inbox.resolved(since)), f"{story.name}: the end of it is told")
 
 
@@ -116,4 +122,4 @@ def _told(rig: Rig, story: Story, began: float, end: float, trouble: str) -> Tol
     times = [at for page in story.expected if (at := rig.inbox.first(page, began)) is not None]
     first = min(times) - began if times else None
     pages, over = rig.inbox.pages(began, end), rig.inbox.resolved(began)
-    return Told(story.name, story.expected, pages, over, first, trouble)
+    return Told(story.name, story.all, pages, over, first, trouble)

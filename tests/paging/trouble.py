@@ -99,5 +99,5 @@ STORIES: Sequence[Story] = (
     Story("Alertmanager restarted", _break("F01"), (_POSTGRES,), _restart_alertmanager),
     Story("exporter killed", _kill_exporter, ("P0 StagingExporterDown",), _revive_exporter),
     Story("cause recovers before its symptom", _break("F01"), (_POSTGRES,), _cause_recovers_first),
-    Story("vantage lost in mid-outage", _break("F01"), (_POSTGRES,), _go_blind),
+    Story("vantage lost in mid-outage", _break("F01"), (_POSTGRES,), _go_blind, ("P1 StagingExporterOffline",)),
 )
