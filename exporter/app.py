@@ -70,7 +70,13 @@ class App:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         reloads: set[asyncio.Task[str | None]] = set()
-        loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(asyncio.create_task(self.reload())))
+
+        def reload() -> None:
+            task = asyncio.create_task(self.reload())
+            reloads.add(task)  # the loop itself keeps only a weak reference
+            task.add_done_callback(reloads.discard)
+
+        loop.add_signal_handler(signal.SIGHUP, reload)
         on_start(await self.start(listen))
         try:
             await stop.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -26,7 +27,7 @@ COMMON_MODES = {
 _CRASH_PERIOD, _CRASH_OPEN = 7.0, 2.0  # seconds
 
 
-class Service:
+class Service(ABC):
     """An aiohttp server on a port of its own, with a switch of its name; subclasses add routes."""
 
     name = ""
@@ -40,9 +41,9 @@ class Service:
         self._runner: web.AppRunner | None = None
         self.port: int = self._socket.getsockname()[1]
 
+    @abstractmethod
     def routes(self) -> list[web.RouteDef]:
         """What it serves."""
-        raise NotImplementedError
 
     async def start(self) -> None:
         """Begin to serve."""
