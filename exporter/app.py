@@ -193,6 +193,7 @@ class App:
         await self._parts.runner.stop()
         parts = self._assemble(config)
         parts.board.inherit(self._parts.board, unchanged, now())
+        parts.budget.inherit(self._parts.budget)
         self._config, self._parts, self._looked_at = config, parts, -1
         parts.runner.start(known=unchanged)
 

@@ -25,6 +25,7 @@ class Parts:
     runner: Runner
     prober: Prober
     ondemand: OnDemand
+    budget: Budget
 
 
 def assemble(
@@ -44,4 +45,4 @@ def assemble(
     budget = Budget(config.limits.requests_per_minute, config.limits.shared, targets)
     prober = Prober(Resolver(config.servers), stalls, pushed)
     runner = Runner(board, targets, prober.attempt, budget, lambda: on_tick(board), spread)
-    return Parts(board, runner, prober, OnDemand(targets, prober, budget))
+    return Parts(board, runner, prober, OnDemand(targets, prober, budget), budget)

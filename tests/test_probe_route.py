@@ -218,6 +218,23 @@ async def test_a_host_that_wants_to_be_left_alone_is_left_alone(tmp_path: Path) 
         assert len(web.seen) == asked
 
 
+async def test_a_reload_forgets_neither_what_a_host_was_sent_nor_that_it_wants_to_be_left_alone(tmp_path: Path) -> None:
+    web = Web({"*": response()})
+    limits = "limits: {requests_per_minute: 3}"
+    async with serving(web) as target, running(tmp_path, target, limits) as exporter:
+        while (await exporter.get("/probe?component=backend"))[0] != 429:
+            assert len(web.seen) <= 3
+        assert await exporter.app.reload() is None
+        assert "has room again in" in (await exporter.get("/probe?component=backend"))[1]
+    async with serving(web) as target, running(tmp_path, target) as exporter:
+        web.routes["*"] = response(429, headers={"Retry-After": "120"})
+        await exporter.get("/probe?component=backend")
+        assert await exporter.app.reload() is None
+        asked = len(web.seen)
+        assert (await exporter.get("/probe?component=backend"))[0] == 429
+        assert len(web.seen) == asked
+
+
 async def test_the_last_runs_and_failures_of_a_component_outlive_a_reload(tmp_path: Path) -> None:
     web = Web({"*": response()})
 
