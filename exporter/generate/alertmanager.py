@@ -11,7 +11,7 @@ from typing import Any
 
 from exporter.core.model import Priority
 from exporter.generate.alerts import Role
-from exporter.generate.catalogue import EXPORTER_DOWN, LOOP_HUNG, RESULTS_STALE, WATCHDOG
+from exporter.generate.monitoring import EXPORTER_DOWN, LOOP_HUNG, RESULTS_STALE, WATCHDOG
 from exporter.generate.options import (
     DAYS,
     AlertingOptions,

@@ -7,7 +7,10 @@ from typing import Any
 
 import yaml
 
-from exporter.core.names import ENVIRONMENT, Metric
+from exporter.core.model import State
+from exporter.core.names import COMPONENT_INFO, COMPONENT_STATE, ENVIRONMENT, Metric
+
+HERE = "on (environment, component)"
 
 
 def quoted(value: str) -> str:
@@ -16,7 +19,7 @@ def quoted(value: str) -> str:
 
 
 class Selectors:
-    """Selectors of one environment, since a Prometheus may watch several."""
+    """Selectors and vectors of one environment, since a Prometheus may watch several."""
 
     def __init__(self, environment: str) -> None:
         self._environment = environment
@@ -29,6 +32,18 @@ class Selectors:
             operator = "!=" if value.startswith("!") else "="
             parts.append(f"{key}{operator}{quoted(value.removeprefix('!'))}")
         return f"{name}{{{','.join(parts)}}}"
+
+    def state(self, state: State) -> str:
+        """Components that are in that state."""
+        return f"{self(COMPONENT_STATE, state=state)} == 1"
+
+    def components(self, *conditions: str) -> str:
+        """Components for which all conditions hold, with their layer.
+
+        One series each, also while two exporters answer, as they do when a pod is replaced: `and` never finds
+        duplicates where a join would.
+        """
+        return "\n".join([f"max by (environment, component, layer) ({self(COMPONENT_INFO)})", *conditions])
 
 
 def number(value: float) -> str:

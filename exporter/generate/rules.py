@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from statistics import mode
 from typing import Any
 
 from exporter.core.model import Topology
 from exporter.generate import slo
 from exporter.generate.alerts import Alert
-from exporter.generate.catalogue import Catalogue
+from exporter.generate.environment import Environment
+from exporter.generate.monitoring import Monitoring
 from exporter.generate.options import AlertingOptions
 from exporter.generate.promql import dump
 
@@ -33,16 +35,18 @@ def groups(topology: Topology, configured: Mapping[str, float], options: Alertin
     if problems := [f"components.{name}.slo.objective: {why}" for name, why in refused if why]:
         raise Refused(problems)
     environment = topology.environment
-    catalogue, interval = Catalogue(environment), mode(c.interval for c in topology.components.values())
+    on, watching = Environment(environment), Monitoring(environment)
+    interval = mode(c.interval for c in topology.components.values())
 
-    def rules(alerts: Iterable[Alert]) -> list[dict[str, Any]]:
-        return [alert.rule(options, interval) for alert in alerts]
+    def rules(*alerts: Iterable[Alert]) -> list[dict[str, Any]]:
+        return [alert.rule(options, interval) for alert in chain(*alerts)]
 
     return [
-        {"name": "staging-verdict", "interval": "5s", "rules": rules(catalogue.verdict())},
-        {"name": "staging-exporter", "interval": "5s", "rules": rules(catalogue.blindness())},
-        {"name": "staging-evidence", "interval": "15s", "rules": rules(catalogue.quality())},
-        {"name": "staging-risks", "interval": "15s", "rules": rules(catalogue.risks())},
+        {"name": "staging-verdict", "interval": "5s", "rules": rules(on.verdict())},
+        {"name": "staging-exporter", "interval": "5s", "rules": rules(watching.unknown(), watching.exporter())},
+        {"name": "staging-evidence", "interval": "15s", "rules": rules(on.doubts(), on.evidence())},
+        {"name": "staging-risks", "interval": "15s", "rules": rules(on.risks())},
+        {"name": "staging-delivery", "interval": "15s", "rules": rules(watching.delivery())},
         {"name": "staging-slo-windows", "interval": "1m", "rules": [*slo.fast_rules(environment, wanted)]},
         *slo.slow_groups(environment),
         {"name": "staging-slo", "interval": "1m", "rules": rules(slo.alerts(environment))},

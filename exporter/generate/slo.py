@@ -12,7 +12,7 @@ from typing import Any
 from exporter.core import names
 from exporter.core.model import Component, Layer, Priority, State, Topology
 from exporter.generate.alerts import Alert, Role
-from exporter.generate.promql import Selectors, number
+from exporter.generate.promql import HERE, Selectors, number
 
 DEFAULT = 0.99
 _UP = "environment_component:staging_component_up:max"
@@ -60,8 +60,7 @@ def fast_rules(environment: str, wanted: Mapping[str, float]) -> Iterator[dict[s
     """The time that counts, the budgets, and the windows up to six hours."""
     of = Selectors(environment)
     up = f"max by (environment, component) ({of(names.COMPONENT_UP)})"
-    paused = f"{of(names.COMPONENT_STATE, state=State.MAINTENANCE)} == 1"
-    yield {"record": _UP, "expr": f"{up}\nunless on (environment, component) ({paused})"}
+    yield {"record": _UP, "expr": f"{up}\nunless {HERE} ({of.state(State.MAINTENANCE)})"}
     for name, objective in wanted.items():
         labels = {names.ENVIRONMENT: environment, names.COMPONENT: name}
         yield {"record": BUDGET, "expr": f"vector({number(1 - objective)})", "labels": labels}
@@ -89,7 +88,6 @@ def errors_ratio(window: str) -> str:
 def alerts(environment: str) -> Iterator[Alert]:
     """One name, two urgencies."""
     of = Selectors(environment)
-    info = f"max by (environment, component, layer) ({of(names.COMPONENT_INFO)})"
     for priority, conditions in _BURNS:
         burns = "\n  or ".join(f"({_burns(of, *condition)})" for condition in conditions)
         long, short = conditions[0][1:]
@@ -97,7 +95,7 @@ def alerts(environment: str) -> Iterator[Alert]:
             "StagingErrorBudgetBurn",
             priority,
             Role.SLO,
-            f"{info}\nand on (environment, component) (\n  {burns}\n)",
+            of.components(f"and {HERE} (\n  {burns}\n)"),
             "Error budgets of {{ $labels.environment }} burn too fast.",
             f"{{{{ $labels.component }}}} has been down for so much of the last {long} and {short}, or of longer "
             "windows, that its budget of 30 days will not last.",
@@ -105,5 +103,5 @@ def alerts(environment: str) -> Iterator[Alert]:
 
 
 def _burns(of: Selectors, factor: float, long: str, short: str) -> str:
-    budget = f"> on (environment, component) {number(factor)} * {of(BUDGET)}"
-    return f"{of(errors_ratio(long))} {budget} and on (environment, component) {of(errors_ratio(short))} {budget}"
+    budget = f"> {HERE} {number(factor)} * {of(BUDGET)}"
+    return f"{of(errors_ratio(long))} {budget} and {HERE} {of(errors_ratio(short))} {budget}"

@@ -48,7 +48,8 @@ def cases(row: Row, rule: Rule) -> Iterator[Case]:
             yield case("silent", {**row.waves, **other}, {late: False})
     yield case("boundary", row.waves, {fires - step: False, fires: True})
     keep = -(-_KEEP // step) * step
-    yield case("stale series", row.waves, {late + keep - step: True, late + keep + 2 * step: False}, _Gap(late, None))
+    over = late + row.lingers + keep
+    yield case("stale series", row.waves, {over - step: True, over + 2 * step: False}, _Gap(late, None))
     gap = _Gap(late, late + max(_GAP, step))
     checks = {late + n * step: True for n in range(8)}
     yield case("exporter restart", row.waves, checks, gap)

@@ -28,8 +28,8 @@ class Row:
     """`waves` are good before the condition begins and bad from then on; with `almost` in their place, or with `nor`,
     it never fires.
 
-    `delay` is how many seconds of badness it takes until the condition holds. `labels` are those of the alert beside
-    environment, severity, priority and role.
+    `delay` is how many seconds of badness it takes until the condition holds, `lingers` how many it still holds after
+    its series ended. `labels` are those of the alert beside environment, severity, priority and role.
     """
 
     alert: str
@@ -39,6 +39,7 @@ class Row:
     priority: str = ""
     labels: Mapping[str, str] = field(default_factory=lambda: {"component": "backend", "layer": "application"})
     delay: float = 0.0
+    lingers: float = 0.0
     step: float = 15.0
     lead: int = 10  # steps of peace before
     environment: str = ENVIRONMENT
@@ -59,6 +60,11 @@ OTHER_LAST = of(names.LAST_RUN, component="clickhouse")
 JOURNEY = of(names.JOURNEY_STATE, journey="golden-path", state="blocked")
 HERE = {INFO: _always(1)}
 _PLATFORM = {"layer": "platform"}
+# What Prometheus and Alertmanager say of themselves.
+_DISCOVERED = (Metric("prometheus_notifications_alertmanagers_discovered", names.GAUGE, ""), ())
+_ERRORS = (Metric("prometheus_notifications_errors_total", names.COUNTER, ""), (("alertmanager", "http://am:9093"),))
+_DROPPED = (Metric("prometheus_notifications_dropped_total", names.COUNTER, ""), ())
+_UNDELIVERED = (Metric("alertmanager_notifications_failed_total", names.COUNTER, ""), (("integration", "slack"),))
 
 
 def _state(state: State) -> Series:
@@ -77,6 +83,20 @@ def _root(priority: int) -> Row:
 
 def _flag(alert: str, series: Series, info: Series = INFO) -> Row:
     return Row(alert, {info: _always(1), series: _when(0, 1)}, almost={series: _always(0)})
+
+
+def _failures(group: str) -> Series:
+    metric = Metric("prometheus_rule_evaluation_failures_total", names.COUNTER, "")
+    return metric, (("rule_group", f"/etc/prometheus/staging.rules.yml;{group}"),)
+
+
+def _counting(now: float, began: float) -> float:
+    return max(0.0, now - began + 15) // 15
+
+
+def _once(now: float, began: float) -> float:
+    """One failure, and no other."""
+    return 1.0 if now >= began else 0.0
 
 
 def _certificate(alert: str, days: float) -> Row:
@@ -150,7 +170,7 @@ ROWS = (
     ),
     Row(
         "StagingProberRateLimited",
-        HERE | {of(names.PROBE_FAILURES, reason="rate_limited"): lambda now, began: max(0.0, now - began + 15) // 15},
+        HERE | {of(names.PROBE_FAILURES, reason="rate_limited"): _counting},
         almost={of(names.PROBE_FAILURES, reason="rate_limited"): _always(7)},  # long ago
     ),
     Row(
@@ -164,6 +184,37 @@ ROWS = (
         {of(names.RELOAD_OK): _when(1, 0)},
         almost={of(names.RELOAD_OK): _always(1)},
         labels=_PLATFORM,
+    ),
+    Row(
+        "StagingRulesFailing",
+        {_failures("staging-verdict"): _counting},
+        almost={_failures("staging-verdict"): _once},
+        nor={_failures("staging-verdict"): _always(0), _failures("somebody-else"): _counting},
+        labels=_PLATFORM,
+        lingers=270,
+    ),
+    Row(
+        "StagingAlertsNotSent",
+        {_ERRORS: _counting, _DROPPED: _always(0), _DISCOVERED: _always(2)},
+        almost={_ERRORS: _once},
+        nor={_ERRORS: _always(7)},
+        labels=_PLATFORM,
+        lingers=270,
+    ),
+    Row(
+        "StagingAlertsNotSent",
+        {_ERRORS: _always(0), _DROPPED: _always(0), _DISCOVERED: _when(1, 0)},
+        almost={_DISCOVERED: lambda now, began: 0 if began <= now < began + 240 else 1},
+        labels=_PLATFORM,
+        delay=300,
+        lingers=285,
+    ),
+    Row(
+        "StagingPagesNotDelivered",
+        {_UNDELIVERED: _counting},
+        almost={_UNDELIVERED: _once},
+        labels=_PLATFORM,
+        lingers=570,
     ),
     Row(
         "StagingErrorBudgetBurn",

@@ -10,7 +10,8 @@ import pytest
 from exporter.core import names
 from exporter.core.names import Metric
 from exporter.generate.alerts import FORBIDDEN, SEVERITY, Role, allowed
-from exporter.generate.catalogue import EXPORTER_DOWN, ROOT_CAUSE, WATCHDOG
+from exporter.generate.environment import ROOT_CAUSE
+from exporter.generate.monitoring import EXPORTER_DOWN, WATCHDOG
 from exporter.net.options import parse_duration
 from tests.alerts.promtool import ALERTS, DEPLOY, GROUPS, promtool
 

@@ -11,7 +11,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from exporter.cli import main
-from exporter.generate.catalogue import EXPORTER_DOWN
+from exporter.generate.monitoring import EXPORTER_DOWN
 from tests.alerts.derive import Rule, absence, cases
 from tests.alerts.promtool import DEPLOY, promtool, run_tests
 from tests.alerts.table import ROWS
@@ -167,7 +167,7 @@ def test_any_name_of_an_environment_is_escaped(environment: str, tmp_path: Path)
     for check in stranger["promql_expr_test"]:
         check["exp_samples"] = []
     down = next(
-        test for _, _, test in absence(EXPORTER_DOWN, Rule(60.0, groups[1]["rules"][-2]["labels"]), environment)
+        test for _, _, test in absence(EXPORTER_DOWN, Rule(60.0, groups[1]["rules"][-1]["labels"]), environment)
     )
     assert run_tests(tmp_path, [firing, stranger, down], 15.0, groups[:2]) == ""
     _routes_by(environment, tmp_path / "alertmanager" / "alertmanager.yml")

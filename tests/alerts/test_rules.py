@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.generate.catalogue import EXPORTER_DOWN, WATCHDOG
+from exporter.generate.monitoring import EXPORTER_DOWN, WATCHDOG
 from exporter.net.options import parse_duration
 from tests.alerts.derive import SORTS, Case, Rule, absence, cases, watchdog
 from tests.alerts.promtool import ALERTS, GROUPS, run_tests

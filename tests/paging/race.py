@@ -12,7 +12,7 @@ import yaml
 
 from exporter.config import load_config
 from tests.paging import scaled
-from tests.paging.rig import Service
+from tests.paging.services import Service, alertmanager, prometheus
 from tests.support.live import EXPORTER, free_port
 
 _UNHURRIED = 1.0  # nothing is scaled here
@@ -28,10 +28,10 @@ def ours(directory: Path, ports: Mapping[str, int], inbox: str) -> Iterator[None
     config = load_config(file)
     with ExitStack() as stack:
         run = [*EXPORTER, "run", "--config.file", str(file), "--web.listen-address", exporter]
-        _start(stack, run, directory / "exporter.log", f"http://{exporter}/-/ready")
+        _start(stack, Service(run, directory / "exporter.log", f"http://{exporter}/-/ready"))
         rules = scaled.rules(config, _UNHURRIED)
         told = scaled.alertmanager(config, inbox, _UNHURRIED)
-        _watch(stack, directory, "ours", rules, told, lambda to: scaled.prometheus(exporter, to, _UNHURRIED))
+        _watch(stack, directory, "ours", rules, told, lambda own, to: scaled.prometheus(exporter, own, to, _UNHURRIED))
         yield
 
 
@@ -54,9 +54,9 @@ def stock(directory: Path, ports: Mapping[str, int], inbox: str) -> Iterator[Non
     receivers = [{"name": "all", "webhook_configs": [{"url": f"{inbox}/stock"}]}]
     with ExitStack() as stack:
         command = ["prometheus-blackbox-exporter", f"--config.file={file}", f"--web.listen-address={address}"]
-        _start(stack, command, directory / "blackbox.log", f"http://{address}/-/healthy")
+        _start(stack, Service(command, directory / "blackbox.log", f"http://{address}/-/healthy"))
         told = yaml.safe_dump({"route": route, "receivers": receivers})
-        _watch(stack, directory, "stock", rules, told, lambda to: _scrape_blackbox(address, ports, to))
+        _watch(stack, directory, "stock", rules, told, lambda _own, to: _scrape_blackbox(address, ports, to))
         yield
 
 
@@ -83,19 +83,14 @@ def _watch(stack: ExitStack, directory: Path, name: str, rules: str, told: str, 
     """An Alertmanager and a Prometheus in a directory of their own."""
     home = directory / name
     home.mkdir()
-    alertmanager, prometheus = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    to, own = (f"127.0.0.1:{free_port()}" for _ in range(2))
     (home / "rules.yml").write_text(rules)
     (home / "alertmanager.yml").write_text(told)
-    (home / "prometheus.yml").write_text(configure(alertmanager))
-    command = ["prometheus-alertmanager", f"--config.file={home / 'alertmanager.yml'}", "--cluster.listen-address="]
-    command += [f"--storage.path={home / 'alertmanager'}", f"--web.listen-address={alertmanager}", "--log.level=warn"]
-    _start(stack, command, home / "alertmanager.log", f"http://{alertmanager}/-/ready")
-    command = ["prometheus", f"--config.file={home / 'prometheus.yml'}", f"--storage.tsdb.path={home / 'tsdb'}"]
-    command += [f"--web.listen-address={prometheus}", "--log.level=warn"]
-    _start(stack, command, home / "prometheus.log", f"http://{prometheus}/-/ready")
+    (home / "prometheus.yml").write_text(configure(own, to))
+    for service in (alertmanager(home, to), prometheus(home, own, _UNHURRIED)):
+        _start(stack, service)
 
 
-def _start(stack: ExitStack, command: list[str], log: Path, ready: str) -> None:
-    service = Service(command, log, ready)
+def _start(stack: ExitStack, service: Service) -> None:
     stack.callback(service.stop)
     service.start()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.error
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +15,10 @@ from tests.demo.running import Running, demo
 from tests.paging import scaled
 from tests.paging.inbox import Inbox, inbox
 from tests.paging.scaled import TIME
-from tests.support.live import EXPORTER, fetch, free_port, process, wait_for
+from tests.paging.services import PATIENCE, Service, alertmanager, prometheus
+from tests.support.live import EXPORTER, fetch, free_port, wait_for
 
 DEMO_SCALE = 0.5
-_PATIENCE = 120.0  # seconds
-
-
-@dataclass
-class Service:
-    """A process that can be stopped, killed, and started again on the same address and files."""
-
-    command: list[str]
-    log: Path
-    ready: str
-    _stack: ExitStack = field(default_factory=ExitStack)
-
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        self._stack.enter_context(process(self.command, self.log))
-        wait_for(lambda: answer(self.ready) is not None, f"{self.command[0]} answers", _PATIENCE)
-
-    def stop(self) -> None:
-        """End it and wait until it is gone."""
-        self._stack.close()
-
-    def restart(self) -> None:
-        """End it, and start it again."""
-        self.stop()
-        self.start()
 
 
 @dataclass
@@ -53,8 +28,8 @@ class Rig:
     environment: Running
     inbox: Inbox
     exporter: Service
-    prometheus: Service
     alertmanager: Service
+    prometheus: Service
     urls: dict[str, str]
 
     def fault(self, identifier: str) -> None:
@@ -91,21 +66,13 @@ class Rig:
     def wait(self, look: Callable[[], object], what: str) -> None:
         """Until it is so; says what was told meanwhile when it never is."""
         try:
-            wait_for(look, what, _PATIENCE)
+            wait_for(look, what, PATIENCE)
         except AssertionError as error:
             raise AssertionError(f"{error}; told: {self.inbox.pages()}; active: {self.active()}") from None
 
     def watch(self, seconds: float) -> None:
         """Let Prometheus and Alertmanager go on for so long at the shipped pace, to see that nothing more comes."""
         time.sleep(seconds * TIME)
-
-
-def answer(url: str) -> str | None:
-    """What it answers with 2xx, or None."""
-    try:
-        return fetch(url)
-    except (OSError, urllib.error.HTTPError):
-        return None
 
 
 @contextmanager
@@ -120,48 +87,22 @@ def rig(directory: Path) -> Iterator[Rig]:
         (directory / "rules.yml").write_text(scaled.rules(config, TIME))
         (directory / "alertmanager.yml").write_text(scaled.alertmanager(config, box.url, TIME))
         file = directory / "prometheus.yml"
-        file.write_text(scaled.prometheus(addresses["exporter"], addresses["alertmanager"], TIME))
+        file.write_text(scaled.prometheus(*addresses.values(), TIME))
         services = [
-            Service(command, directory / f"{name}.log", f"{urls[name]}/-/ready")
-            for name, command in {
-                "exporter": _exporter(environment.config, addresses["exporter"], directory),
-                "alertmanager": _alertmanager(directory, addresses["alertmanager"]),
-                "prometheus": _prometheus(directory, addresses["prometheus"]),
-            }.items()
+            _exporter(environment.config, addresses["exporter"], directory),
+            alertmanager(directory, addresses["alertmanager"]),
+            prometheus(directory, addresses["prometheus"], TIME),
         ]
         for service in services:
             stack.callback(service.stop)
             service.start()
-        exporter, alertmanager, prometheus = services
-        made = Rig(environment, box, exporter, prometheus, alertmanager, urls)
+        made = Rig(environment, box, *services, urls)
         made.wait(lambda: made.healthy() and not made.active(), "all is well")
         made.wait(lambda: any(n.slot == "watchdog" for n in box.all), "the watchdog is heard")
         yield made
 
 
-def _exporter(config: Path, address: str, directory: Path) -> list[str]:
-    options = ["--config.file", str(config), "--web.listen-address", address]
-    return [*EXPORTER, "run", *options, "--storage.path", str(directory / "state")]
-
-
-def _alertmanager(directory: Path, address: str) -> list[str]:
-    return [
-        "prometheus-alertmanager",
-        f"--config.file={directory / 'alertmanager.yml'}",
-        f"--storage.path={directory / 'alertmanager'}",
-        f"--web.listen-address={address}",
-        "--cluster.listen-address=",
-        "--log.level=warn",
-    ]
-
-
-def _prometheus(directory: Path, address: str) -> list[str]:
-    return [
-        "prometheus",
-        f"--config.file={directory / 'prometheus.yml'}",
-        f"--storage.tsdb.path={directory / 'tsdb'}",
-        f"--web.listen-address={address}",
-        f"--rules.alert.resend-delay={scaled.RESEND_DELAY * TIME:.0f}s",
-        f"--rules.alert.for-grace-period={scaled.FOR_GRACE_PERIOD * TIME:.0f}s",
-        "--log.level=warn",
-    ]
+def _exporter(config: Path, address: str, directory: Path) -> Service:
+    command = [*EXPORTER, "run", "--config.file", str(config), "--web.listen-address", address]
+    command += ["--storage.path", str(directory / "state")]
+    return Service(command, directory / "exporter.log", f"http://{address}/-/ready")

@@ -41,15 +41,18 @@ def alertmanager(config: Config, url: str, factor: float) -> str:
     return yaml.safe_dump(tree)
 
 
-def prometheus(targets: str, alertmanager_address: str, factor: float) -> str:
+def prometheus(exporter: str, own: str, alertmanager_address: str, factor: float) -> str:
     """The configuration of deploy/prometheus, with other addresses."""
+    addresses = {"staging": exporter, "prometheus": own, "alertmanager": alertmanager_address}
     scrape, evaluation = format_duration(SCRAPE * factor), format_duration(EVALUATION * factor)
     return yaml.safe_dump(
         {
             "global": {"scrape_interval": scrape, "evaluation_interval": evaluation, "scrape_timeout": scrape},
             "rule_files": ["rules.yml"],
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager_address]}]}]},
-            "scrape_configs": [{"job_name": "staging", "static_configs": [{"targets": [targets]}]}],
+            "scrape_configs": [
+                {"job_name": job, "static_configs": [{"targets": [address]}]} for job, address in addresses.items()
+            ],
         }
     )
 

@@ -117,7 +117,7 @@ def prometheus(directory: Path, target: str, interval: str = "1s", rules: Path |
     command = [binary, f"--config.file={file}", f"--storage.tsdb.path={directory / 'tsdb'}"]
     command += [f"--web.listen-address={url.removeprefix('http://')}", "--log.level=warn"]
     with process(command, directory / "prometheus.log"):
-        wait_for(lambda: _answers(f"{url}/-/ready"), "Prometheus is ready")
+        wait_for(lambda: answers(f"{url}/-/ready"), "Prometheus is ready")
         yield url
 
 
@@ -127,7 +127,8 @@ def query(prometheus_url: str, promql: str) -> dict[str, float]:
     return {row["metric"].get("component", ""): float(row["value"][1]) for row in answer["data"]["result"]}
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """True when it answers with 2xx."""
     try:
         fetch(url)
     except OSError:

@@ -1,0 +1,44 @@
+"""The alerts on what carries the pages, by the names that a real Prometheus and a real Alertmanager use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from exporter.config import load_config
+from tests.alerts.promtool import DEPLOY
+from tests.paging import scaled
+from tests.paging.inbox import inbox
+from tests.paging.services import alertmanager, prometheus
+from tests.support.live import free_port, wait_for
+
+FACTOR = 0.02
+# The same labels twice: Prometheus finds out when it evaluates it.
+AMBIGUOUS = 'vector(1) + on () (vector(1) or label_replace(vector(1), "a", "b", "", ""))'
+
+
+def test_a_broken_rule_an_absent_alertmanager_and_a_dead_receiver_are_told(tmp_path: Path) -> None:
+    config = load_config(DEPLOY / "netra-staging.yml")
+    exporter, own, to, absent, dead = (f"127.0.0.1:{free_port()}" for _ in range(5))
+    rules = yaml.safe_load(scaled.rules(config, FACTOR))
+    rules["groups"] = [group for group in rules["groups"] if group["name"] == "staging-delivery"]
+    rules["groups"].append({"name": "staging-own", "rules": [{"record": "a:b:c", "expr": AMBIGUOUS}]})
+    tree = yaml.safe_load(scaled.prometheus(exporter, own, to, FACTOR))
+    tree["alerting"]["alertmanagers"].append({"static_configs": [{"targets": [absent]}]})
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules, width=10_000))
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(tree))
+    with inbox() as box:
+        told = yaml.safe_load(scaled.alertmanager(config, box.url, FACTOR))
+        watchdog = next(receiver for receiver in told["receivers"] if receiver["name"] == "watchdog")
+        watchdog["webhook_configs"][0]["url"] = f"http://{dead}/"
+        (tmp_path / "alertmanager.yml").write_text(yaml.safe_dump(told))
+        services = [alertmanager(tmp_path, to), prometheus(tmp_path, own, FACTOR)]
+        try:
+            for service in services:
+                service.start()
+            wait_for(lambda: len({*box.pages()}) == 3, "all three are told", 120.0)
+        finally:
+            for service in services:
+                service.stop()
+        assert {*box.pages()} == {"P1 StagingRulesFailing", "P1 StagingAlertsNotSent", "P1 StagingPagesNotDelivered"}
