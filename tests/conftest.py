@@ -1,10 +1,16 @@
-"""The order of the tests: files that mostly wait for real processes come first, so that the workers end together."""
+"""The order of the tests, and the fixtures that more than one folder asks for.
+
+Files that mostly wait for real processes come first, so that the workers end together.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support.suite import Staging, staging
 
 HERE = Path(__file__).parent
 # The longest first; each of these runs whole environments.
@@ -13,6 +19,7 @@ LONG = (
     "paging/test_paging.py",
     "browser/test_scenes.py",
     "simulation/test_simulation.py",
+    "alerts/test_delivery.py",
     "demo/test_faults.py",
     "e2e",
     "demo",
@@ -30,3 +37,17 @@ def _place(item: pytest.Item) -> int:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_place)
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
+    """An exporter whose target is down."""
+    with staging(tmp_path_factory.mktemp("broken")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def well(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
+    """An exporter whose target is up."""
+    with staging(tmp_path_factory.mktemp("well"), up=True) as running:
+        yield running

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 
 from tests.support.live import free_port
 from tests.support.probing import probe
-from tests.support.suite import Staging, staging
+from tests.support.suite import Staging
 
 TESTS = """
 import pytest
@@ -22,18 +21,6 @@ def test_needs_other(): pass
 def test_needs_nothing(): pass
 """
 WHY = "Staging environment is not available: websocket is down, root cause backend (refused: nothing listens at "
-
-
-@pytest.fixture(scope="module")
-def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
-    with staging(tmp_path_factory.mktemp("broken")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def well(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
-    with staging(tmp_path_factory.mktemp("well"), up=True) as running:
-        yield running
 
 
 def run(pytester: pytest.Pytester, *arguments: str, tests: str = TESTS) -> pytest.RunResult:

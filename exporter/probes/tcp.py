@@ -84,15 +84,11 @@ def _end_of_match(step: Step, pending: bytes) -> int | None:
         wanted = bytes.fromhex(step.expect_hex or "")
         at = pending.find(wanted)
         return None if at < 0 else at + len(wanted)
-    encoding = "utf-8" if _is_utf8(pending) else "latin-1"  # both ways back to the very bytes
-    text = pending.decode(encoding)
+    encoding = "utf-8"
+    try:
+        text = pending.decode()
+    except UnicodeDecodeError:
+        encoding = "latin-1"  # the other one with a way back to the very bytes
+        text = pending.decode(encoding)
     match = compile_pattern(step.expect).search(text)
     return len(text[: match.end()].encode(encoding)) if match else None
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

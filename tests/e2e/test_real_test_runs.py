@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from click.testing import CliRunner
 
 from exporter.cli import main
 from tests.support.live import fetch, wait_for
-from tests.support.suite import TOKEN, Staging, staging
+from tests.support.suite import TOKEN, Staging
 
 SKIPS = """
 import pytest, socket
@@ -42,18 +40,6 @@ def test_agent_answers():
 """
 FAILS = "def test_answers(): assert 41 == 42\n"
 NOTHING = "def helper(): pass\n"
-
-
-@pytest.fixture(scope="module")
-def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
-    with staging(tmp_path_factory.mktemp("broken")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def well(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
-    with staging(tmp_path_factory.mktemp("well"), up=True) as running:
-        yield running
 
 
 def run_and_push(directory: Path, exporter: Staging, tests: str) -> str:

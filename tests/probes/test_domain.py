@@ -14,7 +14,7 @@ from exporter.net.options import HostPort
 from exporter.probes import load
 from tests.support.dnsserver import Answerer, Zone, name_server, zone
 from tests.support.probing import probe
-from tests.support.web import Seen, Web, ca_file, response, server_tls, serving
+from tests.support.web import Handler, Seen, Web, ca_file, response, server_tls, serving
 
 DASH, DOT = "api-staging.example.com", "api.staging.example.com"
 OURS = b'{"service": "netra-ai-platform", "status": "healthy"}'
@@ -154,15 +154,21 @@ async def test_over_tls_the_names_of_the_certificate_are_noted(tmp_path: Path) -
     assert seen.facts["names"][DASH]["certificate"] == [DOT]
 
 
-async def test_a_silent_name_still_says_what_its_sibling_does() -> None:
+def silent_for(host: str) -> Handler:
+    """A server that answers for every name but that one."""
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if b"Host: api-staging" in await reader.readuntil(b"\r\n\r\n"):
+        if f"Host: {host}".encode() in await reader.readuntil(b"\r\n\r\n"):
             await reader.read()
         writer.write(response(200, OURS))
         await writer.drain()
         writer.close()
 
-    async with serving(answer) as address, name_server(zone(resolving(DASH, DOT))) as port:
+    return answer
+
+
+async def test_a_silent_name_still_says_what_its_sibling_does() -> None:
+    async with serving(silent_for(DASH)) as address, name_server(zone(resolving(DASH, DOT))) as port:
         check = {"kind": "domain", "name": DASH, "scheme": "http", "port": int(address.split(":")[1])}
         seen = await probe(check, servers=(HostPort("127.0.0.1", port),), timeout=0.5)
     assert seen.reason == Reason.TIMEOUT
@@ -170,14 +176,7 @@ async def test_a_silent_name_still_says_what_its_sibling_does() -> None:
 
 
 async def test_a_silent_sibling_does_not_hold_up_a_good_name() -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if b"Host: api.staging" in await reader.readuntil(b"\r\n\r\n"):
-            await reader.read()
-        writer.write(response(200, OURS))
-        await writer.drain()
-        writer.close()
-
-    async with serving(answer) as address, name_server(zone(resolving(DASH, DOT))) as port:
+    async with serving(silent_for(DOT)) as address, name_server(zone(resolving(DASH, DOT))) as port:
         check = {"kind": "domain", "name": DASH, "scheme": "http", "port": int(address.split(":")[1])}
         seen = await probe(check, servers=(HostPort("127.0.0.1", port),), timeout=5)
     assert seen.outcome == Outcome.PASS
