@@ -32,6 +32,8 @@ _MAX_REPORT = 20_000_000  # bytes
 _UPLOAD = 120.0  # seconds that a report may take to come
 _CHUNK = 256 * 1024
 _SCRAPE_TIMEOUT = "X-Prometheus-Scrape-Timeout-Seconds"
+# A page in a browser here, or a proxy here, speaks for somebody who is not here.
+_FROM_ELSEWHERE = ("Origin", "Forwarded", "X-Forwarded-For", "Via")
 _OFFSET = 0.5  # seconds before the end of a scrape when its probe ends, as blackbox_exporter has it
 
 
@@ -184,7 +186,7 @@ class _Routes:
             token = self._exporter.token()
             if token is None and not open_to_loopback:
                 return web.Response(status=403, text="without api.token in the configuration this endpoint is off.\n")
-            if token is None and not is_loopback(request.remote):
+            if token is None and not _from_here(request):
                 return web.Response(status=403, text="without api.token this endpoint answers loopback only.\n")
             given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
             if token is not None and not hmac.compare_digest(given.encode(), token.encode()):
@@ -193,6 +195,10 @@ class _Routes:
             return await handler(request)
 
         return guard
+
+
+def _from_here(request: web.Request) -> bool:
+    return is_loopback(request.remote) and not any(name in request.headers for name in _FROM_ELSEWHERE)
 
 
 def _longest(request: web.Request) -> float | None:

@@ -179,6 +179,12 @@ async def test_without_a_token_only_loopback_may_change_something(tmp_path: Path
         await running.stop()
 
 
+@pytest.mark.parametrize("header", ["Origin", "origin", "X-Forwarded-For", "Forwarded", "Via"])
+async def test_without_a_token_loopback_does_not_speak_for_others(running: Running, header: str) -> None:
+    assert (await running.post("/-/reload", **{header: "http://evil.example.com"}))[0] == 403
+    assert (await running.post("/-/reload"))[0] == 200
+
+
 @pytest.mark.parametrize(
     ("remote", "expected"),
     [
