@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -12,11 +11,11 @@ from pydantic import Field, model_validator
 
 from exporter.core.model import ProbeFailed, Reason
 from exporter.net.exchange import Response, status_reason
-from exporter.net.http import Call, Via, fetch
+from exporter.net.http import MAX_BODY, Call, Via, fetch
 from exporter.net.options import Listed, Model, Secret
 from exporter.net.proxy import basic
 from exporter.net.trace import Trace
-from exporter.net.url import HttpUrl
+from exporter.net.url import HttpUrl, Url
 
 _EARLY = 30.0  # seconds before its end when a token is fetched anew
 _MAX_TOKEN = 64 * 1024
@@ -108,10 +107,6 @@ class Auth(Model):
             raise ValueError(f"auth is exactly one of {', '.join(type(self).model_fields)}")
         return self
 
-    def hosts(self) -> tuple[str, ...]:
-        """The host that tokens come from."""
-        return (self.oauth2.token_url.host,) if self.oauth2 else ()
-
     async def headers(self, trace: Trace, via: Via) -> dict[str, str]:
         """The Authorization header. Phase `token`, when one is fetched; its failures begin with `token: `."""
         if self.basic is not None:
@@ -131,10 +126,27 @@ class Auth(Model):
             self.oauth2.forget()
 
 
+def hosts_asked(url: Url, auth: Auth | None) -> tuple[str, ...]:
+    """The host of the URL, and the one that tokens come from."""
+    return (url.host, auth.oauth2.token_url.host) if auth and auth.oauth2 else (url.host,)
+
+
+async def fetch_as(
+    auth: Auth | None, trace: Trace, call: Call, via: Via, *, follow: bool = True, max_body: int = MAX_BODY
+) -> Response:
+    """`fetch` with the Authorization header, if any; a kept token that the target refuses is dropped."""
+    if auth is None:
+        return await fetch(trace, call, via, follow=follow, max_body=max_body)
+    call = replace(call, headers={**call.headers, **await auth.headers(trace, via)})
+    response = await fetch(trace, call, via, follow=follow, max_body=max_body)
+    auth.refused(response.status)
+    return response
+
+
 async def _fetch_token(trace: Trace, call: Call, via: Via) -> Response:
     """A successful answer. Its inner phases and facts stay out of those of the target."""
-    with trace.phase("token"), _apart(trace) as inner:
-        response = await fetch(inner, call, via, follow=False, max_body=_MAX_TOKEN)
+    with trace.phase("token"):
+        response = await fetch(_apart(trace), call, via, follow=False, max_body=_MAX_TOKEN)
     if response.status != 200:
         detail = f"status {response.status}, expected 200; body: {response.text[:200]}"
         raise ProbeFailed(status_reason(response.status), detail)
@@ -143,12 +155,11 @@ async def _fetch_token(trace: Trace, call: Call, via: Via) -> Response:
     return response
 
 
-@contextmanager
-def _apart(trace: Trace) -> Iterator[Trace]:
+def _apart(trace: Trace) -> Trace:
     inner = Trace(trace.remaining, trace.resolver)
     inner.secrets = trace.secrets
     inner.blamed = trace.blamed
-    yield inner
+    return inner
 
 
 def _document(response: Response) -> dict[str, Any]:

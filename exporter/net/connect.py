@@ -99,7 +99,7 @@ async def connect(
 async def open_socket(trace: Trace, address: HostPort, family: IpFamily = "auto") -> socket.socket:
     """A connected, non-blocking socket; phases `resolve` and `connect`. Raises ProbeFailed or OSError."""
     trace.target = str(address)
-    if address.host.startswith("/"):
+    if address.unix:
         return await _open_unix(trace, address.host)
     with trace.phase("resolve"):
         found = await trace.resolver.resolve(

@@ -123,8 +123,18 @@ class HostPort(NamedTuple):
     host: str
     port: int
 
+    @property
+    def unix(self) -> bool:
+        """True for a unix socket."""
+        return self.host.startswith("/")
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The host that a connection to it asks, none for a unix socket: what `Check.hosts` is made of."""
+        return () if self.unix else (self.host,)
+
     def __str__(self) -> str:
-        if self.host.startswith("/"):
+        if self.unix:
             return self.host
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 

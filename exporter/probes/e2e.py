@@ -10,10 +10,10 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from exporter.core.model import INCONCLUSIVE, ProbeFailed, Reason
-from exporter.net.auth import Auth
+from exporter.net.auth import Auth, fetch_as, hosts_asked
 from exporter.net.check import Check
 from exporter.net.exchange import status_reason
-from exporter.net.http import Call, Via, fetch
+from exporter.net.http import Call, Via
 from exporter.net.matchers import Pattern
 from exporter.net.options import Listed, PositiveDuration, Tls, format_duration
 from exporter.net.reports import Format, newest_report, read_file, read_report
@@ -64,7 +64,7 @@ class E2e(Check):
 
     def hosts(self) -> tuple[str, ...]:
         """The host of the URL, and the one that tokens come from."""
-        return (self.url.host, *(self.auth.hosts() if self.auth else ())) if self.url else ()
+        return hosts_asked(self.url, self.auth) if self.url else ()
 
     async def run(self, trace: Trace) -> None:
         """Read and judge. Raises ProbeFailed (`failed`, `no_evidence`, of a URL also other inconclusive ones)."""
@@ -99,9 +99,7 @@ class E2e(Check):
         return written, report
 
     async def _download(self, trace: Trace, url: HttpUrl) -> tuple[float, Report]:
-        via = Via(self.tls)
-        headers = await self.auth.headers(trace, via) if self.auth else {}
-        response = await fetch(trace, Call(url, headers=headers), via, max_body=MAX_DOWNLOAD)
+        response = await fetch_as(self.auth, trace, Call(url), Via(self.tls), max_body=MAX_DOWNLOAD)
         if response.status != 200:
             raise ProbeFailed(status_reason(response.status), f"status {response.status} for the report, expected 200")
         if response.fault is not None:

@@ -30,12 +30,11 @@ class Grpc(Check):
 
     def hosts(self) -> tuple[str, ...]:
         """The host of the address, unless it is a unix socket."""
-        return () if self.address.host.startswith("/") else (self.address.host,)
+        return self.address.hosts
 
     async def run(self, trace: Trace) -> None:
         """Ask for the health. Raises ProbeFailed, OSError, ssl.SSLError."""
-        unix = self.address.host.startswith("/")
-        authority = "localhost" if unix else str(self.address)
+        authority = "localhost" if self.address.unix else str(self.address)
         async with connect(trace, self.address, self.tls, self.ip_family, alpn=("h2",)) as connection:
             with trace.phase("check"):
                 secure, timeout = self.tls is not None, trace.remaining

@@ -21,10 +21,10 @@ from exporter.net.answers import (
     require_not_starting,
     require_status,
 )
-from exporter.net.auth import Auth
+from exporter.net.auth import Auth, fetch_as, hosts_asked
 from exporter.net.check import Check, Degraded
 from exporter.net.exchange import Response
-from exporter.net.http import MAX_BODY, Call, Via, check_headers, fetch
+from exporter.net.http import MAX_BODY, Call, Via, check_headers
 from exporter.net.options import IpFamily, Size, Tls
 from exporter.net.payload import Json, Payload, Text, is_secret, reveal
 from exporter.net.proxy import ProxyOption
@@ -72,25 +72,21 @@ class Http(Check):
 
     def hosts(self) -> tuple[str, ...]:
         """The host of the URL, and the one that tokens come from."""
-        return (self.url.host, *(self.auth.hosts() if self.auth else ()))
+        return hosts_asked(self.url, self.auth)
 
     async def run(self, trace: Trace) -> None:
         """Ask and judge. Raises ProbeFailed, ProbeDegraded, OSError, ssl.SSLError."""
         via = Via(self.tls, self.proxy, self.ip_family)
-        call = await self._call(trace, via)
-        response = await fetch(trace, call, via, follow=self.follow_redirects, max_body=self.max_body)
-        if self.auth:
-            self.auth.refused(response.status)
+        call, follow = self._call(trace), self.follow_redirects
+        response = await fetch_as(self.auth, trace, call, via, follow=follow, max_body=self.max_body)
         record_facts(trace, response, self.facts)
         self._judge(trace, response)
 
-    async def _call(self, trace: Trace, via: Via) -> Call:
+    def _call(self, trace: Trace) -> Call:
         headers = {name: reveal(trace, value) for name, value in self.headers.items()}
         private = {name.lower() for name, value in self.headers.items() if is_secret(value)}
         if isinstance(self.body, Json) and "content-type" not in {name.lower() for name in headers}:
             headers["Content-Type"] = "application/json"
-        if self.auth:
-            headers |= await self.auth.headers(trace, via)
         body = b"" if self.body is None else reveal(trace, self.body).encode()
         return Call(self.url, self.method, headers, body, frozenset(private))
 

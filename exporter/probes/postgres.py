@@ -75,12 +75,12 @@ class Postgres(Check):
 
     def hosts(self) -> tuple[str, ...]:
         """The host, unless it is a socket directory."""
-        return () if self.host.startswith("/") else (self.host,)
+        return self._address().hosts
 
     async def run(self, trace: Trace) -> None:
         """Log in and ask. Raises ProbeFailed and ProbeDegraded (`saturated`), OSError, ssl.SSLError."""
         password = trace.reveal(self.password) if self.password else ""
-        tls = None if self.host.startswith("/") else self.tls.options(self.host)
+        tls = None if self._address().unix else self.tls.options(self.host)
         await self._prelude(trace, tls)
         try:
             with trace.phase("startup"):

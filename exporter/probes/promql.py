@@ -11,11 +11,11 @@ from pydantic import Field, model_validator
 
 from exporter.core.model import INCONCLUSIVE, ProbeDegraded, ProbeFailed, Reason
 from exporter.net.answers import snippet
-from exporter.net.auth import Auth
+from exporter.net.auth import Auth, fetch_as, hosts_asked
 from exporter.net.check import Check, Degraded
 from exporter.net.errors import error_text
 from exporter.net.exchange import Response, status_reason
-from exporter.net.http import Call, Via, fetch
+from exporter.net.http import Call, Via
 from exporter.net.matchers import Comparison, Wanted, match_value, wanted_text
 from exporter.net.options import IpFamily, Model, Tls
 from exporter.net.proxy import ProxyOption
@@ -63,7 +63,7 @@ class Promql(Check):
 
     def hosts(self) -> tuple[str, ...]:
         """The host of the URL, and the one that tokens come from."""
-        return (self.url.host, *(self.auth.hosts() if self.auth else ()))
+        return hosts_asked(self.url, self.auth)
 
     async def run(self, trace: Trace) -> None:
         """Query and judge. Raises ProbeFailed, ProbeDegraded."""
@@ -106,12 +106,9 @@ class Promql(Check):
 
     async def _ask(self, trace: Trace) -> Response:
         via = Via(self.tls, self.proxy, self.ip_family)
-        headers = await self.auth.headers(trace, via) if self.auth else {}
         query = urlencode({"query": self.query, "timeout": f"{max(1, round(trace.remaining * 1000))}ms"})
         url = self.url._replace(target=f"{self.url.target.rstrip('/')}/api/v1/query?{query}")
-        response = await fetch(trace, Call(url, headers=headers), via)
-        if self.auth:
-            self.auth.refused(response.status)
+        response = await fetch_as(self.auth, trace, Call(url), via)
         if response.fault is not None:
             raise response.fault
         return response

@@ -42,8 +42,8 @@ class Redis(Check):
         return self
 
     def hosts(self) -> tuple[str, ...]:
-        """The host of the address."""
-        return () if self.address.host.startswith("/") else (self.address.host,)
+        """The host of the address, unless it is a unix socket."""
+        return self.address.hosts
 
     async def run(self, trace: Trace) -> None:
         """Connect, log in, ping. Raises ProbeFailed, OSError, ssl.SSLError, EOFError."""

@@ -44,7 +44,7 @@ class TlsEndpoint(Check):
 
     def hosts(self) -> tuple[str, ...]:
         """The host of the address, unless it is a unix socket."""
-        return () if self.address.host.startswith("/") else (self.address.host,)
+        return self.address.hosts
 
     async def run(self, trace: Trace) -> None:
         """Shake hands and judge. Raises ProbeDegraded (`content`), ProbeFailed, OSError, ssl.SSLError."""

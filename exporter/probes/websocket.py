@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from exporter.core.model import ProbeFailed, Reason
 from exporter.net.answers import Answer, HeaderName, require_not_starting, require_status
-from exporter.net.auth import Auth
+from exporter.net.auth import Auth, hosts_asked
 from exporter.net.check import Check
 from exporter.net.conversation import Step, converse
 from exporter.net.http import Via, check_headers
@@ -61,7 +61,7 @@ class WebSocket(Check):
 
     def hosts(self) -> tuple[str, ...]:
         """The host of the URL, and the one that tokens come from."""
-        return (self.url.host, *(self.auth.hosts() if self.auth else ()))
+        return hosts_asked(self.url, self.auth)
 
     async def run(self, trace: Trace) -> None:
         """Upgrade, converse, close. Raises ProbeFailed, OSError, ssl.SSLError."""

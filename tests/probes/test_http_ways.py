@@ -15,7 +15,7 @@ import pytest
 
 from exporter.core.model import Observation, Outcome, Reason
 from exporter.net.options import HostPort
-from exporter.probes import load
+from exporter.probes import kinds, load
 from tests.support.probing import probe
 from tests.support.web import (
     Answer,
@@ -369,6 +369,33 @@ async def test_oauth2_fetches_once_and_again_after_a_401(
     refused = await get(f"http://{address}/", auth=auth)
     assert (refused.reason, refused.detail) == (Reason.DENIED, "status 401, expected 2xx; body: Bearer ***")
     assert (await get(f"http://{address}/", auth=auth)).outcome == Outcome.PASS
+    assert tokens.issued == 2
+
+
+WITH_A_TOKEN: dict[str, dict[str, Any]] = {
+    "http": {"url": "http://{}/"},
+    "websocket": {"url": "ws://{}/"},
+    "promql": {"url": "http://{}/", "query": "up", "expect": {"value": 1}},
+    "e2e": {"url": "http://{}/report.xml"},
+}
+
+
+def test_these_are_the_kinds_that_prove_who_they_are() -> None:
+    assert WITH_A_TOKEN.keys() == {kind for kind in kinds() if "auth" in load(kind).model_fields}
+
+
+@pytest.mark.parametrize("kind", WITH_A_TOKEN)
+async def test_a_token_that_the_target_refuses_is_fetched_anew(
+    kind: str, stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIENT_SECRET", "s")
+    tokens = Tokens()
+    tokens.web.routes["*"] = response(401)
+    address = await stack.enter_async_context(serving(tokens.web))
+    options = {"kind": kind, **WITH_A_TOKEN[kind], "auth": oauth2(address)}
+    options["url"] = options["url"].format(address)
+    for _ in range(2):
+        await probe(options)
     assert tokens.issued == 2
 
 
