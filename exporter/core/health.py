@@ -83,11 +83,7 @@ def observe(health: Health, component: Component, seen: Observation) -> Health:
     if seen.outcome == Outcome.UNKNOWN:
         return _publish(known, State.UNKNOWN, seen)
     counted = _remember_uptime(_count(known, component, seen), seen)
-    if seen.outcome != Outcome.PASS:
-        counted = replace(counted, bad_reason=seen.reason, bad_detail=seen.detail)
-    flapping = _flapping(counted)
-    spent = counted.spent and counted.base != State.UP
-    stepped = replace(counted, flapping=flapping, spent=spent)
+    stepped = replace(counted, flapping=_flapping(counted), spent=counted.spent and counted.base != State.UP)
     return _publish(stepped, _visible(stepped, component, seen), seen)
 
 
@@ -137,8 +133,6 @@ def _count(health: Health, component: Component, seen: Observation) -> Health:
     passed, failed = seen.outcome == Outcome.PASS, seen.outcome == Outcome.FAIL
     counted = replace(
         health,
-        last=seen.outcome,
-        known_at=seen.ended,
         bad_reason=health.bad_reason if passed else seen.reason,
         bad_detail=health.bad_detail if passed else seen.detail,
         passes=health.passes + 1 if passed else 0,

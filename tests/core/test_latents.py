@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from exporter.core.diagnosis import Verdict, diagnose
@@ -99,6 +101,27 @@ def test_of_two_groups_of_one_size_those_that_are_down_convict() -> None:
     )
     assert found["net"].state == State.DOWN
     assert roots(found) == "net"
+
+
+@pytest.mark.parametrize("seen", ["a=down@0 b=down@100", "a=down@100 b=down@0"])
+def test_two_intervals_are_those_of_the_slower_of_two(seen: str) -> None:
+    components = sketch(TWO)
+    assert roots(diagnose(Graph(components), conditions(components, seen))) == "a b"
+    components["b"] = replace(components["b"], interval=50.0)
+    assert roots(diagnose(Graph(components), conditions(components, seen))) == "net"
+
+
+@pytest.mark.parametrize(
+    ("seen", "convicts"),
+    [
+        ("a=down:denied b=down:denied c=down:failed d=down:failed", ("a", "b")),
+        ("a=down:failed b=down:failed c=down:denied d=down:denied", ("c", "d")),
+    ],
+)
+def test_of_two_classes_of_one_size_no_order_of_the_file_decides(seen: str, convicts: tuple[str, ...]) -> None:
+    inference = verdicts("net*, a: net, b: net, c: net, d: net", seen)["net"].inference
+    assert inference is not None
+    assert inference.convicts == convicts
 
 
 HELD = Inference(State.DOWN, ("a", "b"), frozenset({"a", "b"}), "network", 0.0)
