@@ -148,7 +148,7 @@ class Environment:
 
     def risks(self) -> Iterator[Alert]:
         """What will break soon."""
-        ends, budget = self._of(names.STARTUP_END), self._of(names.STARTUP_BUDGET)
+        ends, budget = self._of.largest(names.STARTUP_END), self._of.largest(names.STARTUP_BUDGET)
         yield Alert(
             "StagingStartupBudgetNearlySpent",
             _P1,
@@ -172,7 +172,7 @@ class Environment:
                 f"{value(names.TLS_NOT_AFTER, 'humanizeDuration', ' - time()')}.",
                 hold=hold,
             )
-        used, usable = self._of(names.CONNECTIONS), self._of(names.MAX_CONNECTIONS)
+        used, usable = self._of.largest(names.CONNECTIONS), self._of.largest(names.MAX_CONNECTIONS)
         yield Alert(
             "StagingConnectionsNearlySaturated",
             _P2,

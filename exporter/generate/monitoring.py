@@ -185,4 +185,4 @@ class Monitoring:
         return f"sum by (environment, component) (increase({failures}[5m])) > 0"
 
     def _stale(self) -> str:
-        return f"time() - {self._of(names.LAST_RUN)} > {HERE} 3 * {self._of(names.INTERVAL)}"
+        return f"time() - {self._of.largest(names.LAST_RUN)} > {HERE} 3 * {self._of.largest(names.INTERVAL)}"

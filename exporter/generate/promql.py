@@ -37,6 +37,10 @@ class Selectors:
         """Components that are in that state."""
         return f"{self(COMPONENT_STATE, state=state)} == 1"
 
+    def largest(self, metric: Metric) -> str:
+        """The largest value per component: of two exporters that answer, arithmetic can take but one."""
+        return f"max by (environment, component) ({self(metric)})"
+
     def components(self, *conditions: str) -> str:
         """Components for which all conditions hold, with their layer.
 

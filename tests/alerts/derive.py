@@ -1,4 +1,4 @@
-"""From a row of the table to test cases of promtool: firing, silent, boundary, stale series, exporter restart."""
+"""From a row of the table to test cases of promtool: firing, silent, boundary, stale series, exporter restart, two exporters at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from exporter.core.names import BUILD_INFO
 from exporter.generate.promql import quoted
 from tests.alerts.table import ENVIRONMENT, Row, Series, Wave
 
-SORTS = ("firing", "silent", "boundary", "stale series", "exporter restart")
+SORTS = ("firing", "silent", "boundary", "stale series", "exporter restart", "two exporters")
 _KEEP = 300.0
 _GAP = 45.0  # seconds that an exporter takes to be back; shorter than the `for` of StagingExporterDown
 
@@ -53,6 +53,7 @@ def cases(row: Row, rule: Rule) -> Iterator[Case]:
     gap = _Gap(late, late + max(_GAP, step))
     checks = {late + n * step: True for n in range(8)}
     yield case("exporter restart", row.waves, checks, gap)
+    yield case("two exporters", row.waves, {fires - step: False, fires: True, late: True}, _PAIR)
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,9 @@ class _Gap:
 
     begin: float
     end: float | None
+
+
+_PAIR = _Gap(float("inf"), 0.0)  # both answer all the time
 
 
 def absence(alert: str, rule: Rule, environment: str = ENVIRONMENT) -> Iterator[Case]:
@@ -78,6 +82,7 @@ def absence(alert: str, rule: Rule, environment: str = ENVIRONMENT) -> Iterator[
     yield case("boundary", {fires - row.step: False, fires: True}, _Gap(gone, None))
     yield case("stale series", {fires + 600: True}, _Gap(gone, None))
     yield case("exporter restart", {gone + n * row.step: False for n in range(8)}, _Gap(gone, gone + _GAP))
+    yield case("two exporters", {fires + 60: False}, _Gap(gone, 0.0))
 
 
 def watchdog(alert: str, rule: Rule) -> Iterator[Case]:
