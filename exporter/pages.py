@@ -14,6 +14,7 @@ from exporter.core.snapshot import Snapshot
 from exporter.net.turns import in_turns
 from exporter.views.badge import badge
 from exporter.views.document import component_document, document
+from exporter.views.exposition import accepts_gzip
 from exporter.views.page import CSP, STATIC, component_page, static, status_page
 
 _KEPT = 1.0  # seconds for which one answer serves all that look at the same page
@@ -87,8 +88,8 @@ def _component_pieces(snapshot: Snapshot, name: str) -> Iterator[str]:
 
 
 async def _html(request: web.Request, body: bytes) -> web.Response:
-    headers: dict[str, Any] = dict(_HEADERS)
-    if "gzip" in request.headers.get("Accept-Encoding", "").lower():
+    headers: dict[str, Any] = {**_HEADERS, "Vary": "Accept-Encoding"}
+    if accepts_gzip(request.headers.get("Accept-Encoding", "")):
         headers["Content-Encoding"] = "gzip"
         body = await asyncio.to_thread(gzip.compress, body, _GZIP_LEVEL)
     return web.Response(body=body, content_type="text/html", charset="utf-8", headers=headers)

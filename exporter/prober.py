@@ -152,12 +152,12 @@ def _explain(error: BaseException, trace: Trace) -> tuple[Reason, str]:
 def clean(text: str, secrets: set[str]) -> str:
     """Text fit for a page, a log and an API: secrets masked, control characters out, at most `MAX_DETAIL` bytes."""
     text = _CONTROL.sub(" ", mask(text[:_MAX_TEXT], secrets)).strip()
-    data = text.encode("utf-8", "replace")
-    return text if len(data) <= MAX_DETAIL else data[: MAX_DETAIL - 3].decode("utf-8", "ignore") + "..."
+    data = text.encode("utf-8", "replace")  # JSON may hold half of a surrogate pair, which no answer of ours can
+    return data.decode() if len(data) <= MAX_DETAIL else data[: MAX_DETAIL - 3].decode("utf-8", "ignore") + "..."
 
 
 def _clean_facts(facts: dict[str, Any], secrets: set[str]) -> dict[str, Any]:
-    return {key: _clean_value(value, secrets) for key, value in facts.items()}
+    return {clean(key, secrets): _clean_value(value, secrets) for key, value in facts.items()}
 
 
 def _clean_value(value: Any, secrets: set[str]) -> Any:

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import hmac
 import ipaddress
+import json
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict
@@ -22,7 +23,7 @@ from exporter.net.turns import in_turns
 from exporter.ondemand import NoCheck, OverBudget, Probed
 from exporter.pages import Pages
 from exporter.views.document import component_document, document
-from exporter.views.exposition import TEXT, content_type
+from exporter.views.exposition import TEXT, accepts_gzip, content_type
 from exporter.views.metrics import Metrics, ReloadStatus
 from exporter.views.probe import body as probe_body
 from exporter.views.probe import debug
@@ -100,7 +101,7 @@ class _Routes:
         pieces = self._metrics.pieces(self._exporter.snapshot(), self._exporter.reload_status, form)
         body = await in_turns(pieces)
         headers = {"Content-Type": form, "Vary": "Accept, Accept-Encoding"}
-        if "gzip" in request.headers.get("Accept-Encoding", "").lower():
+        if accepts_gzip(request.headers.get("Accept-Encoding", "")):
             headers["Content-Encoding"] = "gzip"
             body = await asyncio.to_thread(gzip.compress, body, _GZIP_LEVEL)
         return web.Response(body=body, headers=headers)
@@ -158,7 +159,7 @@ class _Routes:
             return web.Response(status=422, text=f"the report cannot be read, and is not kept: {error}.\n")
         except TimeoutError:
             return web.Response(status=408, text=f"the report did not come within {_UPLOAD:g} s.\n")
-        except ConnectionError:
+        except (ConnectionError, web.RequestPayloadError):
             return web.Response(status=400, text="the report broke off.\n")
         except OSError as error:
             return web.Response(status=507, text=f"the report cannot be kept: {error.strerror or error}.\n")
@@ -231,9 +232,11 @@ async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
 
 async def _judged(model: type[M], request: web.Request) -> M:
     try:
-        return judge(model, await request.json())
-    except ValueError as error:
+        return judge(model, json.loads(await request.read()))
+    except (ValueError, web.RequestPayloadError) as error:
         raise web.HTTPBadRequest(text=f"{error}\n") from None
+    except RecursionError:
+        raise web.HTTPBadRequest(text="the body is nested too deeply.\n") from None
 
 
 def _applied(change: Callable[[], None], body: Model) -> web.Response:

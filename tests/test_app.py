@@ -179,6 +179,30 @@ async def test_without_a_token_only_loopback_may_change_something(tmp_path: Path
         await running.stop()
 
 
+BODY = b'{"components": ["database"], "duration": "1s"}'
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "said"),
+    [
+        (BODY, {"Content-Type": "application/json; charset=nonsense"}, 200, "database"),
+        (BODY, {"Content-Type": "application/json; charset=hex"}, 200, "database"),
+        (BODY, {"Content-Encoding": "gzip"}, 400, "content-encoding: gzip"),
+        (b"[" * 200_000, {}, 400, "nested too deeply"),
+        (b"{", {}, 400, "double quotes"),
+        (b"\xff\xff", {}, 400, "can't decode"),
+        (BODY.replace(b'"1s"', b"1e400"), {}, 400, "inf is not a duration"),
+        (BODY.replace(b'"1s"', b"NaN"), {}, 400, "nan is not a duration"),
+        (BODY.replace(b"database", rb"\ud800"), {}, 404, "no component"),
+    ],
+)
+async def test_a_body_that_cannot_be_read_is_the_fault_of_who_sent_it(
+    running: Running, body: bytes, headers: dict[str, str], status: int, said: str
+) -> None:
+    async with running.session.post("/api/v1/maintenance", data=body, headers=headers) as response:
+        assert (response.status, said in await response.text()) == (status, True)
+
+
 @pytest.mark.parametrize("header", ["Origin", "origin", "X-Forwarded-For", "Forwarded", "Via"])
 async def test_without_a_token_loopback_does_not_speak_for_others(running: Running, header: str) -> None:
     assert (await running.post("/-/reload", **{header: "http://evil.example.com"}))[0] == 403

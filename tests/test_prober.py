@@ -169,3 +169,14 @@ async def test_details_are_bounded_and_clean() -> None:
     assert seen.detail.startswith("[31m")
     assert seen.detail.endswith("...")
     assert "\u202e" not in seen.detail
+
+
+async def test_half_a_surrogate_pair_reaches_no_answer() -> None:
+    async def script(trace: Trace) -> None:
+        trace.facts.update({"said \ud800": {"\udfff": ["\ud800"]}})
+        trace.log("heard \ud800")
+        raise ProbeFailed(Reason.CONTENT, "$.status is \ud800, expected ok")
+
+    seen = await Prober().attempt(TARGET, Scripted(script=script))
+    assert seen.detail == "$.status is ?, expected ok"
+    assert seen.facts == {"said ?": {"?": ["?"]}}

@@ -50,13 +50,23 @@ def label(name: str, value: str) -> str:
 def content_type(accept: str) -> str:
     """`OPENMETRICS` when an Accept header prefers it, or likes both the same, else `TEXT`."""
     liked = dict.fromkeys(_VERSIONS, 0.0)
-    for item in accept.split(","):
-        media, *parameters = (part.strip().lower() for part in item.split(";"))
-        given = dict(parameter.partition("=")[::2] for parameter in parameters)
+    for media, given in _items(accept):
         if media in liked and given.get("version") in (None, _VERSIONS[media]):
             liked[media] = max(liked[media], _quality(given.get("q", "1")))
     openmetrics, text = liked.values()
     return OPENMETRICS if openmetrics and openmetrics >= text else TEXT
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """True when an Accept-Encoding header names gzip, and does not refuse it with `q=0`."""
+    return any(coding == "gzip" and _quality(given.get("q", "1")) > 0 for coding, given in _items(accept_encoding))
+
+
+def _items(header: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The items of an Accept header, each with its parameters."""
+    for item in header.split(","):
+        name, *parameters = (part.strip().lower() for part in item.split(";"))
+        yield name, dict(parameter.partition("=")[::2] for parameter in parameters)
 
 
 def _quality(text: str) -> float:

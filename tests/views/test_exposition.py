@@ -19,7 +19,16 @@ from prometheus_client.registry import Collector
 
 from exporter.core.names import COUNTER, GAUGE, HISTOGRAM, Metric
 from exporter.core.snapshot import Histogram
-from exporter.views.exposition import OPENMETRICS, TEXT, Histograms, Samples, content_type, label, render
+from exporter.views.exposition import (
+    OPENMETRICS,
+    TEXT,
+    Histograms,
+    Samples,
+    accepts_gzip,
+    content_type,
+    label,
+    render,
+)
 
 _BOUNDS = (0.005, 1.0, 2.5)
 _text = st.text(alphabet=st.one_of(st.sampled_from('"\\\n{},= #ü\u2028'), st.characters(exclude_categories=["Cs"])))
@@ -137,3 +146,21 @@ _PROMETHEUS_3 = (
 )
 def test_the_accept_header_decides(accept: str, expected: str) -> None:
     assert content_type(accept) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("gzip", True),
+        ("br;q=1.0, GZIP ; Q=0.5", True),
+        ("gzip, deflate, br, zstd", True),
+        ("", False),
+        ("identity", False),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, identity", False),
+        ("gzip;q=much", False),
+        ("x-gzippy", False),
+    ],
+)
+def test_gzip_is_for_those_who_name_it_and_do_not_refuse_it(header: str, expected: bool) -> None:
+    assert accepts_gzip(header) is expected
