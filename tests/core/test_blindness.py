@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from exporter.core.board import Board
 from exporter.core.maintenance import MaintenanceWindow, Once
-from exporter.core.model import Reason, State, Topology
+from exporter.core.model import Observation, Outcome, Reason, State, Topology
+from exporter.core.vantage import Vantage
 from tests.support.stage import COMPONENTS, VANTAGE, Stage
 
 
@@ -44,6 +45,11 @@ def test_a_failure_is_not_published_before_a_vantage_check_passed_since_it_began
     assert stage.snapshot.root_causes == ()
     stage.run(VANTAGE.name)
     assert stage["database"].state == State.DOWN
+
+
+def test_a_vantage_check_that_passed_since_a_failure_began_vouches_for_it() -> None:
+    vantage = Vantage({VANTAGE.name: None}).seen(Observation(VANTAGE.name, 5.0, 0.1, Outcome.PASS, Reason.OK))
+    assert [vantage.vouches(began) for began in (4.0, 5.0, 5.1)] == [True, True, False]
 
 
 def test_a_round_asks_the_vantage_checks_and_waits_for_them() -> None:

@@ -88,9 +88,9 @@ def test_a_root_names_its_symptoms_and_the_journeys_that_it_blocks() -> None:
 
 def test_roots_come_the_most_urgent_first_then_the_oldest() -> None:
     found = statuses("web=down!P1 auth=down!P0 socket=down!P1 db=down!P1")
-    found["db"] = replace(found["db"], since=0.5)
+    found["web"] = replace(found["web"], since=0.5)
     names = [root.component for root in root_causes(found, [], {})]
-    assert names == ["auth", "db", "socket", "web"]
+    assert names == ["auth", "web", "db", "socket"]
 
 
 def test_a_stale_root_shows_how_it_was_last_seen() -> None:

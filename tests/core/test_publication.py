@@ -13,6 +13,7 @@ import pytest
 
 from exporter.core.board import Board
 from exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, Startup, State, Topology
+from exporter.core.rounds import bound
 from exporter.core.snapshot import ComponentStatus
 from tests.support.sketch import sketch
 from tests.support.world import HEALTHY, START, Answer, VirtualRunner
@@ -276,6 +277,19 @@ def test_a_round_that_is_overdue_is_published_as_it_stands_and_names_the_silent(
     assert board.snapshot(28.3).components["b"].suspects == ()
 
 
+@pytest.mark.parametrize(("fall", "rise"), [(4, 1), (1, 4)])
+def test_a_round_gives_time_to_fall_and_to_rise(fall: int, rise: int) -> None:
+    assert bound(sketch("a", fall=fall, rise=rise, timeout=5.0, retry_interval=1.0)["a"]) == 24.0
+
+
+def test_a_pass_that_needs_no_confirmation_lifts_a_root_at_once() -> None:
+    board = Board(Topology("test", sketch("a", fall=1, rise=1)), 0.0)
+    board.record(_run("a", 0.1, Reason.REFUSED))
+    assert board.roots == ("a",)
+    board.record(_run("a", 10.0))
+    assert (board.roots, board.pending) == ((), False)
+
+
 def test_a_failure_of_a_run_that_began_before_the_round_counts_when_it_ended_after_it() -> None:
     board = by_hand()
     for second in (10.0, 11.0, 12.0):
@@ -345,6 +359,8 @@ def test_a_reload_forgets_nothing_of_what_did_not_change() -> None:
     board.inherit(old, {"a", "b", "c"}, START + 60.0)
     assert board.roots == ("net",)
     assert board.snapshot(START + 60.0).components["a"].root_causes == ("net",)
+    assert board.snapshot(START + 60.0).lag == old.snapshot(START + 60.0).lag
+    assert sum(board.snapshot(START + 60.0).lag.counts) > 0
     assert not board.ready
     board.record(_run("d", START + 61.0))
     assert board.ready
@@ -372,3 +388,4 @@ def test_a_reload_before_the_first_run_waits_for_it() -> None:
     assert not board.ready
     assert board.pending
     assert board.snapshot(1.0).components["a"].since is None
+    assert board.delay(vantage.name) == vantage.interval
