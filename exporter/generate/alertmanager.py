@@ -99,8 +99,12 @@ def _interval(hours: WorkingHours) -> dict[str, Any]:
 
 
 def _inhibitions() -> Iterator[dict[str, Any]]:
-    """A second net only: rules decide what fires. Labels in `equal` are set on both sides, since missing is equal."""
-    told = "|".join([Role.ROOT_CAUSE, Role.SYMPTOM, Role.EVIDENCE, Role.RISK, Role.SLO])
+    """A second net only: rules decide what fires. Labels in `equal` are set on both sides, since missing is equal.
+
+    Root causes are never muted: Alertmanager forgets what ends while it is muted, and then takes the next page of the
+    same component, within `repeat_interval`, for one that it has told already.
+    """
+    told = "|".join([Role.SYMPTOM, Role.EVIDENCE, Role.RISK, Role.SLO])
     meta, root = _match("role", Role.META), _match("role", Role.ROOT_CAUSE)
     for source, target in (
         ([_match("alertname", EXPORTER_DOWN), meta], [f'role=~"{told}"']),

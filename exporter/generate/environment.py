@@ -60,24 +60,34 @@ class Environment:
         )
 
     def _root_cause(self, priority: Priority, more_urgent: Sequence[str]) -> Alert:
-        """Nobody is told of a lower urgency while an alert of a higher one still stands for the same component."""
+        """Nobody is newly told of a lower urgency while an alert of a higher one stands for the same component.
+
+        Blindness resolves no page: what fires stays while no exporter answers.
+        """
+        name = f"{ROOT_CAUSE}{priority}"
+        told = self._firing(name)
         symptoms = series(names.BLAMED, "environment=%q,root_cause=%q", "component")
         journeys = series(names.JOURNEY_STATE, 'environment=%q,state="blocked"', "journey", " == 1")
         return Alert(
-            f"{ROOT_CAUSE}{priority}",
+            name,
             priority,
             Role.ROOT_CAUSE,
             self._of.components(
                 f"and {HERE} ({self._of(names.ROOT_CAUSE)} == 1)",
                 f"and {HERE} (min by (environment, component) ({self._of(names.EFFECTIVE_PRIORITY)})"
                 f" == {priority.number})",
-                *(f"unless {HERE} {self._of('ALERTS', alertname=name, alertstate='firing')}" for name in more_urgent),
+                *(f"unless {HERE} ({self._firing(other)} unless {HERE} {told})" for other in more_urgent),
+                f"or max by (environment, component, layer) ({told})",
+                f"and on (environment) absent({self._of(names.BUILD_INFO)})",
             ),
             "{{ $labels.component }} is the root cause of trouble in {{ $labels.environment }}.",
             f"{_COMPONENT}, layer {{{{ $labels.layer }}}}, is a root cause of priority {priority} by what it takes "
             f"down. Suffering from it: {symptoms}. Blocked journeys in the environment: {journeys}.",
             annotations={"affected": symptoms, "journeys": journeys},
         )
+
+    def _firing(self, alert: str) -> str:
+        return self._of("ALERTS", alertname=alert, alertstate="firing")
 
     def doubts(self) -> Iterator[Alert]:
         """Where the verdict deserves a second look."""

@@ -29,13 +29,14 @@ class Row:
     it never fires.
 
     `delay` is how many seconds of badness it takes until the condition holds, `lingers` how many it still holds after
-    its series ended. `labels` are those of the alert beside environment, severity, priority and role.
+    its series ended. `always` are there whatever else is not. `labels` are those of the alert beside environment, severity, priority and role.
     """
 
     alert: str
     waves: Mapping[Series, Wave]
     almost: Mapping[Series, Wave] = field(default_factory=dict)
     nor: Mapping[Series, Wave] = field(default_factory=dict)
+    always: tuple[Series, ...] = ()
     priority: str = ""
     labels: Mapping[str, str] = field(default_factory=lambda: {"component": "backend", "layer": "application"})
     delay: float = 0.0
@@ -78,6 +79,7 @@ def _root(priority: int) -> Row:
         HERE | {ROOT: _when(0, 1), rank: _when(None, priority)},
         # Of another priority, or remembered as a priority without being a root cause.
         almost={ROOT: _when(0, 1), rank: _when(None, (priority + 1) % 3)},
+        always=(of(names.BUILD_INFO, version="1"),),  # without an exporter it never ends
     )
 
 

@@ -19,7 +19,7 @@ _ORDER = (
     *("F01", "F21", "F03", "F06", "exporter restarted", "F09", "F07", "F10", "Prometheus restarted", "F08", "F11"),
     *("F16", "Alertmanager restarted", "F12", "F14", "F22", "cause recovers before its symptom", "F19", "F27"),
     *("the root moves", "F30", "F31", "F41", "vantage lost in mid-outage", "F37", "F40", "one probe fails once", "F25"),
-    *("F43", "exporter killed", "F44"),
+    *("F43", "exporter killed", "F44", "exporter killed in mid-outage"),
 )
 
 

@@ -77,6 +77,11 @@ def _revive_exporter(rig: Rig) -> None:
     rig.exporter.start()
 
 
+def _kill_exporter_in_outage(rig: Rig) -> None:
+    _stays(rig, rig.exporter.stop)
+    rig.exporter.start()
+
+
 def _blip(rig: Rig) -> None:
     """Exactly until one run has failed."""
     metric = 'staging_probe_failures_total{environment="netra-demo",component="ws-health"'
@@ -99,5 +104,12 @@ STORIES: Sequence[Story] = (
     Story("Alertmanager restarted", _break("F01"), (_POSTGRES,), _restart_alertmanager),
     Story("exporter killed", _kill_exporter, ("P0 StagingExporterDown",), _revive_exporter),
     Story("cause recovers before its symptom", _break("F01"), (_POSTGRES,), _cause_recovers_first),
+    Story(
+        "exporter killed in mid-outage",
+        _break("F01"),
+        (_POSTGRES,),
+        _kill_exporter_in_outage,
+        ("P0 StagingExporterDown",),
+    ),
     Story("vantage lost in mid-outage", _break("F01"), (_POSTGRES,), _go_blind, ("P1 StagingExporterOffline",)),
 )

@@ -1,0 +1,72 @@
+"""Root causes over time: priorities that change, and an exporter that is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.alerts.derive import notation
+from tests.alerts.promtool import GROUPS, run_tests
+
+STEP = 5.0
+P0, P1 = "StagingRootCauseP0", "StagingRootCauseP1"
+RANK = 'staging_component_effective_priority{environment="netra-staging",component="db"}'
+ALWAYS = (
+    'staging_component_info{environment="netra-staging",component="db",layer="service"}',
+    'staging_exporter_build_info{environment="netra-staging"}',
+)
+ROOT = 'staging_component_root_cause{environment="netra-staging",component="db"}'
+# From second to second: the effective priority, None for no root cause, "gone" for no exporter.
+Phases = Mapping[int, int | None | str]
+
+STORIES: dict[str, tuple[Phases, dict[int, set[str]]]] = {
+    "more urgent for half a minute, and both are told once": (
+        {60: 1, 90: 0, 120: 1},
+        {85: {P1}, 95: {P0, P1}, 200: {P0, P1}, 380: {P0, P1}, 405: {P0, P1}, 425: {P1}, 460: {P1}, 900: {P1}},
+    ),
+    "more urgent from then on": ({60: 1, 90: 0}, {85: {P1}, 95: {P0, P1}, 400: {P0}, 900: {P0}}),
+    "less urgent, which is told once the first is over": (
+        {60: 0, 120: 1},
+        {115: {P0}, 125: {P0}, 410: {P0}, 425: {P1}, 900: {P1}},
+    ),
+    "the exporter is gone for twenty minutes, and it is over when it comes back": (
+        {60: 0, 120: "gone", 1320: None},
+        {115: {P0}, 500: {P0}, 1315: {P0}, 1600: {P0}, 1640: set()},
+    ),
+    "the exporter is gone for twenty minutes, and it still stands": (
+        {60: 1, 120: "gone", 1320: 1},
+        {115: {P1}, 500: {P1}, 1315: {P1}, 1320: {P1}, 2000: {P1}},
+    ),
+    "the exporter is gone, and nothing had been told": ({120: "gone"}, {115: set(), 500: set()}),
+}
+
+
+def _series(phases: Phases, last: int) -> list[dict[str, Any]]:
+    times = [n * STEP for n in range(int(last // STEP) + 2)]
+    now = [next((phases[at] for at in sorted(phases, reverse=True) if at <= time), None) for time in times]
+    values: dict[str, list[float | None]] = {
+        **{name: [None if one == "gone" else 1.0 for one in now] for name in ALWAYS},
+        ROOT: [None if one == "gone" else float(one is not None) for one in now],
+        RANK: [float(one) if isinstance(one, int) else None for one in now],
+    }
+    return [{"series": name, "values": notation(of)} for name, of in values.items() if any(v is not None for v in of)]
+
+
+def _check(at: int, firing: set[str]) -> dict[str, Any]:
+    samples = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in sorted(firing)]
+    return {
+        "expr": 'max by (alertname) (ALERTS{alertstate="firing"})',
+        "eval_time": f"{at}s",
+        "exp_samples": samples,
+    }
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_root_cause_over_time(story: str, tmp_path: Path) -> None:
+    phases, expected = STORIES[story]
+    checks = [_check(at, firing) for at, firing in expected.items()]
+    test = {"interval": "5s", "input_series": _series(phases, max(expected)), "promql_expr_test": checks}
+    assert run_tests(tmp_path, [test], STEP, GROUPS[:1]) == ""
