@@ -52,6 +52,14 @@ def test_a_vantage_check_that_passed_since_a_failure_began_vouches_for_it() -> N
     assert [vantage.vouches(began) for began in (4.0, 5.0, 5.1)] == [True, True, False]
 
 
+def test_one_vantage_check_that_passes_answers_for_all() -> None:
+    passed = Observation("vantage[1]", 5.0, 0.1, Outcome.PASS, Reason.OK)
+    vantage = Vantage({"vantage[0]": None, "vantage[1]": None}).seen(passed)
+    assert [vantage.answered(since) for since in (5.0, 5.1)] == [True, False]
+    vantage = vantage.seen(Observation("vantage[0]", 4.0, 5.0, Outcome.FAIL, Reason.TIMEOUT))
+    assert [vantage.answered(since) for since in (5.1, 5.2)] == [True, False]
+
+
 def test_a_round_asks_the_vantage_checks_and_waits_for_them() -> None:
     stage = Stage(vantage=True)
     stage.play(2)
@@ -94,6 +102,7 @@ def test_in_maintenance_a_component_shows_it_and_is_no_root_and_neither_is_what_
     stage.play(8, database=Reason.REFUSED, backend=Reason.SERVER_ERROR)
     assert stage["database"].state == State.MAINTENANCE
     assert "its last run: refused, database saw refused" in stage["database"].detail
+    assert stage["database"].since == 5.5
     assert stage["backend"].state == State.DOWN
     assert stage.snapshot.root_causes == ()
 

@@ -113,6 +113,16 @@ def test_a_spent_startup_budget_stays_spent_over_a_restart() -> None:
     assert after["backend"].state == State.DOWN
 
 
+def test_what_was_down_before_its_budget_ended_is_granted_no_other_by_a_restart() -> None:
+    before = Stage(*COMPONENTS[:3], BACKEND)
+    before.play(2)
+    before.play(4, backend=Reason.SERVER_ERROR)
+    after = Stage(*COMPONENTS[:3], BACKEND, at=10.0)
+    after.board.recall(parse(json.loads(json.dumps(dump(before.board.memory())))))
+    after.play(5, backend=Reason.STARTING)
+    assert after["backend"].state == State.DOWN
+
+
 def test_a_deploy_grants_the_startup_budget_anew_and_is_remembered() -> None:
     stage = Stage(*COMPONENTS[:3], BACKEND)
     stage.play(2)

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from exporter.core.model import Observation, Outcome, Reason
-from exporter.core.tally import FAILURES_KEPT, RUNS_KEPT, Tally
+from exporter.core.tally import FAILURES_KEPT, RUNS_KEPT, Counts, Tally
+
+
+def test_a_bucket_includes_its_bound() -> None:
+    counts = Counts((0.1, 1.0))
+    for seconds in (0.05, 0.1, 0.11, 1.0, 1.01):
+        counts.add(seconds)
+    assert counts.frozen().counts == (2, 2, 1)
 
 
 def test_runs_and_failures_are_kept_for_a_while() -> None:
