@@ -137,8 +137,7 @@ def _test(
             values = [wave(now, began) if seen(now) else None for now in steps]
             if any(value is not None for value in values):
                 written.append({"series": _name(series, row.environment, instance), "values": notation(values)})
-    for series in row.always:
-        written.append({"series": _name(series, row.environment, "c"), "values": f"1x{len(steps)}"})
+    written += [{"series": _name(one, row.environment, "c"), "values": f"1x{len(steps)}"} for one in row.always]
     labels = {"environment": row.environment, **row.labels, **rule.labels}
     checks = [_Expected(row.alert, row.priority, labels, fires).test(at) for at, fires in expected.items()]
     return {"name": title, "interval": f"{row.step:.0f}s", "input_series": written, "promql_expr_test": checks}

@@ -29,7 +29,8 @@ class Row:
     it never fires.
 
     `delay` is how many seconds of badness it takes until the condition holds, `lingers` how many it still holds after
-    its series ended. `always` are there whatever else is not. `labels` are those of the alert beside environment, severity, priority and role.
+    its series ended. `always` are there whatever else is not. `labels` are those of the alert beside environment,
+    severity, priority and role.
     """
 
     alert: str

@@ -20,7 +20,7 @@ ALWAYS = (
 )
 ROOT = 'staging_component_root_cause{environment="netra-staging",component="db"}'
 # From second to second: the effective priority, None for no root cause, "gone" for no exporter.
-Phases = Mapping[int, int | None | str]
+Phases = Mapping[int, int | str | None]
 
 STORIES: dict[str, tuple[Phases, dict[int, set[str]]]] = {
     "more urgent for half a minute, and both are told once": (
