@@ -6,17 +6,17 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from exporter.net.options import Listed, Model, PositiveDuration
+from exporter.net.options import Duration, Listed, Model
 
 _LONGEST = 30 * 86400.0  # seconds that a posted maintenance window may last
 Components = Annotated[Listed[str], Field(min_length=1, max_length=1000)]
 
 
 class Maintenance(Model):
-    """`POST /api/v1/maintenance`: these components are in maintenance from now on, for `duration`."""
+    """`POST /api/v1/maintenance`: these components are in maintenance from now on, for `duration`; `0s` ends it."""
 
     components: Components
-    duration: Annotated[PositiveDuration, Field(le=_LONGEST)]
+    duration: Annotated[Duration, Field(le=_LONGEST)]
 
 
 class Deployed(Model):
@@ -38,5 +38,5 @@ def judge(model: type[M], body: Any) -> M:
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        lines = (f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
+        lines = (f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors())
         raise ValueError("\n".join(lines)) from None

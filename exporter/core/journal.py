@@ -25,8 +25,9 @@ class Journal:
         return frozenset(root.component for root in last.roots if root.until is None) if last else frozenset()
 
     def with_window(self, window: MaintenanceWindow, now: float) -> Journal:
-        """With one more window, without those that are over."""
-        return replace(self, windows=(*(w for w in self.windows if not w.over(now)), window))
+        """With this window instead of those that were posted for its components, without those that are over."""
+        windows = (*(w.without(window.components) for w in self.windows), window)
+        return replace(self, windows=tuple(w for w in windows if w.components and not w.over(now)))
 
     def with_deploy(self, components: Iterable[str], deploy: Deploy) -> Journal:
         """With this deploy as the last one of these components."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta, tzinfo
 
 
@@ -53,6 +54,10 @@ class MaintenanceWindow:
     def active(self, now: float) -> bool:
         """True when `now` (Unix seconds) is inside the window."""
         return self.when.active(now)
+
+    def without(self, components: Collection[str]) -> MaintenanceWindow:
+        """The window of the other components; of none, perhaps."""
+        return replace(self, components=tuple(name for name in self.components if name not in components))
 
     def over(self, now: float) -> bool:
         """True when it will never be active again."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from exporter.core.diagnosis import Verdict
 from exporter.core.health import Health, startup_ends
@@ -68,6 +69,16 @@ def latent_status(
         accounted_by=verdict.accounted_by if verdict.state in FAILS else (),
         suspects=verdict.suspects,
     )
+
+
+def timely(components: Mapping[str, ComponentStatus]) -> dict[str, ComponentStatus]:
+    """The same, but what went down only after the tests of a suite ran is in no conflict with their passing."""
+    return {name: _timely(status, components) if status.conflicts else status for name, status in components.items()}
+
+
+def _timely(suite: ComponentStatus, components: Mapping[str, ComponentStatus]) -> ComponentStatus:
+    ran = suite.facts.get("run_timestamp", float("inf"))
+    return replace(suite, conflicts=tuple(c for c in suite.conflicts if (components[c].since or 0.0) <= ran))
 
 
 def _evidence(inference: Inference, state: State) -> str:

@@ -127,6 +127,17 @@ def test_a_posted_window_counts_like_a_configured_one_and_is_dropped_when_it_is_
     assert [w.components for w in stage.board.journal.windows] == [("database",)]
 
 
+def test_a_posted_window_replaces_what_was_posted_before_and_an_empty_one_ends_it() -> None:
+    stage = Stage()
+    stage.play(2)
+    stage.board.maintain(window(stage.now, stage.now + 90, "cache", "database"), stage.now)
+    stage.board.maintain(window(stage.now, stage.now, "cache"), stage.now)
+    assert (stage["cache"].state, stage["database"].state) == (State.UP, State.MAINTENANCE)
+    stage.board.maintain(window(stage.now, stage.now + 2, "database"), stage.now)
+    stage.play(3)
+    assert stage["database"].state == State.UP
+
+
 def test_a_reload_keeps_vantage_and_posted_windows() -> None:
     stage = Stage(vantage=True)
     stage.play(2)
