@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.live import EXPORTER, fetch, free_port, process, wait_for
-
-
-def staging_exporter(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*EXPORTER, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+from tests.support.live import EXPORTER, fetch, free_port, process, staging_exporter, wait_for
 
 
 def config(directory: Path, check: str, **more: str) -> Path:

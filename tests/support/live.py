@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -20,6 +21,12 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 EXPORTER = [sys.executable, "-m", "exporter"]
+
+
+def staging_exporter(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """A command as a user runs it, to its end."""
+    command = [*EXPORTER, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **(env or {})})
 
 
 def free_port() -> int:

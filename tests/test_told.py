@@ -1,0 +1,106 @@
+"""What a running exporter is told and asked: maintenance, deploys, incidents, why; and what outlives a restart."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.live import fetch, staging_exporter, wait_for
+from tests.support.suite import TOKEN, Staging, staging
+
+
+def incidents(exporter: Staging) -> list[dict[str, Any]]:
+    return list(json.loads(fetch(f"{exporter.url}/api/v1/incidents")))
+
+
+def test_explain_says_why(broken: Staging) -> None:
+    done = staging_exporter("explain", "backend", "--from", broken.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("backend is down (refused): nothing listens at 127.0.0.1")
+    assert "so it is the root. Suffering from it: websocket. It blocks golden-path." in done.stdout
+    done = staging_exporter("explain", "websocket", "--from", broken.url)
+    assert done.stdout.endswith("It suffers from backend.\n")
+
+
+def test_explain_probes_by_itself(broken: Staging) -> None:
+    done = staging_exporter("explain", "websocket", "--config.file", broken.config, env={"SUITE_TOKEN": TOKEN})
+    assert (done.returncode, done.stdout[-26:]) == (0, " It suffers from backend.\n")
+
+
+KNOWN = "backend, websocket, other, suite"
+MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
+    "explain: an unknown component": (
+        ("explain", "x", "--from", "{url}"),
+        f"there is no component 'x'; there are {KNOWN}",
+    ),
+    "explain: nobody to ask": (("explain", "x"), "give either --config.file or --from"),
+    "maintenance: no token": (
+        ("maintenance", "--to", "{url}", "--component", "other", "--duration", "1h"),
+        "{url} answered 401: this endpoint needs the api.token.",
+    ),
+    "maintenance: an unknown component": (
+        ("maintenance", "--to", "{url}", "--token", TOKEN, "--component", "x", "--duration", "1h"),
+        "{url} answered 404: there is no component 'x'.",
+    ),
+    "maintenance: no duration": (
+        ("maintenance", "--to", "{url}", "--token", TOKEN, "--component", "other", "--duration", "soon"),
+        "{url} answered 400: duration: 'soon' is not a duration; write it like 500ms, 15s or 1m30s",
+    ),
+    "deploy: an unknown component": (
+        ("deploy", "--to", "{url}", "--token", TOKEN, "--component", "x"),
+        "{url} answered 404: there is no component 'x'.",
+    ),
+    "deploy: not the address of an exporter": (
+        ("deploy", "--to", "localhost:9877", "--component", "x"),
+        "'localhost:9877' is not the address of an exporter; write it like http://127.0.0.1:9877",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_told_in_one_line(name: str, broken: Staging) -> None:
+    arguments, said = MISTAKES[name]
+    done = staging_exporter(*(argument.format(url=broken.url) for argument in arguments))
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said.format(url=broken.url) + "\n")
+
+
+def test_what_it_was_told_outlives_a_restart_and_so_do_incidents(tmp_path: Path) -> None:
+    with staging(tmp_path) as exporter:
+        (incident,) = incidents(exporter)
+        assert [(root["component"], root["until"]) for root in incident["roots"]] == [("backend", None)]
+        to = ("--to", exporter.url, "--token", TOKEN)
+        done = staging_exporter("deploy", *to, "--component", "other", "--revision", "00742")
+        assert (done.returncode, done.stdout) == (0, "other: deployed 00742.\n")
+        done = staging_exporter(
+            "maintenance", *to, "--component", "backend", "--component", "other", "--duration", "1h"
+        )
+        assert (done.returncode, done.stdout) == (0, "backend, other: in maintenance for 1h.\n")
+        exporter.until("backend", state="maintenance")
+        wait_for(lambda: incidents(exporter)[0]["ended"], "the incident ends")
+        before = incidents(exporter)
+    with staging(tmp_path) as exporter:
+        assert exporter.until("backend", state="maintenance")["detail"].startswith("in maintenance; its last run")
+        assert exporter.component("other")["deployed"]["revision"] == "00742"
+        assert incidents(exporter)[0] == before[0]
+
+
+def test_a_stored_state_that_is_spoilt_is_left_aside(tmp_path: Path) -> None:
+    (tmp_path / "storage").mkdir()
+    state = tmp_path / "storage" / "state.json"
+    state.write_text('{"version": 1, "compo')
+    with staging(tmp_path) as exporter:
+        assert 'level=error msg="the stored state is left aside"' in (tmp_path / "exporter.log").read_text()
+        assert [root["component"] for root in exporter.status()["root_causes"]] == ["backend"]
+    assert json.loads(state.read_text())["components"]["backend"]["state"] == "down"
+
+
+def test_run_says_that_it_cannot_store(tmp_path: Path) -> None:
+    (tmp_path / "c.yml").write_text(
+        "environment: e\ncomponents: {a: {layer: test, priority: P2, check: {kind: tcp, address: 'a.test:1'}}}\n"
+    )
+    (tmp_path / "file").touch()
+    done = staging_exporter("run", "--config.file", tmp_path / "c.yml", "--storage.path", tmp_path / "file")
+    assert (done.returncode, done.stderr) == (2, f"cannot store anything in {tmp_path}/file: File exists\n")
