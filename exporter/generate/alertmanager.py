@@ -29,6 +29,7 @@ from exporter.generate.promql import dump
 CONFIG_FILE = "alertmanager.yml"
 TEMPLATE_FILE = "staging.tmpl"
 _HOURS = "working-hours"
+_TITLE, _TEXT = '{{ template "staging.title" . }}', '{{ template "staging.text" . }}'
 # group_wait, group_interval, repeat_interval. A verdict is settled before it is published, so that waiting gathers
 # nothing; what is not urgent waits for company.
 _PACE = {Priority.P0: ("5s", "1m", "1h"), Priority.P1: ("30s", "5m", "4h"), Priority.P2: ("5m", "10m", "1d")}
@@ -67,8 +68,9 @@ def _route(environment: str, *, hours: bool) -> dict[str, Any]:
         "matchers": [here, _match("alertname", WATCHDOG)],
         "receiver": "watchdog",
         "group_wait": "0s",
-        "group_interval": "1m",
-        "repeat_interval": "1m",
+        # Every minute: the first tick after a repeat_interval that begins with the delivery is the second one.
+        "group_interval": "30s",
+        "repeat_interval": "30s",
     }
     routes = [route for priority in Priority for route in _by_priority(priority, here, hours=hours)]
     return {
@@ -119,7 +121,9 @@ def _receivers(slots: Receivers) -> Iterator[dict[str, Any]]:
     for priority, configured in zip(Priority, (slots.P0, slots.P1, slots.P2), strict=True):
         told = configured or told
         yield {"name": priority.value, **_integrations(told)}
-    yield {"name": "watchdog", **_integrations(slots.watchdog)}
+    silent = {"send_resolved": False}  # a dead man's switch would take the end of the watchdog for one more beat
+    heard = _integrations(slots.watchdog)
+    yield {"name": "watchdog", **{kind: [one | silent for one in told] for kind, told in heard.items()}}
 
 
 def _integrations(told: Sequence[Receiver]) -> dict[str, list[dict[str, Any]]]:
@@ -136,23 +140,23 @@ def _given(**options: Any) -> dict[str, Any]:
 def _pagerduty(to: PagerDuty) -> dict[str, Any]:
     return _given(
         routing_key_file=to.routing_key,
-        description='{{ template "staging.title" . }}',
+        description=_TITLE,
         severity='{{ or .CommonLabels.severity "error" }}',
-        details={"text": '{{ template "staging.text" . }}'},
+        # Beside the text Alertmanager would send every label and annotation of every alert.
+        details={"text": _TEXT, "firing": "", "resolved": ""},
     )
 
 
 def _slack(to: Slack) -> dict[str, Any]:
-    title, text = '{{ template "staging.title" . }}', '{{ template "staging.text" . }}'
-    return _given(api_url_file=to.url, channel=to.channel, title=title, text=text)
+    return _given(api_url_file=to.url, channel=to.channel, title=_TITLE, text=_TEXT)
 
 
 def _opsgenie(to: Opsgenie) -> dict[str, Any]:
     return _given(
         api_key_file=to.key,
         api_url=to.api_url,
-        message='{{ template "staging.title" . }}',
-        description='{{ template "staging.text" . }}',
+        message=_TITLE,
+        description=_TEXT,
         priority='{{ if eq .CommonLabels.priority "P0" }}P1{{ else }}P3{{ end }}',
     )
 
@@ -168,8 +172,9 @@ def _email(to: Email) -> dict[str, Any]:
         smarthost=to.server,
         auth_username=to.username,
         auth_password_file=to.password,
-        headers={"Subject": '{{ template "staging.title" . }}'},
-        text='{{ template "staging.text" . }}',
+        require_tls=None if to.starttls and not to.server.endswith(":465") else False,
+        headers={"Subject": _TITLE},
+        text=_TEXT,
         html="",
     ) | {"from": to.sender}
 

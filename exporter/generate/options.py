@@ -81,7 +81,7 @@ class Webhook(Model):
 
 
 class Email(Model):
-    """Mail through a server that speaks STARTTLS."""
+    """Mail through a server that speaks STARTTLS, or TLS from the start on port 465."""
 
     kind: Literal["email"]
     to: str
@@ -89,6 +89,13 @@ class Email(Model):
     server: str = Field(pattern=r"^[^\s:]+:\d+$", description="host:port")
     username: str | None = None
     password: SecretFile | None = None
+    starttls: bool = Field(True, description="false for a relay that speaks no TLS")
+
+    @model_validator(mode="after")
+    def _sealed(self) -> Email:
+        if self.password and not self.starttls:
+            raise ValueError("a password is not sent in the clear: leave out `password` or `starttls: false`")
+        return self
 
 
 Receiver = PagerDuty | Slack | Opsgenie | Webhook | Email

@@ -27,6 +27,7 @@ alerting:
   {alerting}
 """
 TOLD = 'receivers: {P0: [{kind: webhook, url: "http://127.0.0.1:1/"}]}'
+MAIL = "kind: email, to: a, from: b"
 HOSTILE = ['a "quoted\\" one', "{{ $value }}", "$1 `tick` 'single'", "ünï ☃", "- [yaml]: {x}", "line\nbreak", "a|b.*"]
 
 
@@ -131,6 +132,10 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     "an unknown time zone": (
         {"alerting": 'working_hours: {from: "08:00", to: "18:00", timezone: Mars/Olympus}'},
         "alerting.working_hours.timezone: not a time zone; write it like Europe/Berlin",
+    ),
+    "a password in the clear": (
+        {"alerting": f"receivers: {{P0: [{{{MAIL}, server: 'a:25', password: {{file: /p}}, starttls: false}}]}}"},
+        "a password is not sent in the clear: leave out `password` or `starttls: false`",
     ),
     "a server without its port": (
         {"alerting": "receivers: {P0: [{kind: email, to: a, from: b, server: smtp.example.com}]}"},
