@@ -92,6 +92,7 @@ COMPONENT_LINKS = {"owner": "owner", "issue_url": "issue", "component_runbook_ur
 # Prometheus expands the annotations of every active alert at every evaluation: what asks for series is for alerts of
 # which a broken environment has few.
 _FEW = frozenset({Role.ROOT_CAUSE})
+_NAMED = 20  # names in a sentence
 _OF_COMPONENT = "environment=%q,component=%q"
 
 
@@ -101,19 +102,25 @@ def allowed(hold: float) -> float:
     return high if low <= hold < high else hold
 
 
-def ask(metric: names.Metric, selection: str, compare: str = "") -> str:
-    """A template's `query` for series of that metric; `selection` has `%q` where the alert's labels go, in order."""
+def ask(metric: names.Metric, selection: str, compare: str = "", by: str = "") -> str:
+    """A template's `query` for series of that metric; `selection` has `%q` where the alert's labels go, in order.
+
+    `by` is a label whose values are asked for, each once whatever number of exporters tell it.
+    """
     labels = [part.split("=")[0] for part in selection.split(",") if part.endswith("=%q")]
     values = " ".join(f"$labels.{'component' if label == 'root_cause' else label}" for label in labels)
     escaped = selection.replace('"', r"\"")
-    return f'query (printf "{metric.name}{{{escaped}}}{compare}" {values})'
+    asked = f"{metric.name}{{{escaped}}}{compare}"
+    return f'query (printf "{f"count by ({by}) ({asked})" if by else asked}" {values})'
 
 
 def series(metric: names.Metric, selection: str, label: str, compare: str = "", nothing: str = "none") -> str:
-    """The values of one label of all those series, as a list in a sentence."""
+    """The values of one label of all those series, as a list in a sentence; of hundreds the first, and how many."""
     return (
-        f'{{{{ range $i, $s := {ask(metric, selection, compare)} | sortByLabel "{label}" }}}}'
-        f"{{{{ if $i }}}}, {{{{ end }}}}{{{{ $s.Labels.{label} }}}}{{{{ else }}}}{nothing}{{{{ end }}}}"
+        f'{{{{ $all := {ask(metric, selection, compare, label)} | sortByLabel "{label}" }}}}'
+        f"{{{{ range $i, $s := $all }}}}{{{{ if lt $i {_NAMED} }}}}{{{{ if $i }}}}, {{{{ end }}}}"
+        f"{{{{ $s.Labels.{label} }}}}{{{{ end }}}}{{{{ else }}}}{nothing}{{{{ end }}}}"
+        f"{{{{ if gt (len $all) {_NAMED} }}}} and others, {{{{ len $all }}}} in all{{{{ end }}}}"
     )
 
 

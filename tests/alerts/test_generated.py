@@ -200,6 +200,7 @@ def test_annotations_say_who_suffers_and_whom_to_ask(tmp_path: Path) -> None:
         f'staging_component_effective_priority{{{at},component="db"}}': 0,
         f'staging_component_blamed_info{{{at},component="web",root_cause="db"}}': 1,
         f'staging_component_blamed_info{{{at},component="api",root_cause="db"}}': 1,
+        f'staging_component_blamed_info{{{at},component="api",root_cause="db",instance="another"}}': 1,
         f'staging_component_blamed_info{{{at},component="mail",root_cause="dns"}}': 1,
         f'staging_journey_state{{{at},journey="login",state="blocked"}}': 1,
         f'staging_component_links_info{{{at},component="db",owner="db-team",issue="https://i.example.com/1"}}': 1,

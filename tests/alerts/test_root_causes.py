@@ -70,3 +70,17 @@ def test_a_root_cause_over_time(story: str, tmp_path: Path) -> None:
     checks = [_check(at, firing) for at, firing in expected.items()]
     test = {"interval": "5s", "input_series": _series(phases, max(expected)), "promql_expr_test": checks}
     assert run_tests(tmp_path, [test], STEP, GROUPS[:1]) == ""
+
+
+def test_of_hundreds_that_suffer_some_are_named(tmp_path: Path) -> None:
+    blamed = [f'staging_component_blamed_info{{environment="netra-staging",component="c-{n}",root_cause="db"}}'
+              for n in range(100, 300)]  # fmt: skip
+    series = [*_series({0: 0}, 60), *({"series": name, "values": "1x20"} for name in blamed)]
+    annotations = GROUPS[0]["rules"][0]["annotations"]
+    rule = {**GROUPS[0]["rules"][0], "annotations": {"affected": annotations["affected"]}}
+    labels = {**rule["labels"], "environment": "netra-staging", "component": "db", "layer": "service"}
+    named = ", ".join(f"c-{n}" for n in range(100, 120))
+    said = {"exp_labels": labels, "exp_annotations": {"affected": f"{named} and others, 200 in all"}}
+    check = {"eval_time": "30s", "alertname": P0, "exp_alerts": [said]}
+    test = {"interval": "5s", "input_series": series, "alert_rule_test": [check]}
+    assert run_tests(tmp_path, [test], STEP, [{"name": "one", "rules": [rule]}]) == ""
