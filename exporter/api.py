@@ -38,5 +38,5 @@ def judge(model: type[M], body: Any) -> M:
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        lines = (f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors())
-        raise ValueError("\n".join(lines)) from None
+        found = ((".".join(map(str, e["loc"])) or "body", e["msg"]) for e in error.errors())
+        raise ValueError("\n".join(f"{at}: {said.removeprefix('Value error, ')}" for at, said in found)) from None

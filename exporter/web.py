@@ -53,7 +53,7 @@ class Exporter(Protocol):
         """Run the check of a component now, within `longest` seconds. Raises KeyError, NoCheck and OverBudget."""
 
     def maintain(self, components: Sequence[str], duration: float) -> None:
-        """Begin a maintenance window of `duration` seconds. Raises KeyError for an unknown component."""
+        """Begin a maintenance window of `duration` seconds; 0 ends it. Raises KeyError for an unknown component."""
 
     def deploy(self, components: Sequence[str], revision: str) -> None:
         """Note that components were deployed just now. Raises KeyError for an unknown component."""

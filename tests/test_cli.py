@@ -88,6 +88,8 @@ def test_version_and_help() -> None:
     assert staging_exporter("--version").stdout.startswith("staging-exporter, version ")
     help_text = staging_exporter("--help").stdout
     assert all(command in help_text for command in ("run", "check", "validate", "kinds", "schema", "demo"))
+    listed = [staging_exporter(*group, "--help").stdout.partition("Commands:")[2] for group in ((), ("generate",))]
+    assert all(lines and "..." not in lines for lines in listed)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

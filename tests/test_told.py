@@ -36,6 +36,10 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
         ("explain", "x", "--from", "{url}"),
         f"there is no component 'x'; there are {KNOWN}",
     ),
+    "explain: a slip of the finger": (
+        ("explain", "backnd", "--from", "{url}"),
+        "there is no component 'backnd', did you mean 'backend'?",
+    ),
     "explain: nobody to ask": (("explain", "x"), "give either --config.file or --from"),
     "maintenance: no token": (
         ("maintenance", "--to", "{url}", "--component", "other", "--duration", "1h"),
@@ -74,9 +78,7 @@ def test_what_it_was_told_outlives_a_restart_and_so_do_incidents(tmp_path: Path)
         to = ("--to", exporter.url, "--token", TOKEN)
         done = staging_exporter("deploy", *to, "--component", "other", "--revision", "00742")
         assert (done.returncode, done.stdout) == (0, "other: deployed 00742.\n")
-        done = staging_exporter(
-            "maintenance", *to, "--component", "backend", "--component", "other", "--duration", "1h"
-        )
+        done = staging_exporter("maintenance", *to, "--component", "backend,other", "--duration", "1h")
         assert (done.returncode, done.stdout) == (0, "backend, other: in maintenance for 1h.\n")
         exporter.until("backend", state="maintenance")
         wait_for(lambda: incidents(exporter)[0]["ended"], "the incident ends")
@@ -85,6 +87,15 @@ def test_what_it_was_told_outlives_a_restart_and_so_do_incidents(tmp_path: Path)
         assert exporter.until("backend", state="maintenance")["detail"].startswith("in maintenance; its last run")
         assert exporter.component("other")["deployed"]["revision"] == "00742"
         assert incidents(exporter)[0] == before[0]
+
+
+def test_maintenance_ends_early_when_that_is_said(tmp_path: Path) -> None:
+    with staging(tmp_path) as exporter:
+        tell = ("maintenance", "--to", exporter.url, "--token", TOKEN, "--component", "other", "--duration")
+        staging_exporter(*tell, "1h")
+        exporter.until("other", state="maintenance")
+        assert staging_exporter(*tell, "0s").stdout == "other: the announced maintenance is over.\n"
+        exporter.until("other", state="up")
 
 
 def test_a_stored_state_that_is_spoilt_is_left_aside(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -16,7 +16,9 @@ from exporter.config import Config, ConfigError, load_config
 from exporter.net.options import HostPort, parse_duration
 
 T = TypeVar("T")
-CONFIG_FILE = click.option("--config.file", "config_file", required=True, type=Path, help="The configuration file.")
+CONFIG_FILE = click.option(
+    "--config.file", "config_file", required=True, type=Path, metavar="FILE", help="The configuration file."
+)
 
 
 class Listen(click.ParamType[HostPort]):
@@ -63,10 +65,9 @@ def ask(call: Callable[[], T]) -> T:
         give_up(str(error))
 
 
-def must_exist(name: str, components: Collection[str]) -> None:
-    """Exit 2 when there is no such component."""
-    if name not in components:
-        give_up(f"there is no component {name!r}; there are {', '.join(components)}")
+def split(values: Iterable[str]) -> list[str]:
+    """The names of an option that may be repeated, and may list several: `A,B`."""
+    return [name.strip() for several in values for name in several.split(",")]
 
 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:

@@ -19,12 +19,15 @@ _END_OF_SENTENCE = re.compile(r"(?<=[.?]) ")
 @click.command()
 @CONFIG_FILE
 def validate(config_file: Path) -> None:
-    """Say everything that is wrong with a configuration file; exit 2 when anything is."""
+    """Say everything that is wrong with a configuration.
+
+    Exit 2 when anything is.
+    """
     config = load(config_file)
     for warning in config.warnings:
         click.echo(f"warning: {warning}", err=True)
     latent = len(config.topology.components) - len(config.checks)
-    click.echo(f"{config_file} is valid: {len(config.checks)} checks, {latent} latent components.")
+    click.echo(f"{config_file} is valid: {len(config.checks)} checks, {latent} latent.")
 
 
 @click.command()

@@ -14,7 +14,9 @@ from exporter.generate.alertmanager import TEMPLATE_FILE, NoReceivers, template_
 from exporter.generate.alertmanager import config_file as alertmanager_config
 from exporter.generate.rules import OPERATOR_FILE, RULES_FILE, Refused, operator_file, rule_file
 
-_OUTPUT = click.option("--output", required=True, type=Path, help="The directory to write to; made when missing.")
+_OUTPUT = click.option(
+    "--output", required=True, type=Path, metavar="DIR", help="The directory to write to; made when missing."
+)
 _NO_DASHBOARDS = "dashboards need the extra `dashboards`: pip install 'staging-exporter[dashboards]'"
 
 
@@ -39,7 +41,7 @@ def dashboards(config_file: Path, output: Path) -> None:
 @_OUTPUT
 @click.option("--format", "form", type=click.Choice(["rules", "prometheusrule"]), default="rules", show_default=True)
 def rules(config_file: Path, output: Path, form: str) -> None:
-    """Write the alert rules of Prometheus, or the PrometheusRule of its operator."""
+    """Write the alert rules, for Prometheus or its operator."""
     write(output, rule_files(load(config_file), form))
 
 
@@ -58,7 +60,10 @@ def alertmanager(config_file: Path, output: Path) -> None:
 @CONFIG_FILE
 @_OUTPUT
 def everything(config_file: Path, output: Path) -> None:
-    """Write all of it, into prometheus/, alertmanager/ and dashboards/."""
+    """Write all of it, each in a directory of its own.
+
+    These are prometheus/, alertmanager/ and dashboards/.
+    """
     config = load(config_file)
     write(output / "prometheus", rule_files(config))
     try:

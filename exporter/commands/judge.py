@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from exporter.client import Client
-from exporter.commands.common import Period, ask, give_up, load, must_exist, run_loop
+from exporter.commands.common import Period, ask, give_up, load, run_loop, split
 from exporter.commands.progress import Progress
 from exporter.core.model import Priority
 from exporter.once import settle, unprobed
@@ -24,8 +24,10 @@ from exporter.views.junit import junit
 from exporter.views.report import text
 
 _SETTLES = 60.0  # seconds that a running exporter is given to close its rounds
-_CONFIG_FILE = click.option("--config.file", "config_file", type=Path, help="Probe what this configuration describes.")
-_FROM = click.option("--from", "url", help="Ask the exporter that runs at this URL.")
+_CONFIG_FILE = click.option(
+    "--config.file", "config_file", type=Path, metavar="FILE", help="Probe what this configuration describes."
+)
+_FROM = click.option("--from", "url", metavar="URL", help="Ask the exporter that runs there.")
 
 
 @click.command()
@@ -33,8 +35,8 @@ _FROM = click.option("--from", "url", help="Ask the exporter that runs at this U
 @_FROM
 @click.option("--wait", type=Period(), default="0s", help="Wait this long, such as 10m, while it may become well.")
 @click.option("--fail-on", type=click.Choice([*Priority]), default="P2", show_default=True)
-@click.option("--journey", "journeys", multiple=True, help="Only what this journey needs counts; repeatable.")
-@click.option("--require", "components", multiple=True, help="Only what these components, A,B,C, need counts.")
+@click.option("--journey", "journeys", multiple=True, metavar="A,B", help="Only what these journeys need counts.")
+@click.option("--require", "components", multiple=True, metavar="A,B", help="Only what these components need counts.")
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "junit", "github"]), default="text", show_default=True
 )
@@ -47,10 +49,15 @@ def check(
     components: tuple[str, ...],
     form: str,
 ) -> None:
-    """Probe everything once, confirm, and print the verdict; or ask a running exporter.
+    """Print the verdict on the environment, once.
 
-    Exit 1: a root cause of effective priority --fail-on or more urgent. 2: usage or configuration.
-    3: a component of such priority cannot be told. 0: all is well.
+    Probes everything and confirms what fails, or asks a running exporter.
+
+    \b
+    Exit 0: all is well.
+         1: a root cause of effective priority --fail-on or more urgent.
+         2: usage or configuration.
+         3: a component of such priority cannot be told.
 
     With --wait it ends as soon as all is well, or a root cause is down that has no startup budget left.
     """
@@ -79,8 +86,7 @@ def _gate(
     if not journeys and not components:
         return gate
     try:
-        names = [name.strip() for several in components for name in several.split(",")]
-        return replace(gate, scope=scope_of(first, journeys, names))
+        return replace(gate, scope=scope_of(first, split(journeys), split(components)))
     except ValueError as error:
         give_up(str(error))
 
@@ -144,15 +150,13 @@ def _summarize(markdown: str) -> None:
 @_CONFIG_FILE
 @_FROM
 def explain_(component: str, config_file: Path | None, url: str | None) -> None:
-    """Say in words why a component is as it is, and who is to blame."""
-    if (config_file is None) == (url is None):
-        give_up("give either --config.file or --from")
-    if url is not None:
-        components = ask(lambda: Client(url).status())["components"]
-    else:
-        assert config_file
-        config = load(config_file)
-        must_exist(component, config.topology.components)
-        components = document(run_loop(settle(config)))["components"]
-    must_exist(component, components)
-    click.echo(components[component]["explanation"])
+    """Say why a component is as it is, and who is to blame."""
+    look = _probing(config_file, 0.0) if config_file and not url else _asking(config_file, url, 0.0)
+    seen = look(None)
+    try:
+        scope_of(seen, [], [component])
+    except ValueError as error:
+        give_up(str(error))
+    if url is None:
+        seen = look(lambda _: True)
+    click.echo(seen["components"][component]["explanation"])

@@ -20,10 +20,12 @@ from exporter.storage import Storage
 @click.command()
 @CONFIG_FILE
 @click.option("--web.listen-address", "listen", type=Listen(), default=":9877", show_default=True)
-@click.option("--log.level", "level", type=click.Choice(["debug", "info", "warn", "error"]), default="info")
-@click.option("--log.format", "form", type=click.Choice(["logfmt", "json"]), default="logfmt")
 @click.option(
-    "--storage.path", "storage", type=Path, help="Keep over a restart what must not be lost, in this directory."
+    "--log.level", "level", type=click.Choice(["debug", "info", "warn", "error"]), default="info", show_default=True
+)
+@click.option("--log.format", "form", type=click.Choice(["logfmt", "json"]), default="logfmt", show_default=True)
+@click.option(
+    "--storage.path", "storage", type=Path, metavar="DIR", help="Keep here what must not be lost over a restart."
 )
 def run(config_file: Path, listen: HostPort, level: str, form: Any, storage: Path | None) -> None:
     """Run the exporter."""
@@ -45,11 +47,18 @@ def run(config_file: Path, listen: HostPort, level: str, form: Any, storage: Pat
 
 
 @click.command()
-@click.option("--fault", "faults", multiple=True, help="A fault that is on from the start, such as F03; repeatable.")
-@click.option("--scale", type=float, help="A factor on intervals, timeouts and faults; 0.2 is five times as fast.")
+@click.option(
+    "--fault", "faults", multiple=True, metavar="ID", help="A fault that is on from the start, such as F03; repeatable."
+)
+@click.option(
+    "--scale", type=float, metavar="FACTOR", help="On intervals, timeouts and faults; 0.2 is five times as fast."
+)
 @click.option("--web.listen-address", "listen", type=Listen(), default="127.0.0.1:9877", show_default=True)
 def demo(faults: tuple[str, ...], scale: float | None, listen: HostPort) -> None:
-    """Start a small staging environment on this machine, probe it, break it, and see who is blamed."""
+    """Start a small staging environment here, and probe it.
+
+    Break it, and see who is blamed.
+    """
     set_up("warn", "logfmt")
     arguments = [word for fault in faults for word in ("--fault", fault)]
     arguments += [] if scale is None else ["--scale", str(scale)]

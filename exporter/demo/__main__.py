@@ -60,4 +60,4 @@ def _read_stdin(stopped: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="staging-exporter demo")
