@@ -158,6 +158,7 @@ class Environment:
 
     def risks(self) -> Iterator[Alert]:
         """What will break soon."""
+        # No `for`: a tenth of a budget is soon over, and time alone does not flap.
         ends, budget = self._of.largest(names.STARTUP_END), self._of.largest(names.STARTUP_BUDGET)
         yield Alert(
             "StagingStartupBudgetNearlySpent",
@@ -166,7 +167,6 @@ class Environment:
             self._of.components(f"and {HERE} ({ends} - time() < {HERE} {_LEFT} * {budget})"),
             "A start in {{ $labels.environment }} takes nearly as long as it may.",
             f"{_COMPONENT} has spent nine tenths of its startup budget; at its end it counts as down.",
-            hold=30,
         )
         for name, priority, days, hold in (
             ("StagingCertificateExpiresSoon", _P2, 14, 3600.0),
