@@ -192,10 +192,11 @@ class App:
         }
         await self._parts.runner.stop()
         parts = self._assemble(config)
-        parts.board.inherit(self._parts.board, unchanged, now())
+        asked = parts.board.inherit(self._parts.board, unchanged, now())
         parts.budget.inherit(self._parts.budget)
         self._config, self._parts, self._looked_at = config, parts, -1
         parts.runner.start(known=unchanged)
+        parts.runner.ask(asked)
 
     def _assemble(self, config: Config) -> Parts:
         return assemble(config, self._stalls, self._look, pushed=self._spool.directory if self._spool else None)

@@ -136,6 +136,15 @@ async def test_a_reload_keeps_the_state_of_what_did_not_change(running: Running)
     await until(lambda: running.states() == {"database": "up", "backend": "up"})
 
 
+async def test_a_reload_before_a_first_run_does_not_put_it_off_for_an_interval(running: Running) -> None:
+    config = running.file.read_text()
+    running.file.write_text(config.replace("interval: 500ms", "interval: 1h", 1))
+    for _ in range(3):
+        assert (await running.post("/-/reload"))[0] == 200
+    assert not running.app.snapshot().ready
+    await until(lambda: running.app.snapshot().ready)
+
+
 async def test_a_bad_file_keeps_the_old_configuration(running: Running) -> None:
     await until(lambda: running.app.snapshot().ready)
     running.write(extra="colour: red\n")

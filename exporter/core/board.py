@@ -20,7 +20,7 @@ from exporter.core.overlay import overlay
 from exporter.core.publication import Published, conclude
 from exporter.core.rounds import Rounds, calls_for_a_round
 from exporter.core.snapshot import LAG_BUCKETS, ComponentStatus, Deploy, Snapshot
-from exporter.core.status import checked_status, latent_status
+from exporter.core.status import checked_status, latent_status, timely
 from exporter.core.tally import Counts, Tally
 from exporter.core.vantage import Vantage
 
@@ -67,9 +67,12 @@ class Board:
         self._overdue, self._published_at = _NOBODY, float("-inf")
         self.changes = 0  # grows whenever something that is published may have changed
 
-    def inherit(self, old: Board, unchanged: Collection[str], at: float) -> None:
-        """Take over what `old` knows of the components that did not change, so that a reload forgets nothing."""
-        kept = [name for name in unchanged if name in self._health and name in old._health]
+    def inherit(self, old: Board, unchanged: Collection[str], at: float) -> frozenset[str]:
+        """Take over what `old` knows of the components that did not change, so that a reload forgets nothing.
+
+        Returns those of them that are to be probed now, because an open round waits for them.
+        """
+        kept = frozenset(name for name in unchanged if name in self._health and name in old._health)
         if self.vantage_checks == old.vantage_checks:
             self._vantage = old._vantage
         self.journal, self._remembered = old.journal, old._remembered
@@ -84,8 +87,10 @@ class Board:
         self._latent_since = dict(old._latent_since)
         same = {*kept, *(name for name, component in self.topology.components.items() if component.latent)}
         self._published = self._published.inherit(old._published, same)
-        self._rounds.skip(self._last)
+        self._roots = self._published.roots
+        self._rounds.resume(old._rounds, kept, {name for name in self._last if not self._health[name].confirming})
         self._advance(at)
+        return self._rounds.awaited(self._health, self._last) & kept
 
     def record(self, seen: Observation) -> frozenset[str]:
         """One more run is over, of a component or of a vantage check; returns what is to be probed now."""
@@ -168,7 +173,7 @@ class Board:
 
     def snapshot(self, now: float) -> Snapshot:
         """What is published at `now`."""
-        components = {name: self._status(component) for name, component in self.topology.components.items()}
+        components = timely({name: self._status(component) for name, component in self.topology.components.items()})
         journeys = {name: journey_status(journey, components) for name, journey in self.topology.journeys.items()}
         held = {name: held for name, held in self._published.held.items() if components[name].state == State.UNKNOWN}
         roots = root_causes(components, journeys.values(), held)
@@ -284,7 +289,7 @@ class Board:
         self.changes += 1
         self._published_at = now
         self._published = conclude(self.graph, before, self._conditions, names, now, self.topology.recovery)
-        self._roots = frozenset(name for name, verdict in self._published.verdicts.items() if verdict.root)
+        self._roots = self._published.roots
         for name, verdict in self._published.verdicts.items():
             if name not in self._health and before.verdicts[name].state != verdict.state:
                 self._latent_since[name] = now

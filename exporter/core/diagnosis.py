@@ -25,7 +25,7 @@ from functools import cached_property
 
 from exporter.core.accounts import NOTHING, Accounts, union
 from exporter.core.graph import Graph
-from exporter.core.latents import Inference, infer
+from exporter.core.latents import Inference, infer, only
 from exporter.core.law import CLASS_OF, FAILS, INTRINSIC, IS_DOWN, Condition
 from exporter.core.model import Layer, State
 
@@ -48,6 +48,18 @@ class Verdict:
     contradicted_by: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     inference: Inference | None = None
+
+    def among(self, names: Collection[str]) -> Verdict:
+        """Without the components that are not among these."""
+        return replace(
+            self,
+            roots=only(self.roots, names),
+            accounted_by=only(self.accounted_by, names),
+            suspects=only(self.suspects, names),
+            contradicted_by=only(self.contradicted_by, names),
+            conflicts=only(self.conflicts, names),
+            inference=self.inference.among(names) if self.inference else None,
+        )
 
 
 def diagnose(

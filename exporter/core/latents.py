@@ -44,6 +44,16 @@ class Inference:
     outdone: bool = False
     held: bool = False
 
+    def among(self, names: Collection[str]) -> Inference:
+        """Without the components that are not among these."""
+        return replace(
+            self,
+            convicts=only(self.convicts, names),
+            evidence=frozenset(only(self.evidence, names)),
+            accused_by=only(self.accused_by, names),
+            suspects=only(self.suspects, names),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Witness:
@@ -53,6 +63,11 @@ class _Witness:
     interval: float
     state: State
     evidence: frozenset[str]
+
+
+def only(some: Iterable[str], names: Collection[str]) -> tuple[str, ...]:
+    """Those of `some` that are among `names`."""
+    return tuple(name for name in some if name in names)
 
 
 def infer(graph: Graph, conditions: Mapping[str, Condition], explained: Collection[str]) -> dict[str, Inference]:

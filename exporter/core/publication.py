@@ -13,10 +13,11 @@ Pure: `conclude` takes what was published and what is seen now, and returns what
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from exporter.core.diagnosis import Verdict, diagnose
 from exporter.core.graph import Graph
+from exporter.core.latents import only
 from exporter.core.law import FAILS, Condition, eases
 from exporter.core.model import State
 
@@ -42,13 +43,27 @@ class Published:
     excuses: Mapping[str, Excuse] = field(default_factory=dict)
     held: Mapping[str, Condition] = field(default_factory=dict)
 
+    @property
+    def roots(self) -> frozenset[str]:
+        """The root causes that stand."""
+        return frozenset(name for name, verdict in self.verdicts.items() if verdict.root)
+
     def inherit(self, old: Published, same: Collection[str]) -> Published:
-        """With what `old` knew of the components that are the `same`."""
+        """With what `old` knew of the components that are the `same`; of others that are still there, the verdict.
+
+        So a root whose check was changed stands until it is seen again. Nobody is named that is gone.
+        """
+        there = self.verdicts.keys()
+        verdicts = {
+            name: verdict.among(there)
+            for name, verdict in old.verdicts.items()
+            if name in there and (verdict.inference is None) == (self.verdicts[name].inference is None)
+        }
         return Published(
-            {name: old.verdicts.get(name, v) if name in same else v for name, v in self.verdicts.items()},
-            {name: old.drafts.get(name, v) if name in same else v for name, v in self.drafts.items()},
-            {name: excuse for name, excuse in old.excuses.items() if name in same},
-            {name: condition for name, condition in old.held.items() if name in same},
+            {**self.verdicts, **verdicts},
+            {**self.drafts, **{n: old.drafts[n].among(there) for n in verdicts if n in same}},
+            {n: replace(e, roots=only(e.roots, there)) for n, e in old.excuses.items() if n in same},
+            {name: condition for name, condition in old.held.items() if name in verdicts},
         )
 
 
@@ -91,10 +106,10 @@ def _is_new(excuses: Mapping[str, Excuse], name: str, now: float) -> bool:
 
 
 def _left_behind(before: Published, name: str) -> tuple[str, ...]:
-    """The roots that a symptom had, or those that its own causes were recovering from."""
+    """The roots that a symptom had, or those that its own causes were recovering from; else whom it waited for."""
     draft = before.drafts[name]
     older = (before.excuses[other].roots for other in draft.accounted_by if other in before.excuses)
-    return tuple(sorted({*draft.roots, *(root for roots in older for root in roots)}))
+    return tuple(sorted({*draft.roots, *(root for roots in older for root in roots)})) or draft.accounted_by
 
 
 def _patience(graph: Graph, name: str, recovery: float) -> float:

@@ -109,10 +109,18 @@ class Rounds:
         self._begin(a_round)
         return a_round.wanted - {trigger}
 
-    def skip(self, known: Collection[str]) -> None:
-        """The first rounds do not wait for what is known from before a reload."""
+    def resume(self, old: Rounds, kept: frozenset[str], known: Collection[str]) -> None:
+        """Go on after a reload: with the rounds that `kept` ones had open, and no wait for what is `known` for sure."""
         left = self._graph.components.keys() - known
         self._open = {key: replace(a_round, wanted=a_round.wanted & left) for key, a_round in self._open.items()}
+        for trigger, first in old._open:
+            if trigger in kept and not first:
+                self._begin(open_round(self._graph, trigger, old._open[trigger, first].opened))
+        self.unsettled = {trigger: missed for trigger, names in old.unsettled.items() if (missed := names & kept)}
+
+    def awaited(self, health: Mapping[str, Health], last: Mapping[str, Observation]) -> frozenset[str]:
+        """All that the open rounds still wait for."""
+        return frozenset().union(*(silent(a_round, health, last) for a_round in self._open.values()))
 
     def heard(self, name: str) -> None:
         """A component has reported: no round that was cut short misses it any more."""

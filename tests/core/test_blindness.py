@@ -107,6 +107,16 @@ def test_in_maintenance_a_component_shows_it_and_is_no_root_and_neither_is_what_
     assert stage.snapshot.root_causes == ()
 
 
+def test_after_maintenance_what_needs_it_recovers_from_it() -> None:
+    stage = Stage(windows=(window(5.0, 20.0, "database"),))
+    stage.play(2)
+    stage.play(12, database=Reason.REFUSED, backend=Reason.SERVER_ERROR)
+    stage.play(8, backend=Reason.SERVER_ERROR)
+    assert stage["database"].state == State.UP
+    assert stage["backend"].recovering_from == ("database",)
+    assert stage.snapshot.root_causes == ()
+
+
 def test_after_maintenance_what_still_fails_is_a_root() -> None:
     stage = Stage(windows=(window(2.0, 20.0, "database"),))
     stage.play(3)
