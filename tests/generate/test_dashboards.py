@@ -97,6 +97,13 @@ def counters_only_inside_of_rates(board: Board) -> Iterator[str]:
                 yield query.place
 
 
+def gauges_of_two_exporters_count_once(board: Board) -> Iterator[str]:
+    """A sum or a count is over components, not over what several exporters say of the same one."""
+    for query in queries({"": board}):
+        if re.search(r"\b(sum|count|avg)(?: by \([^)]*\) )?\((?:staging_|environment_)", query.expr):
+            yield query.place
+
+
 def not_editable(board: Board) -> Iterator[str]:
     if board["editable"] is not False:
         yield str(board["editable"])
@@ -172,6 +179,7 @@ RULES = [
     panels_ask_for_something,
     rates_use_the_rate_interval,
     counters_only_inside_of_rates,
+    gauges_of_two_exporters_count_once,
     not_editable,
     our_series_are_those_of_this_environment,
     usable_as_it_is,

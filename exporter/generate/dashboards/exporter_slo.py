@@ -56,7 +56,7 @@ def _trust(queries: Queries) -> Iterator[stat.Panel]:
     yield number("Configuration loaded", "When the configuration was last loaded with success.",
                  now(f"max({queries.series(names.RELOAD_TIME)}) * 1000"), unit="dateTimeFromNow",
                  none="never")  # fmt: skip
-    unknown = queries.series(names.COMPONENT_STATE, f"state={quote(State.UNKNOWN)}")
+    unknown = queries.by([COMPONENT], names.COMPONENT_STATE, f"state={quote(State.UNKNOWN)}")
     yield number("Unknown components", "Components about which nothing can be concluded now.",
                  now(f"sum({unknown})"), steps=((None, GREEN), (1.0, YELLOW)))  # fmt: skip
     late = f"(time() - {queries.of(names.LAST_RUN)}) / {queries.of(names.INTERVAL)}"
