@@ -112,6 +112,7 @@ class App:
         self._stalls.stop()
         if self._keeping and self._storage:
             self._keeping.cancel()
+            await asyncio.wait({self._keeping})  # or two would write the file at once
             self._storage.save(self._parts.board.memory())
         if self._web:
             await self._web.cleanup()

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,18 @@ class Storage:
     def load(self) -> Memory:
         """What was kept; nothing when there is no file, or, said in the log, when it is not one of ours."""
         try:
-            self._written = json.loads(self._file.read_text(encoding="utf-8"))
-            return parse(self._written)
+            document = json.loads(self._file.read_text(encoding="utf-8"))
+            memory = parse(document)
         except FileNotFoundError:
             return Memory()
-        except (OSError, ValueError) as error:
-            event(log, "the stored state is left aside", logging.ERROR, file=self._file, error=error)
+        except (OSError, ValueError, RecursionError) as error:
+            aside = self._file.with_suffix(".unreadable")
+            event(log, "the stored state is left aside", logging.ERROR, file=aside, error=error)
+            with suppress(OSError):  # a later version may read it, a person can
+                self._file.replace(aside)
             return Memory()
+        self._written = document
+        return memory
 
     def save(self, memory: Memory) -> None:
         """Replace the file, when anything changed; that it could not is said in the log."""
@@ -55,8 +61,12 @@ class Storage:
             event(log, "the state could not be stored", logging.ERROR, file=self._file, error=error)
 
 
-async def keep(storage: Storage, memory: Callable[[], Memory]) -> None:
-    """Save what `memory()` returns, again and again, off the event loop."""
+async def keep(storage: Storage, memory: Callable[[], Memory], every: float = _EVERY) -> None:
+    """Save what `memory()` returns every few seconds, off the event loop; cancelled, it ends with what is under way."""
     while True:
-        await asyncio.sleep(_EVERY)
-        await asyncio.to_thread(storage.save, memory())
+        await asyncio.sleep(every)
+        saving = asyncio.ensure_future(asyncio.to_thread(storage.save, memory()))
+        try:
+            await asyncio.shield(saving)
+        finally:
+            await saving

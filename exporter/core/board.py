@@ -75,7 +75,8 @@ class Board:
         kept = frozenset(name for name in unchanged if name in self._health and name in old._health)
         if self.vantage_checks == old.vantage_checks:
             self._vantage = old._vantage
-        self.journal, self._remembered = old.journal, old._remembered
+        self.journal = old.journal
+        self._remembered = {name: was for name, was in old._remembered.items() if name in kept}
         self._maintained = self._in_maintenance(at)
         for name in kept:
             self._shown[name] = old._shown[name]
@@ -147,7 +148,7 @@ class Board:
 
     def memory(self) -> Memory:
         """What a restart must not forget."""
-        return remember(self._health, self.journal)
+        return remember(self._health, self._remembered, self.journal)
 
     def recall(self, memory: Memory) -> None:
         """Take up what an earlier process left; call it before the first run is recorded."""

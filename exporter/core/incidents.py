@@ -34,7 +34,7 @@ class Incident:
 
 
 def follow(incidents: tuple[Incident, ...], roots: Iterable[RootCause], now: float) -> tuple[Incident, ...]:
-    """The incidents after the verdict `roots` at `now`, newest last, at most `KEPT` of them."""
+    """The incidents after the verdict `roots` at `now`, newest last, at most `KEPT` of them, and of moves in each."""
     standing = {root.component: root for root in roots}
     open_one = incidents[-1] if incidents and incidents[-1].ended is None else None
     if open_one is None:
@@ -44,9 +44,16 @@ def follow(incidents: tuple[Incident, ...], roots: Iterable[RootCause], now: flo
     current = {culprit.component for culprit in open_one.roots if culprit.until is None}
     kept = [_renewed(c, standing, now) for c in open_one.roots]
     added = [_culprit(root, now) for name, root in standing.items() if name not in current]
-    moved = open_one.moved if current == set(standing) or not standing else (*open_one.moved, now)
-    changed = replace(open_one, ended=None if standing else now, roots=(*kept, *added), moved=moved)
+    moved = open_one.moved if current == set(standing) or not standing else (*open_one.moved, now)[-KEPT:]
+    changed = replace(open_one, ended=None if standing else now, roots=_newest((*kept, *added)), moved=moved)
     return (*incidents[:-1], changed)
+
+
+def _newest(roots: tuple[Culprit, ...]) -> tuple[Culprit, ...]:
+    """Those that stand, and the last of the others: a root may come and go for weeks beside one that nobody mends."""
+    over = [index for index, culprit in enumerate(roots) if culprit.until is not None]
+    dropped = set(over[:-KEPT])
+    return tuple(culprit for index, culprit in enumerate(roots) if index not in dropped) if dropped else roots
 
 
 def _culprit(root: RootCause, now: float) -> Culprit:

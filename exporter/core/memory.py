@@ -34,9 +34,10 @@ class Memory:
     journal: Journal = field(default_factory=Journal)
 
 
-def remember(healths: Mapping[str, Health], journal: Journal) -> Memory:
-    """What is worth keeping of the present."""
-    components = {n: Remembered(h.state, h.since, h.first_failure, h.spent) for n, h in healths.items()}
+def remember(healths: Mapping[str, Health], earlier: Mapping[str, Remembered], journal: Journal) -> Memory:
+    """What is worth keeping of the present; `earlier` is how those were that are not known again since a restart."""
+    known = {n: (earlier.get(n) or h, h) for n, h in healths.items()}
+    components = {n: Remembered(was.state, was.since, h.first_failure, h.spent) for n, (was, h) in known.items()}
     return Memory(components, journal)
 
 
@@ -59,17 +60,25 @@ def parse(document: Any) -> Memory:
         if document["version"] != VERSION:
             raise ValueError(f"version {document['version']!r} is not {VERSION}")
         components = {
-            name: Remembered(State(c["state"]), c["since"], c["first_failure"], bool(c["spent"]))
+            name: Remembered(State(c["state"]), _moment(c["since"]), _moment(c["first_failure"]), bool(c["spent"]))
             for name, c in document["components"].items()
         }
-        windows = (MaintenanceWindow(tuple(w["components"]), Once(w["start"], w["end"])) for w in document["windows"])
-        deploys = {name: Deploy(deploy["at"], deploy["revision"]) for name, deploy in document["deploys"].items()}
+        windows = tuple(_window(window) for window in document["windows"])
+        deploys = {name: Deploy(float(d["at"]), str(d["revision"])) for name, d in document["deploys"].items()}
         incidents = tuple(_incident(incident) for incident in document["incidents"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not written by this exporter: {error!r}") from None
-    return Memory(components, Journal(tuple(windows), deploys, incidents))
+    return Memory(components, Journal(windows, deploys, incidents))
+
+
+def _moment(raw: Any) -> float | None:
+    return None if raw is None else float(raw)
+
+
+def _window(raw: Mapping[str, Any]) -> MaintenanceWindow:
+    return MaintenanceWindow(tuple(raw["components"]), Once(float(raw["start"]), float(raw["end"])))
 
 
 def _incident(raw: Mapping[str, Any]) -> Incident:
     roots = tuple(Culprit(**root) for root in raw["roots"])
-    return Incident(raw["began"], raw["ended"], roots, tuple(raw["moved"]))
+    return Incident(float(raw["began"]), _moment(raw["ended"]), roots, tuple(map(float, raw["moved"])))

@@ -56,6 +56,20 @@ def test_only_the_last_incidents_are_kept() -> None:
     assert incidents[0].began == 10.0
 
 
+def test_of_a_root_that_comes_and_goes_beside_one_that_stays_only_the_last_times_are_kept() -> None:
+    incidents = follow((), [root("a")], 0.0)
+    for moment in range(1, 2 * KEPT, 2):
+        incidents = follow(incidents, [root("a"), root("b")], float(moment))
+        incidents = follow(incidents, [root("a")], moment + 1.0)
+        incidents = follow(incidents, [root("a"), root("c")], moment + 1.0)
+        incidents = follow(incidents, [root("a")], moment + 1.0)
+    (incident,) = incidents
+    assert len(incident.moved) == KEPT
+    assert (incident.roots[0].component, incident.roots[0].until) == ("a", None)
+    assert len(incident.roots) == KEPT + 1
+    assert incident.roots[-1].until == 2.0 * KEPT
+
+
 def test_the_board_follows_incidents() -> None:
     stage = Stage()
     stage.play(2)
@@ -90,6 +104,21 @@ def test_an_incident_that_ended_while_we_were_away_ends_with_the_first_verdict()
     after.board.recall(before.board.memory())
     after.play(2)
     assert after.board.journal.incidents[0].ended is not None
+
+
+def test_a_restart_right_after_a_restart_forgets_nothing() -> None:
+    before = Stage()
+    before.play(2)
+    before.play(5, database=Reason.REFUSED)
+    after = Stage(at=100.0)
+    after.board.recall(before.board.memory())
+    assert after.board.memory() == before.board.memory()
+    after.play(1, database=Reason.REFUSED)
+    kept = after.board.memory().components["database"]
+    assert (kept.state, kept.since) == (State.DOWN, before["database"].since)
+    reloaded = Stage(*COMPONENTS[:3], at=102.0)
+    reloaded.board.inherit(after.board, ("database", "cache"), 102.0)
+    assert reloaded.board.memory().components["database"] == kept
 
 
 def test_a_state_that_changed_while_we_were_away_has_its_own_since() -> None:
@@ -153,7 +182,20 @@ def test_an_unknown_component_is_said() -> None:
         stage.board.maintain(MaintenanceWindow(("gopher",), Once(0.0, 1.0)), 0.0)
 
 
-@pytest.mark.parametrize("document", [None, [], {}, {"version": 2}, {"version": 1, "components": {"a": {}}}, "x"])
+def _with(**parts: Any) -> dict[str, Any]:
+    return {**dump(Memory()), **parts}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        *(None, [], {}, "x", {"version": 2}, {"version": 1, "components": {"a": {}}}),
+        _with(components={"a": {"state": "up", "since": "today", "first_failure": None, "spent": False}}),
+        _with(windows=[{"components": ["a"], "start": "now", "end": 5}]),
+        _with(deploys={"a": {"at": None, "revision": ""}}),
+        _with(incidents=[{"began": [], "ended": None, "roots": [], "moved": []}]),
+    ],
+)
 def test_what_is_not_ours_is_refused(document: object) -> None:
     with pytest.raises(ValueError):
         parse(document)
