@@ -20,7 +20,10 @@ def _sentences(
     status: ComponentStatus, root: RootCause | None, components: Mapping[str, ComponentStatus]
 ) -> Iterable[str]:
     name = status.component.name
-    yield f"{name} is {status.state} ({status.reason})" + (f": {status.detail}." if status.detail else ".")
+    if status.state == State.MAINTENANCE:
+        yield f"{name} is {status.detail}."
+    else:
+        yield f"{name} is {status.state} ({status.reason})" + (f": {status.detail}." if status.detail else ".")
     if status.deployed and status.since and status.state in FAILS and status.since >= status.deployed.at:
         after = status.since - status.deployed.at
         yield f"So since {after:.0f} s after deploy {status.deployed.revision or 'without a name'}."

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.core.explain import explain
+from exporter.core.maintenance import MaintenanceWindow, Once
 from exporter.core.model import Component, Layer, Outcome, Priority, Reason, Startup
 from exporter.core.snapshot import Deploy
 from tests.support.stage import COMPONENTS, Stage
@@ -50,6 +51,13 @@ def test_a_latent_root() -> None:
     assert "cache and database began to fail together" in text
     assert "It has no check of its own: its dependents convict it, so it is the root." in text
     assert "Suffering from it: backend, cache and database." in text
+
+
+def test_what_is_in_maintenance() -> None:
+    stage = Stage(windows=(MaintenanceWindow(("cache",), Once(0.0, 99.0)),))
+    assert after(stage, "cache", cache=Reason.REFUSED) == (
+        "cache is in maintenance; its last run: refused, cache saw refused."
+    )
 
 
 def test_a_suite_that_fails_alone() -> None:
@@ -144,3 +152,21 @@ def test_what_is_degraded_and_not_judged_yet_has_nothing_to_explain() -> None:
         stage.now += 1.0
         stage.run("backend", Reason.SLOW, Outcome.DEGRADED)
     assert explain(stage.snapshot, "backend") == "backend is degraded (slow): backend saw slow."
+
+
+@pytest.mark.parametrize(
+    ("ran", "conflicts"),
+    [
+        pytest.param({"run_timestamp": 2.0}, (), id="the tests ran before it went down"),
+        pytest.param({"run_timestamp": 9.0}, ("cache",), id="they passed while it was down"),
+        pytest.param({}, ("cache",), id="nobody knows when they ran"),
+    ],
+)
+def test_a_pass_is_held_against_a_suite_only_while_what_it_covers_was_down(
+    ran: dict[str, float], conflicts: tuple[str, ...]
+) -> None:
+    stage = Stage(*COMPONENTS, Component("suite", Layer.TEST, Priority.P2, "e2e", covers=("cache",)))
+    stage.play(2)
+    stage.play(8, cache=Reason.REFUSED)
+    stage.run("suite", **ran)
+    assert stage["suite"].conflicts == conflicts

@@ -64,7 +64,7 @@ def _seen(name: str, at: float) -> Observation:
     if name == "backend":
         return Observation(name, at, 0.3, Outcome.FAIL, Reason.SERVER_ERROR, "status 503, expected 2xx", phases=PHASES,
                            facts={"status": 503, "tls_not_after": 2e9})  # fmt: skip
-    facts: dict[str, Any] = {"tests": TESTS, "run_timestamp": 1.5, "run_duration": 0.27} if name == "suite" else {}
+    facts: dict[str, Any] = {"tests": TESTS, "run_timestamp": 24.5, "run_duration": 0.27} if name == "suite" else {}
     if name == "name":
         facts = {"siblings": {"na-me.test": ["192.0.2.1"]}}
     if name == "cache":

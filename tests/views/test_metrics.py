@@ -119,7 +119,7 @@ def test_every_state_is_always_present_and_one_is_true(component: str, samples: 
             [1],
         ),
         ("staging_tests", {"component": "suite", "outcome": "passed"}, [TESTS["passed"]]),
-        ("staging_test_run_timestamp_seconds", {"component": "suite"}, [1.5]),
+        ("staging_test_run_timestamp_seconds", {"component": "suite"}, [24.5]),
         ("staging_test_run_duration_seconds", {"component": "suite"}, [0.27]),
         ("staging_test_conflict", {"component": "suite"}, [1]),
         ("staging_exporter_config_last_reload_successful", {}, [1]),
