@@ -129,10 +129,13 @@ class App:
         return await self._parts.ondemand.probe(name, longest)
 
     def maintain(self, components: Sequence[str], duration: float) -> None:
-        """Begin a maintenance window of `duration` seconds. Raises KeyError for an unknown component."""
+        """Begin a maintenance window of `duration` seconds; 0 ends it. Raises KeyError for an unknown component."""
         begin = now()
         self._parts.board.maintain(MaintenanceWindow(tuple(components), Once(begin, begin + duration)), begin)
-        event(log, "maintenance begins", components=list(components), seconds=duration)
+        if duration:
+            event(log, "maintenance begins", components=list(components), seconds=duration)
+        else:
+            event(log, "maintenance ends", components=list(components))
 
     def deploy(self, components: Sequence[str], revision: str) -> None:
         """Note that components were deployed just now. Raises KeyError for an unknown component."""
