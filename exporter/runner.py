@@ -129,7 +129,7 @@ class Runner:
 
 
 async def _until(due: float, asked: asyncio.Event, earliest: float) -> bool:
-    """Sleep until `due`, or until somebody asks, but not before `earliest`. True when it was not asked for."""
+    """Sleep until `due`, or until somebody asks, but not before `earliest`. True when it is due, not only asked for."""
     if (wait := due - now()) <= 0:
         return True
     try:
@@ -139,7 +139,7 @@ async def _until(due: float, asked: asyncio.Event, earliest: float) -> bool:
         return True
     if (wait := min(earliest, due) - now()) > 0:
         await asyncio.sleep(wait)
-    return False
+    return due <= earliest
 
 
 def _fail_loudly(task: asyncio.Task[None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -56,6 +57,15 @@ class Bench:
         self.runs.append(seen)
         return seen
 
+    def asking(self, reason: Reason) -> Callable[[str], Reason]:
+        """A script in which each run ends so, and is asked for once more while it goes on."""
+
+        def script(name: str) -> Reason:
+            self.runner.ask([name])
+            return reason
+
+        return script
+
     def of(self, name: str) -> list[Observation]:
         return [run for run in self.runs if run.component == name]
 
@@ -95,6 +105,41 @@ async def test_no_turn_is_skipped_where_the_retry_interval_is_as_long_as_the_int
     assert [b - a for a, b in pairwise(turns)] == [pytest.approx(0.5, abs=0.01)] * 3
 
 
+async def test_nor_where_somebody_asked_for_it_before() -> None:
+    async with Bench(replace(component("a", interval=0.5), retry_interval=0.5)) as bench:
+        ask = bench.asking(Reason.OK)
+        bench.script = lambda name: ask(name) if len(bench.runs) == 2 else Reason.OK
+        await until(lambda: len(bench.runs) >= 5)
+    turns = [run.started - run.lag for run in bench.runs[1:]]
+    assert [b - a for a, b in pairwise(turns)] == [pytest.approx(0.5, abs=0.01)] * 3
+
+
+async def test_the_first_run_comes_within_one_interval_however_wide_the_spread() -> None:
+    begin = now()
+    async with Bench(component("a")) as bench:
+        await until(lambda: bench.runs)
+    assert share("a") > 0.9  # of two seconds of spread, or of an interval of 0.2 s
+    assert bench.runs[0].started - begin < 1.0
+
+
+async def test_who_asks_once_gets_one_run_more() -> None:
+    async with Bench(component("a", interval=2.0)) as bench:
+        await until(lambda: bench.runs)
+        bench.runner.ask(["a"])
+        await until(lambda: len(bench.runs) >= 3)
+    asked, turn = bench.runs[1:]
+    assert turn.started - turn.lag == pytest.approx(next_on_grid("a", 2.0, asked.started + 0.2), abs=0.01)
+
+
+async def test_a_failure_that_ends_after_it_was_asked_for_is_the_answer() -> None:
+    async with Bench(component("a", interval=0.5)) as bench:
+        bench.script = bench.asking(Reason.REFUSED)
+        await until(lambda: bench.board.roots == ("a",))
+        known = len(bench.runs)
+        await until(lambda: len(bench.runs) >= known + 3)
+    assert all(b.started - a.started > 0.4 for a, b in pairwise(bench.runs[known:]))
+
+
 async def test_runs_of_one_component_never_overlap() -> None:
     async with Bench(component("a")) as bench:
         bench.takes = 0.25
@@ -122,6 +167,14 @@ async def test_the_request_budget_holds_extra_runs_back_and_lets_the_schedule_th
     # 0.5 s: 120 scheduled requests in a minute, and a limit that leaves room for one more
     async with Bench(component("a", interval=0.5), limit=121) as bench:
         bench.script = lambda _name: Reason.REFUSED
+        await until(lambda: len(bench.runs) >= 6)
+    gaps = [b.started - a.started for a, b in pairwise(bench.runs)]
+    assert sum(gap < 0.4 for gap in gaps) <= 2
+
+
+async def test_the_request_budget_holds_back_what_is_asked_for_as_well() -> None:
+    async with Bench(component("a", interval=0.5), limit=121) as bench:
+        bench.script = bench.asking(Reason.OK)
         await until(lambda: len(bench.runs) >= 6)
     gaps = [b.started - a.started for a, b in pairwise(bench.runs)]
     assert sum(gap < 0.4 for gap in gaps) <= 2
@@ -157,3 +210,24 @@ async def test_it_stops_within_two_seconds_with_fifty_runs_that_hang() -> None:
     await bench.runner.stop()
     assert now() - begin < 2.0
     assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+
+async def test_it_stops_although_a_run_ignores_its_cancellation() -> None:
+    bench, entered, leave = Bench(component("a")), asyncio.Event(), asyncio.Event()
+
+    async def stubborn(component: Component, _check: Check, _lag: float) -> Observation:
+        entered.set()
+        while not leave.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await leave.wait()
+        return Observation(component.name, now(), 0.0, Outcome.PASS, Reason.OK)
+
+    targets = {"a": (component("a"), CHECK)}
+    runner = Runner(bench.board, targets, stubborn, Budget(None, [], targets))
+    runner.start()
+    await entered.wait()
+    begin = now()
+    await runner.stop()
+    assert now() - begin < 2.0
+    leave.set()
+    await runner.stop()
