@@ -49,6 +49,12 @@ BLAMED = Metric(
     "A symptom and a root cause that it suffers from, always 1.",
     (COMPONENT, "root_cause"),
 )
+ACCOUNTED = Metric(
+    "staging_component_accounted_info",
+    GAUGE,
+    "What fails, and what it needs that fails, starts or is in maintenance, or did until now; always 1.",
+    (COMPONENT, "accounted_by"),
+)
 EFFECTIVE_PRIORITY = Metric(
     "staging_component_effective_priority",
     GAUGE,

@@ -41,10 +41,11 @@ class Environment:
                 f"and {HERE} ({self._of.state(State.DOWN)})",
                 f"unless {HERE} ({root})",
                 f"unless {HERE} {self._of(names.BLAMED)}",
+                f"unless {HERE} {self._of(names.ACCOUNTED)}",
             ),
             "Something in {{ $labels.environment }} is down and nothing is blamed for it.",
-            f"{_COMPONENT} has been down for 15 minutes, is no root cause and suffers from none. Nobody else is "
-            "paged for it.",
+            f"{_COMPONENT} has been down for 15 minutes, is no root cause, suffers from none, and waits for nothing "
+            "that starts or is in maintenance. Nobody else is paged for it.",
             hold=900,
         )
         yield Alert(
@@ -52,7 +53,8 @@ class Environment:
             _P1,
             Role.SYMPTOM,
             f"max by (environment, journey) ({self._of(names.JOURNEY_STATE, state=JourneyState.BLOCKED)}) == 1\n"
-            f"unless on (environment) ({root})",
+            f"unless on (environment) ({root})\n"
+            f"unless on (environment) {self._of(names.ACCOUNTED)}",
             "A user journey in {{ $labels.environment }} is blocked and no root cause is named.",
             "Users cannot complete {{ $labels.journey }}, and nobody has been paged for a root cause.",
             layer="application",

@@ -120,6 +120,14 @@ def _about_verdict(env: str, snapshot: Snapshot, components: Components) -> Iter
     yield Samples(names.ROOT_CAUSE, ((at, s.root) for at, s in components))
     yield Samples(names.BLAMED, ((_set(at, names.BLAMED, root), 1) for at, s in components for root in s.root_causes))
     yield Samples(
+        names.ACCOUNTED,
+        (
+            (_set(at, names.ACCOUNTED, other), 1)
+            for at, s in components
+            for other in dict.fromkeys((*s.accounted_by, *s.recovering_from))
+        ),
+    )
+    yield Samples(
         names.EFFECTIVE_PRIORITY,
         ((_set(env, names.EFFECTIVE_PRIORITY, root.component), root.priority.number) for root in roots),
     )

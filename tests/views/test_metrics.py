@@ -84,6 +84,8 @@ def test_every_state_is_always_present_and_one_is_true(component: str, samples: 
         ("staging_component_root_cause", {"component": "database"}, [1]),
         ("staging_component_root_cause", {"component": "backend"}, [0]),
         ("staging_component_blamed_info", {"component": "backend", "root_cause": "database"}, [1]),
+        ("staging_component_accounted_info", {"component": "backend", "accounted_by": "database"}, [1]),
+        ("staging_component_accounted_info", {"component": "database"}, []),
         ("staging_component_effective_priority", {"component": "database"}, [0]),
         ("staging_component_effective_priority", {"component": "backend"}, []),
         ("staging_component_contradicted", {"component": "database"}, [1]),
