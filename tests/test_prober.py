@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ssl
 import time
 from typing import Any, Literal
 
@@ -180,3 +181,51 @@ async def test_half_a_surrogate_pair_reaches_no_answer() -> None:
     seen = await Prober().attempt(TARGET, Scripted(script=script))
     assert seen.detail == "$.status is ?, expected ok"
     assert seen.facts == {"said ?": {"?": ["?"]}}
+
+
+async def test_a_slow_failure_keeps_its_reason() -> None:
+    async def script(_trace: Trace) -> None:
+        await asyncio.sleep(0.02)
+        raise ProbeFailed(Reason.CONTENT, "seen 1, expected 2")
+
+    seen = await Prober().attempt(TARGET, Scripted(script=script, degraded=Degraded(slower_than="10ms")))
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL, Reason.CONTENT)
+
+
+async def test_a_run_that_is_cancelled_has_ended_before_its_caller_has() -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def script(_trace: Trace) -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(3):  # as a program that is killed takes turns of the loop to end
+                await asyncio.sleep(0)
+            ended.set()
+
+    attempt = asyncio.create_task(Prober().attempt(TARGET, Scripted(script=script)))
+    await began.wait()
+    attempt.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await attempt
+    assert ended.is_set()
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (9, Reason.TLS_EXPIRED),  # not valid yet
+        (10, Reason.TLS_EXPIRED),
+        (62, Reason.TLS_NAME),
+        (64, Reason.TLS_NAME),  # the address, where there is no name
+        (18, Reason.TLS_UNTRUSTED),
+        (20, Reason.TLS_UNTRUSTED),
+        (23, Reason.TLS),  # revoked
+    ],
+)
+async def test_what_openssl_says_of_a_certificate(code: int, reason: Reason) -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = code, "so it is"
+    seen = await Prober().attempt(TARGET, raising(error))
+    assert (seen.reason, seen.detail) == (reason, "certificate refused: so it is")
