@@ -63,7 +63,9 @@ async def environment(arguments: Sequence[str]) -> AsyncIterator[Environment]:
             child.kill()
 
 
-async def demonstrate(arguments: Sequence[str], listen: HostPort, say: Callable[[str], None], *, colour: bool) -> None:
+async def demonstrate(
+    arguments: Sequence[str], listen: HostPort, say: Callable[[str], None], *, colour: bool, width: int | None
+) -> None:
     """Run environment and exporter until a signal; `say` prints. Raises DemoFailed, OSError."""
     say("Starting a staging environment on this machine ...")
     async with environment(arguments) as demo:
@@ -73,7 +75,7 @@ async def demonstrate(arguments: Sequence[str], listen: HostPort, say: Callable[
 
         def announce(snapshot: Snapshot) -> None:
             say(paint(f"\n--- {datetime.now():%H:%M:%S} ---", "dim"))
-            say(text(document(snapshot), colour=colour))
+            say(text(document(snapshot), colour=colour, width=width))
 
         app = App(demo.config, load_config(demo.config), announce)
         listen = await _free(listen, say)
@@ -102,10 +104,11 @@ def _guide(demo: Environment, url: str, paint: Paint) -> str:
         paint("Break it, and read here who is to blame:", "bold"),
         f"  curl -X PUT {demo.control}/faults/F03      the backend crash-loops",
         f"  curl -X PUT {demo.control}/faults/F01      the database hangs up",
-        f"  curl -X PUT {demo.control}/faults/F25      the VPC connector, which nothing can probe",
+        f"  curl -X PUT {demo.control}/faults/F25      the VPC connector fails",
         f"  curl -X DELETE {demo.control}/faults       mend everything",
         f"  curl {demo.control}/                       all that can be broken",
         "",
-        f"The configuration is {demo.config}. Ctrl-C ends it all.",
+        f"The configuration is {demo.config}",
+        "Ctrl-C ends it all.",
     ]
     return "\n".join(lines)

@@ -48,4 +48,5 @@ class _Formatter(logging.Formatter):
 
 def _quoted(value: Any) -> str:
     text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    text = text.lower() if isinstance(value, bool) else text
     return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)

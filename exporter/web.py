@@ -191,8 +191,8 @@ class _Routes:
                 return web.Response(status=403, text="without api.token this endpoint answers loopback only.\n")
             given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
             if token is not None and not hmac.compare_digest(given.encode(), token.encode()):
-                headers = {"WWW-Authenticate": "Bearer"}
-                return web.Response(status=401, text="this endpoint needs the api.token.\n", headers=headers)
+                said = "this endpoint needs the api.token; commands take --token or STAGING_EXPORTER_TOKEN.\n"
+                return web.Response(status=401, text=said, headers={"WWW-Authenticate": "Bearer"})
             return await handler(request)
 
         return guard

@@ -215,3 +215,14 @@ def test_on_a_terminal(tmp_path: Path, backend: Backend) -> None:
     pane = "\n".join(line.rstrip() for line in screen.display).rstrip()
     seen = re.sub(r" *\b\d+s\b", " 0s", f"while it waits:\n\n{waiting[0]}\n\nin the end:\n\n{pane}\n")
     assert seen.replace("confirming, ", "") == PANE.read_text()
+
+
+@pytest.mark.parametrize(("wish", "coloured"), [("", True), ("1", False)])
+def test_a_terminal_has_colours_unless_none_are_wanted(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch, wish: str, coloured: bool
+) -> None:
+    monkeypatch.setenv("NO_COLOR", wish)
+    command = [*EXPORTER, "check", "--config.file", str(config(tmp_path, backend, other="false"))]
+    screen = watch(command, lambda _: None)
+    assert screen.display[0].startswith("staging is down: other is the root cause")
+    assert any(cell.fg != "default" for row in screen.buffer.values() for cell in row.values()) is coloured

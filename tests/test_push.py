@@ -86,7 +86,8 @@ def test_refused_is(name: str, running: Staging) -> None:
 def test_the_command_says_why_it_was_refused(running: Staging, tmp_path: Path) -> None:
     (tmp_path / "r.xml").write_bytes(PASSED)
     done = push(running, tmp_path / "r.xml", "--component", "suite", token="wrong")
-    assert (done.returncode, done.stderr) == (2, f"{running.url} answered 401: this endpoint needs the api.token.\n")
+    refused = "this endpoint needs the api.token; commands take --token or STAGING_EXPORTER_TOKEN."
+    assert (done.returncode, done.stderr) == (2, f"{running.url} answered 401: {refused}\n")
     done = push(running, tmp_path / "absent.xml", "--component", "suite")
     assert (done.returncode, done.stderr) == (2, f"{tmp_path}/absent.xml cannot be read: No such file or directory\n")
     with (tmp_path / "big").open("wb") as file:

@@ -43,7 +43,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
     "explain: nobody to ask": (("explain", "x"), "give either --config.file or --from"),
     "maintenance: no token": (
         ("maintenance", "--to", "{url}", "--component", "other", "--duration", "1h"),
-        "{url} answered 401: this endpoint needs the api.token.",
+        "{url} answered 401: this endpoint needs the api.token; commands take --token or STAGING_EXPORTER_TOKEN.",
     ),
     "maintenance: an unknown component": (
         ("maintenance", "--to", "{url}", "--token", TOKEN, "--component", "x", "--duration", "1h"),

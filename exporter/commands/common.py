@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import sys
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar
 
 import click
 import uvloop
@@ -63,6 +65,16 @@ def ask(call: Callable[[], T]) -> T:
         return call()
     except ClientError as error:
         give_up(str(error))
+
+
+def colours(stream: TextIO) -> bool:
+    """True when it is a terminal, and nobody asked for no colours (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def columns(stream: TextIO) -> int | None:
+    """How wide the terminal is; None when it is none."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def split(values: Iterable[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import click
 
 from exporter.client import Client
-from exporter.commands.common import Period, ask, give_up, load, run_loop, split
+from exporter.commands.common import Period, ask, colours, columns, give_up, load, run_loop, split
 from exporter.commands.progress import Progress
 from exporter.core.model import Priority
 from exporter.once import settle, unprobed
@@ -64,7 +65,8 @@ def check(
     look = _probing(config_file, wait) if config_file and not url else _asking(config_file, url, wait)
     gate = _gate(look(None), Priority(fail_on), wait, journeys, components)
     live = sys.stderr.isatty() and (wait > 0 or form == "text")
-    progress = Progress(gate, wait, live=live, say=lambda line: click.echo(line, nl=False, err=True))
+    painted = live and colours(sys.stderr)
+    progress = Progress(gate, wait, live=live, colour=painted, say=lambda line: click.echo(line, nl=False, err=True))
 
     def enough(seen: Document) -> bool:
         if live or wait:
@@ -129,7 +131,8 @@ def _print(seen: Document, gate: Gate, form: str) -> None:
         if form == "github":
             click.echo(workflow_commands(seen, gate), nl=False)
             _summarize(summary(seen, gate))
-        click.echo(text(seen, colour=form == "text" and sys.stdout.isatty()), nl=False)
+        painted = form == "text" and colours(sys.stdout)
+        click.echo(text(seen, colour=painted, width=columns(sys.stdout)), nl=False)
         click.echo(f"check {gate.sentence(seen)}")
 
 
@@ -159,4 +162,5 @@ def explain_(component: str, config_file: Path | None, url: str | None) -> None:
         give_up(str(error))
     if url is None:
         seen = look(lambda _: True)
-    click.echo(seen["components"][component]["explanation"])
+    said, width = seen["components"][component]["explanation"], columns(sys.stdout)
+    click.echo(said if width is None else textwrap.fill(said, width, break_long_words=False, break_on_hyphens=False))

@@ -20,12 +20,12 @@ _WIDTH = 100  # columns where nobody knows better
 class Progress:
     """Call it with each document, then `end` it."""
 
-    def __init__(self, gate: Gate, wait: float, *, live: bool, say: Callable[[str], None]) -> None:
+    def __init__(self, gate: Gate, wait: float, *, live: bool, colour: bool, say: Callable[[str], None]) -> None:
         """`wait` is the longest that it may take, 0 when nothing was said of it; `say` prints without a newline."""
         self._gate, self._wait, self._live, self._say = gate, wait, live, say
         self._began = time.monotonic()
         self._said, self._said_at = "", self._began
-        self._paint = Paint(live)
+        self._paint = Paint(colour)
 
     def __call__(self, document: Document) -> None:
         """Show how things are now."""

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from exporter.app import App
-from exporter.commands.common import CONFIG_FILE, Listen, give_up, load, run_loop
+from exporter.commands.common import CONFIG_FILE, Listen, colours, columns, give_up, load, run_loop
 from exporter.demonstration import DemoFailed, demonstrate
 from exporter.logs import set_up
 from exporter.net.options import HostPort
@@ -63,6 +63,6 @@ def demo(faults: tuple[str, ...], scale: float | None, listen: HostPort) -> None
     arguments = [word for fault in faults for word in ("--fault", fault)]
     arguments += [] if scale is None else ["--scale", str(scale)]
     try:
-        run_loop(demonstrate(arguments, listen, click.echo, colour=sys.stdout.isatty()))
+        run_loop(demonstrate(arguments, listen, click.echo, colour=colours(sys.stdout), width=columns(sys.stdout)))
     except (DemoFailed, OSError) as error:
         give_up(str(error))

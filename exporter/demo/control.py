@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Mapping
+from typing import Any
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -15,7 +17,8 @@ from exporter.demo.switches import Switchboard
 class Control:
     """`GET /`; `PUT` and `DELETE` on `/faults/ID` and `/switches/NAME`; `DELETE` on `/faults` and `/switches`.
 
-    Every answer is the whole state as JSON; 404 names what there is, 400 says what is wrong with a setting.
+    `GET` answers all that there is, as JSON with a line for each fault and switch, the others what is broken now; 404
+    names what there is, 400 says what is wrong with a setting.
     """
 
     def __init__(self, claimed: socket.socket, board: Switchboard) -> None:
@@ -49,16 +52,23 @@ class Control:
         self._socket.close()
 
     def _state(self) -> web.Response:
+        """What is broken now: the faults that are on, and the switches that are not as they should be."""
+        settings = {name: self._setting(name) for name in self._board.switches}
+        moved = {name: setting for name, setting in settings.items() if setting != {"mode": "ok"}}
+        return web.Response(text=_lines({"on": self._board.on, "switches": moved}), content_type="application/json")
+
+    async def _get(self, _request: web.Request) -> web.Response:
         on = self._board.on
         faults = {name: {"title": fault.title, "on": name in on} for name, fault in FAULTS.items()}
         switches = {
-            name: {"setting": switch.setting.model_dump(exclude_none=True), "modes": switch.modes}
+            name: {"setting": self._setting(name), "modes": switch.modes}
             for name, switch in self._board.switches.items()
         }
-        return web.json_response({"on": on, "faults": faults, "switches": switches})
+        text = _lines({"on": on, "faults": faults, "switches": switches})
+        return web.Response(text=text, content_type="application/json")
 
-    async def _get(self, _request: web.Request) -> web.Response:
-        return self._state()
+    def _setting(self, name: str) -> dict[str, Any]:
+        return self._board.switches[name].setting.model_dump(exclude_none=True)
 
     async def _put_fault(self, request: web.Request) -> web.Response:
         await self._board.inject(_known(request, FAULTS))
@@ -90,6 +100,18 @@ class Control:
     async def _delete_switches(self, _request: web.Request) -> web.Response:
         await self._board.release(*self._board.switches)
         return self._state()
+
+
+def _lines(document: Mapping[str, Any]) -> str:
+    """JSON that people can read: what is in a mapping of the document has a line of its own."""
+    parts = []
+    for key, value in document.items():
+        if isinstance(value, dict) and value:
+            entries = ",\n".join(f"  {json.dumps(name)}: {json.dumps(said)}" for name, said in value.items())
+            parts.append(f"{json.dumps(key)}: {{\n{entries}\n}}")
+        else:
+            parts.append(f"{json.dumps(key)}: {json.dumps(value)}")
+    return "{" + ",\n".join(parts) + "}\n"
 
 
 def _known(request: web.Request, names: Mapping[str, object]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
@@ -11,6 +12,7 @@ from exporter.core.snapshot import JourneyState
 from exporter.views.gate import Document, conflicts, unblamed
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
+_VALUES = 16  # the column in which evidence, links and the like stand
 _OF_STATE: Mapping[str, str] = {State.UP: "green", State.DEGRADED: "yellow", State.DOWN: "red", State.FLAPPING: "red"}
 _OF_JOURNEY: Mapping[str, str] = {JourneyState.UP: "green", JourneyState.BLOCKED: "red"}
 
@@ -28,10 +30,20 @@ class Paint:
         return f"\x1b[{';'.join(_COLOURS[style] for style in styles)}m{text}\x1b[0m"
 
 
-def text(document: Document, *, colour: bool = False) -> str:
-    """The verdict as a tired engineer wants it: what contradicts itself, roots, what suffers, what is not known."""
+def text(document: Document, *, colour: bool = False, width: int | None = None) -> str:
+    """The verdict as a tired engineer wants it: what contradicts itself, roots, what suffers, what is not known.
+
+    `width` is that of the terminal, in columns; None leaves lines as long as they are.
+    """
     paint = Paint(colour)
-    return "\n".join([*_headline(document, paint), *_body(document, paint)]) + "\n"
+    lines = [*_headline(document, paint), *_body(document, paint)]
+    return "\n".join(lines if width is None else [_fitted(line, width) for line in lines]) + "\n"
+
+
+def _fitted(line: str, width: int) -> str:
+    """The line, broken between words: what follows a heading stands below it."""
+    hang = " " * (_VALUES if line.startswith("    ") else 4)
+    return textwrap.fill(line, width, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False)
 
 
 def _headline(document: Document, paint: Paint) -> Iterator[str]:

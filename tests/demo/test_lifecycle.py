@@ -164,6 +164,9 @@ def test_the_control_address_tells_what_is_wrong() -> None:
         assert "seconds: " in text
         assert "colour: " in text
         status, state = running.ask("PUT", "/switches/redis-proxy", {"mode": "slow", "seconds": 2})
-        assert (status, state["switches"]["redis-proxy"]["setting"]) == (200, {"mode": "slow", "seconds": 2})
-        assert running.ask("DELETE", "/switches")[1]["switches"]["redis-proxy"]["setting"] == {"mode": "ok"}
+        assert (status, state["switches"]["redis-proxy"]) == (200, {"mode": "slow", "seconds": 2})
+        there = running.ask("GET", "/")[1]
+        assert there["faults"]["F07"]["on"]
+        assert there["switches"]["redis-proxy"]["setting"] == {"mode": "slow", "seconds": 2}
+        assert "redis-proxy" not in running.ask("DELETE", "/switches")[1]["switches"]
         assert running.ask("DELETE", "/faults")[1]["on"] == []

@@ -57,6 +57,7 @@ def test_the_exit_code(seen: Any) -> None:
     assert ALL.exit_code(seen) == 1
     assert ALL.exit_code(well(seen)) == 0
     assert ALL.exit_code(with_root(seen, priority="P1")) == 1
+    assert Gate(Priority.P1).exit_code(with_root(seen, priority="P1")) == 1
     assert Gate(Priority.P0).exit_code(with_root(seen, priority="P1")) == 0
     assert Gate(Priority.P1).exit_code(with_root(seen, priority="P2")) == 3  # `silent` is unknown
     assert ALL.exit_code(well(seen) | {"pending": True}) == 3
@@ -154,6 +155,34 @@ def test_as_recorded(view: str, seen: Any) -> None:
     assert shown == (RECORDED / view).read_text()
 
 
+def test_the_report_fits_its_terminal(seen: Any) -> None:
+    narrow = text(seen, width=60).splitlines()
+    assert max(map(len, narrow)) <= 60
+    at = narrow.index("    contradicts report needs it and is up: the fault may lie")
+    assert narrow[at + 1] == "                on the path from here"
+    assert " ".join(text(seen, width=60).split()) == " ".join(text(seen).split())
+
+
+SAID = {
+    "suspects": (lambda d: with_root(d, suspects=["cache", "silent"]), "    suspects    cache, silent"),
+    "a deploy before it": (
+        lambda d: with_component(with_root(d, since=12.4), "database", deployed={"at": 10.0, "revision": "r42"}),
+        "    deployed    r42, 2 s before",
+    ),
+    "a round that is open": (lambda d: d | {"pending": True}, "A round is still open: the verdict may change"),
+    "silent checks": (lambda d: d | {"settled": False}, "Some checks stayed silent: the verdict was published without"),
+    "that we are offline": (lambda d: d | {"online": False}, "The exporter itself is offline"),
+    "a root seen no longer": (lambda d: with_root(d, stale=True), "down (closed, no longer seen)"),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_the_report_says(name: str, seen: Any) -> None:
+    change, line = SAID[name]
+    assert line in text(change(seen))
+    assert line not in text(seen | {"settled": True})
+
+
 def test_the_conflict_comes_before_the_root_causes(seen: Any) -> None:
     shown = text(seen).splitlines()
     at = shown.index("Conflicting evidence:")
@@ -172,6 +201,13 @@ def test_junit_counts_what_the_gate_counts(seen: Any) -> None:
     assert counts(Gate(Priority.P0), with_root(seen, priority="P1")) == {"passed": 5, "skipped": 4}
     assert counts(Gate(scope=frozenset({"model-a", "backend"}))) == {"passed": 1, "skipped": 1}
     assert counts(ALL, well(seen)) == {"passed": 9}
+    assert counts(ALL, with_component(well(seen), "cache", state="maintenance")) == {"passed": 8, "skipped": 1}
+
+
+def test_github_is_spared_more_than_it_shows(seen: Any) -> None:
+    many = seen | {"root_causes": seen["root_causes"] * 60}
+    assert len(workflow_commands(many, ALL).splitlines()) == 50
+    assert len([line for line in summary(many, ALL).splitlines() if "**database**" in line]) == 50
 
 
 HOSTILE = "a|b `c` <script>x</script> 100%\r\n::error::y [z](http://x) \x1b[31m\x00 \ud800"
