@@ -106,6 +106,11 @@ async def test_verdict_of(name: str, tmp_path: Path) -> None:
     assert seen.outcome == {Reason.OK: Outcome.PASS, Reason.FAILED: Outcome.FAIL}.get(reason, Outcome.UNKNOWN)
 
 
+async def test_no_run_began_after_its_report_was_written(tmp_path: Path) -> None:
+    seen = await read(tmp_path, suite(case("a"), attributes='timestamp="2999-01-01T00:00:00+00:00"'))
+    assert (seen.reason, seen.facts["run_timestamp"] <= time.time()) == (Reason.OK, True)
+
+
 COUNTS: dict[str, tuple[str | bytes, dict[str, int]]] = {
     "surefire with reruns": (
         '<testsuite name="A" time="3,600.5" tests="3" errors="0">'

@@ -12,6 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.core import names
+from exporter.core.maintenance import MaintenanceWindow, Once
 from exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, State
 from exporter.core.names import Metric
 from exporter.core.snapshot import JourneyState, Snapshot
@@ -162,6 +163,15 @@ def test_a_root_that_is_seen_no_longer_stays_and_is_stale_without_being_up_or_do
     assert f"staging_component_root_cause_stale{at}}} 1.0" in lines
     assert f'staging_component_state{at},state="unknown"}} 1.0' in lines
     assert not [line for line in lines if line.startswith(f"staging_component_up{at}")]
+
+
+@pytest.mark.parametrize(("name", "up"), [("database", 0.0), ("cache", 1.0), ("silent", None)])
+def test_in_maintenance_the_last_probe_says_whether_it_is_up(name: str, up: float | None) -> None:
+    maintained = board()
+    maintained.maintain(MaintenanceWindow((name,), Once(25.0, 60.0)), 25.5)
+    shown = metrics(maintained.snapshot(26.0))
+    line = f'staging_component_up{{environment="staging",component="{name}"}}'
+    assert (f"{line} {up}\n" in shown) if up is not None else (line not in shown)
 
 
 def test_both_formats_say_the_same() -> None:

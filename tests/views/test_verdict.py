@@ -34,6 +34,8 @@ def test_nothing_is_known_yet() -> None:
 def test_of_many_some_are_named() -> None:
     many = [Component(f"c{n}", Layer.SERVICE, Priority.P1, "http") for n in range(6)]
     assert verdict(Stage(*many).snapshot) == "test is unknown: c0, c1, c2 and 3 more are not known"
+    assert verdict(Stage(*many[:5]).snapshot) == "test is unknown: c0, c1, c2 and 2 more are not known"
+    assert verdict(Stage(*many[:4]).snapshot) == "test is unknown: c0, c1, c2 and c3 are not known"
 
 
 def test_we_are_offline() -> None:
