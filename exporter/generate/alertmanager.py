@@ -25,6 +25,7 @@ from exporter.generate.options import (
     WorkingHours,
 )
 from exporter.generate.promql import dump
+from exporter.net.options import parse_duration
 
 CONFIG_FILE = "alertmanager.yml"
 TEMPLATE_FILE = "staging.tmpl"
@@ -33,6 +34,11 @@ _TITLE, _TEXT = '{{ template "staging.title" . }}', '{{ template "staging.text" 
 # group_wait, group_interval, repeat_interval. A verdict is settled before it is published, so that waiting gathers
 # nothing; what is not urgent waits for company.
 _PACE = {Priority.P0: ("5s", "1m", "1h"), Priority.P1: ("30s", "5m", "4h"), Priority.P2: ("5m", "10m", "1d")}
+_NIGHT = "12h"
+# Opsgenie has P1, critical, to P5, informational.
+_OPSGENIE = (
+    '{{ if eq .CommonLabels.priority "P0" }}P1{{ else if eq .CommonLabels.priority "P1" }}P3{{ else }}P5{{ end }}'
+)
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})  # what the matcher parsers of 0.25 and 0.27 share
 
 
@@ -83,12 +89,14 @@ def _route(environment: str, *, hours: bool) -> dict[str, Any]:
 def _by_priority(priority: Priority, here: str, *, hours: bool) -> Iterator[dict[str, Any]]:
     """One notification per root cause; other alerts are gathered by their name."""
     wait, interval, repeat = _PACE[priority]
+    muted = hours and priority != Priority.P0
     common = {
         "receiver": priority.value,
         "group_wait": wait,
         "group_interval": interval,
-        "repeat_interval": repeat,
-    } | ({"active_time_intervals": [_HOURS]} if hours and priority != Priority.P0 else {})
+        # What ended in the night, untold, and begins again in the morning must not pass for told already.
+        "repeat_interval": min(repeat, _NIGHT, key=parse_duration) if muted else repeat,
+    } | ({"active_time_intervals": [_HOURS]} if muted else {})
     urgent = [here, _match("priority", priority)]
     yield {"matchers": [*urgent, _match("role", Role.ROOT_CAUSE)], "group_by": ["environment", "component"], **common}
     yield {"matchers": urgent, "group_by": ["environment", "alertname"], **common}
@@ -157,7 +165,7 @@ def _opsgenie(to: Opsgenie) -> dict[str, Any]:
         api_url=to.api_url,
         message=_TITLE,
         description=_TEXT,
-        priority='{{ if eq .CommonLabels.priority "P0" }}P1{{ else }}P3{{ end }}',
+        priority=_OPSGENIE,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +57,26 @@ def test_the_watchdog_is_heard_every_minute(tree: dict[str, Any]) -> None:
 def test_pagerduty_gets_the_text_and_not_every_label_of_every_alert_beside_it(tree: dict[str, Any]) -> None:
     details = tree["receivers"][0]["pagerduty_configs"][0]["details"]
     assert details == {"text": '{{ template "staging.text" . }}', "firing": "", "resolved": ""}
+
+
+def _repeats(directory: Path, alerting: str) -> dict[str, set[str]]:
+    done = generate("alertmanager", "--config.file", config(directory, alerting=alerting), "--output", directory)
+    assert done.exit_code == 0, done.output
+    routes = yaml.safe_load((directory / "alertmanager.yml").read_text())["route"]["routes"]
+    return {name: {r["repeat_interval"] for r in routes if r["receiver"] == name} for name in ("P0", "P1", "P2")}
+
+
+def test_a_night_is_longer_than_what_passes_for_told_already(tmp_path: Path) -> None:
+    """The end of what ends while it is muted is never told, and what comes again within the interval is not either."""
+    assert _repeats(tmp_path, TOLD) == {"P0": {"1h"}, "P1": {"4h"}, "P2": {"1d"}}
+    hours = f'{TOLD}  working_hours: {{from: "08:00", to: "19:00"}}\n'
+    assert _repeats(tmp_path, hours) == {"P0": {"1h"}, "P1": {"4h"}, "P2": {"12h"}}
+
+
+@pytest.mark.parametrize(("priority", "expected"), [("P0", "P1"), ("P1", "P3"), ("P2", "P5"), ("", "P5")])
+def test_the_priority_of_opsgenie(priority: str, expected: str, tree: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "data.json"
+    file.write_text(json.dumps({"status": "firing", "alerts": [], "commonLabels": {"priority": priority}}))
+    text = tree["receivers"][0]["opsgenie_configs"][0]["priority"]
+    asked = ("--template.glob", tmp_path / "staging.tmpl", "--template.text", text, "--template.data", file)
+    assert run("amtool", "template", "render", *asked).stdout == expected
