@@ -8,7 +8,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +17,11 @@ _TIMEOUT = 10.0  # seconds
 _PUSH_TIMEOUT = 60.0  # seconds
 _EVERY = 1.0  # seconds between two looks
 _MAX_ANSWER = 64 * 1024 * 1024
+_PIECE = 256 * 1024
+_AWAY = frozenset({502, 503, 504})  # what a proxy says while the exporter behind it starts again
+_STATUS = frozenset(
+    {"environment", "generated_at", "state", "pending", "root_causes", "components", "journeys", "verdict"}
+)
 
 
 class ClientError(Exception):
@@ -30,16 +35,19 @@ class Refused(ClientError):
 class Client:
     """Talks to the exporter at `url`, with its api.token where one is needed."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None, timeout: float = _TIMEOUT) -> None:
         """Raises ClientError when `url` is not an HTTP address."""
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ClientError(f"{url!r} is not the address of an exporter; write it like http://127.0.0.1:9877")
-        self._url, self._token = url.rstrip("/"), token
+        self._url, self._token, self._timeout = url.rstrip("/"), token, timeout
 
     def status(self) -> dict[str, Any]:
         """The document of `/api/v1/status`. Raises ClientError."""
-        return dict(self._call("GET", "/api/v1/status"))
+        answer = self._call("GET", "/api/v1/status")
+        if not isinstance(answer, dict) or not answer.keys() >= _STATUS:
+            raise ClientError(f"what answers at {self._url} is no exporter, or not one of this version")
+        return answer
 
     def watch(self, enough: Callable[[dict[str, Any]], bool], seconds: float) -> dict[str, Any]:
         """The first status that will do, asked for once a second; that of the end after `seconds`.
@@ -86,7 +94,7 @@ class Client:
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         headers = {} if body is None else {"Content-Type": "application/json"}
-        return self._send(method, path, None if body is None else json.dumps(body).encode(), headers, _TIMEOUT)
+        return self._send(method, path, None if body is None else json.dumps(body).encode(), headers, self._timeout)
 
     def _send(
         self, method: str, path: str, body: bytes | BinaryIO | None, headers: Mapping[str, str], timeout: float
@@ -97,10 +105,29 @@ class Client:
         request = urllib.request.Request(self._url + path, body, headers, method=method)  # noqa: S310  http(s) only, see __init__
         try:
             with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310
-                return json.loads(response.read(_MAX_ANSWER))
+                return json.loads(_read(response, time.monotonic() + timeout))
         except urllib.error.HTTPError as error:
-            said = error.read(2000).decode(errors="replace").strip()
-            raise Refused(f"{self._url} answered {error.code}: {said or error.reason}") from None
-        except (OSError, ValueError, HTTPException) as error:
+            kind = ClientError if error.code in _AWAY else Refused
+            raise kind(f"{self._url} answered {error.code}: {_said(error)}") from None
+        except (OSError, ValueError, HTTPException, RecursionError) as error:
             reason = getattr(error, "reason", error)
             raise ClientError(f"no exporter answers at {self._url}: {reason}") from None
+
+
+def _read(response: HTTPResponse, deadline: float) -> bytes:
+    """The body, which has to be there in time as a whole. Raises TimeoutError."""
+    body = bytearray()
+    while (piece := response.read1(_PIECE)) and len(body) < _MAX_ANSWER:
+        body += piece
+        if time.monotonic() > deadline:
+            raise TimeoutError("its answer does not end")
+    return bytes(body)
+
+
+def _said(error: urllib.error.HTTPError) -> str:
+    """What came with an error, in one line that a terminal shows as it is."""
+    try:
+        text = error.read(2000).decode(errors="replace")
+    except (OSError, HTTPException):
+        text = ""
+    return "".join(c if c.isprintable() else " " for c in text).strip() or str(error.reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable
 
 from exporter.assembly import Parts, assemble
@@ -26,9 +27,11 @@ async def settle(
     """The first snapshot in which every check has run, no round is open, and `enough` says that it will do.
 
     `enough` is asked as results come, and once a second. After `seconds` the snapshot of that moment is returned; None
-    is for as long as it takes: every round has a deadline and every run a timeout.
+    is for as long as it takes: every round has a deadline and every run a timeout. SIGTERM cancels it, so that the
+    programs that checks run end first.
     """
-    done: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Snapshot] = loop.create_future()
     looked_at, looked = -1, 0.0
 
     def look(board: Board) -> None:
@@ -44,12 +47,14 @@ async def settle(
     parts = _parts(config, stalls, look)
     stalls.start()
     parts.runner.start()
+    loop.add_signal_handler(signal.SIGTERM, done.cancel)
     try:
         async with asyncio.timeout(seconds):
             return await done
     except TimeoutError:
         return parts.board.snapshot(now())
     finally:
+        loop.remove_signal_handler(signal.SIGTERM)
         await parts.runner.stop()
         stalls.stop()
 

@@ -1,0 +1,117 @@
+"""The commands in bad company: closed streams, signals, and servers that are no exporter."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from exporter.client import Client, ClientError
+from tests.support.live import EXPORTER, process, staging_exporter, wait_for
+
+
+class _Strange(BaseHTTPRequestHandler):
+    """Gives the answers of its server, each once, the last one for ever; a body of None does not end."""
+
+    def do_GET(self) -> None:
+        assert isinstance(self.server, _Server)
+        status, body = self.server.answers.pop(0) if len(self.server.answers) > 1 else self.server.answers[0]
+        self.send_response(status)
+        self.end_headers()
+        try:
+            while body is None and not self.server.over.wait(0.05):
+                self.wfile.write(b" ")
+            self.wfile.write(body or b"")
+        except ConnectionError:
+            self.close_connection = True
+
+    def log_message(self, *_arguments: object) -> None:
+        """Nothing."""
+
+
+class _Server(ThreadingHTTPServer):
+    answers: list[tuple[int, bytes | None]]
+    over: threading.Event
+
+
+@contextmanager
+def serving(*answers: tuple[int, bytes | None]) -> Iterator[str]:
+    with _Server(("127.0.0.1", 0), _Strange) as server:
+        server.answers, server.over = list(answers), threading.Event()
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.over.set()
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_check_that_is_ended_tells_nothing_and_leaves_no_program(
+    tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    mark, file = tmp_path / "pid", tmp_path / "config.yml"
+    file.write_text(
+        "environment: test\ncomponents:\n  target:\n    {layer: service, priority: P1, interval: 100s, timeout: 90s, "
+        f'check: {{kind: exec, command: [sh, -c, "echo $$ > {mark}; exec sleep 100"]}}}}\n'
+    )
+    with process([*EXPORTER, "check", "--config.file", str(file)], tmp_path / "log") as child:
+        wait_for(lambda: mark.exists() and mark.read_text().strip(), "the check runs")
+        child.send_signal(number)
+        assert child.wait(10) == status
+    assert not Path(f"/proc/{mark.read_text().strip()}").exists()
+
+
+@pytest.mark.parametrize(
+    ("redirections", "status"),
+    [("| true", 141), ("> /dev/full", 70), ("<&-", 1), (">&-", 1), ("2>&-", 1), ("<&- >&- 2>&-", 1)],
+)
+def test_only_a_root_cause_exits_1_wherever_the_output_goes(tmp_path: Path, redirections: str, status: int) -> None:
+    file = tmp_path / "config.yml"
+    file.write_text(
+        "environment: test\ndefaults: {retry_interval: 10ms}\n"
+        'components: {target: {layer: service, priority: P1, check: {kind: exec, command: ["false"]}}}\n'
+    )
+    command = f"set -o pipefail; {shlex.join([*EXPORTER, 'check', '--config.file', str(file)])} {redirections}"
+    assert subprocess.run(["bash", "-c", command], capture_output=True, timeout=60).returncode == status
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (200, b"null", "is no exporter"),
+        (200, b"[1, 2]", "is no exporter"),
+        (200, b'{"components": {}, "pending": false}', "is no exporter"),
+        (200, b"[" * 200_000, "no exporter answers"),
+        (200, b"<html>", "no exporter answers"),
+        (200, b"\xff", "no exporter answers"),
+        (500, b"\x1b[31mboom", "answered 500: [31mboom"),
+    ],
+)
+def test_what_is_no_exporter_exits_2(status: int, body: bytes, said: str) -> None:
+    with serving((status, body)) as url:
+        done = staging_exporter("check", "--from", url)
+    assert (done.returncode, said in done.stderr, "\x1b" in done.stderr) == (2, True, False)
+
+
+def test_a_proxy_without_its_exporter_is_waited_for() -> None:
+    status = dict.fromkeys(
+        ("environment", "generated_at", "state", "pending", "root_causes", "components", "journeys", "verdict")
+    )
+    with serving((503, b"no backend"), (502, b""), (200, json.dumps(status).encode())) as url:
+        assert Client(url).watch(lambda _: True, 30.0) == status
+
+
+def test_an_answer_that_does_not_end_is_not_waited_for() -> None:
+    with serving((200, None)) as url, pytest.raises(ClientError, match="does not end"):
+        Client(url, timeout=0.3).status()
