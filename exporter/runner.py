@@ -59,7 +59,7 @@ class Runner:
     def start(self, known: Collection[str] = ()) -> None:
         """Begin; what is in `known` was probed before a reload and waits for its next turn."""
         loops = [self._loop(name, first=name not in known) for name in self._targets]
-        self._tasks = [asyncio.create_task(loop) for loop in (*loops, self._tick())]
+        self._tasks = [asyncio.create_task(loop) for loop in (self._tick(), *loops)]
         for task in self._tasks:
             task.add_done_callback(_fail_loudly)
 
@@ -122,10 +122,11 @@ class Runner:
             await asyncio.sleep(wait if in_turn else min(wait, max(0.0, turn - now())))
 
     async def _tick(self) -> None:
+        """Before the first run too: what is in maintenance from the beginning is no root for a moment."""
         while True:
-            await asyncio.sleep(_TICK)
             self.ask(self._board.tick(now()))
             self._on_tick()
+            await asyncio.sleep(_TICK)
 
 
 async def _until(due: float, asked: asyncio.Event, earliest: float) -> bool:

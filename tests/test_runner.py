@@ -12,7 +12,10 @@ import pytest
 
 from exporter.budget import Budget
 from exporter.core.board import Board
-from exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, Topology
+from exporter.core.journal import Journal
+from exporter.core.maintenance import MaintenanceWindow, Once
+from exporter.core.memory import Memory
+from exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, State, Topology
 from exporter.net.check import Check
 from exporter.net.clock import now
 from exporter.probes.tcp import Tcp
@@ -153,6 +156,17 @@ async def test_a_failure_is_confirmed_at_the_retry_interval() -> None:
         bench.script = lambda _name: Reason.REFUSED
         await until(lambda: bench.board.roots == ("a",))
     assert bench.runs[2].ended - bench.runs[0].started < 2.0
+
+
+async def test_what_was_in_maintenance_before_a_restart_is_so_from_the_first_run() -> None:
+    bench = Bench(component("a"))
+    window = MaintenanceWindow(("a",), Once(now() - 60.0, now() + 60.0))
+    bench.board.recall(Memory(journal=Journal(windows=(window,))))
+    bench.script = lambda _name: Reason.REFUSED
+    async with bench:
+        await until(lambda: len(bench.runs) >= 5)
+    assert bench.board.journal.incidents == ()
+    assert bench.board.snapshot(now()).components["a"].state == State.MAINTENANCE
 
 
 async def test_a_round_asks_dependencies_at_once() -> None:
