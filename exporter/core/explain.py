@@ -16,6 +16,14 @@ def explain(snapshot: Snapshot, name: str) -> str:
     return " ".join(_sentences(status, root, snapshot.components))
 
 
+def span(seconds: float) -> str:
+    """A length of time in one unit that people read at a glance."""
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def _sentences(
     status: ComponentStatus, root: RootCause | None, components: Mapping[str, ComponentStatus]
 ) -> Iterable[str]:
@@ -26,7 +34,7 @@ def _sentences(
         yield f"{name} is {status.state} ({status.reason})" + (f": {status.detail}." if status.detail else ".")
     if status.deployed and status.since and status.state in FAILS and status.since >= status.deployed.at:
         after = status.since - status.deployed.at
-        yield f"So since {after:.0f} s after deploy {status.deployed.revision or 'without a name'}."
+        yield f"So since {span(after)} after deploy {status.deployed.revision or 'without a name'}."
     if root is not None:
         yield from _of_a_root(status, root, components)
     elif status.state in FAILS:

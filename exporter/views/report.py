@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
+from exporter.core.explain import span
 from exporter.core.law import EXCUSES, FAILS
 from exporter.core.model import LATENT, State
 from exporter.core.snapshot import JourneyState
@@ -84,7 +85,7 @@ def _root(root: Document, component: Document, paint: Paint) -> Iterator[str]:
     deployed = component["deployed"]
     if deployed and root["since"] and root["since"] >= deployed["at"]:
         after = root["since"] - deployed["at"]
-        yield f"    deployed    {deployed['revision'] or 'without a name'}, {after:.0f} s before"
+        yield f"    deployed    {deployed['revision'] or 'without a name'}, {span(after)} before"
     for word, key in (("suffering", "affected"), ("blocks", "journeys")):
         if root[key]:
             yield f"    {word:<11} {', '.join(root[key])}"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.core.explain import explain
+from exporter.core.explain import explain, span
 from exporter.core.maintenance import MaintenanceWindow, Once
 from exporter.core.model import Component, Layer, Outcome, Priority, Reason, Startup
 from exporter.core.snapshot import Deploy
@@ -133,6 +133,14 @@ def test_a_deploy_just_before() -> None:
     stage.board.deploy(["backend"], Deploy(stage.now, "00742"))
     stage.play(5, backend=Reason.REFUSED)
     assert "So since 3 s after deploy 00742." in explain(stage.snapshot, "backend")
+
+
+SPANS = {0.4: "0 s", 61: "61 s", 119.9: "120 s", 120: "2 min", 7199: "119 min", 7200: "2 h", 172800: "2 days"}
+
+
+@pytest.mark.parametrize(("seconds", "expected"), SPANS.items())
+def test_a_span(seconds: float, expected: str) -> None:
+    assert span(seconds) == expected
 
 
 def test_an_unknown_component() -> None:

@@ -14,7 +14,7 @@ from exporter.views.document import component_document, document
 from exporter.views.page import component_page, inert, static, status_page
 from exporter.views.page.bars import phases, sparkline
 from exporter.views.page.picture import picture
-from exporter.views.page.words import ago, banners, clock, counts, linked, precise, span
+from exporter.views.page.words import ago, banners, clock, counts, linked, precise
 from tests.views.fleet import board
 
 NOW = 1_763_800_000.0  # 2025-11-22 08:26:40 UTC
@@ -22,14 +22,6 @@ NOW = 1_763_800_000.0  # 2025-11-22 08:26:40 UTC
 
 def seen() -> dict[str, Any]:
     return document(board().snapshot(26.0))
-
-
-SPANS = {0.4: "0 s", 61: "61 s", 119.9: "120 s", 120: "2 min", 7199: "119 min", 7200: "2 h", 172800: "2 days"}
-
-
-@pytest.mark.parametrize(("seconds", "expected"), SPANS.items())
-def test_a_span(seconds: float, expected: str) -> None:
-    assert span(seconds) == expected
 
 
 PRECISE = {0.00004: "0.0 ms", 0.0015: "1.5 ms", 0.2304: "230 ms", 2.1: "2.10 s"}

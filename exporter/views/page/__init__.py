@@ -9,10 +9,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from exporter.core.explain import span
 from exporter.core.model import LATENT, Layer
 from exporter.views.page.bars import HEIGHT, phases, sparkline
 from exporter.views.page.picture import picture
-from exporter.views.page.words import Document, ago, banners, clock, counts, iso, linked, precise, span
+from exporter.views.page.words import Document, ago, banners, clock, counts, iso, linked, precise
 
 # Only our own files, nothing inline, no frame around it: a text that slips through does nothing.
 CSP = (

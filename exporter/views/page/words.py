@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from exporter.core.explain import span
 from exporter.views.gate import conflicts
 
 Document = Mapping[str, Any]
@@ -31,14 +32,6 @@ def iso(at: float) -> str:
 def ago(at: float, now: float) -> str:
     """`12 s ago`, or `in 3 days` for what is to come."""
     return f"in {span(at - now)}" if at > now else f"{span(now - at)} ago"
-
-
-def span(seconds: float) -> str:
-    """A length of time in one unit that people read at a glance."""
-    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds // size:.0f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def precise(seconds: float) -> str:
