@@ -109,7 +109,7 @@ class _Loader:
             checks[name] = check
         covers: tuple[str, ...] = getattr(check, "covers", ())
         self._known(covers, (*at, "check", "covers"))
-        timing = self._timing(options, at)
+        timing = self._timing(options, check, at)
         return Component(
             name=name,
             layer=options.layer,
@@ -124,9 +124,9 @@ class _Loader:
             links=options.links.model_dump(exclude_none=True),
         )
 
-    def _timing(self, options: ComponentOptions, at: TreePath) -> dict[str, Any]:
-        """Defaults under the component's own; a report is read again and again, so one failure of it is enough."""
-        timing = dict(self._file.defaults) | ({"fall": 1, "rise": 1} if _kind(options) == "e2e" else {})
+    def _timing(self, options: ComponentOptions, check: Check | None, at: TreePath) -> dict[str, Any]:
+        """The defaults, under those of the kind, under the component's own."""
+        timing = {**dict(self._file.defaults), **(check.counts if check else {})}
         own = {key: value for key in timing if (value := getattr(options, key)) is not None}
         if "interval" in own or "timeout" in own:
             merged = timing | own
@@ -273,7 +273,3 @@ class _Loader:
 
 def _shown(entry: object) -> str:
     return f"`{clip(entry)}`" if isinstance(entry, str) else "this group"
-
-
-def _kind(options: ComponentOptions) -> object:
-    return options.check.get("kind") if options.check else None

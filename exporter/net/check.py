@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field
@@ -20,10 +21,12 @@ class Degraded(Model):
 class Check(Model):
     """One check. A kind is a subclass with `kind: Literal[...]`, its options, and `run()`.
 
-    `phase_names` are the phases that a run can report, in order.
+    `phase_names` are the phases that a run can report, in order. `counts` are a `fall` and a `rise` that suit the kind
+    better than those of the defaults; what a component says itself goes before both.
     """
 
     phase_names: ClassVar[tuple[str, ...]] = ()
+    counts: ClassVar[Mapping[str, int]] = {}
 
     kind: str
     degraded: Degraded = Degraded()
