@@ -103,7 +103,7 @@ def demo(directory: Path, *arguments: str) -> Iterator[Demo]:
             assert child.poll() is None, said
             url = re.search(r"(http://\S+)/ +the page", said)
             control = re.search(r"curl (http://\S+)/ ", said)
-            config = re.search(r"The configuration is (\S+)\. ", said)
+            config = re.search(r"The configuration is (\S+)\n", said)
             return Demo(url[1], control[1], Path(config[1])) if url and control and config else None
 
         yield wait_for(ready, "the demo says where it is")
