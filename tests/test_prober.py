@@ -6,15 +6,19 @@ import asyncio
 import errno
 import ssl
 import time
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
 
+from exporter.budget import Budget
 from exporter.core.model import Component, Layer, Outcome, Priority, ProbeDegraded, ProbeFailed, Reason
 from exporter.net.check import Check, Degraded
+from exporter.net.clock import now
 from exporter.net.options import FromEnv
 from exporter.net.resolve import Resolver
 from exporter.net.trace import Trace
+from exporter.ondemand import OnDemand
 from exporter.prober import MAX_DETAIL, Prober
 from exporter.stall import StallWatch
 from tests.support.waiting import until
@@ -229,3 +233,52 @@ async def test_what_openssl_says_of_a_certificate(code: int, reason: Reason) -> 
     error.verify_code, error.verify_message = code, "so it is"
     seen = await Prober().attempt(TARGET, raising(error))
     assert (seen.reason, seen.detail) == (reason, "certificate refused: so it is")
+
+
+async def test_a_stall_that_still_goes_on_counts_already() -> None:
+    stalls = StallWatch()
+    stalls.start()
+    began = now()
+    time.sleep(0.3)  # the very stall: the heart cannot beat before we are asked
+    assert 0.2 < stalls.longest_since(began) < 5.0
+    stalls.stop()
+
+
+async def test_who_asked_first_may_leave_without_ending_the_run_of_the_others() -> None:
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def script(_trace: Trace) -> None:
+        entered.set()
+        await go_on.wait()
+
+    targets = {"target": (replace(TARGET, timeout=5.0), Scripted(script=script))}
+    demand = OnDemand(targets, Prober(), Budget(None, [], targets))
+    first, second = (asyncio.create_task(demand.probe("target")) for _ in range(2))
+    await entered.wait()
+    first.cancel()
+    await asyncio.wait({first})
+    go_on.set()
+    assert (first.cancelled(), (await second).seen.outcome) == (True, Outcome.PASS)
+
+
+async def test_stopping_ends_what_was_asked_for() -> None:
+    entered = asyncio.Event()
+
+    async def script(_trace: Trace) -> None:
+        entered.set()
+        await asyncio.Event().wait()
+
+    targets = {"target": (replace(TARGET, timeout=60.0), Scripted(script=script))}
+    demand = OnDemand(targets, Prober(), Budget(None, [], targets))
+    asked = asyncio.create_task(demand.probe("target"))
+    await entered.wait()
+    demand.stop()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+
+
+def test_the_log_of_a_run_is_bounded() -> None:
+    trace = Trace(1.0, Resolver())
+    for number in range(300):
+        trace.log(f"line {number}")
+    assert (len(trace.lines), trace.lines[-1][1]) == (200, "line 199")
