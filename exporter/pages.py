@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 from collections.abc import Callable, Iterator
 from time import monotonic
-from typing import Any
 
 from aiohttp import web
 
 from exporter.core.snapshot import Snapshot
 from exporter.net.turns import in_turns
+from exporter.responses import compressed, unknown
 from exporter.views.badge import badge
 from exporter.views.document import component_document, document
-from exporter.views.exposition import accepts_gzip
 from exporter.views.page import CSP, STATIC, component_page, static, status_page
 
 _KEPT = 1.0  # seconds for which one answer serves all that look at the same page
-_GZIP_LEVEL = 1  # takes half the time of the usual 6, for an eighth more bytes
 _HEADERS = {
     "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
@@ -58,7 +55,7 @@ class Pages:
         """The page of one component."""
         snapshot, name = self._snapshot(), request.match_info["name"]
         if name not in snapshot.components:
-            raise web.HTTPNotFound(text=f"there is no component {name[:100]!r}.\n")
+            return unknown(name)
         pieces = await asyncio.to_thread(_component_pieces, snapshot, name)
         return await _html(request, await in_turns(pieces))
 
@@ -88,8 +85,4 @@ def _component_pieces(snapshot: Snapshot, name: str) -> Iterator[str]:
 
 
 async def _html(request: web.Request, body: bytes) -> web.Response:
-    headers: dict[str, Any] = {**_HEADERS, "Vary": "Accept-Encoding"}
-    if accepts_gzip(request.headers.get("Accept-Encoding", "")):
-        headers["Content-Encoding"] = "gzip"
-        body = await asyncio.to_thread(gzip.compress, body, _GZIP_LEVEL)
-    return web.Response(body=body, content_type="text/html", charset="utf-8", headers=headers)
+    return await compressed(request, body, {**_HEADERS, "Content-Type": "text/html; charset=utf-8"})

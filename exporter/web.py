@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import hmac
 import ipaddress
 import json
@@ -22,13 +21,13 @@ from exporter.net.testcases import Unreadable
 from exporter.net.turns import in_turns
 from exporter.ondemand import NoCheck, OverBudget, Probed
 from exporter.pages import Pages
+from exporter.responses import compressed, unknown
 from exporter.views.document import component_document, document
-from exporter.views.exposition import TEXT, accepts_gzip, content_type
+from exporter.views.exposition import TEXT, content_type
 from exporter.views.metrics import Metrics, ReloadStatus
 from exporter.views.probe import body as probe_body
 from exporter.views.probe import debug
 
-_GZIP_LEVEL = 1  # takes half the time of the usual 6, for an eighth more bytes
 _MAX_REPORT = 20_000_000  # bytes
 _UPLOAD = 120.0  # seconds that a report may take to come
 _CHUNK = 256 * 1024
@@ -100,11 +99,7 @@ class _Routes:
         form = content_type(request.headers.get("Accept", ""))
         pieces = self._metrics.pieces(self._exporter.snapshot(), self._exporter.reload_status, form)
         body = await in_turns(pieces)
-        headers = {"Content-Type": form, "Vary": "Accept, Accept-Encoding"}
-        if accepts_gzip(request.headers.get("Accept-Encoding", "")):
-            headers["Content-Encoding"] = "gzip"
-            body = await asyncio.to_thread(gzip.compress, body, _GZIP_LEVEL)
-        return web.Response(body=body, headers=headers)
+        return await compressed(request, body, {"Content-Type": form, "Vary": "Accept"})
 
     async def status(self, _request: web.Request) -> web.Response:
         return web.json_response(document(self._exporter.snapshot()))
@@ -112,7 +107,7 @@ class _Routes:
     async def component(self, request: web.Request) -> web.Response:
         snapshot, name = self._exporter.snapshot(), request.match_info["name"]
         if name not in snapshot.components:
-            return _unknown(name)
+            return unknown(name)
         return web.json_response(component_document(snapshot, name))
 
     async def probe(self, request: web.Request) -> web.Response:
@@ -122,7 +117,7 @@ class _Routes:
         try:
             run = await self._exporter.probe(name, _longest(request))
         except KeyError:
-            return _unknown(name)
+            return unknown(name)
         except NoCheck:
             return web.Response(status=400, text=f"{name} has no check: those that depend on it judge it.\n")
         except OverBudget as error:
@@ -152,7 +147,7 @@ class _Routes:
             async with asyncio.timeout(_UPLOAD):
                 return web.json_response(await self._exporter.take_report(name, _chunks(request)))
         except KeyError:
-            return _unknown(name)
+            return unknown(name)
         except NotTaken as error:
             return web.Response(status=409, text=f"{error}.\n")
         except Unreadable as error:
@@ -216,10 +211,6 @@ def _longest(request: web.Request) -> float | None:
     return max(seconds - _OFFSET, seconds / 2)
 
 
-def _unknown(name: str) -> web.Response:
-    return web.Response(status=404, text=f"there is no component {name[:100]!r}.\n")
-
-
 async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
     """The body as it comes. Raises ConnectionError when it breaks off, HTTPRequestEntityTooLarge."""
     came = 0
@@ -243,7 +234,7 @@ def _applied(change: Callable[[], None], body: Model) -> web.Response:
     try:
         change()
     except KeyError as error:
-        return _unknown(error.args[0])
+        return unknown(error.args[0])
     return web.json_response(body.model_dump(mode="json"))
 
 
