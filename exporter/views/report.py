@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from exporter.views.gate import Document, conflicts, unblamed
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 _VALUES = 16  # the column in which evidence, links and the like stand
+_COLOUR = re.compile("\x1b\\[[0-9;]*m")
 _OF_STATE: Mapping[str, str] = {State.UP: "green", State.DEGRADED: "yellow", State.DOWN: "red", State.FLAPPING: "red"}
 _OF_JOURNEY: Mapping[str, str] = {JourneyState.UP: "green", JourneyState.BLOCKED: "red"}
 
@@ -42,7 +44,9 @@ def text(document: Document, *, colour: bool = False, width: int | None = None) 
 
 
 def _fitted(line: str, width: int) -> str:
-    """The line, broken between words: what follows a heading stands below it."""
+    """The line, broken between words where it is too long: what follows a heading stands below it."""
+    if len(_COLOUR.sub("", line)) <= width:
+        return line
     hang = " " * (_VALUES if line.startswith("    ") else 4)
     return textwrap.fill(line, width, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False)
 

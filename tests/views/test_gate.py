@@ -160,6 +160,8 @@ def test_the_report_fits_its_terminal(seen: Any) -> None:
     assert max(map(len, narrow)) <= 60
     at = narrow.index("    contradicts report needs it and is up: the fault may lie")
     assert narrow[at + 1] == "                on the path from here"
+    (title,) = (line for line in text(seen, width=70, colour=True).splitlines() if "P0  database" in line)
+    assert title.endswith("UTC"), "colours take no room"
     assert " ".join(text(seen, width=60).split()) == " ".join(text(seen).split())
 
 
