@@ -105,6 +105,14 @@ async def test_metrics_speak_the_format_that_is_asked_for(running: Running) -> N
     assert {"staging_component_root_cause", "process_cpu_seconds"} <= plain & opened
 
 
+@pytest.mark.parametrize(("path", "varies"), [("/metrics", "Accept, Accept-Encoding"), ("/", "Accept-Encoding")])
+async def test_caches_are_told_what_an_answer_varies_by(running: Running, path: str, varies: str) -> None:
+    for accepted, encoding in (("gzip", "gzip"), ("identity", None)):
+        async with running.session.get(path, headers={"Accept-Encoding": accepted}) as response:
+            seen = response.headers
+            assert (seen["Vary"], seen.get("Content-Encoding"), bool(await response.text())) == (varies, encoding, True)
+
+
 async def test_the_verdict_comes_and_goes(running: Running) -> None:
     await until(lambda: running.states() == {"database": "up", "backend": "up"})
     for server in running.servers.values():
