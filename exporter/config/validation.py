@@ -227,8 +227,9 @@ def _sentence(model: type[BaseModel], path: TreePath, error: Any) -> str:
         case "missing":
             return f"missing key `{error['loc'][-1]}`"
         case "extra_forbidden":
-            key = str(error["loc"][-1])
-            return f"unknown key `{clip(key)}`{did_you_mean(key, _known_keys(model, path[:-1]))}"
+            key, known = str(error["loc"][-1]), _known_keys(model, path[:-1])
+            choice = f"; choose {listed(known)}" if known else ""
+            return f"unknown key `{clip(key)}`{did_you_mean(key, known) or choice}"
         case "value_error":
             return clip(str(context["error"]), 400)
         case "literal_error":
