@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from exporter.core.law import FAILS, INTRINSIC, IS_DOWN
 from exporter.core.model import State
 from exporter.core.snapshot import ComponentStatus, RootCause, Snapshot
+from exporter.core.words import joined, verb
 
 
 def explain(snapshot: Snapshot, name: str) -> str:
@@ -40,16 +41,14 @@ def _sentences(
     elif status.state in FAILS:
         yield from _of_a_symptom(status)
     if status.contradicted_by:
-        verb = "is" if len(status.contradicted_by) == 1 else "are"
-        yield (
-            f"{_list(status.contradicted_by)} depends on it and {verb} up, "
-            "so the fault may lie on the path from here, not in it."
-        )
+        up = status.contradicted_by
+        depends = f"{joined(up)} {verb(up, 'depends', 'depend')} on it and {verb(up)} up"
+        yield f"{depends}, so the fault may lie on the path from here, not in it."
     if status.conflicts:
-        verb = "is" if len(status.conflicts) == 1 else "are"
-        yield f"It passes although {_list(status.conflicts)} {verb} down: it does not test what it claims to."
+        down = f"{joined(status.conflicts)} {verb(status.conflicts)} down"
+        yield f"It passes although {down}: it does not test what it claims to."
     if status.suspects:
-        yield f"Not proven, but possibly involved: {_list(status.suspects)}."
+        yield f"Not proven, but possibly involved: {joined(status.suspects)}."
 
 
 def _of_a_root(status: ComponentStatus, root: RootCause, components: Mapping[str, ComponentStatus]) -> Iterable[str]:
@@ -58,18 +57,16 @@ def _of_a_root(status: ComponentStatus, root: RootCause, components: Mapping[str
     if root.inferred:
         yield "It has no check of its own: its dependents convict it, so it is the root."
     elif status.accounted_by and status.reason in INTRINSIC | status.component.intrinsic:
-        yield (
-            f"{_list(status.accounted_by)} fails too, but that does not make a peer show {status.reason}: "
-            "it is a root of its own."
-        )
+        fail = f"{joined(status.accounted_by)} {verb(status.accounted_by, 'fails', 'fail')} too"
+        yield f"{fail}, but that does not make a peer show {status.reason}: it is a root of its own."
     else:
         yield _why_root(status, components)
     if status.component.covers:
         yield "Nothing that it covers fails, so look at the application, or at the tests themselves."
     if root.affected:
-        yield f"Suffering from it: {_list(root.affected)}."
+        yield f"Suffering from it: {joined(root.affected)}."
     if root.journeys:
-        yield f"It blocks {_list(root.journeys)}."
+        yield f"It blocks {joined(root.journeys)}."
 
 
 def _why_root(status: ComponentStatus, components: Mapping[str, ComponentStatus]) -> str:
@@ -81,27 +78,23 @@ def _why_root(status: ComponentStatus, components: Mapping[str, ComponentStatus]
     untold = [other for other in hard if other not in failing and other not in fine]
     parts = []
     if fine:
-        parts.append(f"{_list(fine)} {'is' if len(fine) == 1 else 'are'} up")
+        parts.append(f"{joined(fine)} {verb(fine)} up")
     if untold:
-        parts.append(f"nothing speaks against {_list(untold)}")
+        parts.append(f"nothing speaks against {joined(untold)}")
     if failing:
-        parts.append(f"{_list(failing)} cannot account for it alone")
+        parts.append(f"{joined(failing)} cannot account for it alone")
     return f"Of its dependencies {', '.join(parts)}, so it is the root."
 
 
 def _of_a_symptom(status: ComponentStatus) -> Iterable[str]:
     if status.root_causes:
         through = [name for name in status.accounted_by if name not in status.root_causes]
-        by_way = f", by way of {_list(through)}" if through else ""
-        yield f"It suffers from {_list(status.root_causes)}{by_way}."
+        by_way = f", by way of {joined(through)}" if through else ""
+        yield f"It suffers from {joined(status.root_causes)}{by_way}."
     elif status.recovering_from:
-        yield f"It still recovers from {_list(status.recovering_from)}, which is well again."
+        gone = status.recovering_from
+        yield f"It still recovers from {joined(gone)}, which {verb(gone)} well again."
     elif status.accounted_by:
-        yield f"It waits for {_list(status.accounted_by)}, which is no fault."
+        yield f"It waits for {joined(status.accounted_by)}, which is no fault."
     elif status.state in IS_DOWN:
         yield "Nothing is blamed for it yet."
-
-
-def _list(names: Iterable[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last

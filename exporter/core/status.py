@@ -12,6 +12,7 @@ from exporter.core.law import FAILS
 from exporter.core.model import Component, Observation, Reason, State
 from exporter.core.publication import Excuse
 from exporter.core.snapshot import ComponentStatus, Deploy, ProbeStats
+from exporter.core.words import joined, verb
 
 
 def checked_status(
@@ -83,11 +84,12 @@ def _timely(suite: ComponentStatus, components: Mapping[str, ComponentStatus]) -
 
 def _evidence(inference: Inference, state: State) -> str:
     if inference.held:
-        return f"convicted by {' and '.join(inference.convicts)} before; none of its dependents has been seen up since"
+        return f"convicted by {joined(inference.convicts)} before; none of its dependents has been seen up since"
     if inference.convicts:
-        return f"{' and '.join(inference.convicts)} began to fail together, in one way, and nothing else explains it"
+        return f"{joined(inference.convicts)} began to fail together, in one way, and nothing else explains it"
     if state == State.UP:
         return "a dependent of it is up"
     if inference.accused_by:
-        return f"only {' and '.join(inference.accused_by)} speaks against it, which proves nothing"
+        speaks = verb(inference.accused_by, "speaks", "speak")
+        return f"only {joined(inference.accused_by)} {speaks} against it, which proves nothing"
     return "nothing speaks for or against it"

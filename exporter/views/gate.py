@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from exporter.core.model import LATENT, Priority, State
+from exporter.core.words import joined, verb
 
 Document = Mapping[str, Any]  # that of `/api/v1/status`
 
@@ -109,8 +110,9 @@ def conflicts(document: Document) -> list[str]:
     found = []
     for name, component in document["components"].items():
         if covered := component["conflicts"]:
-            down = f"{' and '.join(covered)} {'is' if len(covered) == 1 else 'are'} down"
-            found.append(f"{name} passes although {down}: it does not test what it claims to")
+            found.append(
+                f"{name} passes although {joined(covered)} {verb(covered)} down: it does not test what it claims to"
+            )
     return found
 
 

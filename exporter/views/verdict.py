@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from exporter.core.law import FAILS
 from exporter.core.model import State
 from exporter.core.snapshot import ComponentStatus, Snapshot
+from exporter.core.words import joined, verb
 
 _NAMED = 3  # components that are named when no root cause is
 _UNTOLD = {State.STARTING: "still starting", State.UNKNOWN: "not known"}
@@ -20,7 +21,7 @@ def verdict(snapshot: Snapshot) -> str:
 def _because(snapshot: Snapshot) -> str:
     roots = [root.component for root in snapshot.root_causes]
     if roots:
-        return f"{_list(roots)} {'is the root cause' if len(roots) == 1 else 'are root causes'}"
+        return f"{_list(roots)} {verb(roots, 'is the root cause', 'are root causes')}"
     if not snapshot.online:
         return "the exporter itself is offline"
     checked = {name: each for name, each in snapshot.components.items() if not each.component.latent}
@@ -31,7 +32,7 @@ def _because(snapshot: Snapshot) -> str:
     if snapshot.state == State.DEGRADED:
         return _unblamed(checked)
     names = [name for name, each in checked.items() if each.state == snapshot.state]
-    return f"{_list(names)} {_are(names)} {_UNTOLD[snapshot.state]}"
+    return f"{_list(names)} {verb(names)} {_UNTOLD[snapshot.state]}"
 
 
 def _unblamed(checked: Mapping[str, ComponentStatus]) -> str:
@@ -39,27 +40,22 @@ def _unblamed(checked: Mapping[str, ComponentStatus]) -> str:
     failing = [name for name, each in checked.items() if each.state in FAILS]
     starting = [name for name, each in checked.items() if each.state == State.STARTING]
     if starting:
-        waiting = f"{len(failing)} {'waits' if len(failing) == 1 else 'wait'}"
-        return f"{_list(starting)} {_are(starting)} still starting, {waiting} for that"
+        waiting = f"{len(failing)} {verb(failing, 'waits', 'wait')}"
+        return f"{_list(starting)} {verb(starting)} still starting, {waiting} for that"
     resting = sorted({other for name in failing for other in checked[name].accounted_by if _rests(checked.get(other))})
     if resting:
-        return f"{_list(failing)} {'waits' if len(failing) == 1 else 'wait'} for {_list(resting)}, in maintenance"
+        return f"{_list(failing)} {verb(failing, 'waits', 'wait')} for {_list(resting)}, in maintenance"
     gone = sorted({root for name in failing for root in checked[name].recovering_from})
     if gone:
-        return f"{_list(failing)} {_are(failing)} still recovering from {_list(gone)}"
-    return f"{_list(failing)} {_are(failing)} not well, and nothing is blamed for it"
+        return f"{_list(failing)} {verb(failing)} still recovering from {_list(gone)}"
+    return f"{_list(failing)} {verb(failing)} not well, and nothing is blamed for it"
 
 
 def _rests(status: ComponentStatus | None) -> bool:
     return status is not None and status.state == State.MAINTENANCE
 
 
-def _are(names: Sequence[str]) -> str:
-    return "is" if len(names) == 1 else "are"
-
-
 def _list(names: Sequence[str]) -> str:
     if len(names) > _NAMED + 1:
         names = [*names[:_NAMED], f"{len(names) - _NAMED} more"]
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
+    return joined(names)
