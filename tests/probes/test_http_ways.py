@@ -282,6 +282,34 @@ async def test_no_proxy(no_proxy: list[str], unused_tcp_port: int) -> None:
         assert (await get(f"http://{address}/", proxy=proxy)).outcome == Outcome.PASS
 
 
+async def test_a_proxy_of_the_environment_needs_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ProxyServer()
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    async with serving(server) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://{proxy}")
+        assert (await get("http://api.invalid/", proxy="environment")).outcome == Outcome.PASS
+        assert "proxy-authorization" not in server.seen[0].headers
+    monkeypatch.setenv("http_proxy", "http://no host")
+    seen = await get("http://api.invalid/", proxy="environment")
+    assert (seen.reason, seen.detail.startswith("the proxy of the environment: ")) == (Reason.PROBE_ERROR, True)
+
+
+MIXED_UP = {
+    "neither source": ({}, "a proxy is exactly one of url and environment: true"),
+    "both sources": ({"url": "http://p:1", "environment": True}, "a proxy is exactly one of url and environment: true"),
+    "credentials twice": ({"environment": True, "username": "me"}, "come from the environment too"),
+    "half a login": ({"url": "http://p:1", "username": "me"}, "a proxy takes username and password, or neither"),
+}
+
+
+@pytest.mark.parametrize("name", MIXED_UP)
+def test_a_proxy_is_refused_that_names(name: str) -> None:
+    options, said = MIXED_UP[name]
+    with pytest.raises(ValueError, match=said):
+        load("http").model_validate({"kind": "http", "url": "http://a.test/", "proxy": options})
+
+
 async def test_the_environment_is_used_only_when_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     server = ProxyServer()
     async with serving(server) as proxy, serving(Web({"*": response(200)})) as address:
