@@ -89,6 +89,12 @@ def _effect(part: str) -> tuple[str, float, float, Answer]:
             "net*, a: net, b: net", "a=down@20-60 b=down@20-80", ["net", ""], id="a latent, whose convicts recover"
         ),
         pytest.param("a, b: a", "b=degraded@20-60", ["b", ""], id="a degraded root"),
+        pytest.param(
+            "a, b: a",
+            "a=degraded@20-60 b=degraded@20-80",
+            ["a", ""],
+            id="its degraded symptom recovers 20 seconds later",
+        ),
         pytest.param("a, b: ?a", "a=down@20-60 b=degraded@20-90", ["a", ""], id="an optional cause recovers first"),
         pytest.param("a, b: a", "a=down@20-60 b=down@20-70 b=down@80-200", ["a", "", "b", ""], id="it fails anew"),
     ],
