@@ -86,20 +86,27 @@ def errors_ratio(window: str) -> str:
 
 
 def alerts(environment: str) -> Iterator[Alert]:
-    """One name, two urgencies."""
+    """One name, two urgencies; the urgent one is silent about an outage whose root cause was told."""
     of = Selectors(environment)
     for priority, conditions in _BURNS:
         burns = "\n  or ".join(f"({_burns(of, *condition)})" for condition in conditions)
+        told = _told(of, conditions[-1][2]) if priority == Priority.P1 else ()
         long, short = conditions[0][1:]
         yield Alert(
             "StagingErrorBudgetBurn",
             priority,
             Role.SLO,
-            of.components(f"and {HERE} (\n  {burns}\n)"),
+            of.components(f"and {HERE} (\n  {burns}\n)", *told),
             "Error budgets of {{ $labels.environment }} burn too fast.",
             f"{{{{ $labels.component }}}} has been down for so much of the last {long} and {short}, or of longer "
             "windows, that its budget of 30 days will not last.",
         )
+
+
+def _told(of: Selectors, window: str) -> Iterator[str]:
+    """But not what was a root cause, or suffered from one, in that window: the burn outlasts the outage."""
+    yield f"unless {HERE} (max_over_time({of(names.ROOT_CAUSE)}[{window}]) == 1)"
+    yield f"unless {HERE} max_over_time({of(names.BLAMED)}[{window}])"
 
 
 def _burns(of: Selectors, factor: float, long: str, short: str) -> str:

@@ -1,4 +1,4 @@
-"""Root causes over time: priorities that change, and an exporter that is gone."""
+"""Root causes over time: priorities that change, an exporter that is gone, budgets that an outage has used up."""
 
 from __future__ import annotations
 
@@ -84,3 +84,45 @@ def test_of_hundreds_that_suffer_some_are_named(tmp_path: Path) -> None:
     check = {"eval_time": "30s", "alertname": P0, "exp_alerts": [said]}
     test = {"interval": "5s", "input_series": series, "alert_rule_test": [check]}
     assert run_tests(tmp_path, [test], STEP, [{"name": "one", "rules": [rule]}]) == ""
+
+
+# Whether the root cause of the outage is known, and whether it is another component.
+OUTAGES = {
+    "an outage that was told as a root cause": (
+        'staging_component_root_cause{environment="netra-staging",component="backend"}',
+        False,
+    ),
+    "an outage that was told as a symptom of it": (
+        'staging_component_blamed_info{environment="netra-staging",component="backend",root_cause="vpc"}',
+        False,
+    ),
+    "an outage of which nobody was told": (
+        'staging_component_root_cause{environment="netra-staging",component="vpc"}',
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("outage", OUTAGES)
+def test_an_outage_that_was_told_is_not_told_again_for_its_budget(outage: str, tmp_path: Path) -> None:
+    marked, fires = OUTAGES[outage]
+    up = 'staging_component_up{environment="netra-staging",component="backend"}'
+    half_an_hour = {
+        'staging_component_info{environment="netra-staging",component="backend",layer="service"}': "1x900",
+        up: "1x420 0x29 1x400",
+        marked: "0x420 1x29 0x400",
+    }
+    if "blamed" in marked:
+        half_an_hour[marked] = "_x420 1x29 stale"
+    series = [{"series": name, "values": values} for name, values in half_an_hour.items()]
+    alert = {"expr": 'ALERTS{alertname="StagingErrorBudgetBurn",priority="P1",alertstate="firing"}'}
+    labels = (
+        '{__name__="ALERTS",alertname="StagingErrorBudgetBurn",alertstate="firing",environment="netra-staging",'
+        'component="backend",layer="service",severity="warning",priority="P1",role="slo"}'
+    )
+    samples = [{"labels": labels, "value": 1}] if fires else []
+    checks = [{**alert, "eval_time": f"{minute}m", "exp_samples": samples} for minute in (448, 452, 456)]
+    checks.append({**alert, "eval_time": "700m", "exp_samples": []})
+    test = {"interval": "1m", "input_series": series, "promql_expr_test": checks}
+    groups = [group for group in GROUPS if group["name"].startswith("staging-slo")]
+    assert run_tests(tmp_path, [test], 60.0, groups) == ""
