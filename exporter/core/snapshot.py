@@ -75,7 +75,8 @@ class ComponentStatus:
 
     `since` is when the state was published, `last_probe` when the last run began; both None before.
     `root_causes` are those that a symptom suffers from, `recovering_from` those that are gone already.
-    `startup_ends` is when the budget is spent, while it is starting.
+    `startup_ends` is when the budget is spent, while it is starting. `failed_since` is when the first run failed since
+    it was last up, also over spells in which nothing was known of it.
     A root is `stale` when it is no longer seen, only remembered. `last_outcome` is that of the last run, whatever the
     state hides.
     """
@@ -100,6 +101,7 @@ class ComponentStatus:
     stats: ProbeStats | None = None
     deployed: Deploy | None = None
     startup_ends: float | None = None
+    failed_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ def checked_status(
         stats=stats,
         deployed=deployed,
         startup_ends=startup_ends(health, component),
+        failed_since=health.first_failure,
     )
 
 
@@ -69,6 +70,7 @@ def latent_status(
         root_causes=tuple(root for root in verdict.roots if root in roots),
         accounted_by=verdict.accounted_by if verdict.state in FAILS else (),
         suspects=verdict.suspects,
+        failed_since=since if verdict.state in FAILS else None,
     )
 
 
@@ -79,7 +81,7 @@ def timely(components: Mapping[str, ComponentStatus]) -> dict[str, ComponentStat
 
 def _timely(suite: ComponentStatus, components: Mapping[str, ComponentStatus]) -> ComponentStatus:
     ran = suite.facts.get("run_timestamp", float("inf"))
-    return replace(suite, conflicts=tuple(c for c in suite.conflicts if (components[c].since or 0.0) <= ran))
+    return replace(suite, conflicts=tuple(c for c in suite.conflicts if (components[c].failed_since or 0.0) <= ran))
 
 
 def _evidence(inference: Inference, state: State) -> str:

@@ -178,3 +178,15 @@ def test_a_pass_is_held_against_a_suite_only_while_what_it_covers_was_down(
     stage.play(8, cache=Reason.REFUSED)
     stage.run("suite", **ran)
     assert stage["suite"].conflicts == conflicts
+
+
+def test_a_conflict_outlives_a_moment_in_which_nothing_is_known() -> None:
+    stage = Stage(*COMPONENTS, Component("suite", Layer.TEST, Priority.P2, "e2e", covers=("cache",)))
+    stage.play(2)
+    stage.play(8, cache=Reason.REFUSED)
+    stage.run("suite", run_timestamp=9.0)
+    stage.run("cache", Reason.RESOLVER, Outcome.UNKNOWN)
+    assert stage["suite"].conflicts == ("cache",)
+    stage.now += 1.0
+    stage.run("cache", Reason.REFUSED)
+    assert stage["suite"].conflicts == ("cache",)
