@@ -19,9 +19,10 @@ from exporter.commands.progress import Progress
 from exporter.core.model import Priority
 from exporter.once import settle, unprobed
 from exporter.views.document import document
-from exporter.views.gate import Document, Gate, scope_of
+from exporter.views.gate import Gate, scope_of
 from exporter.views.github import summary, workflow_commands
 from exporter.views.junit import junit
+from exporter.views.questions import Document
 from exporter.views.report import text
 
 _SETTLES = 60.0  # seconds that a running exporter is given to close its rounds

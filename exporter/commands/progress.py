@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 
 from exporter.core.model import LATENT, State
 from exporter.net.options import format_duration
-from exporter.views.gate import Document, Gate
+from exporter.views.gate import Gate
+from exporter.views.questions import Document, few
 from exporter.views.report import Paint
 
 _AGAIN = 60.0  # seconds after which a log is told that nothing has changed
-_MOST = 4  # names of one state
 _TROUBLE = (State.DOWN, State.FLAPPING, State.DEGRADED, State.STARTING, State.UNKNOWN, State.MAINTENANCE)
 _WIDTH = 100  # columns where nobody knows better
 
@@ -72,9 +72,4 @@ def _checked(document: Document, gate: Gate) -> dict[str, Document]:
 def _troubles(checked: Mapping[str, Document]) -> str:
     """Which components are in which trouble, in one line."""
     by_state = [(state, [name for name, said in checked.items() if said["state"] == state]) for state in _TROUBLE]
-    return "; ".join(f"{state}: {_few(names)}" for state, names in by_state if names) or f"all {len(checked)} are up"
-
-
-def _few(names: list[str]) -> str:
-    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-    return ", ".join(names[:_MOST]) + more
+    return "; ".join(f"{state}: {few(names)}" for state, names in by_state if names) or f"all {len(checked)} are up"

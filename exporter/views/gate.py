@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from exporter.core.law import IS_DOWN
 from exporter.core.model import LATENT, Priority, State
-from exporter.core.words import joined, verb
-
-Document = Mapping[str, Any]  # that of `/api/v1/status`
+from exporter.core.words import verb
+from exporter.views.questions import UNTOLD, Document, few, unblamed, with_needs
 
 PASSED, FAILED, UNDECIDED = 0, 1, 3
-_UNTOLD = (State.UNKNOWN, State.STARTING)
-_DOWN = (State.DOWN, State.FLAPPING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +39,9 @@ class Gate:
         found = {}
         for name, component in document["components"].items():
             if component["kind"] != LATENT and component["priority"] <= self.fail_on and self.covers(name):
-                if component["state"] in _UNTOLD:
+                if component["state"] in UNTOLD:
                     found[name] = f"{name} is {component['state']}"
-                elif component["state"] in _DOWN and unblamed(document, name, {State.MAINTENANCE}):
+                elif component["state"] in IS_DOWN and unblamed(document, name, {State.MAINTENANCE}):
                     found[name] = f"{name} is {component['state']}, and nothing is blamed for it"
                 elif self.since is not None and (component["last_probe"] or 0) < self.since:
                     found[name] = f"{name} was not probed yet since the check began"
@@ -69,7 +67,7 @@ class Gate:
     def _incurable(self, root: Document, document: Document) -> bool:
         seen = document["components"][root["component"]]["last_probe"]
         fresh = self.since is None or seen is None or seen >= self.since
-        return fresh and root["state"] in _DOWN and not root["stale"]
+        return fresh and root["state"] in IS_DOWN and not root["stale"]
 
     def sentence(self, document: Document) -> str:
         """The outcome in one line."""
@@ -78,9 +76,9 @@ class Gate:
                 return "passed"
             case 1:
                 names = [root["component"] for root in self.roots(document)]
-                return f"failed: {_few(names)} {'is a root cause' if len(names) == 1 else 'are root causes'}"
+                return f"failed: {few(names)} {verb(names, 'is a root cause', 'are root causes')}"
         open_still = ["the verdict is still open"] if document["pending"] else []
-        return f"undecided: {_few([*open_still, *self.untold(document).values()])}"
+        return f"undecided: {few([*open_still, *self.untold(document).values()])}"
 
 
 def scope_of(document: Document, journeys: Iterable[str], components: Iterable[str]) -> frozenset[str]:
@@ -88,47 +86,14 @@ def scope_of(document: Document, journeys: Iterable[str], components: Iterable[s
 
     Raises ValueError, in plain words, for a name that is unknown.
     """
-    known: Mapping[str, Document] = document["components"]
     wanted = []
     for journey in journeys:
         _must_be_in(document["journeys"], journey, "journey")
         wanted += [step["component"] for step in document["journeys"][journey]["steps"]]
     for name in components:
-        _must_be_in(known, name, "component")
+        _must_be_in(document["components"], name, "component")
         wanted.append(name)
-    found: set[str] = set()
-    while wanted:
-        name = wanted.pop()
-        if name not in found:
-            found.add(name)
-            wanted += _needs(known[name])
-    return frozenset(found)
-
-
-def conflicts(document: Document) -> list[str]:
-    """A sentence about each suite that passes although something that it covers is down."""
-    found = []
-    for name, component in document["components"].items():
-        if covered := component["conflicts"]:
-            found.append(
-                f"{name} passes although {joined(covered)} {verb(covered)} down: it does not test what it claims to"
-            )
-    return found
-
-
-def unblamed(document: Document, name: str, excuses: Collection[str]) -> bool:
-    """True when no root cause stands for a failing component, and nothing that it needs is in such a state."""
-    if document["components"][name]["root_causes"]:
-        return False
-    if any(root["component"] == name for root in document["root_causes"]):
-        return False
-    return all(document["components"][other]["state"] not in excuses for other in scope_of(document, [], [name]))
-
-
-def _needs(component: Document) -> Iterable[str]:
-    for group in component["depends_on"]:
-        yield from [group] if isinstance(group, str) else group
-    yield from component["optional_depends_on"]
+    return with_needs(document, wanted)
 
 
 def _must_be_in(known: Mapping[str, Any], name: str, what: str) -> None:
@@ -136,8 +101,3 @@ def _must_be_in(known: Mapping[str, Any], name: str, what: str) -> None:
         near = get_close_matches(name, known, 1)
         hint = f", did you mean {near[0]!r}?" if near else f"; there are {', '.join(known) or 'none'}"
         raise ValueError(f"there is no {what} {name!r}{hint}")
-
-
-def _few(names: list[str], most: int = 5) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

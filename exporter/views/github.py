@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from exporter.core.snapshot import JourneyState
-from exporter.views.gate import FAILED, PASSED, Document, Gate, conflicts
+from exporter.views.gate import FAILED, PASSED, Gate
+from exporter.views.questions import Document, conflicts
 
 _MOST = 50  # rows and annotations: GitHub itself shows fewer annotations, and takes a summary of 1 MiB
 _SPECIAL = re.compile(r"([\\`*_\[\]|~])")

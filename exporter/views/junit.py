@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 
 from exporter.core.law import FAILS
 from exporter.core.model import LATENT, State
-from exporter.views.gate import Document, Gate
+from exporter.views.gate import Gate
+from exporter.views.questions import Document, root_of
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # https://www.w3.org/TR/xml/#charsets
 
@@ -38,7 +39,7 @@ def junit(document: Document, gate: Gate) -> str:
 def _outcome(name: str, component: Document, document: Document, gate: Gate) -> tuple[str, str, str]:
     """Element, type and message; an empty element for a pass."""
     state, reason, said = component["state"], component["reason"], component["detail"] or component["reason"]
-    root = next((root for root in document["root_causes"] if root["component"] == name), None)
+    root = root_of(document, name)
     if root is not None and root in gate.roots(document):
         return "failure", reason, f"root cause ({root['priority']}, {reason}): {root['detail'] or said}"
     if root is not None:

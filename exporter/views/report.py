@@ -11,7 +11,8 @@ from exporter.core.explain import span
 from exporter.core.law import EXCUSES, FAILS
 from exporter.core.model import LATENT, State
 from exporter.core.snapshot import JourneyState
-from exporter.views.gate import Document, conflicts, unblamed
+from exporter.core.words import joined, verb
+from exporter.views.questions import UNTOLD, Document, conflicts, counts, unblamed
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 _VALUES = 16  # the column in which evidence, links and the like stand
@@ -71,7 +72,7 @@ def _body(document: Document, paint: Paint) -> Iterator[str]:
     journeys = [_journey(name, journey, paint) for name, journey in document["journeys"].items()]
     yield from _section("Journeys", journeys, paint)
     yield ""
-    yield paint(_counts(document), "dim")
+    yield paint(counts(document), "dim")
 
 
 def _section(title: str, lines: list[str], paint: Paint, *styles: str) -> Iterator[str]:
@@ -93,9 +94,9 @@ def _root(root: Document, component: Document, paint: Paint) -> Iterator[str]:
     for word, key in (("suffering", "affected"), ("blocks", "journeys")):
         if root[key]:
             yield f"    {word:<11} {', '.join(root[key])}"
-    if component["contradicted_by"]:
-        names = ", ".join(component["contradicted_by"])
-        yield f"    contradicts {names} needs it and is up: the fault may lie on the path from here"
+    if up := component["contradicted_by"]:
+        needs = f"{joined(up)} {verb(up, 'needs', 'need')} it and {verb(up)} up"
+        yield f"    contradicts {needs}: the fault may lie on the path from here"
     if root["suspects"]:
         yield f"    suspects    {', '.join(root['suspects'])}"
     for name in ("owner", "runbook", "issue"):
@@ -120,7 +121,7 @@ def _untold(document: Document) -> list[str]:
     return [
         f"{name} is {said['state']} ({said['reason']}): {said['detail']}"
         for name, said in document["components"].items()
-        if said["state"] in (State.UNKNOWN, State.STARTING) and said["kind"] != LATENT
+        if said["state"] in UNTOLD and said["kind"] != LATENT
     ]
 
 
@@ -129,10 +130,3 @@ def _journey(name: str, journey: Document, paint: Paint) -> str:
     at = f" at {journey['blocked_at']}" if journey["blocked_at"] else ""
     because = f", because of {', '.join(journey['root_causes'])}" if journey["root_causes"] else ""
     return f"{name}: {state}{at}{because}"
-
-
-def _counts(document: Document) -> str:
-    components = document["components"].values()
-    states = [component["state"] for component in components if component["kind"] != LATENT]
-    counted = [f"{count} {state}" for state in State if (count := states.count(state))]
-    return f"{len(states)} checked: {', '.join(counted)}; {len(components) - len(states)} latent"

@@ -167,6 +167,10 @@ def test_the_report_fits_its_terminal(seen: Any) -> None:
 
 SAID = {
     "suspects": (lambda d: with_root(d, suspects=["cache", "silent"]), "    suspects    cache, silent"),
+    "several that contradict it": (
+        lambda d: with_component(d, "database", contradicted_by=["report", "suite", "cache"]),
+        "    contradicts report, suite and cache need it and are up: the fault may lie on the path from here",
+    ),
     "a deploy before it": (
         lambda d: with_component(with_root(d, since=12.4), "database", deployed={"at": 10.0, "revision": "r42"}),
         "    deployed    r42, 2 s before",

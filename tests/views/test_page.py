@@ -14,7 +14,7 @@ from exporter.views.document import component_document, document
 from exporter.views.page import component_page, inert, static, status_page
 from exporter.views.page.bars import phases, sparkline
 from exporter.views.page.picture import picture
-from exporter.views.page.words import ago, banners, clock, counts, linked, precise
+from exporter.views.page.words import ago, banners, clock, linked, precise
 from tests.views.fleet import board
 
 NOW = 1_763_800_000.0  # 2025-11-22 08:26:40 UTC
@@ -55,13 +55,6 @@ LINKS = {
 @pytest.mark.parametrize(("text", "expected"), LINKS.items())
 def test_what_becomes_a_link(text: str, expected: bool) -> None:
     assert linked(text) is expected
-
-
-def test_the_counts() -> None:
-    states = [("up", "http"), ("down", "tcp"), ("up", "dns"), ("unknown", "latent")]
-    components = {str(n): {"state": state, "kind": kind} for n, (state, kind) in enumerate(states)}
-    assert counts({"components": components}) == "3 checked: 1 down, 2 up; 1 latent"
-    assert counts({"components": {}}) == "0 checked: nothing"
 
 
 BANNERS = {

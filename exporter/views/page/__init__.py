@@ -13,7 +13,8 @@ from exporter.core.explain import span
 from exporter.core.model import LATENT, Layer
 from exporter.views.page.bars import HEIGHT, phases, sparkline
 from exporter.views.page.picture import picture
-from exporter.views.page.words import Document, ago, banners, clock, counts, iso, linked, precise
+from exporter.views.page.words import ago, banners, clock, iso, linked, precise
+from exporter.views.questions import Document, counts, needs, root_of
 
 # Only our own files, nothing inline, no frame around it: a text that slips through does nothing.
 CSP = (
@@ -43,15 +44,14 @@ def status_page(document: Document) -> Iterator[str]:
 def component_page(document: Document, component: Mapping[str, Any]) -> Iterator[str]:
     """The page of one component: `component` is its document, with its runs and failures."""
     name = component["component"]
-    root = next((root for root in document["root_causes"] if root["component"] == name), None)
     return _template("component.html").generate(
         document=document,
         now=document["generated_at"],
         banners=list(banners(document)),
         name=name,
         component=component,
-        root=root,
-        dependents=[other for other, each in document["components"].items() if name in _needs(each)],
+        root=root_of(document, name),
+        dependents=[other for other, each in document["components"].items() if name in {*needs(each), *each["covers"]}],
         certificate={fact: value for fact, value in component["facts"].items() if fact.startswith("tls_")},
         facts={fact: value for fact, value in component["facts"].items() if not fact.startswith("tls_")},
         base="../",
@@ -93,8 +93,3 @@ def _template(name: str) -> Template:
 
 def _owned(document: Document, layer: str) -> dict[str, Any]:
     return {name: each for name, each in document["components"].items() if each["layer"] == layer}
-
-
-def _needs(component: Mapping[str, Any]) -> set[str]:
-    hard = (name for group in component["depends_on"] for name in ([group] if isinstance(group, str) else group))
-    return {*hard, *component["optional_depends_on"], *component["covers"]}

@@ -9,7 +9,7 @@ from typing import Any
 
 from exporter.core.model import LATENT
 from exporter.views.page.layout import BOX, Box, Drawing, Edge, layout
-from exporter.views.page.words import Document
+from exporter.views.questions import Document
 
 _CHARACTER = 7.3  # width of one in a fixed-width font of 12 px
 _BESIDE = 46.0  # what stripe, symbol and padding take of a box

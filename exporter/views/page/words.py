@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 from exporter.core.explain import span
-from exporter.views.gate import conflicts
-
-Document = Mapping[str, Any]
+from exporter.views.questions import Document, conflicts
 
 _OLD = 3  # intervals without a result after which the data of a component is old
 
@@ -48,14 +45,6 @@ def linked(text: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(parts.netloc)
-
-
-def counts(document: Document) -> str:
-    """`20 checked: 18 up, 2 down; 4 latent`."""
-    states = [each["state"] for each in document["components"].values() if each["kind"] != "latent"]
-    latents = len(document["components"]) - len(states)
-    said = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(sorted(states)))
-    return f"{len(states)} checked: {said or 'nothing'}" + (f"; {latents} latent" if latents else "")
 
 
 def banners(document: Document) -> Iterator[tuple[str, str]]:
