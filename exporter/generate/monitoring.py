@@ -74,6 +74,10 @@ class Monitoring:
 
     def exporter(self) -> Iterator[Alert]:
         """Whether the exporter is there, probes, and runs on what it was given."""
+        yield from self._cadence()
+        yield from self._exporter_itself()
+
+    def _cadence(self) -> Iterator[Alert]:
         last = self._of(names.LAST_RUN)
         hung = (
             f"time() - max by (environment) ({last}) "
@@ -98,6 +102,8 @@ class Monitoring:
             layer="platform",
             hold=180,
         )
+
+    def _exporter_itself(self) -> Iterator[Alert]:
         yield Alert(
             "StagingExporterOffline",
             _P1,
@@ -132,6 +138,10 @@ class Monitoring:
 
     def delivery(self) -> Iterator[Alert]:
         """Whether Prometheus and Alertmanager carry pages, as far as Prometheus scrapes itself and Alertmanager."""
+        yield from self._evaluation()
+        yield from self._transport()
+
+    def _evaluation(self) -> Iterator[Alert]:
         yield Alert(
             WATCHDOG,
             None,
@@ -152,6 +162,8 @@ class Monitoring:
             layer="platform",
             hold=600,
         )
+
+    def _transport(self) -> Iterator[Alert]:
         errors = f"sum(increase({_SEND_ERRORS}[5m])) + sum(increase({_DROPPED}[5m])) > 0"
         yield Alert(
             "StagingAlertsNotSent",
