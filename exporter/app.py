@@ -192,7 +192,8 @@ class App:
         unchanged = {
             name
             for name, check in config.checks.items()
-            if old.checks.get(name) == check and old.topology.components[name] == config.topology.components[name]
+            if old.checks.get(name) == check
+            and config.topology.components[name].counts_like(old.topology.components[name])
         }
         await self._parts.runner.stop()
         parts = self._assemble(config)

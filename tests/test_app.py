@@ -144,6 +144,25 @@ async def test_a_reload_keeps_the_state_of_what_did_not_change(running: Running)
     await until(lambda: running.states() == {"database": "up", "backend": "up"})
 
 
+async def test_a_reload_that_changes_the_graph_alone_keeps_what_is_known(running: Running) -> None:
+    running.servers["database"].close()
+    await until(lambda: running.app.snapshot().root_causes)
+    before = running.app.snapshot().components["backend"]
+    config = running.file.read_text()
+    for old, new in (("[database]", "[]"), ("priority: P1", "priority: P2, links: {owner: dba}")):
+        assert old in config
+        config = config.replace(old, new)
+    running.file.write_text(config)
+    assert (await running.post("/-/reload"))[0] == 200
+    after = running.app.snapshot()
+    assert (after.components["backend"].state, after.components["backend"].since) == ("up", before.since)
+    assert after.components["backend"].stats is not None
+    assert before.stats is not None
+    assert after.components["backend"].stats.runs >= before.stats.runs
+    (root,) = after.root_causes
+    assert (root.component, root.priority, root.state, root.stale) == ("database", "P2", "down", False)
+
+
 async def test_a_reload_before_a_first_run_does_not_put_it_off_for_an_interval(running: Running) -> None:
     config = running.file.read_text()
     running.file.write_text(config.replace("interval: 500ms", "interval: 1h", 1))

@@ -144,6 +144,14 @@ class Component:
         """True when there is no check: judged only by those that depend on it."""
         return self.kind == LATENT
 
+    def counts_like(self, other: Component) -> bool:
+        """True when runs are made and counted alike for both, whatever place they have in the graph."""
+        return self._counted == other._counted
+
+    @property
+    def _counted(self) -> tuple[object, ...]:
+        return self.kind, self.interval, self.timeout, self.fall, self.rise, self.retry_interval, self.startup
+
 
 @dataclass(frozen=True, slots=True)
 class Journey:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
 from exporter.core.board import Board
 from exporter.core.explain import explain
-from exporter.core.model import Observation, Outcome, Reason, State, Topology
+from exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, Startup, State, Topology
 from exporter.core.snapshot import Snapshot
 from tests.support.sketch import sketch
 
@@ -137,3 +142,19 @@ def test_what_is_confirming_at_the_start_is_waited_for() -> None:
     assert world.board.roots == ()
     world.play(2, db=Reason.REFUSED)
     assert world.board.roots == ("db",)
+
+
+@pytest.mark.parametrize(
+    ("changed", "alike"),
+    [
+        ({"priority": Priority.P2, "layer": Layer.PLATFORM, "links": {"owner": "dba"}}, True),
+        ({"depends_on": (("db",),), "optional_depends_on": ("cache",), "intrinsic": frozenset({Reason.CONTENT})}, True),
+        ({"kind": "tcp"}, False),
+        ({"interval": 30.0}, False),
+        ({"fall": 1}, False),
+        ({"startup": Startup(60.0)}, False),
+    ],
+)
+def test_what_is_known_holds_for_what_is_probed_and_counted_alike(changed: dict[str, Any], alike: bool) -> None:
+    component = Component("api", Layer.SERVICE, Priority.P0, "http")
+    assert replace(component, **changed).counts_like(component) is alike
