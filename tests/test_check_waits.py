@@ -126,6 +126,35 @@ def test_what_is_not_required_is_not_waited_for(tmp_path: Path, backend: Backend
     assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "check passed")
 
 
+MAINTENANCE = """
+maintenance: [{components: [backend], start: 2020-01-01T00:00:00Z, end: 2120-01-01T00:00:00Z}]
+"""
+PASSES = (0, "check passed")
+BROKEN = (3, "check undecided: backend is in maintenance, and its last probe failed")
+IN_MAINTENANCE = {
+    "for the whole environment it is well": ((), PASSES),
+    "so it is for what does not need it": (("--require", "other"), PASSES),
+    "what is required must be well": (("--require", "backend"), BROKEN),
+    "so must the steps of a journey": (("--journey", "golden-path"), BROKEN),
+}
+
+
+@pytest.mark.parametrize("case", IN_MAINTENANCE)
+def test_what_fails_in_maintenance(case: str, tmp_path: Path) -> None:
+    arguments, expected = IN_MAINTENANCE[case]
+    file = tmp_path / "staging.yml"
+    file.write_text(CONFIG.format(port=free_port(), budget="5m", other="true") + MAINTENANCE)
+    done = check("--config.file", file, *arguments)
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == expected
+
+
+def test_what_is_well_in_maintenance_passes_though_it_is_required(tmp_path: Path, backend: Backend) -> None:
+    backend.starting = False
+    file = config(tmp_path, backend)
+    file.write_text(file.read_text() + MAINTENANCE)
+    assert check("--config.file", file, "--require", "backend").exit_code == 0
+
+
 def test_asking_a_running_exporter_waits_for_evidence_that_is_new(tmp_path: Path, backend: Backend) -> None:
     url, log = f"http://127.0.0.1:{free_port()}", tmp_path / "log"
     file = config(tmp_path, backend)

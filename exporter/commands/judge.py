@@ -7,7 +7,6 @@ import os
 import sys
 import textwrap
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from exporter.commands.progress import Progress
 from exporter.core.model import Priority
 from exporter.once import settle, unprobed
 from exporter.views.document import document
-from exporter.views.gate import Gate, scope_of
+from exporter.views.gate import Gate, named
 from exporter.views.github import summary, workflow_commands
 from exporter.views.junit import junit
 from exporter.views.questions import Document
@@ -59,7 +58,8 @@ def check(
     Exit 0: all is well.
          1: a root cause of effective priority --fail-on or more urgent.
          2: usage or configuration.
-         3: a component of such priority cannot be told.
+         3: a component of such priority cannot be told,
+            or is required here, and broken in a maintenance.
 
     With --wait it ends as soon as all is well, or a root cause is down that has no startup budget left.
     """
@@ -89,7 +89,7 @@ def _gate(
     if not journeys and not components:
         return gate
     try:
-        return replace(gate, scope=scope_of(first, split(journeys), split(components)))
+        return gate.requiring(first, named(first, split(journeys), split(components)))
     except ValueError as error:
         give_up(str(error))
 
@@ -158,7 +158,7 @@ def explain_(component: str, config_file: Path | None, url: str | None) -> None:
     look = _probing(config_file, 0.0) if config_file and not url else _asking(config_file, url, 0.0)
     seen = look(None)
     try:
-        scope_of(seen, [], [component])
+        named(seen, [], [component])
     except ValueError as error:
         give_up(str(error))
     if url is None:

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
 from exporter.core.law import IS_DOWN
-from exporter.core.model import LATENT, Priority, State
-from exporter.core.words import verb
+from exporter.core.model import LATENT, Outcome, Priority, State
+from exporter.core.words import joined, verb
 from exporter.views.questions import UNTOLD, Document, few, unblamed, with_needs
 
 PASSED, FAILED, UNDECIDED = 0, 1, 3
+_UNWELL = {Outcome.FAIL: "its last probe failed", Outcome.UNKNOWN: "its last probe came to no conclusion"}
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
     """Root causes of effective priority `fail_on` or more urgent count, within `scope` (None: everywhere).
 
-    `since` asks for evidence that is no older (Unix seconds of the exporter's clock).
+    For what is `named` a maintenance is no excuse: it must be well. `since` asks for evidence that is no older (Unix
+    seconds of the exporter's clock).
     """
 
     fail_on: Priority = Priority.P2
     scope: frozenset[str] | None = None
+    named: frozenset[str] = frozenset()
     since: float | None = None
+
+    def requiring(self, document: Document, names: frozenset[str]) -> Gate:
+        """The same, but only these components and all that they depend on count. Raises KeyError."""
+        return replace(self, scope=with_needs(document, names), named=names)
 
     def covers(self, name: str) -> bool:
         """True when the component counts."""
@@ -36,16 +43,33 @@ class Gate:
 
     def untold(self, document: Document) -> dict[str, str]:
         """Checked components that count and on which there is no verdict, and why."""
-        found = {}
-        for name, component in document["components"].items():
-            if component["kind"] != LATENT and component["priority"] <= self.fail_on and self.covers(name):
-                if component["state"] in UNTOLD:
-                    found[name] = f"{name} is {component['state']}"
-                elif component["state"] in IS_DOWN and unblamed(document, name, {State.MAINTENANCE}):
-                    found[name] = f"{name} is {component['state']}, and nothing is blamed for it"
-                elif self.since is not None and (component["last_probe"] or 0) < self.since:
-                    found[name] = f"{name} was not probed yet since the check began"
-        return found
+        return {
+            name: why
+            for name, component in document["components"].items()
+            if component["kind"] != LATENT and component["priority"] <= self.fail_on and self.covers(name)
+            if (why := self._untold(document, name))
+        }
+
+    def _untold(self, document: Document, name: str) -> str | None:
+        """Why there is no verdict on a component, None when there is one."""
+        component = document["components"][name]
+        state = component["state"]
+        if state in UNTOLD:
+            return f"{name} is {state}"
+        if state in IS_DOWN and unblamed(document, name, ()) and (why := self._unexcused(document, name)):
+            return f"{name} is {state}{why}"
+        if state == State.MAINTENANCE and name in self.named and (why := _unwell(component)):
+            return f"{name} is in maintenance, and {why}"
+        if self.since is not None and (component["last_probe"] or 0) < self.since:
+            return f"{name} was not probed yet since the check began"
+        return None
+
+    def _unexcused(self, document: Document, name: str) -> str | None:
+        """How to go on about a component that is down without blame, None when a maintenance is excuse enough."""
+        resting = _resting(document, name)
+        if not resting:
+            return ", and nothing is blamed for it"
+        return f" while {joined(resting)} {verb(resting)} in maintenance" if name in self.named else None
 
     def exit_code(self, document: Document) -> int:
         """1 for a root cause that counts; else 3 when something that counts cannot be told; else 0."""
@@ -81,19 +105,31 @@ class Gate:
         return f"undecided: {few([*open_still, *self.untold(document).values()])}"
 
 
-def scope_of(document: Document, journeys: Iterable[str], components: Iterable[str]) -> frozenset[str]:
-    """These components, those that the steps of these journeys use, and all that they depend on.
+def named(document: Document, journeys: Iterable[str], components: Iterable[str]) -> frozenset[str]:
+    """These components, and those that the steps of these journeys use.
 
     Raises ValueError, in plain words, for a name that is unknown.
     """
-    wanted = []
+    found = set()
     for journey in journeys:
         _must_be_in(document["journeys"], journey, "journey")
-        wanted += [step["component"] for step in document["journeys"][journey]["steps"]]
+        found |= {step["component"] for step in document["journeys"][journey]["steps"]}
     for name in components:
         _must_be_in(document["components"], name, "component")
-        wanted.append(name)
-    return with_needs(document, wanted)
+        found.add(name)
+    return frozenset(found)
+
+
+def _resting(document: Document, name: str) -> list[str]:
+    """What is in maintenance of all that a component needs."""
+    components = document["components"]
+    return sorted(other for other in with_needs(document, [name]) if components[other]["state"] == State.MAINTENANCE)
+
+
+def _unwell(component: Document) -> str | None:
+    """What the last run says against a component whose state a maintenance hides."""
+    outcomes = component["recent"]["outcomes"]
+    return _UNWELL.get(outcomes[-1]) if outcomes else "was not probed yet"
 
 
 def _must_be_in(known: Mapping[str, Any], name: str, what: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from exporter.core.model import Priority
 from exporter.net.reports import read_report
 from exporter.net.testcases import Rules
 from exporter.views.document import document
-from exporter.views.gate import Gate, scope_of
+from exporter.views.gate import Gate, named
 from exporter.views.github import summary, workflow_commands
 from exporter.views.junit import junit
 from exporter.views.report import text
@@ -112,14 +113,58 @@ def test_an_inferred_root_has_no_probe_to_be_fresh(seen: Any) -> None:
 
 
 def test_only_what_is_required_and_what_it_depends_on_counts(seen: Any) -> None:
-    backend = scope_of(seen, [], ["backend"])
-    assert backend == {"backend", "database", "model-a", "model-b", "cache", "vpc"}
-    assert scope_of(seen, ["login"], []) == backend
-    models = scope_of(seen, [], ["model-a", "model-b"])
-    assert models == {"model-a", "model-b"}
-    assert Gate(scope=backend).exit_code(seen) == 1
-    assert Gate(scope=models).exit_code(seen) == 0
-    assert Gate(scope=scope_of(seen, [], ["silent"])).exit_code(seen) == 3
+    backend = ALL.requiring(seen, named(seen, [], ["backend"]))
+    assert backend.scope == {"backend", "database", "model-a", "model-b", "cache", "vpc"}
+    assert ALL.requiring(seen, named(seen, ["login"], [])).scope == backend.scope
+    models = ALL.requiring(seen, named(seen, [], ["model-a", "model-b"]))
+    assert models.scope == {"model-a", "model-b"}
+    assert backend.exit_code(seen) == 1
+    assert models.exit_code(seen) == 0
+    assert ALL.requiring(seen, named(seen, [], ["silent"])).exit_code(seen) == 3
+
+
+def resting(document: Any, name: str, *outcomes: str) -> Any:
+    """The component is in maintenance, and its runs ended so."""
+    return with_component(document, name, state="maintenance", recent={"outcomes": list(outcomes), "durations": []})
+
+
+FAILS = "cache is in maintenance, and its last probe failed"
+REQUIRED: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "all is well": (lambda d: d, "passed"),
+    "in maintenance, and well": (lambda d: resting(d, "cache", "fail", "pass"), "passed"),
+    "in maintenance, and tired": (lambda d: resting(d, "cache", "degraded"), "passed"),
+    "in maintenance, and broken": (lambda d: resting(d, "cache", "pass", "fail"), f"undecided: {FAILS}"),
+    "in maintenance, and not known": (
+        lambda d: resting(d, "cache", "pass", "unknown"),
+        "undecided: cache is in maintenance, and its last probe came to no conclusion",
+    ),
+    "in maintenance, and not probed": (
+        lambda d: resting(d, "cache"),
+        "undecided: cache is in maintenance, and was not probed yet",
+    ),
+    "what is needed is in maintenance, and broken": (lambda d: resting(d, "database", "fail"), "passed"),
+    "down, because what it needs is in maintenance": (
+        lambda d: with_component(resting(d, "database", "fail"), "backend", state="down"),
+        "undecided: backend is down while database is in maintenance",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REQUIRED)
+def test_maintenance_excuses_nothing_that_is_named(case: str, seen: Any) -> None:
+    change, sentence = REQUIRED[case]
+    document = change(well(seen))
+    gate = ALL.requiring(document, named(document, [], ["backend", "cache"]))
+    assert (gate.sentence(document), gate.exit_code(document)) == (sentence, 0 if sentence == "passed" else 3)
+    assert gate.decided(document) is (sentence == "passed")
+    assert (ALL.sentence(document), ALL.exit_code(document)) == ("passed", 0)
+
+
+def test_the_steps_of_a_journey_are_named(seen: Any) -> None:
+    broken = resting(well(seen), "backend", "fail")
+    assert ALL.requiring(broken, named(broken, ["login"], [])).untold(broken) == {
+        "backend": "backend is in maintenance, and its last probe failed"
+    }
 
 
 @pytest.mark.parametrize(
@@ -132,7 +177,7 @@ def test_only_what_is_required_and_what_it_depends_on_counts(seen: Any) -> None:
 )
 def test_a_name_that_is_unknown(seen: Any, journeys: list[str], components: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
-        scope_of(seen, journeys, components)
+        named(seen, journeys, components)
 
 
 def test_the_outcome_in_a_sentence(seen: Any) -> None:
