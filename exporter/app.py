@@ -57,7 +57,7 @@ class App:
         self._storage, self._spool = storage, spool
         self._parts = self._assemble(config)
         if storage:
-            self._parts.board.recall(storage.load())
+            self._parts.board.recall(storage.load(config.topology.environment))
         self._keeping: asyncio.Task[None] | None = None
         self._announced: tuple[State, tuple[str, ...]] | None = None
         self._looked_at = -1

@@ -28,19 +28,21 @@ class Storage:
         self._file = directory / _FILE
         self._written: dict[str, Any] | None = None
 
-    def load(self) -> Memory:
-        """What was kept; nothing when there is no file, or, said in the log, when it is not one of ours."""
+    def load(self, environment: str) -> Memory:
+        """What was kept of it; nothing when there is no file, or, said in the log, when that cannot be taken up."""
         try:
             document = json.loads(self._file.read_text(encoding="utf-8"))
             memory = parse(document)
+            if memory.environment != environment:
+                raise ValueError(f"it is of environment {memory.environment!r}, this is {environment!r}")
         except FileNotFoundError:
-            return Memory()
+            return Memory(environment)
         except (OSError, ValueError, RecursionError) as error:
-            aside = self._file.with_suffix(".unreadable")
+            aside = self._file.with_suffix(".aside")
             event(log, "the stored state is left aside", logging.ERROR, file=aside, error=error)
             with suppress(OSError):  # a later version may read it, a person can
                 self._file.replace(aside)
-            return Memory()
+            return Memory(environment)
         self._written = document
         return memory
 

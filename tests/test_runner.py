@@ -161,7 +161,7 @@ async def test_a_failure_is_confirmed_at_the_retry_interval() -> None:
 async def test_what_was_in_maintenance_before_a_restart_is_so_from_the_first_run() -> None:
     bench = Bench(component("a"))
     window = MaintenanceWindow(("a",), Once(now() - 60.0, now() + 60.0))
-    bench.board.recall(Memory(journal=Journal(windows=(window,))))
+    bench.board.recall(Memory("test", journal=Journal(windows=(window,))))
     bench.script = lambda _name: Reason.REFUSED
     async with bench:
         await until(lambda: len(bench.runs) >= 5)

@@ -148,7 +148,7 @@ class Board:
 
     def memory(self) -> Memory:
         """What a restart must not forget."""
-        return remember(self._health, self._remembered, self.journal)
+        return remember(self.topology.environment, self._health, self._remembered, self.journal)
 
     def recall(self, memory: Memory) -> None:
         """Take up what an earlier process left; call it before the first run is recorded."""

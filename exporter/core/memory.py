@@ -28,17 +28,20 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Everything that is kept."""
+    """Everything that is kept of one environment."""
 
+    environment: str
     components: Mapping[str, Remembered] = field(default_factory=dict)
     journal: Journal = field(default_factory=Journal)
 
 
-def remember(healths: Mapping[str, Health], earlier: Mapping[str, Remembered], journal: Journal) -> Memory:
+def remember(
+    environment: str, healths: Mapping[str, Health], earlier: Mapping[str, Remembered], journal: Journal
+) -> Memory:
     """What is worth keeping of the present; `earlier` is how those were that are not known again since a restart."""
     known = {n: (earlier.get(n) or h, h) for n, h in healths.items()}
     components = {n: Remembered(was.state, was.since, h.first_failure, h.spent) for n, (was, h) in known.items()}
-    return Memory(components, journal)
+    return Memory(environment, components, journal)
 
 
 def dump(memory: Memory) -> dict[str, Any]:
@@ -47,6 +50,7 @@ def dump(memory: Memory) -> dict[str, Any]:
     windows = [(window.components, window.when) for window in journal.windows]
     return {
         "version": VERSION,
+        "environment": memory.environment,
         "components": {name: asdict(remembered) for name, remembered in memory.components.items()},
         "windows": [{"components": list(c), **asdict(when)} for c, when in windows if isinstance(when, Once)],
         "deploys": {name: asdict(deploy) for name, deploy in journal.deploys.items()},
@@ -59,6 +63,7 @@ def parse(document: Any) -> Memory:
     try:
         if document["version"] != VERSION:
             raise ValueError(f"version {document['version']!r} is not {VERSION}")
+        environment = str(document["environment"])
         components = {
             name: Remembered(State(c["state"]), _moment(c["since"]), _moment(c["first_failure"]), bool(c["spent"]))
             for name, c in document["components"].items()
@@ -68,7 +73,7 @@ def parse(document: Any) -> Memory:
         incidents = tuple(_incident(incident) for incident in document["incidents"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not written by this exporter: {error!r}") from None
-    return Memory(components, Journal(windows, deploys, incidents))
+    return Memory(environment, components, Journal(windows, deploys, incidents))
 
 
 def _moment(raw: Any) -> float | None:

@@ -183,7 +183,7 @@ def test_an_unknown_component_is_said() -> None:
 
 
 def _with(**parts: Any) -> dict[str, Any]:
-    return {**dump(Memory()), **parts}
+    return {**dump(Memory("test")), **parts}
 
 
 @pytest.mark.parametrize(
@@ -202,4 +202,4 @@ def test_what_is_not_ours_is_refused(document: object) -> None:
 
 
 def test_nothing_remembered_is_an_empty_memory() -> None:
-    assert parse(dump(Memory())) == Memory()
+    assert parse(dump(Memory("test"))) == Memory("test")
