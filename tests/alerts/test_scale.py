@@ -24,7 +24,7 @@ from tests.support.live import fetch, free_port, process, wait_for
 
 COUNT = 500
 LIMIT = 0.25  # seconds per evaluation of a group
-_ENOUGH = 4  # evaluations, of which the fastest counts: other tests run on the same machine
+_ENOUGH = 4  # evaluations at least, of which the fastest counts: other tests run on the same machine
 
 
 def topology() -> Topology:
@@ -92,9 +92,9 @@ def prometheus(tmp_path: Path) -> Iterator[str]:
 
 
 def test_every_group_is_evaluated_in_time(prometheus: str) -> None:
-    took: dict[str, set[float]] = {}
+    took: dict[str, list[float]] = {group["name"]: [] for group in GROUPS}
 
-    def enough() -> bool:
+    def in_time() -> bool:
         try:
             groups = json.loads(fetch(f"{prometheus}/api/v1/rules"))["data"]["groups"]
         except OSError:
@@ -102,9 +102,7 @@ def test_every_group_is_evaluated_in_time(prometheus: str) -> None:
         active = {rule["name"]: len(rule["alerts"]) for group in groups for rule in group["rules"] if "alerts" in rule}
         if active["StagingRootCauseP0"] and active["StagingProbeLoopHung"]:
             for group in groups:
-                took.setdefault(group["name"], set()).add(group["evaluationTime"])
-        return bool(took) and all(len(times) >= _ENOUGH for times in took.values())
+                took[group["name"]].append(group["evaluationTime"])
+        return all(len(set(times)) >= _ENOUGH and min(times) < LIMIT for times in took.values())
 
-    wait_for(enough, "every group was evaluated some times")
-    assert {*took} == {group["name"] for group in GROUPS}
-    assert {name: min(times) for name, times in took.items() if min(times) > LIMIT} == {}
+    wait_for(in_time, f"every group was evaluated some times, and within {LIMIT} s when the machine was not busy")
