@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from exporter.net.options import Duration, Listed, Model
+from exporter.prober import clean
 
 _LONGEST = 30 * 86400.0  # seconds that a posted maintenance window may last
 Components = Annotated[Listed[str], Field(min_length=1, max_length=1000)]
@@ -20,10 +21,10 @@ class Maintenance(Model):
 
 
 class Deployed(Model):
-    """`POST /api/v1/deploys`: these components were deployed just now."""
+    """`POST /api/v1/deploys`: these components were deployed just now. The revision is made fit for page and log."""
 
     components: Components
-    revision: Annotated[str, StringConstraints(max_length=200)] = ""
+    revision: Annotated[str, StringConstraints(max_length=200), AfterValidator(lambda text: clean(text, set()))] = ""
 
 
 class NotTaken(Exception):

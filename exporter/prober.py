@@ -27,7 +27,8 @@ from exporter.stall import StallWatch
 MAX_DETAIL = 500  # bytes of a detail
 _MAX_TEXT = 4 * MAX_DETAIL  # characters of it that are looked at for secrets, which may be longer than their mask
 _GRACE = 0.25  # seconds a cancelled run has to end before it is abandoned
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+# Controls, what ends a line, and marks that turn the direction of text around (unicode.org/reports/tr9, table 3).
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 
 # OpenSSL's X509_V_ERR_*: x509_vfy.h
 _CERTIFICATE_CODES = {9: Reason.TLS_EXPIRED, 10: Reason.TLS_EXPIRED, 62: Reason.TLS_NAME, 64: Reason.TLS_NAME}

@@ -176,6 +176,20 @@ async def test_details_are_bounded_and_clean() -> None:
     assert "\u202e" not in seen.detail
 
 
+# Controls, marks that turn the direction of text around (UAX 9), and what ends a line (UAX 14).
+UNFIT = [*range(0x20), *range(0x7F, 0xA0), 0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
+
+
+@pytest.mark.parametrize("unfit", [*map(chr, UNFIT)], ids=[*map("U+{:04X}".format, UNFIT)])
+async def test_no_control_character_leaves_a_run(unfit: str) -> None:
+    async def script(trace: Trace) -> None:
+        trace.facts[f"a{unfit}b"] = {"said": [f"c{unfit}d"]}
+        raise ProbeFailed(Reason.CONTENT, f"e{unfit}f")
+
+    seen = await Prober().attempt(TARGET, Scripted(script=script))
+    assert (seen.detail, seen.facts) == ("e f", {"a b": {"said": ["c d"]}})
+
+
 async def test_half_a_surrogate_pair_reaches_no_answer() -> None:
     async def script(trace: Trace) -> None:
         trace.facts.update({"said \ud800": {"\udfff": ["\ud800"]}})

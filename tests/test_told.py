@@ -89,6 +89,15 @@ def test_what_it_was_told_outlives_a_restart_and_so_do_incidents(tmp_path: Path)
         assert incidents(exporter) == before
 
 
+def test_a_revision_cannot_play_tricks_on_who_reads_the_log(tmp_path: Path) -> None:
+    with staging(tmp_path) as exporter:
+        to = ("--to", exporter.url, "--token", TOKEN)
+        staging_exporter("deploy", *to, "--component", "other", "--revision", "r7\x1b[2J\u202e\u2066")
+        assert exporter.component("other")["deployed"]["revision"] == "r7 [2J"
+        log = (tmp_path / "exporter.log").read_text()
+        assert 'msg=deployed components=other revision="r7 [2J"\n' in log
+
+
 def test_maintenance_ends_early_when_that_is_said(tmp_path: Path) -> None:
     with staging(tmp_path) as exporter:
         tell = ("maintenance", "--to", exporter.url, "--token", TOKEN, "--component", "other", "--duration")
