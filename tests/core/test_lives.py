@@ -1,0 +1,215 @@
+"""Random lives of a board: whatever happens in whatever order, and however it is reloaded, some things always hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from exporter.core.board import Board
+from exporter.core.graph import Graph
+from exporter.core.law import EXCUSES, FAILS
+from exporter.core.maintenance import MaintenanceWindow, Once
+from exporter.core.memory import dump, parse
+from exporter.core.model import LATENT, Component, Observation, Outcome, Priority, Reason, Startup, Topology
+from exporter.core.snapshot import ComponentStatus, Deploy, Snapshot
+from tests.support.graphs import LAYERS, random_topology
+
+STEP = 0.25  # seconds
+NAMED = ("root_causes", "suspects", "accounted_by", "contradicted_by", "conflicts", "recovering_from")
+FAILURES = (Reason.REFUSED, Reason.TIMEOUT, Reason.SERVER_ERROR, Reason.CONTENT, Reason.DNS, Reason.IDENTITY)
+GOOD = (Outcome.PASS, Reason.OK)
+VANTAGE = Component("vantage[0]", LAYERS[0], Priority.P2, "tcp")
+
+
+class Life:
+    """One environment, probed as the runner does it, on a clock of its own."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.now = 1000.0
+        topology = random_topology(self.random, self.random.choice((3, 5, 8, 12)), suites=True)
+        self.board = Board(self._with_starts(topology), self.now, 2.0, (VANTAGE,))
+        self.truth: dict[str, tuple[Outcome, Reason]] = {}
+        self.online = True
+        self.unexplained: dict[str, float] = {}
+        self._begin(())
+
+    def _with_starts(self, topology: Topology) -> Topology:
+        slow = {n: replace(c, startup=Startup(30.0, 10.0)) for n, c in topology.components.items() if not c.latent}
+        chosen = {name: component for name, component in slow.items() if self.random.random() < 0.2}
+        return replace(topology, components={**topology.components, **chosen})
+
+    def _begin(self, known: Collection[str]) -> None:
+        """Probe all that there is, from now on; what is known has its turn later."""
+        probed = [c for c in self.board.topology.components.values() if not c.latent] + [VANTAGE]
+        self.under_way: dict[str, Observation] = {}
+        self.due = {c.name: self.now + self.random.random() * (c.interval if c.name in known else 2) for c in probed}
+        self.earliest = {c.name: self.now + (c.retry_interval if c.name in known else 0) for c in probed}
+
+    def _ask(self, names: Collection[str]) -> None:
+        for name in names:
+            self.due[name] = min(self.due[name], max(self.now, self.earliest[name]))
+
+    def step(self) -> None:
+        """A quarter of a second; at times something happens."""
+        self.now += STEP
+        for name, seen in list(self.under_way.items()):
+            if seen.ended <= self.now:
+                self._end(name, seen)
+        for name in [name for name, due in self.due.items() if due <= self.now and name not in self.under_way]:
+            self.under_way[name] = self._run(name)
+        self._ask(self.board.tick(self.now))
+        if self.random.random() < 0.03:
+            self.random.choice(HAPPENINGS)(self, self.random.choice(list(self.due)))
+
+    def _run(self, name: str) -> Observation:
+        outcome, reason = self.truth.get(name, GOOD) if self.online else (Outcome.FAIL, Reason.UNREACHABLE)
+        takes = 0.05 if outcome == Outcome.PASS else self.random.choice((0.05, 0.05, 1.0, 5.0))
+        return Observation(name, self.now, takes, outcome, reason, f"{name} saw {reason}")
+
+    def _end(self, name: str, seen: Observation) -> None:
+        del self.under_way[name]
+        self._ask(self.board.record(seen))
+        component = self.board.topology.components.get(name, VANTAGE)
+        self.earliest[name] = seen.started + component.retry_interval
+        self.due[name] = max(self.now, seen.started + self.board.delay(name))
+
+    def fail(self, name: str) -> None:
+        self.truth[name] = (Outcome.FAIL, self.random.choice(FAILURES))
+
+    def degrade(self, name: str) -> None:
+        self.truth[name] = (Outcome.DEGRADED, Reason.CONTENT)
+
+    def hide(self, name: str) -> None:
+        self.truth[name] = (Outcome.UNKNOWN, self.random.choice((Reason.PROBE_ERROR, Reason.RATE_LIMITED)))
+
+    def mend(self, name: str) -> None:
+        self.truth.pop(name, None)
+
+    def mend_all(self, _name: str) -> None:
+        self.truth.clear()
+
+    def move(self, _name: str) -> None:
+        """Where we are, one is online, or is no longer."""
+        self.online = not self.online
+
+    def maintain(self, name: str) -> None:
+        if name in self.board.topology.components:
+            end = self.now + self.random.choice((5.0, 60.0))
+            self.board.maintain(MaintenanceWindow((name,), Once(self.now, end)), self.now)
+
+    def deploy(self, name: str) -> None:
+        if name in self.board.topology.components:
+            self.board.deploy([name], Deploy(self.now, "r"))
+
+    def restart(self, _name: str) -> None:
+        memory = parse(dump(self.board.memory()))
+        self.now += self.random.choice((1.0, 100.0))
+        self.board = Board(self.board.topology, self.now, 2.0, (VANTAGE,))
+        self.board.recall(memory)
+        self._begin(())
+
+    def reload(self, name: str) -> None:
+        """With one change, or none; a change that would make a cycle is none."""
+        old = self.board
+        components = self.random.choice(CHANGES)(self.random, dict(old.topology.components), name)
+        try:
+            Graph(components)
+        except ValueError:
+            components = dict(old.topology.components)
+        self.board = Board(replace(old.topology, components=components), self.now, 2.0, (VANTAGE,))
+        before = old.topology.components
+        same = {n for n, c in components.items() if not c.latent and n in before and c.counts_like(before[n])}
+        asked = self.board.inherit(old, same, self.now)
+        self._begin(same)
+        self._ask(asked)
+
+    def flaws(self) -> list[str]:
+        """What is published now and must never be."""
+        snapshot = self.board.snapshot(self.now)
+        found = [
+            f"{name} names what is gone" for name, status in snapshot.components.items() if _gone(snapshot, status)
+        ]
+        if snapshot.pending:
+            return found
+        found += [f"{r.component} is a root and {r.state}" for r in snapshot.root_causes if r.state not in FAILS]
+        now = {name for name, status in snapshot.components.items() if _unexplained(snapshot, status)}
+        self.unexplained = {name: self.unexplained.get(name, self.now) for name in now}
+        long = [name for name, since in self.unexplained.items() if self.now - since > 10.0]
+        return [*found, *(f"{name} fails, and nothing is blamed for it" for name in long)]
+
+
+HAPPENINGS: list[Callable[[Life, str], None]] = [
+    *(Life.fail, Life.fail, Life.fail, Life.mend, Life.mend, Life.mend_all, Life.degrade, Life.hide),
+    *(Life.reload, Life.reload, Life.maintain, Life.deploy, Life.move, Life.restart),
+]
+Components = dict[str, Component]
+
+
+def _nothing(_random: Random, components: Components, _name: str) -> Components:
+    return components
+
+
+def _remove(_random: Random, components: Components, name: str) -> Components:
+    left = {n: c for n, c in components.items() if n != name}
+    return {n: _without(c, name) for n, c in left.items()} or components
+
+
+def _without(component: Component, name: str) -> Component:
+    groups = (tuple(other for other in group if other != name) for group in component.depends_on)
+    optional = tuple(other for other in component.optional_depends_on if other != name)
+    covers = tuple(other for other in component.covers if other != name)
+    return replace(component, depends_on=tuple(filter(None, groups)), optional_depends_on=optional, covers=covers)
+
+
+def _rewire(random: Random, components: Components, name: str) -> Components:
+    other = random.choice(list(components))
+    if name not in components or name == other:
+        return components
+    component, bare = components[name], _without(components[name], other)
+    return components | {name: replace(bare, depends_on=(*bare.depends_on, (other,))) if bare == component else bare}
+
+
+def _change(**options: object) -> Callable[[Random, Components, str], Components]:
+    def change(_random: Random, components: Components, name: str) -> Components:
+        return components | {name: replace(components[name], **options)} if name in components else components
+
+    return change
+
+
+CHANGES = (
+    _nothing,
+    _remove,
+    _rewire,
+    _rewire,
+    _change(kind=LATENT),
+    _change(kind="http"),
+    _change(interval=5.0),
+    _change(priority=Priority.P0),
+)
+
+
+def _gone(snapshot: Snapshot, status: ComponentStatus) -> bool:
+    return any(not snapshot.components.keys() >= set(getattr(status, what)) for what in NAMED)
+
+
+def _unexplained(snapshot: Snapshot, status: ComponentStatus) -> bool:
+    """True for what fails, is no root, suffers from none, and waits for nothing that starts, recovers or is mended."""
+    if status.state not in FAILS or status.component.latent or status.root or status.root_causes:
+        return False
+    behind, left = set[str](), {status.component.name}
+    while left:
+        behind |= left
+        left = {other for name in left for other in snapshot.components[name].accounted_by} - behind
+    return not any(snapshot.components[n].state in EXCUSES or snapshot.components[n].recovering_from for n in behind)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_life(seed: int) -> None:
+    life = Life(seed)
+    for _ in range(800):
+        life.step()
+        assert life.flaws() == []
