@@ -89,6 +89,14 @@ def test_what_it_was_told_outlives_a_restart_and_so_do_incidents(tmp_path: Path)
         assert incidents(exporter) == before
 
 
+def test_a_secret_that_is_not_there_is_told_at_the_start(tmp_path: Path) -> None:
+    with staging(tmp_path, api="api: {token: {env: NO_SUCH_TOKEN}}"):
+        told = 'msg="a secret cannot be read" error="environment variable NO_SUCH_TOKEN is not set" used_by=api.token\n'
+        log = (tmp_path / "exporter.log").read_text()
+        assert log.index(told) < log.index("msg=listening")
+        assert log.count("NO_SUCH_TOKEN") == 1
+
+
 def test_a_revision_cannot_play_tricks_on_who_reads_the_log(tmp_path: Path) -> None:
     with staging(tmp_path) as exporter:
         to = ("--to", exporter.url, "--token", TOKEN)

@@ -1,0 +1,53 @@
+"""Which secrets are not there, wherever in the configuration they are asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from exporter.config import load_config, missing_secrets
+
+ASKS = {
+    "a password": "{kind: redis, address: 'a.test:1', password: SECRET}",
+    "a header": "{kind: http, url: 'http://a.test/', headers: {X-Key: SECRET}}",
+    "a header's end": "{kind: http, url: 'http://a.test/', headers: {X-Key: {prefix: 'k ', secret: SECRET}}}",
+    "a body": "{kind: http, url: 'http://a.test/', method: POST, body: SECRET}",
+    "a bearer": "{kind: http, url: 'http://a.test/', auth: {bearer: SECRET}}",
+    "a message": "{kind: websocket, url: 'ws://a.test/', steps: [{send: SECRET}]}",
+    "a variable": "{kind: exec, command: ['true'], env: {KEY: SECRET}}",
+}
+
+
+@pytest.mark.parametrize("asked", ["{env: NO_SUCH_VARIABLE}", "{file: /no/such/file}"])
+@pytest.mark.parametrize("case", ASKS)
+def test_a_secret_is_missed_in(case: str, asked: str, tmp_path: Path) -> None:
+    file = tmp_path / "f.yml"
+    check = ASKS[case].replace("SECRET", asked)
+    file.write_text(f"environment: test\ncomponents: {{a: {{layer: test, priority: P2, check: {check}}}}}\n")
+    ((error, users),) = missing_secrets(load_config(file)).items()
+    assert users == ["a"]
+    assert error.startswith(
+        ("environment variable NO_SUCH_VARIABLE is not set", "secret file /no/such/file: [Errno 2] No such file")
+    )
+
+
+def test_each_is_told_once_with_all_that_ask_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THERE", "")
+    file = tmp_path / "f.yml"
+    file.write_text("""
+environment: test
+api: {token: {env: TOKEN_THAT_IS_NOT_THERE}}
+vantage: [{kind: redis, address: "c.test:1", password: {env: NOT_THERE}}]
+components:
+  a:
+    layer: test
+    priority: P2
+    check: {kind: redis, address: "a.test:1", username: {env: NOT_THERE}, password: {env: NOT_THERE}}
+  b: {layer: test, priority: P2, check: {kind: redis, address: "b.test:1", password: {env: NOT_THERE}}}
+  c: {layer: test, priority: P2, check: {kind: redis, address: "c.test:1", password: {env: THERE}}}
+""")
+    assert missing_secrets(load_config(file)) == {
+        "environment variable TOKEN_THAT_IS_NOT_THERE is not set": ["api.token"],
+        "environment variable NOT_THERE is not set": ["a", "b", "vantage[0]"],
+    }
