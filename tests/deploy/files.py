@@ -1,0 +1,59 @@
+"""What the files of deploy/ say, read as their programs read them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import tomllib
+from configparser import ConfigParser
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from exporter.cli import main
+
+ROOT = Path(__file__).parent.parent.parent
+DEPLOY = ROOT / "deploy"
+README = (ROOT / "README.md").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def taken(words: list[str]) -> dict[str, Any]:
+    """What `run` makes of its arguments; raises click.UsageError when it takes them not."""
+    assert words[0] == "run"
+    return main.commands["run"].make_context("run", words[1:]).params
+
+
+def unit() -> ConfigParser:
+    """The systemd unit; of an option that is repeated, the last."""
+    parser = ConfigParser(strict=False, interpolation=None)
+    parser.read(DEPLOY / "systemd" / "staging-exporter.service")
+    return parser
+
+
+def unit_command() -> list[str]:
+    return shlex.split(unit()["Service"]["ExecStart"])
+
+
+def instructions() -> list[tuple[str, str]]:
+    """Instruction and argument of each line of the Dockerfile."""
+    text = (DEPLOY / "image" / "Dockerfile").read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return [(word, rest) for word, _, rest in (line.partition(" ") for line in lines)]
+
+
+def instruction(name: str) -> str:
+    """The argument of the last instruction of that name."""
+    return [rest for word, rest in instructions() if word == name][-1]
+
+
+def health_command() -> list[str]:
+    return list(json.loads(re.sub(r"^.*?CMD ", "", instruction("HEALTHCHECK"))))
+
+
+def manifests() -> dict[str, dict[str, Any]]:
+    """The Kubernetes manifests by kind."""
+    files = sorted((DEPLOY / "kubernetes").glob("*.yml"))
+    return {document["kind"]: document for file in files for document in yaml.safe_load_all(file.read_text())}
