@@ -92,8 +92,10 @@ class FromFile(Model):
         """The value now. Raises ProbeFailed (`probe_error`) when the file cannot be read."""
         try:
             return Path(self.file).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ProbeFailed(Reason.PROBE_ERROR, f"secret file {self.file}: {error}") from None
+        except OSError as error:
+            raise ProbeFailed(Reason.PROBE_ERROR, f"secret file {self.file}: {error.strerror}") from None
+        except UnicodeDecodeError:  # which quotes a byte of the secret
+            raise ProbeFailed(Reason.PROBE_ERROR, f"secret file {self.file}: not UTF-8 text") from None
 
 
 def _no_literal(value: object) -> object:
