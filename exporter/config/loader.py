@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from exporter.probes import kinds, load
 
 # What stands in for a missing key, so that the rest of the file can be judged; never used by a good file.
 _FALLBACKS = {"environment": "?", "components": {}, "layer": "test", "priority": "P2"}
+_DEFAULTS: TreePath = ("defaults",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class _Loader:
         file = self._file
         checks: dict[str, Check] = {}
         components = {name: self._component(name, options, checks) for name, options in file.components.items()}
-        self._interval_covers_timeout(("defaults",), file.defaults.interval, file.defaults.timeout)
+        self._interval_covers_timeout(_DEFAULTS, dict(file.defaults), file.defaults.model_fields_set)
         vantage = tuple(self._vantage())
         self._cycles(components)
         self._budget(components, checks, vantage)
@@ -129,17 +130,19 @@ class _Loader:
         timing = {**dict(self._file.defaults), **(check.counts if check else {})}
         own = {key: value for key in timing if (value := getattr(options, key)) is not None}
         if "interval" in own or "timeout" in own:
-            merged = timing | own
-            self._interval_covers_timeout(at, merged["interval"], merged["timeout"], own)
+            self._interval_covers_timeout(at, timing | own, own)
         return timing | own
 
-    def _interval_covers_timeout(
-        self, at: TreePath, interval: float, timeout: float, own: Iterable[str] = ("interval",)
-    ) -> None:
-        if interval < timeout:
+    def _interval_covers_timeout(self, at: TreePath, timing: Mapping[str, Any], own: Collection[str]) -> None:
+        interval, timeout = timing["interval"], timing["timeout"]
+        if interval < timeout and self._is_meant("interval", at, own) and self._is_meant("timeout", at, own):
             key = "interval" if "interval" in own else "timeout"
             text = f"the interval {format_duration(interval)} is shorter than the timeout {format_duration(timeout)}"
             self._found.report((*at, key), text)
+
+    def _is_meant(self, key: str, at: TreePath, own: Collection[str] = ()) -> bool:
+        """False when the value only stands in for one that was reported: what follows from it is no news."""
+        return key in own or not (self._found.lost((*at, key)) or self._found.lost((*_DEFAULTS, key)))
 
     def _component_check(self, options: ComponentOptions, at: TreePath) -> tuple[Check | None, frozenset[Reason]]:
         when = options.startup.when if options.startup else None
@@ -261,10 +264,16 @@ class _Loader:
         limits = self._file.limits
         if limits.requests_per_minute is None:
             return
-        asked = [(name, check, components[name].interval) for name, check in checks.items()]
-        asked += [(component.name, check, component.interval) for component, check in vantage]
+        asked = [(name, check, components[name].interval) for name, check in checks.items() if self._timed(name)]
+        if self._is_meant("interval", _DEFAULTS):
+            asked += [(component.name, check, component.interval) for component, check in vantage]
         for text in over_budget(limits.requests_per_minute, limits.shared, asked):
             self._found.report(("limits", "requests_per_minute"), text)
+
+    def _timed(self, name: str) -> bool:
+        """True when the interval of a component is what the file means."""
+        own = self._file.components[name].interval is not None
+        return self._is_meant("interval", ("components", name), ["interval"] if own else ())
 
     def _warnings(self, checks: Mapping[str, Check]) -> Iterator[Problem]:
         for name, text in mixed_names(checks):

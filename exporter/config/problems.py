@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -10,6 +10,7 @@ from functools import lru_cache
 MAX_PROBLEMS = 200  # more are not looked for: a hostile file of 1 MiB can hold 50,000
 
 TreePath = tuple[str | int, ...]
+Names = tuple[str, ...] | frozenset[str]  # hashable, so that looking among them can be remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,17 @@ def format_path(path: TreePath) -> str:
 
 
 @lru_cache(maxsize=1024)
-def did_you_mean(word: str, names: Collection[str]) -> str:
-    """`, did you mean ...?` when one of `names` looks like `word`, else nothing; `names` are hashable."""
+def nearest(word: str, names: Names) -> str | None:
+    """The one of `names` that `word` looks like, if any does."""
     by_lower = {name.lower(): name for name in names}
     near = get_close_matches(word.lower()[:80], by_lower, n=1, cutoff=0.6)
-    return f", did you mean `{by_lower[near[0]]}`?" if near else ""
+    return by_lower[near[0]] if near else None
+
+
+def did_you_mean(word: str, names: Names) -> str:
+    """`, did you mean ...?` when one of `names` looks like `word`, else nothing."""
+    near = nearest(word, names)
+    return f", did you mean `{near}`?" if near else ""
 
 
 def listed(names: Iterable[str]) -> str:

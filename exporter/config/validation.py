@@ -20,6 +20,7 @@ from exporter.config.problems import (
     did_you_mean,
     format_path,
     listed,
+    nearest,
 )
 from exporter.config.yamlfile import Document
 
@@ -73,6 +74,11 @@ class Validation:
     def __init__(self, document: Document) -> None:
         self.problems = list(document.problems)
         self._document = document
+        self._lost: set[TreePath] = set()
+
+    def lost(self, path: TreePath) -> bool:
+        """True when something is written for `path` that was reported: what holds instead is not what is meant."""
+        return any(path[: end + 1] in self._lost for end in range(len(path)))
 
     def problem(self, path: TreePath, message: str) -> Problem:
         """A problem at `path`, not reported."""
@@ -141,6 +147,7 @@ class Validation:
             text = _shapes(group, _value(tree, path)) if group[0].shape else _sentence(model, path, error)
             base = moved.get(str(path[0])) if path else None
             place = (*base, *path[1:]) if base else (*at, *path)
+            self._lost.add(_meant(model, path, place, error))
             found = self.problem(place, text)
             if error["type"] == "extra_forbidden":  # found on the line of the key, but a fault of the mapping around it
                 found = replace(found, path=format_path(place[:-1]))
@@ -156,6 +163,15 @@ def _complaints(error: ValidationError, tree: Any) -> list[_Complaint]:
             unions.setdefault(complaint.branch[0], {}).setdefault(complaint.branch[1], []).append(complaint)
     kept = {path: _closest(branches) for path, branches in unions.items()}
     return [c for c in found if c.branch is None or any(c is k for k in kept[c.branch[0]])]
+
+
+def _meant(model: type[BaseModel], path: TreePath, place: TreePath, error: Any) -> TreePath:
+    """The place that an error leaves without its value: of a misspelt key, that of the key which is meant."""
+    if error["type"] == "missing":
+        return (*place, error["loc"][-1])
+    if error["type"] == "extra_forbidden":
+        return (*place[:-1], nearest(str(path[-1]), _known_keys(model, path[:-1])) or place[-1])
+    return place
 
 
 def _consequence(error: Any) -> bool:
