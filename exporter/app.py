@@ -15,7 +15,7 @@ from aiohttp import web
 
 from exporter.api import NotTaken
 from exporter.assembly import Parts, assemble
-from exporter.config import Config, ConfigError, load_config
+from exporter.config import Config, ConfigError, load_config, missing_secrets
 from exporter.core.board import Board
 from exporter.core.explain import explain
 from exporter.core.incidents import Incident
@@ -94,6 +94,7 @@ class App:
             await runner.cleanup()
             raise
         self._web = runner
+        tell_missing(self._config)
         gc.collect()
         gc.freeze()  # what is loaded by now stays, and collections that look at it would hold up the probes
         self._stalls.start()
@@ -185,6 +186,7 @@ class App:
             await self._adopt(config)
             self.reload_status = ReloadStatus(successful=True, loaded_at=now())
             event(log, "configuration reloaded", checks=len(config.checks))
+            tell_missing(config)
             return None
 
     async def _adopt(self, config: Config) -> None:
@@ -217,6 +219,12 @@ class App:
         if verdict != self._announced and not open_still:
             self._announced = verdict
             self._announce(snapshot)
+
+
+def tell_missing(config: Config) -> None:
+    """One log line per secret that cannot be read now: the checks that need it will say `probe_error`."""
+    for error, users in missing_secrets(config).items():
+        event(log, "a secret cannot be read", logging.WARNING, error=error, used_by=users)
 
 
 def log_verdict(snapshot: Snapshot) -> None:

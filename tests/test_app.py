@@ -163,6 +163,14 @@ async def test_a_reload_that_changes_the_graph_alone_keeps_what_is_known(running
     assert (root.component, root.priority, root.state, root.stale) == ("database", "P2", "down", False)
 
 
+async def test_a_reload_tells_which_secrets_cannot_be_read(running: Running, caplog: pytest.LogCaptureFixture) -> None:
+    running.write(extra="api: {token: {file: /nowhere/token}}\n")
+    assert (await running.post("/-/reload"))[0] == 200
+    told = [vars(record)["fields"] for record in caplog.records if record.message == "a secret cannot be read"]
+    assert [fields["used_by"] for fields in told] == [["api.token"]]
+    assert "/nowhere/token" in told[0]["error"]
+
+
 async def test_a_reload_before_a_first_run_does_not_put_it_off_for_an_interval(running: Running) -> None:
     config = running.file.read_text()
     running.file.write_text(config.replace("interval: 500ms", "interval: 1h", 1))

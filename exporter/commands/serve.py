@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,11 @@ import click
 
 from exporter.app import App
 from exporter.commands.common import CONFIG_FILE, Listen, colours, columns, give_up, load, run_loop
-from exporter.config import missing_secrets
 from exporter.demonstration import DemoFailed, demonstrate
-from exporter.logs import event, set_up
+from exporter.logs import set_up
 from exporter.net.options import HostPort
 from exporter.spool import Spool
 from exporter.storage import Storage
-
-log = logging.getLogger("exporter")
 
 
 @click.command()
@@ -35,8 +31,6 @@ def run(config_file: Path, listen: HostPort, level: str, form: Any, storage: Pat
     """Run the exporter."""
     set_up(level, form)
     config = load(config_file)
-    for error, users in missing_secrets(config).items():
-        event(log, "a secret cannot be read", logging.WARNING, error=error, used_by=users)
     try:
         kept = Storage(storage) if storage else None
         spool = Spool(storage / "e2e") if storage else None
