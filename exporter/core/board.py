@@ -62,7 +62,6 @@ class Board:
         self._rounds = Rounds(self.graph, at, spread)
         self._latent_since: dict[str, float] = {}
         self._published = conclude(self.graph, Published(), self._conditions, self.graph.order, at, 0.0)
-        self._roots: frozenset[str] = _NOBODY
         self._news, self._drafted, self._eased = False, True, False
         self._overdue, self._published_at = _NOBODY, float("-inf")
         self.changes = 0  # grows whenever something that is published may have changed
@@ -88,7 +87,6 @@ class Board:
         self._latent_since = dict(old._latent_since)
         same = {*kept, *(name for name, component in self.topology.components.items() if component.latent)}
         self._published = self._published.inherit(old._published, same)
-        self._roots = self._published.roots
         self._rounds.resume(old._rounds, kept, {name for name in self._last if not self._health[name].confirming})
         self._advance(at)
         return self._rounds.awaited(self._health, self._last) & kept
@@ -160,7 +158,7 @@ class Board:
     @property
     def roots(self) -> tuple[str, ...]:
         """Names of the root causes that stand."""
-        return tuple(sorted(self._roots))
+        return tuple(sorted(self._published.roots))
 
     @property
     def pending(self) -> bool:
@@ -174,7 +172,8 @@ class Board:
 
     def snapshot(self, now: float) -> Snapshot:
         """What is published at `now`."""
-        components = timely({name: self._status(component) for name, component in self.topology.components.items()})
+        standing, known = self._published.roots, self.topology.components
+        components = timely({name: self._status(component, standing) for name, component in known.items()})
         journeys = {name: journey_status(journey, components) for name, journey in self.topology.journeys.items()}
         held = {name: held for name, held in self._published.held.items() if components[name].state == State.UNKNOWN}
         roots = root_causes(components, journeys.values(), held)
@@ -192,10 +191,9 @@ class Board:
             lag=self._lag.frozen(),
         )
 
-    def _status(self, component: Component) -> ComponentStatus:
+    def _status(self, component: Component, roots: frozenset[str]) -> ComponentStatus:
         name = component.name
         verdict = self._published.verdicts[name]
-        roots = self._roots
         if component.latent:
             return latent_status(component, verdict, self._latent_since.get(name), roots)
         unsettled = self._rounds.unsettled.get(name, _NOBODY) & self.graph.ancestors(name) if verdict.root else _NOBODY
@@ -290,9 +288,9 @@ class Board:
         self.changes += 1
         self._published_at = now
         self._published = conclude(self.graph, before, self._conditions, names, now, self.topology.recovery)
-        self._roots = self._published.roots
         for name, verdict in self._published.verdicts.items():
             if name not in self._health and before.verdicts[name].state != verdict.state:
                 self._latent_since[name] = now
-        if self._roots != self.journal.standing and not any(map(self._rounds.starting, self.journal.standing)):
+        known = self.journal.standing
+        if self._published.roots != known and not any(map(self._rounds.starting, known)):
             self.journal = self.journal.with_verdict(self.snapshot(now).root_causes, now)
