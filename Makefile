@@ -24,7 +24,7 @@ lint: $(VENV)/.installed
 unit: $(VENV)/.installed
 	tests/install-system-packages
 	$(BIN)/pytest --numprocesses=4 --dist=loadfile --no-loadscope-reorder \
-	  --cov=exporter.core --cov-branch --cov-report=term --cov-fail-under=100 $(ARGS)
+	  --cov=staging_exporter.core --cov-branch --cov-report=term --cov-fail-under=100 $(ARGS)
 
 replay: $(VENV)/.installed  ## the scenarios of the incident through the pure core, as a table
 	$(BIN)/python -m tests.replay

@@ -12,11 +12,11 @@ import aiohttp
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
+from staging_exporter.app import App
+from staging_exporter.config import load_config
+from staging_exporter.options.types import HostPort
+from staging_exporter.web.server import is_loopback
 
-from exporter.app import App
-from exporter.config import load_config
-from exporter.net.options import HostPort
-from exporter.web import is_loopback
 from tests.support.live import free_port
 from tests.support.waiting import until
 

@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from staging_exporter.client import Client, ClientError
 
-from exporter.client import Client, ClientError
 from tests.support.live import EXPORTER, process, staging_exporter, wait_for
 
 

@@ -19,8 +19,8 @@ from pathlib import Path
 import pyte
 import pytest
 from click.testing import CliRunner, Result
+from staging_exporter.cli import main
 
-from exporter.cli import main
 from tests.support.live import EXPORTER, free_port, process
 
 PANE = Path(__file__).parent / "recorded" / "check-wait.txt"

@@ -10,9 +10,8 @@ from typing import Any, get_args
 import pytest
 import yaml
 from pydantic import BaseModel
-
-from exporter.config import load_config
-from exporter.probes import kinds, load, page
+from staging_exporter.config import load_config
+from staging_exporter.probes import kinds, load, page
 
 TESTS = Path(__file__).parent / "probes"
 # What the base gives to every kind, and what the loader sets.

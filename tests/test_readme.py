@@ -7,13 +7,12 @@ from pathlib import Path
 
 import click
 import pytest
-
-from exporter.app import App
-from exporter.cli import main
-from exporter.config import load_config
-from exporter.core import names
-from exporter.core.names import Metric
-from exporter.web import make_app
+from staging_exporter.app import App
+from staging_exporter.cli import main
+from staging_exporter.config import load_config
+from staging_exporter.core import names
+from staging_exporter.core.names import Metric
+from staging_exporter.web.server import make_app
 
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")

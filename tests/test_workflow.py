@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 import yaml
-
-from exporter.cli import main
+from staging_exporter.cli import main
 
 WORKFLOW = Path(__file__).parent.parent / "deploy" / "ci" / "github-actions.yml"
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from exporter.core.names import BUILD_INFO
-from exporter.generate.promql import quoted
+from staging_exporter.core.names import BUILD_INFO
+from staging_exporter.generate.promql import quoted
+
 from tests.alerts.table import ENVIRONMENT, Row, Series, Wave
 
 SORTS = ("firing", "silent", "boundary", "stale series", "exporter restart", "two exporters")

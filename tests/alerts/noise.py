@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from exporter.core.board import Board
-from exporter.core.names import PROBE_FAILURES
-from exporter.views.exposition import Histograms
-from exporter.views.metrics import ReloadStatus, families
+from staging_exporter.core.board import Board
+from staging_exporter.core.names import PROBE_FAILURES
+from staging_exporter.views.exposition import Histograms
+from staging_exporter.views.metrics import ReloadStatus, families
+
 from tests.alerts.derive import notation
 from tests.alerts.promtool import GROUPS, run_tests
 from tests.support.reference import reference

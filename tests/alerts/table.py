@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from exporter.core import names
-from exporter.core.model import State
-from exporter.core.names import Metric
+from staging_exporter.core import names
+from staging_exporter.core.model import State
+from staging_exporter.core.names import Metric
 
 ENVIRONMENT = "netra-staging"
 DAY = 86400.0

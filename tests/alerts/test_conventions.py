@@ -6,13 +6,13 @@ import re
 from typing import Any
 
 import pytest
+from staging_exporter.core import names
+from staging_exporter.core.names import Metric
+from staging_exporter.generate.alerts import FORBIDDEN, SEVERITY, Role, allowed
+from staging_exporter.generate.environment import ROOT_CAUSE
+from staging_exporter.generate.monitoring import EXPORTER_DOWN, WATCHDOG
+from staging_exporter.options.types import parse_duration
 
-from exporter.core import names
-from exporter.core.names import Metric
-from exporter.generate.alerts import FORBIDDEN, SEVERITY, Role, allowed
-from exporter.generate.environment import ROOT_CAUSE
-from exporter.generate.monitoring import EXPORTER_DOWN, WATCHDOG
-from exporter.net.options import parse_duration
 from tests.alerts.promtool import ALERTS, DEPLOY, GROUPS, promtool
 
 RECORDS = [rule for group in GROUPS for rule in group["rules"] if "record" in rule]

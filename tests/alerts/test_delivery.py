@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
+from staging_exporter.config import load_config
 
-from exporter.config import load_config
 from tests.alerts.promtool import DEPLOY
 from tests.paging import scaled
 from tests.paging.inbox import inbox

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from staging_exporter.cli import main
+from staging_exporter.generate.monitoring import EXPORTER_DOWN
 
-from exporter.cli import main
-from exporter.generate.monitoring import EXPORTER_DOWN
 from tests.alerts.derive import Rule, absence, cases
 from tests.alerts.promtool import DEPLOY, promtool, run_tests
 from tests.alerts.table import ROWS

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from exporter.core.model import Outcome, Reason
+from staging_exporter.core.model import Outcome, Reason
+
 from tests.alerts.noise import flaws
 from tests.support.world import HEALTHY, START, Answer
 

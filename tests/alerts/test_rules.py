@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from staging_exporter.generate.monitoring import EXPORTER_DOWN, WATCHDOG
+from staging_exporter.options.types import parse_duration
 
-from exporter.generate.monitoring import EXPORTER_DOWN, WATCHDOG
-from exporter.net.options import parse_duration
 from tests.alerts.derive import SORTS, Case, Rule, absence, cases, watchdog
 from tests.alerts.promtool import ALERTS, GROUPS, run_tests
 from tests.alerts.table import ROWS

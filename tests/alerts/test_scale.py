@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 import yaml
+from staging_exporter.core.board import Board
+from staging_exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, Topology
+from staging_exporter.generate.options import AlertingOptions
+from staging_exporter.generate.rules import rule_file
+from staging_exporter.views.exposition import TEXT, render
+from staging_exporter.views.metrics import ReloadStatus, families
 
-from exporter.core.board import Board
-from exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, Topology
-from exporter.generate.options import AlertingOptions
-from exporter.generate.rules import rule_file
-from exporter.views.exposition import TEXT, render
-from exporter.views.metrics import ReloadStatus, families
 from tests.alerts.promtool import GROUPS
 from tests.support.live import fetch, free_port, process, wait_for
 

@@ -7,11 +7,21 @@ from collections.abc import Callable
 from random import Random
 from statistics import quantiles
 
-from exporter.core.board import Board
-from exporter.core.diagnosis import diagnose
-from exporter.core.graph import Graph
-from exporter.core.law import Condition
-from exporter.core.model import LATENT, Component, Layer, Observation, Outcome, Priority, Reason, State, Topology
+from staging_exporter.core.board import Board
+from staging_exporter.core.diagnosis import diagnose
+from staging_exporter.core.graph import Graph
+from staging_exporter.core.model import (
+    LATENT,
+    Component,
+    Layer,
+    Observation,
+    Outcome,
+    Priority,
+    Reason,
+    State,
+    Topology,
+)
+from staging_exporter.core.rules import Condition
 
 SIZE = 2_000
 ROUNDS = 200

@@ -16,13 +16,12 @@ from typing import Any
 
 import aiohttp
 import click
-
-from exporter.app import App
-from exporter.config import load_config
-from exporter.core.model import State
-from exporter.core.snapshot import Snapshot
-from exporter.demonstration import environment
-from exporter.net.options import HostPort
+from staging_exporter.app import App
+from staging_exporter.commands.demonstration import environment
+from staging_exporter.config import load_config
+from staging_exporter.core.model import State
+from staging_exporter.core.snapshot import Snapshot
+from staging_exporter.options.types import HostPort
 
 _LOOK = 0.01  # seconds between two looks
 _PATIENCE = 120.0

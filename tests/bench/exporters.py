@@ -39,7 +39,7 @@ def staging_exporter(directory: Path, components: dict[str, Any], interval: str)
     file, port = directory / "staging.yml", free_port()
     config = {"environment": "bench", "defaults": {"interval": interval, "timeout": "900ms"}, "components": components}
     file.write_text(json.dumps(config))  # JSON is YAML
-    command = [sys.executable, "-m", "exporter", "run", "--config.file", str(file)]
+    command = [sys.executable, "-m", "staging_exporter", "run", "--config.file", str(file)]
     command += ["--web.listen-address", f"127.0.0.1:{port}"]
     with running(command, f"http://127.0.0.1:{port}", directory / "staging.log") as exporter:
         yield exporter

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from staging_exporter.core.model import Reason
+from staging_exporter.core.snapshot import Snapshot
 
-from exporter.core.model import Reason
-from exporter.core.snapshot import Snapshot
 from tests.support.fleets import fleet
 from tests.support.served import serious, served
 from tests.support.stage import Stage

@@ -86,7 +86,7 @@ async def both(found: Sequence[Case], directory: Path) -> AsyncIterator[Sides]:
     binary = shutil.which("prometheus-blackbox-exporter")
     assert binary, "blackbox_exporter is not installed; tests/install-system-packages installs it"
     addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
-    ours = [sys.executable, "-m", "exporter", "run", f"--config.file={config}"]
+    ours = [sys.executable, "-m", "staging_exporter", "run", f"--config.file={config}"]
     commands = [[*ours, f"--web.listen-address={addresses[0]}", "--log.level=error"]]
     commands += [[binary, f"--config.file={modules}", f"--web.listen-address={addresses[1]}", "--log.level=error"]]
     logs = (directory / "ours.log", directory / "theirs.log")

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from exporter.config import ConfigError, load_config
-from exporter.config.problems import MAX_PROBLEMS, listed
-from exporter.probes import kinds, load
+from staging_exporter.config import ConfigError, load_config
+from staging_exporter.config.problems import MAX_PROBLEMS, listed
+from staging_exporter.probes import kinds, load
 
 BAD = Path(__file__).parent / "bad"
 GOOD = """\

@@ -13,13 +13,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-
-from exporter.config import Config, ConfigError, Limits, Problem, load_config
-from exporter.core.model import Layer, Priority, Reason, Startup
-from exporter.net.options import FromFile, HostPort
-from exporter.probes import kinds, page
-from exporter.probes.http import Http
-from exporter.probes.tcp import Tcp
+from staging_exporter.config import Config, ConfigError, Limits, Problem, load_config
+from staging_exporter.core.model import Layer, Priority, Reason, Startup
+from staging_exporter.options.types import FromFile, HostPort
+from staging_exporter.probes import kinds, page
+from staging_exporter.probes.http import Http
+from staging_exporter.probes.tcp import Tcp
 
 STAGING = Path(__file__).parent / "good" / "staging.yml"
 

@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from exporter.config import load_config, missing_secrets
+from staging_exporter.config import load_config, missing_secrets
 
 ASKS = {
     "a password": "{kind: redis, address: 'a.test:1', password: SECRET}",

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-from exporter.config import load_config, schema
-from exporter.net.options import Model
-from exporter.probes import kinds
+from staging_exporter.config import load_config, schema
+from staging_exporter.options.types import Model
+from staging_exporter.probes import kinds
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 REFERENCE = README.split("\n### Configuration\n")[1].split("\n### ")[0]

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-
-from exporter.config import json_schema
-from exporter.config.yamlfile import read_yaml
-from exporter.probes import kinds
+from staging_exporter.config import json_schema
+from staging_exporter.config.yamlfile import read_yaml
+from staging_exporter.probes import kinds
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from exporter.core.board import Board
-from exporter.core.maintenance import MaintenanceWindow, Once
-from exporter.core.model import Observation, Outcome, Reason, State, Topology
-from exporter.core.vantage import Vantage
+from staging_exporter.core.board import Board
+from staging_exporter.core.maintenance import MaintenanceWindow, Once
+from staging_exporter.core.model import Observation, Outcome, Reason, State, Topology
+from staging_exporter.core.vantage import Vantage
+
 from tests.support.stage import COMPONENTS, VANTAGE, Stage
 
 

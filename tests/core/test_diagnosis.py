@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from staging_exporter.core.diagnosis import Verdict, diagnose
+from staging_exporter.core.graph import Graph
+from staging_exporter.core.model import Reason, State
 
-from exporter.core.diagnosis import Verdict, diagnose
-from exporter.core.graph import Graph
-from exporter.core.model import Reason, State
 from tests.support.sketch import conditions, sketch
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from staging_exporter.core.explain import explain, span
+from staging_exporter.core.maintenance import MaintenanceWindow, Once
+from staging_exporter.core.model import Component, Layer, Outcome, Priority, Reason, Startup
+from staging_exporter.core.snapshot import Deploy
 
-from exporter.core.explain import explain, span
-from exporter.core.maintenance import MaintenanceWindow, Once
-from exporter.core.model import Component, Layer, Outcome, Priority, Reason, Startup
-from exporter.core.snapshot import Deploy
 from tests.support.stage import COMPONENTS, Stage
 
 

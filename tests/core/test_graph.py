@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from staging_exporter.core.graph import Graph, find_cycle
 
-from exporter.core.graph import Graph, find_cycle
 from tests.support.sketch import sketch
 
 

@@ -6,9 +6,8 @@ Runs are letters, one a second: P pass, D degraded, F server error, T timeout, S
 from __future__ import annotations
 
 import pytest
-
-from exporter.core.health import Health, deployed, expire, forgive, observe, startup_ends
-from exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, Startup, State
+from staging_exporter.core.health import Health, deployed, expire, forgive, observe, startup_ends
+from staging_exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, Startup, State
 
 UP, DEGRADED, DOWN, UNKNOWN = State.UP, State.DEGRADED, State.DOWN, State.UNKNOWN
 FLAPPING, STARTING = State.FLAPPING, State.STARTING

@@ -7,14 +7,14 @@ from dataclasses import replace
 from random import Random
 
 import pytest
+from staging_exporter.core.board import Board
+from staging_exporter.core.graph import Graph
+from staging_exporter.core.maintenance import MaintenanceWindow, Once
+from staging_exporter.core.memory import dump, parse
+from staging_exporter.core.model import LATENT, Component, Observation, Outcome, Priority, Reason, Startup, Topology
+from staging_exporter.core.rules import EXCUSES, FAILS
+from staging_exporter.core.snapshot import ComponentStatus, Deploy, Snapshot
 
-from exporter.core.board import Board
-from exporter.core.graph import Graph
-from exporter.core.law import EXCUSES, FAILS
-from exporter.core.maintenance import MaintenanceWindow, Once
-from exporter.core.memory import dump, parse
-from exporter.core.model import LATENT, Component, Observation, Outcome, Priority, Reason, Startup, Topology
-from exporter.core.snapshot import ComponentStatus, Deploy, Snapshot
 from tests.support.graphs import LAYERS, random_topology
 
 STEP = 0.25  # seconds

@@ -6,8 +6,7 @@ from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
 import pytest
-
-from exporter.core.maintenance import MaintenanceWindow, Once, Weekly
+from staging_exporter.core.maintenance import MaintenanceWindow, Once, Weekly
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SAT, SUN = 5, 6

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from staging_exporter.core.incidents import KEPT, follow
+from staging_exporter.core.maintenance import MaintenanceWindow, Once, Weekly
+from staging_exporter.core.memory import Memory, dump, parse
+from staging_exporter.core.model import Layer, Priority, Reason, Startup, State
+from staging_exporter.core.snapshot import Deploy, RootCause
 
-from exporter.core.incidents import KEPT, follow
-from exporter.core.maintenance import MaintenanceWindow, Once, Weekly
-from exporter.core.memory import Memory, dump, parse
-from exporter.core.model import Layer, Priority, Reason, Startup, State
-from exporter.core.snapshot import Deploy, RootCause
 from tests.support.stage import COMPONENTS, Stage
 
 BACKEND = replace(COMPONENTS[3], startup=Startup(budget=60.0, cold=30.0))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
-from exporter.core import names
-from exporter.core.law import CLASS_OF
-from exporter.core.model import INCONCLUSIVE, Priority, ProbeDegraded, ProbeFailed, Reason
+from staging_exporter.core import names
+from staging_exporter.core.model import INCONCLUSIVE, Priority, ProbeDegraded, ProbeFailed, Reason
+from staging_exporter.core.rules import CLASS_OF
 
 METRICS = [metric for metric in vars(names).values() if isinstance(metric, names.Metric)]
 

@@ -7,11 +7,11 @@ from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from staging_exporter.core.diagnosis import diagnose
+from staging_exporter.core.graph import Graph
+from staging_exporter.core.model import Reason, State, Topology
+from staging_exporter.core.rules import Condition
 
-from exporter.core.diagnosis import diagnose
-from exporter.core.graph import Graph
-from exporter.core.law import Condition
-from exporter.core.model import Reason, State, Topology
 from tests.core.oracle import FAILS, Oracle, Seen
 from tests.support.faults import Effect, at, spread
 from tests.support.graphs import random_topology

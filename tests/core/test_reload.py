@@ -6,11 +6,21 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from staging_exporter.core.board import Board
+from staging_exporter.core.explain import explain
+from staging_exporter.core.model import (
+    Component,
+    Layer,
+    Observation,
+    Outcome,
+    Priority,
+    Reason,
+    Startup,
+    State,
+    Topology,
+)
+from staging_exporter.core.snapshot import Snapshot
 
-from exporter.core.board import Board
-from exporter.core.explain import explain
-from exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, Startup, State, Topology
-from exporter.core.snapshot import Snapshot
 from tests.support.sketch import sketch
 
 INCONCLUSIVE = {Reason.RATE_LIMITED, Reason.PROBE_ERROR}

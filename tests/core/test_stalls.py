@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, State
+from staging_exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, State
+
 from tests.support.stage import COMPONENTS, Stage
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from staging_exporter.core.model import Reason, Startup, State
 
-from exporter.core.model import Reason, Startup, State
 from tests.support.stage import COMPONENTS, Stage
 
 

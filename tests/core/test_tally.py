@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from exporter.core.model import Observation, Outcome, Reason
-from exporter.core.tally import FAILURES_KEPT, RUNS_KEPT, Counts, Tally
+from staging_exporter.core.model import Observation, Outcome, Reason
+from staging_exporter.core.tally import FAILURES_KEPT, RUNS_KEPT, Counts, Tally
 
 
 def test_a_bucket_includes_its_bound() -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from exporter.core.words import joined, verb
+from staging_exporter.core.words import joined, verb
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ class Running:
 @contextmanager
 def demo(*arguments: str, prefix: tuple[str, ...] = (), **environment: str) -> Iterator[Running]:
     """A demo process, ended by closing its stdin unless the test ended it before."""
-    command = [*prefix, sys.executable, "-m", "exporter.demo", "--until-stdin-closes", *arguments]
+    command = [*prefix, sys.executable, "-m", "staging_exporter.demo", "--until-stdin-closes", *arguments]
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env={**os.environ, **environment})
     with process:

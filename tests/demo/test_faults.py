@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator, Mapping
 
 import pytest
+from staging_exporter.config import Config, load_config
+from staging_exporter.core.model import Observation, Outcome
+from staging_exporter.demo.faults import FAULTS
+from staging_exporter.engine.prober import Prober
+from staging_exporter.net.resolve import Resolver
 
-from exporter.config import Config, load_config
-from exporter.core.model import Observation, Outcome
-from exporter.demo.faults import FAULTS
-from exporter.net.resolve import Resolver
-from exporter.prober import Prober
 from tests.demo.running import Running, demo
 
 SCALE = 0.4

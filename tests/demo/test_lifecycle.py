@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from staging_exporter.demo import DemoEnvironment, DemoError
 
-from exporter.demo import DemoEnvironment, DemoError
 from tests.demo.running import Running, demo
 
 
@@ -62,7 +62,7 @@ def test_it_ends_when_its_parent_dies_and_removes_its_temporary_directory() -> N
 
 
 def test_a_signal_while_it_starts_ends_it_as_well(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "exporter.demo", "--state-dir", str(tmp_path)]
+    command = [sys.executable, "-m", "staging_exporter.demo", "--state-dir", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         eventually((tmp_path / "servers").exists)
         eventually(lambda: len(family(process)) > 1)
@@ -137,7 +137,7 @@ def test_without_redis_a_minimal_responder_stands_in(tmp_path: Path) -> None:
 def test_a_temporary_directory_that_is_not_fit_is_named(tmp_path: Path) -> None:
     deep = tmp_path / ("a" * 80)
     deep.mkdir()
-    command = [sys.executable, "-m", "exporter.demo", "--state-dir", str(tmp_path)]
+    command = [sys.executable, "-m", "staging_exporter.demo", "--state-dir", str(tmp_path)]
     ended = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "TMPDIR": str(deep)}, timeout=20)
     assert ended.returncode == 1
     assert f"{deep} is not fit: set TMPDIR" in ended.stderr

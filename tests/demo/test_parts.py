@@ -13,17 +13,16 @@ from pathlib import Path
 import dns.message
 import dns.rcode
 import pytest
-
-from exporter.demo.configuration import render
-from exporter.demo.edge import parse
-from exporter.demo.faults import NORMAL, Setting
-from exporter.demo.nameserver import API, Nameserver
-from exporter.demo.network import Ports, bind
-from exporter.demo.postgres import postgres
-from exporter.demo.processes import Leftovers
-from exporter.demo.proxy import Proxy
-from exporter.demo.redis import redis_responder
-from exporter.demo.witnesses import Database, redis_answers
+from staging_exporter.demo.configuration import render
+from staging_exporter.demo.edge import parse
+from staging_exporter.demo.faults import NORMAL, Setting
+from staging_exporter.demo.nameserver import API, Nameserver
+from staging_exporter.demo.network import Ports, bind
+from staging_exporter.demo.postgres import postgres
+from staging_exporter.demo.processes import Leftovers
+from staging_exporter.demo.proxy import Proxy
+from staging_exporter.demo.redis import redis_responder
+from staging_exporter.demo.witnesses import Database, redis_answers
 
 
 @asynccontextmanager

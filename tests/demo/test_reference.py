@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from exporter.config import Config, load_config
-from exporter.demo.configuration import render
+from staging_exporter.config import Config, load_config
+from staging_exporter.demo.configuration import render
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "deploy" / "netra-staging.yml"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from exporter.demo.faults import FAULTS, NORMAL, Setting
-from exporter.demo.switches import Switch, Switchboard
+from staging_exporter.demo.faults import FAULTS, NORMAL, Setting
+from staging_exporter.demo.switches import Switch, Switchboard
 
 MODES = {"ok": "as it should be", "close": "hangs up", "refuse": "does not listen", "timeout": "is silent", "blind": ""}
 

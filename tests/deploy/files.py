@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
-from exporter.cli import main
+from staging_exporter.cli import main
 
 ROOT = Path(__file__).parent.parent.parent
 DEPLOY = ROOT / "deploy"

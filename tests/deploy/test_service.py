@@ -13,8 +13,8 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+from staging_exporter.config import load_config
 
-from exporter.config import load_config
 from tests.deploy import files
 from tests.deploy.files import DEPLOY, PROJECT, README, ROOT, instruction
 from tests.support.live import answers, fetch, free_port, wait_for

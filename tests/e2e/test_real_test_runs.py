@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
+from staging_exporter.cli import main
 
-from exporter.cli import main
 from tests.support.live import fetch, wait_for
 from tests.support.suite import TOKEN, Staging
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import promql_parser
-
-from exporter.config import load_config
-from exporter.generate.dashboards import dashboards
+from staging_exporter.config import load_config
+from staging_exporter.generate.dashboards import dashboards
 
 REPOSITORY = Path(__file__).parents[2]
 REFERENCE = REPOSITORY / "deploy" / "netra-staging.yml"

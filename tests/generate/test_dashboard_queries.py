@@ -8,10 +8,10 @@ from pathlib import Path
 
 import promql_parser
 import pytest
+from staging_exporter.core import names
+from staging_exporter.core.names import HISTOGRAM, Metric
+from staging_exporter.generate import slo
 
-from exporter.core import names
-from exporter.core.names import HISTOGRAM, Metric
-from exporter.generate import slo
 from tests.generate.boards import Query, made, other_queries, queries, selectors
 
 BOARDS = made()

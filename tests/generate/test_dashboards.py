@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import units
+from staging_exporter.config import load_config
+from staging_exporter.core.model import Component, Layer, Priority, State, Topology
+from staging_exporter.core.snapshot import JourneyState
+from staging_exporter.generate.dashboards import dashboards
+from staging_exporter.generate.dashboards.board import uid
+from staging_exporter.generate.dashboards.words import ALL_STATES, JOURNEYS, STATES
 
-from exporter.config import load_config
-from exporter.core.model import Component, Layer, Priority, State, Topology
-from exporter.core.snapshot import JourneyState
-from exporter.generate.dashboards import dashboards
-from exporter.generate.dashboards.board import uid
-from exporter.generate.dashboards.words import ALL_STATES, JOURNEYS, STATES
 from tests.generate.boards import COMMITTED, COMPONENT, GRAPH, REFERENCE, Board, made, panels, queries, selectors
 
 BOARDS = made()
@@ -272,6 +272,6 @@ def test_environments_never_share_a_dashboard() -> None:
 
 
 def test_every_module_of_a_dashboard_makes_its_file() -> None:
-    package = import_module("exporter.generate.dashboards")
+    package = import_module("staging_exporter.generate.dashboards")
     modules = [import_module(f"{package.__name__}.{found.name}") for found in iter_modules(package.__path__)]
     assert sorted(module.NAME for module in modules if hasattr(module, "NAME")) == NAMES

@@ -13,7 +13,9 @@ from tests.support.live import EXPORTER
 
 GRAFANA = REPOSITORY / "deploy" / "grafana" / "provisioning"
 # Python finds no module whose entry is None: as if the extra were not installed.
-WITHOUT_EXTRA = "import sys; sys.modules['grafana_foundation_sdk'] = None; from exporter.cli import main; main()"
+WITHOUT_EXTRA = (
+    "import sys; sys.modules['grafana_foundation_sdk'] = None; from staging_exporter.cli import main; main()"
+)
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 import yaml
+from staging_exporter.config import load_config
+from staging_exporter.generate.dashboards.words import JOURNEYS, PURPLE, ROOT, STATES, SYMPTOM
+from staging_exporter.generate.rules import rule_file
 
-from exporter.config import load_config
-from exporter.generate.dashboards.words import JOURNEYS, PURPLE, ROOT, STATES, SYMPTOM
-from exporter.generate.rules import rule_file
 from tests.generate.boards import COMPONENT, GOLDEN_PATH, GRAPH, Board, Query, made, other_queries, queries
 from tests.support.live import Demo, demo, fetch, prometheus, wait_for
 

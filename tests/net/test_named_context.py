@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 import trustme
-
-from exporter.net.options import Tls
-from exporter.net.tls import client_context
+from staging_exporter.net.tls import client_context
+from staging_exporter.options.types import Tls
 
 
 @pytest.mark.parametrize(

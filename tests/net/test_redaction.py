@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from exporter.net.redaction import mask
+from staging_exporter.net.redaction import mask
 
 SECRET = 'p"ss/wörd&0123456789'
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from exporter.net.siblings import siblings
+from staging_exporter.net.siblings import siblings
 
 
 @pytest.mark.parametrize(

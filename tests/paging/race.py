@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from staging_exporter.config import load_config
 
-from exporter.config import load_config
 from tests.paging import scaled
 from tests.paging.services import Service, alertmanager, prometheus
 from tests.support.live import EXPORTER, free_port

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exporter.config import load_config
+from staging_exporter.config import load_config
+
 from tests.demo.running import Running, demo
 from tests.paging import scaled
 from tests.paging.inbox import Inbox, inbox

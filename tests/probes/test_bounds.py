@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 import websockets.asyncio.server
+from staging_exporter.core.model import Component, Layer, Observation, Priority, Reason
+from staging_exporter.engine.prober import Prober
+from staging_exporter.net.redaction import clean
+from staging_exporter.net.resolve import Resolver
+from staging_exporter.options.types import HostPort
+from staging_exporter.probes import kinds, load
 
-from exporter.core.model import Component, Layer, Observation, Priority, Reason
-from exporter.net.options import HostPort
-from exporter.net.resolve import Resolver
-from exporter.prober import Prober, clean
-from exporter.probes import kinds, load
 from tests.support import peers
 from tests.support.dnsserver import name_server, zone
 from tests.support.postgres import PASSWORD, Postgres, running_postgres

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from staging_exporter.core.model import Observation, Outcome, Reason
+from staging_exporter.options.types import HostPort
+from staging_exporter.probes import load
 
-from exporter.core.model import Observation, Outcome, Reason
-from exporter.net.options import HostPort
-from exporter.probes import load
 from tests.support.dnsserver import Answerer, Zone, name_server, zone
 from tests.support.probing import probe
 from tests.support.web import Handler, Seen, Web, ca_file, response, server_tls, serving

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from staging_exporter.core.model import Observation, Outcome, Reason
 
-from exporter.core.model import Observation, Outcome, Reason
 from tests.support.peers import saying, serving
 from tests.support.probing import probe
 
@@ -366,7 +366,7 @@ async def test_a_store_that_is_silent_is_no_evidence_either() -> None:
 
 
 def test_at_most_one_source() -> None:
-    from exporter.probes.e2e import E2e
+    from staging_exporter.probes.e2e import E2e
 
     for options in ({"path": "x", "url": "http://x/"},):
         with pytest.raises(ValueError, match="path and url exclude each other"):
@@ -382,7 +382,7 @@ async def test_fifty_megabytes_in_bounded_memory(tmp_path: Path) -> None:
     assert (tmp_path / "report.xml").stat().st_size > 50e6
     script = (
         "import asyncio, resource, sys\nfrom tests.support.probing import probe\n"
-        "import exporter.probes.e2e\nbefore = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "import staging_exporter.probes.e2e\nbefore = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "seen = asyncio.run(probe({'kind': 'e2e', 'path': sys.argv[1]}, timeout=60))\n"
         "print(seen.facts['tests']['failed'], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     )

@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 import pytest
 import uvloop
+from staging_exporter.core.model import Observation, Outcome, Reason
 
-from exporter.core.model import Observation, Outcome, Reason
 from tests.support.probing import probe
 
 
@@ -106,7 +106,7 @@ def test_environment(run: Callable[..., Observation], monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("command", [[], "ls -l", [1]])
 def test_a_command_is_a_list_of_texts(command: Any) -> None:
-    from exporter.probes.exec import Exec
+    from staging_exporter.probes.exec import Exec
 
     with pytest.raises(ValueError, match="command"):
         Exec.model_validate({"kind": "exec", "command": command})

@@ -16,10 +16,10 @@ import pytest
 import trustme
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from pydantic import ValidationError
+from staging_exporter.core.model import Observation, Outcome, Reason
+from staging_exporter.net.grpchealth import grpc_status
+from staging_exporter.probes import load
 
-from exporter.core.model import Observation, Outcome, Reason
-from exporter.net.grpchealth import grpc_status
-from exporter.probes import load
 from tests.support import peers
 from tests.support.probing import probe
 from tests.support.web import response, serving

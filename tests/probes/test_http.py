@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from staging_exporter.core.model import Outcome, Reason
+from staging_exporter.probes import load
 
-from exporter.core.model import Outcome, Reason
-from exporter.probes import load
 from tests.support.probing import probe
 from tests.support.web import Seen, Web, response, serving
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import psutil
 import pytest
+from staging_exporter.core.model import Observation, Outcome, Reason
 
-from exporter.core.model import Observation, Outcome, Reason
 from tests.support.neighbour import neighbour
 from tests.support.probing import probe
 from tests.support.web import read_request, serving

@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from staging_exporter.core.model import Observation, Outcome, Reason
+from staging_exporter.options.types import HostPort
+from staging_exporter.probes import kinds, load
 
-from exporter.core.model import Observation, Outcome, Reason
-from exporter.net.options import HostPort
-from exporter.probes import kinds, load
 from tests.support.probing import probe
 from tests.support.web import (
     Answer,

@@ -12,10 +12,10 @@ from typing import Any
 import asyncpg
 import psutil
 import pytest
+from staging_exporter.core.model import Outcome, Reason
+from staging_exporter.net.postgres import plain, reason_of
+from staging_exporter.options.types import HostPort
 
-from exporter.core.model import Outcome, Reason
-from exporter.net.options import HostPort
-from exporter.net.postgres import plain, reason_of
 from tests.support.peers import Handler, hanging_up, serving, silent, watched
 from tests.support.postgres import PASSWORD, Postgres, running_postgres
 from tests.support.probing import probe

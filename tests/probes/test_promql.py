@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from staging_exporter.core.model import Observation, Outcome, Reason
+from staging_exporter.probes import load
 
-from exporter.core.model import Observation, Outcome, Reason
-from exporter.probes import load
 from tests.support.live import prometheus, wait_for
 from tests.support.live import query as ask
 from tests.support.probing import probe

@@ -10,8 +10,8 @@ from typing import Any
 
 import psutil
 import pytest
+from staging_exporter.core.model import Outcome, Reason
 
-from exporter.core.model import Outcome, Reason
 from tests.support.peers import Handler, hanging_up, saying, serving, silent, streaming, watched
 from tests.support.probing import probe
 from tests.support.redis import Redis, running_redis
@@ -92,7 +92,7 @@ async def test_a_full_server_says_so_every_time() -> None:
 
 
 def test_a_username_needs_a_password() -> None:
-    from exporter.probes.redis import Redis as Kind
+    from staging_exporter.probes.redis import Redis as Kind
 
     with pytest.raises(ValueError, match="needs a password"):
         Kind.model_validate({"kind": "redis", "address": "r:1", "username": {"env": "X"}})

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import trustme
+from staging_exporter.core.model import Observation, Reason
+from staging_exporter.net.check import Degraded
+from staging_exporter.probes import kinds, load
 
-from exporter.core.model import Observation, Reason
-from exporter.net.check import Degraded
-from exporter.probes import kinds, load
 from tests.support.probing import probe
 from tests.support.web import ca_file, server_tls, serving
 

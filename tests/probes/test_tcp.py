@@ -7,10 +7,10 @@ import socket
 from pathlib import Path
 
 import pytest
+from staging_exporter.core.model import Outcome, Reason
+from staging_exporter.options.types import HostPort
+from staging_exporter.probes.tcp import Step, Tcp
 
-from exporter.core.model import Outcome, Reason
-from exporter.net.options import HostPort
-from exporter.probes.tcp import Step, Tcp
 from tests.support.peers import Handler, hanging_up, saying, serving, silent, streaming, watched
 from tests.support.probing import probe
 

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
+from staging_exporter.core.model import Observation, Outcome, Reason
+from staging_exporter.probes import load
 
-from exporter.core.model import Observation, Outcome, Reason
-from exporter.probes import load
 from tests.support import peers
 from tests.support.probing import probe
 from tests.support.web import ca_file, server_tls, serving

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from staging_exporter.core.model import Observation, Outcome, Reason
+from staging_exporter.probes import load
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from exporter.core.model import Observation, Outcome, Reason
-from exporter.probes import load
 from tests.probes.test_http_ways import ProxyServer
 from tests.support.probing import probe
 from tests.support.web import ca_file, response, server_tls, serving

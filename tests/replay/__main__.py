@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from random import Random
 
-from exporter.core.snapshot import Snapshot
+from staging_exporter.core.snapshot import Snapshot
+
 from tests.replay.play import Played, flaws, play
 from tests.replay.scenarios import SCENARIOS, Scenario
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+from staging_exporter.app import App
+from staging_exporter.commands.demonstration import environment
+from staging_exporter.config import load_config
+from staging_exporter.core.model import Reason, State
+from staging_exporter.core.snapshot import Snapshot
+from staging_exporter.options.types import HostPort
 
-from exporter.app import App
-from exporter.config import load_config
-from exporter.core.model import Reason, State
-from exporter.core.snapshot import Snapshot
-from exporter.demonstration import environment
-from exporter.net.options import HostPort
 from tests.replay.scenarios import Scenario
 
 SCALE = 0.25

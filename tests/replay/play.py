@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from exporter.core.board import Board
-from exporter.core.graph import Graph
-from exporter.core.model import Topology
-from exporter.core.snapshot import Snapshot
+from staging_exporter.core.board import Board
+from staging_exporter.core.graph import Graph
+from staging_exporter.core.model import Topology
+from staging_exporter.core.snapshot import Snapshot
+
 from tests.replay.scenarios import Scenario
 from tests.support.reference import reference
 from tests.support.world import HEALTHY, START, Answer, VirtualRunner

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from exporter.core.model import Outcome, Priority, Reason, State
-from exporter.core.snapshot import JourneyState
+from staging_exporter.core.model import Outcome, Priority, Reason, State
+from staging_exporter.core.snapshot import JourneyState
+
 from tests.support.world import HEALTHY, Answer
 
 Effect = Callable[[float], Answer]  # by seconds since the effect began

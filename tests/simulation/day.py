@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from random import Random
 
-from exporter.core.board import Board
-from exporter.core.model import Component, Layer, Priority, Topology
+from staging_exporter.core.board import Board
+from staging_exporter.core.model import Component, Layer, Priority, Topology
+
 from tests.support.faults import Effect, at, spread
 from tests.support.reference import reference
 from tests.support.world import START, Answer, VirtualRunner

@@ -28,10 +28,10 @@ from typing import Any
 import aiohttp
 import psutil
 import uvloop
+from staging_exporter.app import App
+from staging_exporter.config import load_config
+from staging_exporter.options.types import HostPort
 
-from exporter.app import App
-from exporter.config import load_config
-from exporter.net.options import HostPort
 from tests.soak.environment import write
 
 _GROWTH = 5.0  # MB of the second half

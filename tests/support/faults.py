@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from exporter.core.graph import Graph
-from exporter.core.model import Outcome, Reason, State, Topology
+from staging_exporter.core.graph import Graph
+from staging_exporter.core.model import Outcome, Reason, State, Topology
+
 from tests.support.world import HEALTHY, Answer
 
 NETWORK = (Reason.REFUSED, Reason.UNREACHABLE, Reason.TIMEOUT, Reason.CLOSED, Reason.SERVER_ERROR)

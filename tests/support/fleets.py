@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from exporter.core.board import Board
-from exporter.core.model import (
+from staging_exporter.core.board import Board
+from staging_exporter.core.model import (
     LATENT,
     Component,
     Journey,
@@ -16,7 +16,7 @@ from exporter.core.model import (
     Reason,
     Topology,
 )
-from exporter.core.snapshot import Snapshot
+from staging_exporter.core.snapshot import Snapshot
 
 _LAYERS = (Layer.INFRASTRUCTURE, Layer.PLATFORM, Layer.SERVICE, Layer.APPLICATION)
 _WORDS = ("gateway", "database", "cache", "worker", "api", "queue")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from exporter.core.model import LATENT, Component, Layer, Priority, Reason, Topology
+from staging_exporter.core.model import LATENT, Component, Layer, Priority, Reason, Topology
 
 LAYERS = (Layer.INFRASTRUCTURE, Layer.PLATFORM, Layer.SERVICE, Layer.APPLICATION)
 

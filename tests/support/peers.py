@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import psutil
+from staging_exporter.core.model import Observation
 
-from exporter.core.model import Observation
 from tests.support.neighbour import neighbour
 from tests.support.probing import probe
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from exporter.core.model import Component, Layer, Observation, Priority
-from exporter.net.options import HostPort
-from exporter.net.resolve import Resolver
-from exporter.prober import Prober
-from exporter.probes import load
+from staging_exporter.core.model import Component, Layer, Observation, Priority
+from staging_exporter.engine.prober import Prober
+from staging_exporter.net.resolve import Resolver
+from staging_exporter.options.types import HostPort
+from staging_exporter.probes import load
 
 
 async def probe(options: dict[str, Any], *, timeout: float = 5.0, servers: tuple[HostPort, ...] = ()) -> Observation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.core.model import LATENT, Component, Journey, Layer, Priority, Startup, Topology
+from staging_exporter.core.model import LATENT, Component, Journey, Layer, Priority, Startup, Topology
 
 INFRASTRUCTURE, PLATFORM, SERVICE = Layer.INFRASTRUCTURE, Layer.PLATFORM, Layer.SERVICE
 APPLICATION, TEST = Layer.APPLICATION, Layer.TEST

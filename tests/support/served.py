@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from aiohttp import web
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
-
-from exporter.core.snapshot import Snapshot
-from exporter.pages import Pages
+from staging_exporter.core.snapshot import Snapshot
+from staging_exporter.web.pages import Pages
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from exporter.core.law import Condition
-from exporter.core.model import LATENT, Component, Layer, Priority, Reason, State
+from staging_exporter.core.model import LATENT, Component, Layer, Priority, Reason, State
+from staging_exporter.core.rules import Condition
 
 
 def sketch(text: str, **options: Any) -> dict[str, Component]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from exporter.core.board import Board
-from exporter.core.maintenance import MaintenanceWindow
-from exporter.core.model import Component, Journey, Layer, Observation, Outcome, Priority, Reason, Topology
-from exporter.core.snapshot import ComponentStatus, Snapshot
+from staging_exporter.core.board import Board
+from staging_exporter.core.maintenance import MaintenanceWindow
+from staging_exporter.core.model import Component, Journey, Layer, Observation, Outcome, Priority, Reason, Topology
+from staging_exporter.core.snapshot import ComponentStatus, Snapshot
 
 NETWORK = Layer.INFRASTRUCTURE
 VANTAGE = Component("vantage[0]", NETWORK, Priority.P2, kind="tcp")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from exporter.core.board import Board
-from exporter.core.model import Component, Observation, Outcome, Reason, Topology
+from staging_exporter.core.board import Board
+from staging_exporter.core.model import Component, Observation, Outcome, Reason, Topology
 
 TICK = 0.25  # seconds, as the runner has it
 START = 1_763_800_000.0
@@ -46,7 +46,7 @@ class _Turn:
 
 
 class VirtualRunner:
-    """The loop of `exporter.runner` without waiting: its cadence, its retries, its one-at-a-time, its tick."""
+    """The loop of the scheduler without waiting: its cadence, its retries, its one-at-a-time, its tick."""
 
     def __init__(
         self,

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from exporter.core.board import Board
-from exporter.core.model import Component, Journey, Layer, Observation, Outcome, Priority, Reason, Startup, Topology
-from exporter.core.snapshot import Deploy
+from staging_exporter.core.board import Board
+from staging_exporter.core.model import (
+    Component,
+    Journey,
+    Layer,
+    Observation,
+    Outcome,
+    Priority,
+    Reason,
+    Startup,
+    Topology,
+)
+from staging_exporter.core.snapshot import Deploy
 
 HOSTILE = 'stag"ing\\\nn ünï'  # quotes, backslashes, newlines: what an environment may be called
 PHASES = {"resolve": 0.001, "connect": 0.002, "tls": 0.01, "processing": 0.1, "transfer": 0.001}

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from staging_exporter.views.document import document
 
-from exporter.views.document import document
 from tests.views.fleet import board
 
 # Section "commands and API" of the contract, in its order; what comes after is beyond it.

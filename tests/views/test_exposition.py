@@ -16,10 +16,9 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.registry import Collector
-
-from exporter.core.names import COUNTER, GAUGE, HISTOGRAM, Metric
-from exporter.core.snapshot import Histogram
-from exporter.views.exposition import (
+from staging_exporter.core.names import COUNTER, GAUGE, HISTOGRAM, Metric
+from staging_exporter.core.snapshot import Histogram
+from staging_exporter.views.exposition import (
     OPENMETRICS,
     TEXT,
     Histograms,

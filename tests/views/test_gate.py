@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from staging_exporter.core.model import Priority
+from staging_exporter.evidence.reports import read_report
+from staging_exporter.evidence.testcases import Rules
+from staging_exporter.views.document import document
+from staging_exporter.views.gate import Gate, named
+from staging_exporter.views.github import summary, workflow_commands
+from staging_exporter.views.junit import junit
+from staging_exporter.views.report import text
 
-from exporter.core.model import Priority
-from exporter.net.reports import read_report
-from exporter.net.testcases import Rules
-from exporter.views.document import document
-from exporter.views.gate import Gate, named
-from exporter.views.github import summary, workflow_commands
-from exporter.views.junit import junit
-from exporter.views.report import text
 from tests.views.fleet import COMPONENTS, board
 
 RECORDED = Path(__file__).parent / "recorded"

@@ -6,9 +6,9 @@ from itertools import combinations
 from random import Random
 
 import pytest
+from staging_exporter.core.graph import Graph
+from staging_exporter.views.page.layout import BOX, Box, Drawing, depths, layout
 
-from exporter.core.graph import Graph
-from exporter.views.page.layout import BOX, Box, Drawing, depths, layout
 from tests.support.graphs import random_topology
 
 CASES = {

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
+from staging_exporter.core import names
+from staging_exporter.core.maintenance import MaintenanceWindow, Once
+from staging_exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, State
+from staging_exporter.core.names import Metric
+from staging_exporter.core.snapshot import JourneyState, Snapshot
+from staging_exporter.views.exposition import OPENMETRICS, TEXT
+from staging_exporter.views.metrics import Metrics, ReloadStatus
 
-from exporter.core import names
-from exporter.core.maintenance import MaintenanceWindow, Once
-from exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, State
-from exporter.core.names import Metric
-from exporter.core.snapshot import JourneyState, Snapshot
-from exporter.views.exposition import OPENMETRICS, TEXT
-from exporter.views.metrics import Metrics, ReloadStatus
 from tests.views.fleet import COMPONENTS, HOSTILE, PHASES, TESTS, board
 
 RELOADED = ReloadStatus(successful=True, loaded_at=1.7e9)

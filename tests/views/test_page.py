@@ -7,14 +7,14 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from staging_exporter.core.snapshot import Snapshot
+from staging_exporter.views.badge import badge
+from staging_exporter.views.document import component_document, document
+from staging_exporter.views.page import component_page, inert, static, status_page
+from staging_exporter.views.page.bars import phases, sparkline
+from staging_exporter.views.page.picture import picture
+from staging_exporter.views.page.words import ago, banners, clock, linked, precise
 
-from exporter.core.snapshot import Snapshot
-from exporter.views.badge import badge
-from exporter.views.document import component_document, document
-from exporter.views.page import component_page, inert, static, status_page
-from exporter.views.page.bars import phases, sparkline
-from exporter.views.page.picture import picture
-from exporter.views.page.words import ago, banners, clock, linked, precise
 from tests.views.fleet import board
 
 NOW = 1_763_800_000.0  # 2025-11-22 08:26:40 UTC

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-
-from exporter.core.model import Observation, Outcome, Reason
-from exporter.views.exposition import TEXT
-from exporter.views.probe import body, debug
+from staging_exporter.core.model import Observation, Outcome, Reason
+from staging_exporter.views.exposition import TEXT
+from staging_exporter.views.probe import body, debug
 
 CERTIFICATE = {
     "tls_not_after": 1.9e9,

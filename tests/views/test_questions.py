@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from exporter.views.questions import conflicts, counts, few, needs, root_of, unblamed, with_needs
+from staging_exporter.views.questions import conflicts, counts, few, needs, root_of, unblamed, with_needs
 
 
 def component(*depends_on: str | list[str], **said: Any) -> dict[str, Any]:

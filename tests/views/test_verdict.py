@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from staging_exporter.core.maintenance import MaintenanceWindow, Once
+from staging_exporter.core.model import Component, Layer, Priority, Reason, Startup, State
+from staging_exporter.views.verdict import verdict
 
-from exporter.core.maintenance import MaintenanceWindow, Once
-from exporter.core.model import Component, Layer, Priority, Reason, Startup, State
-from exporter.views.verdict import verdict
 from tests.support.stage import Stage
 
 CASES = {

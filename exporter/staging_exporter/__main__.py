@@ -1,0 +1,6 @@
+"""`python -m exporter` is `staging-exporter`."""
+
+from staging_exporter.cli import main
+
+if __name__ == "__main__":
+    main(prog_name="staging-exporter")

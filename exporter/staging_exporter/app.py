@@ -1,0 +1,247 @@
+"""The composition root: configuration, board, runner, web server and signals, put together and kept running."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import secrets
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from staging_exporter.clock import now
+from staging_exporter.config import Config, ConfigError, load_config, missing_secrets
+from staging_exporter.core.board import Board
+from staging_exporter.core.explain import explain
+from staging_exporter.core.incidents import Incident
+from staging_exporter.core.maintenance import MaintenanceWindow, Once
+from staging_exporter.core.model import ProbeFailed, State
+from staging_exporter.core.probe_run import Probed
+from staging_exporter.core.snapshot import Deploy, Snapshot
+from staging_exporter.engine.build import Parts, assemble
+from staging_exporter.engine.loop_lag import StallWatch
+from staging_exporter.logs import event
+from staging_exporter.options.types import HostPort
+from staging_exporter.probes.e2e import E2e
+from staging_exporter.storage.reports import Spool
+from staging_exporter.storage.state import Storage, keep
+from staging_exporter.views.metrics import ReloadStatus
+from staging_exporter.web.requests import NotTaken
+from staging_exporter.web.server import make_app
+
+log = logging.getLogger("exporter")
+
+
+class App:
+    """The running exporter. `start`, then `stop`; `run` does both, and waits for a signal in between."""
+
+    def __init__(
+        self,
+        config_file: Path,
+        config: Config,
+        announce: Callable[[Snapshot], None] | None = None,
+        storage: Storage | None = None,
+        spool: Spool | None = None,
+    ) -> None:
+        """`announce` is called with the snapshot of each change of state or verdict; by default it is logged.
+
+        With a `storage` the state outlives this process, with a `spool` reports may be pushed.
+        """
+        self._file, self._config, self._announce = config_file, config, announce or log_verdict
+        self.reload_status = ReloadStatus(successful=True, loaded_at=now())
+        self._stalls = StallWatch()
+        self._storage, self._spool = storage, spool
+        self._parts = self._assemble(config)
+        if storage:
+            self._parts.board.recall(storage.load(config.topology.environment))
+        self._keeping: asyncio.Task[None] | None = None
+        self._announced: tuple[State, tuple[str, ...]] | None = None
+        self._looked_at = -1
+        self._reloading = asyncio.Lock()
+        self._web: web.AppRunner | None = None
+
+    async def run(self, listen: HostPort, on_start: Callable[[str], None] = lambda _url: None) -> None:
+        """Serve until SIGTERM or SIGINT; SIGHUP reloads. Raises OSError when the address cannot be listened on."""
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        reloads: set[asyncio.Task[str | None]] = set()
+
+        def reload() -> None:
+            task = asyncio.create_task(self.reload())
+            reloads.add(task)  # the loop itself keeps only a weak reference
+            task.add_done_callback(reloads.discard)
+
+        loop.add_signal_handler(signal.SIGHUP, reload)
+        on_start(await self.start(listen))
+        try:
+            await stop.wait()
+        finally:
+            await self.stop()
+
+    async def start(self, listen: HostPort) -> str:
+        """Begin to probe and to serve; returns the URL. Raises OSError when the address cannot be listened on."""
+        runner = web.AppRunner(make_app(self), access_log=None, shutdown_timeout=0.5)
+        await runner.setup()
+        site = web.TCPSite(runner, listen.host or None, listen.port)
+        try:
+            await site.start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._web = runner
+        tell_missing(self._config)
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays, and collections that look at it would hold up the probes
+        self._stalls.start()
+        self._parts.runner.start()
+        if self._storage:
+            self._keeping = asyncio.create_task(keep(self._storage, lambda: self._parts.board.memory()))
+        host, port = runner.addresses[0][:2]
+        url = f"http://{HostPort('127.0.0.1' if host in ('0.0.0.0', '::') else host, port)}"  # noqa: S104
+        event(log, "listening", url=url, environment=self._config.topology.environment, checks=len(self._config.checks))
+        return url
+
+    async def stop(self) -> None:
+        """Stop probing and serving, within two seconds."""
+        await self._parts.runner.stop()
+        self._parts.ondemand.stop()
+        self._stalls.stop()
+        if self._keeping and self._storage:
+            self._keeping.cancel()
+            await asyncio.wait({self._keeping})  # or two would write the file at once
+            self._storage.save(self._parts.board.memory())
+        if self._web:
+            await self._web.cleanup()
+        event(log, "stopped")
+
+    def snapshot(self) -> Snapshot:
+        """What is published now."""
+        return self._parts.board.snapshot(now())
+
+    async def probe(self, name: str, longest: float | None) -> Probed:
+        """Run the check of a component now. Raises KeyError, NoCheck and OverBudget."""
+        if name not in self._config.topology.components:
+            raise KeyError(name)
+        return await self._parts.ondemand.probe(name, longest)
+
+    def maintain(self, components: Sequence[str], duration: float) -> None:
+        """Begin a maintenance window of `duration` seconds; 0 ends it. Raises KeyError for an unknown component."""
+        begin = now()
+        self._parts.board.maintain(MaintenanceWindow(tuple(components), Once(begin, begin + duration)), begin)
+        if duration:
+            event(log, "maintenance begins", components=list(components), seconds=duration)
+        else:
+            event(log, "maintenance ends", components=list(components))
+
+    def deploy(self, components: Sequence[str], revision: str) -> None:
+        """Note that components were deployed just now. Raises KeyError for an unknown component."""
+        self._parts.board.deploy(components, Deploy(now(), revision))
+        event(log, "deployed", components=list(components), revision=revision)
+
+    async def take_report(self, component: str, chunks: AsyncIterator[bytes]) -> dict[str, Any]:
+        """Keep a report that was pushed, and probe: what was read in it, JSON values.
+
+        Raises KeyError for an unknown component, NotTaken, Unreadable, OSError.
+        """
+        if component not in self._config.topology.components:
+            raise KeyError(component)
+        check = self._config.checks.get(component)
+        if not isinstance(check, E2e) or check.url is not None:
+            raise NotTaken(f"{component} takes no reports: it has no check of kind e2e, or one that reads a URL")
+        if self._spool is None:
+            raise NotTaken("this exporter keeps no reports: it runs without --storage.path")
+        report = await self._spool.receive(component, chunks, check.accept)
+        event(log, "report pushed", component=component, tests=report.total)
+        self._parts.runner.ask([component])
+        return {"component": component, "tests": report.counts, "failing": report.failing}
+
+    def incidents(self) -> Sequence[Incident]:
+        """Past and present incidents, newest last."""
+        return self._parts.board.journal.incidents
+
+    def token(self) -> str | None:
+        """The token that guards what changes something, None without; one that cannot be read lets nobody pass."""
+        if self._config.token is None:
+            return None
+        try:
+            return self._config.token.read()
+        except ProbeFailed as error:
+            event(log, "the api.token cannot be read", logging.ERROR, error=error.detail)
+            return secrets.token_hex()
+
+    async def reload(self) -> str | None:
+        """Load the configuration again, keeping the state of what did not change; what is wrong with it, or None."""
+        async with self._reloading:
+            try:
+                config = await asyncio.to_thread(load_config, self._file)
+            except ConfigError as error:
+                self.reload_status = ReloadStatus(successful=False, loaded_at=self.reload_status.loaded_at)
+                event(log, "reload failed, the old configuration is kept", logging.ERROR, error=str(error))
+                return str(error)
+            await self._adopt(config)
+            self.reload_status = ReloadStatus(successful=True, loaded_at=now())
+            event(log, "configuration reloaded", checks=len(config.checks))
+            tell_missing(config)
+            return None
+
+    async def _adopt(self, config: Config) -> None:
+        old = self._config
+        unchanged = {
+            name
+            for name, check in config.checks.items()
+            if old.checks.get(name) == check
+            and config.topology.components[name].counts_like(old.topology.components[name])
+        }
+        await self._parts.runner.stop()
+        parts = self._assemble(config)
+        asked = parts.board.inherit(self._parts.board, unchanged, now())
+        parts.budget.inherit(self._parts.budget)
+        self._config, self._parts, self._looked_at = config, parts, -1
+        parts.runner.start(known=unchanged)
+        parts.runner.ask(asked)
+
+    def _assemble(self, config: Config) -> Parts:
+        return assemble(config, self._stalls, self._look, pushed=self._spool.directory if self._spool else None)
+
+    def _look(self, board: Board) -> None:
+        """Announce each change of state or verdict, once every check has run and no round leaves the state open."""
+        if board.changes == self._looked_at or not board.ready:
+            return
+        self._looked_at = board.changes
+        snapshot = board.snapshot(now())
+        verdict = (snapshot.state, board.roots)
+        open_still = snapshot.pending and (self._announced is None or board.roots == self._announced[1])
+        if verdict != self._announced and not open_still:
+            self._announced = verdict
+            self._announce(snapshot)
+
+
+def tell_missing(config: Config) -> None:
+    """One log line per secret that cannot be read now: the checks that need it will say `probe_error`."""
+    for error, users in missing_secrets(config).items():
+        event(log, "a secret cannot be read", logging.WARNING, error=error, used_by=users)
+
+
+def log_verdict(snapshot: Snapshot) -> None:
+    """One log line for the verdict, one more per root cause."""
+    roots = [root.component for root in snapshot.root_causes]
+    event(log, "verdict", state=snapshot.state, root_causes=roots or "none", settled=snapshot.settled)
+    for root in snapshot.root_causes:
+        event(
+            log,
+            "root cause",
+            logging.WARNING,
+            component=root.component,
+            priority=root.priority,
+            layer=root.layer,
+            reason=root.reason,
+            detail=root.detail,
+            affected=root.affected,
+            journeys=root.journeys,
+            explanation=explain(snapshot, root.component),
+        )

@@ -1,0 +1,284 @@
+"""The tree of a file -> what the exporter runs on, and what is wrong between the parts of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from staging_exporter.config.problems import Problem, TreePath, clip, did_you_mean, listed, unknown_choice
+from staging_exporter.config.review import mixed_names, over_budget
+from staging_exporter.config.schema import CheckExtras, ComponentOptions, File
+from staging_exporter.config.validation import Validation
+from staging_exporter.config.yamlfile import read_yaml
+from staging_exporter.core.graph import find_cycle
+from staging_exporter.core.maintenance import MaintenanceWindow
+from staging_exporter.core.model import LATENT, Component, Journey, Layer, Priority, Reason, Startup, Topology
+from staging_exporter.generate.options import AlertingOptions
+from staging_exporter.net.check import Check
+from staging_exporter.options.types import FromEnv, FromFile, HostPort, format_duration
+from staging_exporter.probes import kinds, load
+
+# What stands in for a missing key, so that the rest of the file can be judged; never used by a good file.
+_FALLBACKS = {"environment": "?", "components": {}, "layer": "test", "priority": "P2"}
+_DEFAULTS: TreePath = ("defaults",)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Requests that one host bears in a minute, None for any number; the hosts of a `shared` group count together."""
+
+    requests_per_minute: int | None
+    shared: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A configuration without errors.
+
+    `checks` are by component, in the order of the file, latent components absent. `vantage` are our own checks, timed
+    by the defaults. `servers` are name servers to ask instead of the system's. `slo` are objectives, shares of time, by
+    component. `warnings` are never fatal.
+    """
+
+    topology: Topology
+    checks: Mapping[str, Check]
+    vantage: tuple[tuple[Component, Check], ...]
+    limits: Limits
+    maintenance: tuple[MaintenanceWindow, ...]
+    servers: tuple[HostPort, ...]
+    slo: Mapping[str, float]
+    alerting: AlertingOptions
+    token: FromEnv | FromFile | None
+    warnings: tuple[Problem, ...]
+
+
+def load_config(path: str | Path) -> Config:
+    """The configuration in the file at `path`. Raises ConfigError with everything that is wrong, and nothing else."""
+    document = read_yaml(str(path))
+    found = Validation(document)
+    file = found.salvage(File, document.tree, _FALLBACKS)
+    declared = document.tree.get("components")
+    loader = _Loader(found, file, declared if isinstance(declared, dict) else {})
+    config = loader.config()
+    found.check()
+    return config
+
+
+class _Loader:
+    """Builds a Config from a file whose shape is right, and reports what only shows between its parts."""
+
+    def __init__(self, found: Validation, file: File, declared: Iterable[str]) -> None:
+        self._found = found
+        self._file = file
+        self._declared = frozenset(declared)  # a component that is wrong in itself is not unknown as well
+
+    def config(self) -> Config:
+        file = self._file
+        checks: dict[str, Check] = {}
+        components = {name: self._component(name, options, checks) for name, options in file.components.items()}
+        self._interval_covers_timeout(_DEFAULTS, dict(file.defaults), file.defaults.model_fields_set)
+        vantage = tuple(self._vantage())
+        self._cycles(components)
+        self._budget(components, checks, vantage)
+        return Config(
+            topology=Topology(file.environment, components, self._journeys(), file.recovery),
+            checks=checks,
+            vantage=vantage,
+            limits=Limits(file.limits.requests_per_minute, file.limits.shared),
+            maintenance=self._maintenance(),
+            servers=file.resolver.servers,
+            slo=self._objectives(),
+            alerting=file.alerting,
+            token=file.api.token,
+            warnings=tuple(self._warnings(checks)),
+        )
+
+    def _vantage(self) -> Iterator[tuple[Component, Check]]:
+        """Our own checks, timed by the defaults; the brackets keep their names apart from those of components."""
+        for number, raw in enumerate(self._file.vantage):
+            check, _ = self._check(raw, ("vantage", number))
+            if check:
+                timing = dict(self._file.defaults)
+                yield Component(f"vantage[{number}]", Layer.INFRASTRUCTURE, Priority.P2, check.kind, **timing), check
+
+    def _component(self, name: str, options: ComponentOptions, checks: dict[str, Check]) -> Component:
+        at: TreePath = ("components", name)
+        check, intrinsic = self._component_check(options, at)
+        if check:
+            checks[name] = check
+        covers: tuple[str, ...] = getattr(check, "covers", ())
+        self._known(covers, (*at, "check", "covers"))
+        timing = self._timing(options, check, at)
+        return Component(
+            name=name,
+            layer=options.layer,
+            priority=options.priority,
+            kind=check.kind if check else LATENT,
+            depends_on=self._hard(options, at),
+            optional_depends_on=self._optional(options, at),
+            **timing,
+            startup=Startup(options.startup.budget, options.startup.cold) if options.startup else None,
+            intrinsic=intrinsic,
+            covers=covers,
+            links=options.links.model_dump(exclude_none=True),
+        )
+
+    def _timing(self, options: ComponentOptions, check: Check | None, at: TreePath) -> dict[str, Any]:
+        """The defaults, under those of the kind, under the component's own."""
+        timing = {**dict(self._file.defaults), **(check.counts if check else {})}
+        own = {key: value for key in timing if (value := getattr(options, key)) is not None}
+        if "interval" in own or "timeout" in own:
+            self._interval_covers_timeout(at, timing | own, own)
+        return timing | own
+
+    def _interval_covers_timeout(self, at: TreePath, timing: Mapping[str, Any], own: Collection[str]) -> None:
+        interval, timeout = timing["interval"], timing["timeout"]
+        if interval < timeout and self._is_meant("interval", at, own) and self._is_meant("timeout", at, own):
+            key = "interval" if "interval" in own else "timeout"
+            text = f"the interval {format_duration(interval)} is shorter than the timeout {format_duration(timeout)}"
+            self._found.report((*at, key), text)
+
+    def _is_meant(self, key: str, at: TreePath, own: Collection[str] = ()) -> bool:
+        """False when the value only stands in for one that was reported: what follows from it is no news."""
+        return key in own or not (self._found.lost((*at, key)) or self._found.lost((*_DEFAULTS, key)))
+
+    def _component_check(self, options: ComponentOptions, at: TreePath) -> tuple[Check | None, frozenset[Reason]]:
+        when = options.startup.when if options.startup else None
+        when_at = (*at, "startup", "when")
+        if options.check is None:
+            if when is not None:
+                self._found.report(when_at, "a component without a check cannot tell that it is starting")
+            return None, frozenset()
+        return self._check(options.check, (*at, "check"), when, when_at)
+
+    def _check(
+        self, raw: dict[str, Any], at: TreePath, when: dict[str, Any] | None = None, when_at: TreePath = ()
+    ) -> tuple[Check | None, frozenset[Reason]]:
+        """The check, and the reasons that it declares intrinsic."""
+        model = self._model(raw, at)
+        given = {key: value for key, value in raw.items() if key in CheckExtras.model_fields}
+        extras = self._found.validate(CheckExtras, given, at)
+        intrinsic = frozenset(extras.intrinsic if extras else ())
+        if model is None:
+            return None, intrinsic
+        rest = {key: value for key, value in raw.items() if key not in given}
+        if "startup_when" in rest:
+            del rest["startup_when"]
+            self._found.report((*at, "startup_when"), "unknown key `startup_when`; write startup.when on the component")
+        if when is not None and "startup_when" in model.model_fields:
+            rest["startup_when"] = when
+        elif when is not None:
+            able = listed(kind for kind in kinds() if "startup_when" in load(kind).model_fields)
+            text = f"kind {raw['kind']} cannot tell that its peer is starting: startup.when is for {able}"
+            self._found.report(when_at, text)
+        return self._found.validate(model, rest, at, {"startup_when": when_at}), intrinsic
+
+    def _model(self, raw: dict[str, Any], at: TreePath) -> type[Check] | None:
+        kind = raw.get("kind")
+        if "kind" not in raw:
+            self._found.report(at, f"missing key `kind`; choose {listed(kinds())}")
+        elif kind not in kinds():
+            self._found.report((*at, "kind"), unknown_choice(kind, "kind of check", kinds()))
+        else:
+            return load(str(kind))
+        return None
+
+    def _hard(self, options: ComponentOptions, at: TreePath) -> tuple[tuple[str, ...], ...]:
+        path = (*at, "depends_on")
+        self._once(options.depends_on, path)
+        for number, entry in enumerate(options.depends_on):
+            if isinstance(entry, str):
+                self._known_one(entry, (*path, number))
+            else:
+                self._known(entry, (*path, number))
+        return tuple((entry,) if isinstance(entry, str) else entry for entry in options.depends_on)
+
+    def _optional(self, options: ComponentOptions, at: TreePath) -> tuple[str, ...]:
+        names, path = options.optional_depends_on, (*at, "optional_depends_on")
+        self._known(names, path)
+        hard = {name for entry in options.depends_on for name in ([entry] if isinstance(entry, str) else entry)}
+        for number, name in enumerate(names):
+            if name in hard:
+                self._found.report((*path, number), f"`{clip(name)}` is in depends_on as well; it is one or the other")
+        return names
+
+    def _once(self, entries: tuple[object, ...], at: TreePath) -> None:
+        seen: set[object] = set()
+        for number, entry in enumerate(entries):
+            if entry in seen:
+                self._found.report((*at, number), f"{_shown(entry)} stands here twice")
+            seen.add(entry)
+
+    def _known(self, names: tuple[str, ...], at: TreePath) -> None:
+        self._once(names, at)
+        for number, name in enumerate(names):
+            self._known_one(name, (*at, number))
+
+    def _known_one(self, name: str, at: TreePath) -> None:
+        if name not in self._declared:
+            hint = did_you_mean(name, self._declared)
+            self._found.report(at, f"there is no component `{clip(name)}`{hint}")
+
+    def _cycles(self, components: Mapping[str, Component]) -> None:
+        """Report each cycle once; a component is in at most one of those reported, so that the list stays short."""
+        edges = {
+            name: [*(n for group in c.depends_on for n in group), *c.optional_depends_on, *c.covers]
+            for name, c in components.items()
+        }
+        while cycle := find_cycle(edges):
+            shown = cycle if len(cycle) <= 20 else [*cycle[:10], "...", *cycle[-10:]]
+            self._found.report(("components", cycle[0]), f"circular dependency {' -> '.join(map(clip, shown))}")
+            for name in cycle:
+                edges[name] = []
+
+    def _journeys(self) -> dict[str, Journey]:
+        journeys = {}
+        for name, options in self._file.journeys.items():
+            for step, component in options.steps.items():
+                self._known_one(component, ("journeys", name, "steps", step))
+            journeys[name] = Journey(name, options.priority, tuple(options.steps.items()))
+        return journeys
+
+    def _maintenance(self) -> tuple[MaintenanceWindow, ...]:
+        for number, options in enumerate(self._file.maintenance):
+            self._known(options.components, ("maintenance", number, "components"))
+        return tuple(MaintenanceWindow(options.components, options.window()) for options in self._file.maintenance)
+
+    def _objectives(self) -> dict[str, float]:
+        """A component's own objective, else that of the environment; a latent component has only its own."""
+        objectives = {}
+        for name, options in self._file.components.items():
+            slo = options.slo or (self._file.slo if options.check is not None else None)
+            if slo:
+                objectives[name] = slo.objective
+        return objectives
+
+    def _budget(
+        self,
+        components: Mapping[str, Component],
+        checks: Mapping[str, Check],
+        vantage: Iterable[tuple[Component, Check]],
+    ) -> None:
+        limits = self._file.limits
+        if limits.requests_per_minute is None:
+            return
+        asked = [(name, check, components[name].interval) for name, check in checks.items() if self._timed(name)]
+        if self._is_meant("interval", _DEFAULTS):
+            asked += [(component.name, check, component.interval) for component, check in vantage]
+        for text in over_budget(limits.requests_per_minute, limits.shared, asked):
+            self._found.report(("limits", "requests_per_minute"), text)
+
+    def _timed(self, name: str) -> bool:
+        """True when the interval of a component is what the file means."""
+        own = self._file.components[name].interval is not None
+        return self._is_meant("interval", ("components", name), ["interval"] if own else ())
+
+    def _warnings(self, checks: Mapping[str, Check]) -> Iterator[Problem]:
+        for name, text in mixed_names(checks):
+            yield self._found.problem(("components", name, "check"), text)
+
+
+def _shown(entry: object) -> str:
+    return f"`{clip(entry)}`" if isinstance(entry, str) else "this group"

@@ -1,0 +1,275 @@
+"""The shape of the configuration file, as pydantic models; the same models give the JSON Schema for editors."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, time
+from enum import StrEnum
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic.config import JsonDict
+from pydantic.json_schema import models_json_schema
+
+from staging_exporter.config.problems import clip, did_you_mean, unknown_choice
+from staging_exporter.core.maintenance import Once, Weekly
+from staging_exporter.core.model import INCONCLUSIVE, Layer, Priority, Reason
+from staging_exporter.generate.options import AlertingOptions
+from staging_exporter.options.types import Address, Duration, Listed, Model, PositiveDuration, Secret, WebLink
+from staging_exporter.probes import kinds, load
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_FAILURES = tuple(str(r) for r in Reason if r not in INCONCLUSIVE | {Reason.OK, Reason.STARTING, Reason.INFERRED})
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _parse_name(value: object) -> object:
+    if isinstance(value, str) and not _NAME.fullmatch(value):
+        raise ValueError(
+            f"`{clip(value)}` is not a name; use a-z, 0-9 and -, at most 63, with a letter or digit at both ends"
+        )
+    return value
+
+
+def _one_of(what: str, names: tuple[str, ...], make: Callable[[str], Any]) -> BeforeValidator:
+    def parse(value: object) -> object:
+        if isinstance(value, str) and value in names:
+            return make(value)
+        raise ValueError(unknown_choice(value, what, names))
+
+    return BeforeValidator(parse, json_schema_input_type=Literal[names])
+
+
+def _choice(what: str, enum: type[StrEnum]) -> BeforeValidator:
+    return _one_of(what, tuple(str(member) for member in enum), enum)
+
+
+def _parse_moment(value: object) -> float:
+    """Unix seconds of an ISO 8601 text with its offset from UTC."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise ValueError("not a point in time; write it like 2026-12-01T22:00:00+01:00")
+    if moment.tzinfo is None:
+        raise ValueError("a point in time needs its offset from UTC: 2026-12-01T22:00:00+01:00, or Z at its end")
+    return moment.timestamp()
+
+
+def _parse_clock(value: object) -> time:
+    match = re.fullmatch(r"(\d{1,2}):(\d{2})", value) if isinstance(value, str) else None
+    if not match or (int(match[1]), int(match[2])) > (24, 0) or int(match[2]) > 59:
+        raise ValueError("not a time of day; write it like 02:00, up to 24:00")
+    return time(int(match[1]) % 24, int(match[2]))
+
+
+@cache
+def _zones() -> tuple[str, ...]:
+    return tuple(sorted(available_timezones()))
+
+
+def _parse_zone(value: object) -> ZoneInfo:
+    try:
+        if isinstance(value, str):
+            return ZoneInfo(value)
+    except (KeyError, ValueError, OSError):  # unknown, malformed, or the name of a folder of zones
+        pass
+    hint = did_you_mean(value, _zones()) if isinstance(value, str) else ""
+    raise ValueError(f"`{clip(str(value))}` is not a time zone{hint or '; write it like Europe/Berlin'}")
+
+
+Name = Annotated[str, BeforeValidator(_parse_name), Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"})]
+LayerOption = Annotated[Layer, _choice("layer", Layer)]
+PriorityOption = Annotated[Priority, _choice("priority", Priority)]
+Moment = Annotated[float, BeforeValidator(_parse_moment, json_schema_input_type=datetime)]
+Clock = Annotated[time, BeforeValidator(_parse_clock, json_schema_input_type=str)]
+Zone = Annotated[ZoneInfo, BeforeValidator(_parse_zone, json_schema_input_type=str)]
+T = TypeVar("T")
+Some = Annotated[
+    tuple[T, ...],
+    Field(min_length=1),
+    BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+]
+_NAMED: JsonDict = {"additionalProperties": False}  # but for what matches the pattern of names
+Count = Annotated[int, Field(ge=1, le=1000)]
+Objective = Annotated[float, Field(gt=0, lt=1, description="share of the time that it is up, such as 0.99")]
+RawCheck = Annotated[dict[str, Any], Field(json_schema_extra={"x-check": True})]
+
+
+class Defaults(Model):
+    """What holds for each component that does not say otherwise."""
+
+    interval: PositiveDuration = Field(10.0, description="from the start of a run to the start of the next")
+    timeout: PositiveDuration = Field(5.0, description="deadline of a whole run, connecting and reading")
+    fall: Count = Field(3, description="non-passes in a row that leave `up`")
+    rise: Count = Field(2, description="passes in a row that return to `up`")
+    retry_interval: PositiveDuration = Field(1.0, description="instead of the interval, while confirming")
+
+
+class Limits(Model):
+    """How many requests the environment bears from one address."""
+
+    requests_per_minute: Annotated[int, Field(ge=1)] | None = Field(None, description="for each host")
+    shared: Listed[Listed[str]] = Field((), description="groups of hosts that count as one")
+
+    @model_validator(mode="after")
+    def _in_one_group(self) -> Limits:
+        counts = Counter(host.lower() for group in self.shared for host in group)
+        host, count = next(iter(counts.most_common(1)), ("", 0))
+        if count > 1:
+            raise ValueError(f"`{clip(host)}` stands twice in `shared`; hosts that count together are one group")
+        return self
+
+
+class StartupOptions(Model):
+    """How long a start may take, and how the peer tells that it is starting."""
+
+    budget: PositiveDuration = Field(description="spent, the component is down")
+    cold: Duration = Field(0.0, description="how long of it timeout or refused count as starting")
+    when: dict[str, Any] | None = Field(None, description="matchers of the kind: the peer says that it is starting")
+
+
+class Links(Model):
+    """Where to go from an alert."""
+
+    runbook: WebLink | None = None
+    issue: WebLink | None = None
+    dashboard: WebLink | None = None
+    owner: str | None = None
+
+
+class Slo(Model):
+    """A service level objective."""
+
+    objective: Objective
+
+
+class ComponentOptions(Model):
+    """One component; without a check it is latent."""
+
+    layer: LayerOption
+    priority: PriorityOption
+    depends_on: Listed[str | Some[str]] = Field((), description="a name, or a list of which any one is enough")
+    optional_depends_on: Listed[str] = Field((), description="when down, this one is at most degraded by it")
+    interval: PositiveDuration | None = None
+    timeout: PositiveDuration | None = None
+    fall: Count | None = None
+    rise: Count | None = None
+    retry_interval: PositiveDuration | None = None
+    startup: StartupOptions | None = None
+    links: Links = Links()
+    slo: Slo | None = None
+    check: RawCheck | None = None
+
+
+class JourneyOptions(Model):
+    """A path that a user takes through the components."""
+
+    priority: PriorityOption
+    steps: Annotated[dict[Name, str], Field(min_length=1, json_schema_extra=_NAMED)]
+
+
+class WeeklyOptions(Model):
+    """On some days of each week; an end that is not after the beginning is on the next day."""
+
+    days: Some[Annotated[int, _one_of("day", _DAYS, _DAYS.index)]]
+    begin: Clock = Field(alias="from")
+    end: Clock = Field(alias="to")
+    timezone: Zone = Field(ZoneInfo("UTC"))
+
+
+class WindowOptions(Model):
+    """Either once, from start to end, or weekly."""
+
+    components: Some[str]
+    start: Moment | None = None
+    end: Moment | None = None
+    weekly: WeeklyOptions | None = None
+
+    @model_validator(mode="after")
+    def _one_sort(self) -> WindowOptions:
+        given = (self.start is not None, self.end is not None, self.weekly is not None)
+        if given not in ((True, True, False), (False, False, True)):
+            raise ValueError("a window has either `start` and `end`, or `weekly`")
+        if self.start is not None and self.end is not None and self.end <= self.start:
+            raise ValueError("`end` is not after `start`")
+        return self
+
+    def window(self) -> Once | Weekly:
+        """When it is."""
+        if self.start is not None and self.end is not None:
+            return Once(self.start, self.end)
+        assert self.weekly is not None, "a window is one of the two sorts"
+        return Weekly(frozenset(self.weekly.days), self.weekly.begin, self.weekly.end, self.weekly.timezone)
+
+
+class Api(Model):
+    """The HTTP interface."""
+
+    token: Secret | None = Field(None, description="asked for by endpoints that change something")
+
+
+class ResolverOptions(Model):
+    """Name resolution."""
+
+    servers: Listed[Address] = Field((), description="name servers to ask instead of the system's")
+
+
+class File(Model):
+    """The configuration of staging-exporter."""
+
+    environment: Annotated[str, Field(min_length=1, max_length=200)]
+    defaults: Defaults = Defaults()
+    limits: Limits = Limits()
+    vantage: Listed[RawCheck] = Field((), description="are we online? while all fail, nothing is called down")
+    components: Annotated[dict[Name, ComponentOptions], Field(min_length=1, json_schema_extra=_NAMED)]
+    journeys: dict[Name, JourneyOptions] = Field(default_factory=dict, json_schema_extra=_NAMED)
+    maintenance: Listed[WindowOptions] = ()
+    slo: Slo | None = None
+    alerting: AlertingOptions = AlertingOptions()
+    api: Api = Api()
+    resolver: ResolverOptions = ResolverOptions()
+    recovery: Duration = Field(60.0, description="how long a symptom may take to recover after its root cause")
+
+
+class CheckExtras(Model):
+    """Keys of a check that are the diagnosis's, not the kind's."""
+
+    intrinsic: Listed[Annotated[Reason, _one_of("reason that can be intrinsic", _FAILURES, Reason)]] = Field(
+        (), description="reasons for which this component is a root cause even when a dependency is down"
+    )
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12 of the whole file; a check is one of the kinds, told apart by `kind`."""
+    names = kinds()
+    models: list[type[Model]] = [File, CheckExtras, *map(load, names)]
+    refs, schema = models_json_schema([(model, "validation") for model in models], ref_template="#/$defs/{model}")
+    definitions: dict[str, Any] = schema["$defs"]
+    checks = {name: refs[load(name), "validation"] for name in names}
+    extras = definitions.pop("CheckExtras")["properties"]
+    for reference in checks.values():
+        properties = definitions[reference["$ref"].rpartition("/")[2]]["properties"]
+        properties.pop("startup_when", None)
+        properties.update(extras)
+    definitions["Check"] = {
+        "oneOf": list(checks.values()),
+        "discriminator": {"propertyName": "kind", "mapping": {name: ref["$ref"] for name, ref in checks.items()}},
+    }
+    root = definitions.pop("File")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **_with_checks(root),
+        "$defs": _with_checks(definitions),
+    }
+
+
+def _with_checks(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {"$ref": "#/$defs/Check"} if "x-check" in node else {k: _with_checks(v) for k, v in node.items()}
+    return [_with_checks(item) for item in node] if isinstance(node, list) else node

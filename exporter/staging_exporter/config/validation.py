@@ -1,0 +1,293 @@
+"""A tree against a pydantic model: every error, in plain sentences, at the path where it stands in the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import replace
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from staging_exporter.config.problems import (
+    MAX_PROBLEMS,
+    ConfigError,
+    Problem,
+    TreePath,
+    clip,
+    did_you_mean,
+    format_path,
+    listed,
+    nearest,
+)
+from staging_exporter.config.yamlfile import Document
+
+M = TypeVar("M", bound=BaseModel)
+
+_EXPECTED = {
+    "string": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "none": "nothing",
+    "list": "a list",
+    "tuple": "a list",
+    "set": "a list",
+    "frozen_set": "a list",
+    "dict": "a mapping",
+    "model": "a mapping",
+}
+_SHAPE = re.compile(r"(string|int|float|bool|none|list|tuple|set|frozen_set|dict|model)_(type|required|from_float)")
+_BOUNDS = {
+    "greater_than": ("greater than {}", "gt"),
+    "greater_than_equal": ("at least {}", "ge"),
+    "less_than": ("less than {}", "lt"),
+    "less_than_equal": ("at most {}", "le"),
+}
+_USERINFO = re.compile(r"(['\"`]?)[^\s`]*@")  # a message may quote an address that carries a password
+
+
+class _Complaint(NamedTuple):
+    """An error with its path in the tree; `branch` is (path, tag) of the union whose branch it comes from."""
+
+    path: TreePath
+    branch: tuple[TreePath, str] | None
+    error: Any
+
+    @property
+    def shape(self) -> str | None:
+        """What sort of value was expected, when the fault is that it is of another sort."""
+        match = _SHAPE.fullmatch(self.error["type"])
+        return _EXPECTED[match[1]] if match else None
+
+    @property
+    def misfit(self) -> bool:
+        """True when the value is not even of the sort that this branch takes."""
+        return self.branch is not None and self.branch[0] == self.path and self.shape is not None
+
+
+class Validation:
+    """Collects the problems of one document."""
+
+    def __init__(self, document: Document) -> None:
+        self.problems = list(document.problems)
+        self._document = document
+        self._lost: set[TreePath] = set()
+
+    def lost(self, path: TreePath) -> bool:
+        """True when something is written for `path` that was reported: what holds instead is not what is meant."""
+        return any(path[: end + 1] in self._lost for end in range(len(path)))
+
+    def problem(self, path: TreePath, message: str) -> Problem:
+        """A problem at `path`, not reported."""
+        file, line = self._document.file, self._document.line(path)
+        return Problem(file, line, format_path(path), _USERINFO.sub(r"\1***@", message))
+
+    def report(self, path: TreePath, message: str) -> None:
+        """Something is wrong at `path`. Raises ConfigError when that makes too many problems."""
+        self._add(self.problem(path, message))
+
+    def _add(self, problem: Problem) -> None:
+        self.problems.append(problem)
+        if len(self.problems) > MAX_PROBLEMS:
+            raise ConfigError(self.problems)
+
+    def check(self) -> None:
+        """Raises ConfigError when something was reported."""
+        if self.problems:
+            raise ConfigError(self.problems)
+
+    def validate(
+        self, model: type[M], tree: Any, at: TreePath, moved: Mapping[str, TreePath] | None = None
+    ) -> M | None:
+        """`tree`, which stands at `at` in the file, as a model; None after reporting what is wrong.
+
+        `moved` names keys of `tree` that stand elsewhere in the file.
+        """
+        try:
+            return model.model_validate(tree)
+        except ValidationError as error:
+            self._report_all(model, tree, at, moved or {}, _complaints(error, tree))
+            return None
+
+    def salvage(self, model: type[M], tree: Any, fallbacks: Mapping[str, Any]) -> M:
+        """The whole file as a model; what is wrong is reported and left out, so that the rest can still be judged.
+
+        `fallbacks` stand in for missing keys. Raises ConfigError when nothing can be saved.
+        """
+        complaints: list[_Complaint] = []
+        rest = deepcopy(tree)
+        for attempt in range(8):
+            try:
+                return model.model_validate(rest)
+            except ValidationError as error:
+                complaints = _complaints(error, rest)
+                if attempt == 0:
+                    self._report_all(model, tree, (), {}, complaints)
+                for complaint in complaints:
+                    _mend(rest, complaint, fallbacks)
+        raise ConfigError(self.problems)
+
+    def _report_all(
+        self,
+        model: type[BaseModel],
+        tree: Any,
+        at: TreePath,
+        moved: Mapping[str, TreePath],
+        complaints: Iterable[_Complaint],
+    ) -> None:
+        # A value of the wrong sort is one problem, however many branches of a union say so.
+        together: dict[tuple[TreePath, int], list[_Complaint]] = {}
+        for number, complaint in enumerate(complaints):
+            together.setdefault((complaint.path, -1 if complaint.shape else number), []).append(complaint)
+        for (path, _), group in together.items():
+            error = group[0].error
+            text = _shapes(group, _value(tree, path)) if group[0].shape else _sentence(model, path, error)
+            base = moved.get(str(path[0])) if path else None
+            place = (*base, *path[1:]) if base else (*at, *path)
+            self._lost.add(_meant(model, path, place, error))
+            found = self.problem(place, text)
+            if error["type"] == "extra_forbidden":  # found on the line of the key, but a fault of the mapping around it
+                found = replace(found, path=format_path(place[:-1]))
+            self._add(found)
+
+
+def _complaints(error: ValidationError, tree: Any) -> list[_Complaint]:
+    """The errors that matter, in order: of a union only the branch that comes closest to what is there."""
+    found = [_locate(details, tree) for details in error.errors(include_url=False) if not _consequence(details)]
+    unions: dict[TreePath, dict[str, list[_Complaint]]] = {}
+    for complaint in found:
+        if complaint.branch:
+            unions.setdefault(complaint.branch[0], {}).setdefault(complaint.branch[1], []).append(complaint)
+    kept = {path: _closest(branches) for path, branches in unions.items()}
+    return [c for c in found if c.branch is None or any(c is k for k in kept[c.branch[0]])]
+
+
+def _meant(model: type[BaseModel], path: TreePath, place: TreePath, error: Any) -> TreePath:
+    """The place that an error leaves without its value: of a misspelt key, that of the key which is meant."""
+    if error["type"] == "missing":
+        return (*place, error["loc"][-1])
+    if error["type"] == "extra_forbidden":
+        return (*place[:-1], nearest(str(path[-1]), _known_keys(model, path[:-1])) or place[-1])
+    return place
+
+
+def _consequence(error: Any) -> bool:
+    """True for a list or mapping that counts as too short only because its items are wrong."""
+    return error["type"] == "too_short" and bool(len(error["input"]) >= error["ctx"]["min_length"])
+
+
+def _closest(branches: Mapping[str, list[_Complaint]]) -> list[_Complaint]:
+    fitting = [branch for branch in branches.values() if not any(complaint.misfit for complaint in branch)]
+    if fitting:
+        return min(fitting, key=len)
+    return [complaint for branch in branches.values() for complaint in branch]
+
+
+def _locate(error: Any, tree: Any) -> _Complaint:
+    """Walk the location through the tree; what is no key there is the tag of a union's branch."""
+    path: TreePath = ()
+    branch = None
+    location = error["loc"][:-1] if error["type"] == "missing" else error["loc"]
+    for step in location:
+        if (isinstance(tree, dict) and step in tree) or (isinstance(tree, list) and isinstance(step, int)):
+            tree = tree[step]
+            path = (*path, step)
+        elif branch is None and step != "[key]":
+            branch = (path, str(step))
+    return _Complaint(path, branch, error)
+
+
+def _mend(tree: Any, complaint: _Complaint, fallbacks: Mapping[str, Any]) -> None:
+    """Take out what a complaint is about, or put in what is missing."""
+    path, error = complaint.path, complaint.error
+    around, key = _value(tree, path), error["loc"][-1]
+    if error["type"] == "missing" and key in fallbacks:
+        if isinstance(around, dict):  # else an earlier complaint took it out
+            around[key] = deepcopy(fallbacks[key])
+        return
+    # Without one item the others would change their places, and so their lines: the whole list goes.
+    while path and isinstance(path[-1], int):
+        path = path[:-1]
+    if path and isinstance(parent := _value(tree, path[:-1]), dict):
+        parent.pop(path[-1], None)
+
+
+def _value(tree: Any, path: TreePath) -> Any:
+    for step in path:
+        if isinstance(tree, dict):
+            tree = tree.get(step)
+        else:
+            tree = tree[step] if isinstance(tree, list) and isinstance(step, int) and step < len(tree) else None
+    return tree
+
+
+def _shapes(complaints: Iterable[_Complaint], value: Any) -> str:
+    expected = listed(dict.fromkeys(complaint.shape for complaint in complaints if complaint.shape))
+    found = _described(value)
+    hint = "; put it in quotes" if expected == "text" and isinstance(value, bool | int | float) else ""
+    return f"expected {expected}, found {found}{hint}"
+
+
+def _described(value: Any) -> str:
+    """What sort of value it is; never the value, which may be a secret in the wrong place."""
+    names = {type(None): "nothing", str: "text", dict: "a mapping", list: "a list", float: "a decimal number"}
+    return str(value).lower() if isinstance(value, bool) else names.get(type(value), "a number")
+
+
+def _sentence(model: type[BaseModel], path: TreePath, error: Any) -> str:
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "missing":
+            return f"missing key `{error['loc'][-1]}`"
+        case "extra_forbidden":
+            key, known = str(error["loc"][-1]), _known_keys(model, path[:-1])
+            choice = f"; choose {listed(known)}" if known else ""
+            return f"unknown key `{clip(key)}`{did_you_mean(key, known) or choice}"
+        case "value_error":
+            return clip(str(context["error"]), 400)
+        case "literal_error":
+            return f"`{clip(str(error['input']))}` is not known here; choose {context['expected']}"
+        case "union_tag_invalid":
+            return f"`{clip(context['tag'])}` is not known here; choose {context['expected_tags']}"
+        case "union_tag_not_found":
+            return f"missing key `{context['discriminator'].strip(chr(39))}`"
+        case "too_short" | "string_too_short":
+            return "must not be empty" if context["min_length"] == 1 else f"needs {context['min_length']} or more"
+        case kind if kind in _BOUNDS:
+            words, bound = _BOUNDS[kind]
+            return f"must be {words.format(f'{context[bound]:g}')}"
+    text = clip(error["msg"], 400).replace("Input should", "should")
+    return text[:1].lower() + text[1:]
+
+
+@cache
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema()
+
+
+def _known_keys(model: type[BaseModel], path: TreePath) -> tuple[str, ...]:
+    """The keys that the model knows at `path`, by its JSON Schema; a union knows those of all its branches."""
+    root = _schema(model)
+    nodes = _branches(root, root)
+    for step in path:
+        nodes = [branch for node in nodes for branch in _branches(root, _child(node, step))]
+    return tuple(sorted({key for node in nodes for key in node.get("properties", {})}))
+
+
+def _branches(root: Mapping[str, Any], node: Any) -> list[dict[str, Any]]:
+    if not isinstance(node, dict):
+        return []
+    if "$ref" in node:
+        return _branches(root, root["$defs"][node["$ref"].rpartition("/")[2]])
+    options = [*node.get("anyOf", ()), *node.get("oneOf", ()), *node.get("allOf", ())]
+    return [node] + [branch for option in options for branch in _branches(root, option)]
+
+
+def _child(node: Mapping[str, Any], step: str | int) -> Any:
+    if isinstance(step, int):
+        return node.get("items")
+    others = [*node.get("patternProperties", {}).values(), node.get("additionalProperties")]
+    return node.get("properties", {}).get(step, others[0])

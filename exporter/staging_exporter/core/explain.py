@@ -1,0 +1,100 @@
+"""Why a verdict is as it is, in words: from a snapshot, for the API, the report and the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from staging_exporter.core.model import State
+from staging_exporter.core.rules import FAILS, INTRINSIC, IS_DOWN
+from staging_exporter.core.snapshot import ComponentStatus, RootCause, Snapshot
+from staging_exporter.core.words import joined, verb
+
+
+def explain(snapshot: Snapshot, name: str) -> str:
+    """One short paragraph about the component. Raises KeyError when there is none of that name."""
+    status = snapshot.components[name]
+    root = next((root for root in snapshot.root_causes if root.component == name), None)
+    return " ".join(_sentences(status, root, snapshot.components))
+
+
+def span(seconds: float) -> str:
+    """A length of time in one unit that people read at a glance."""
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _sentences(
+    status: ComponentStatus, root: RootCause | None, components: Mapping[str, ComponentStatus]
+) -> Iterable[str]:
+    name = status.component.name
+    if status.state == State.MAINTENANCE:
+        yield f"{name} is {status.detail}."
+    else:
+        yield f"{name} is {status.state} ({status.reason})" + (f": {status.detail}." if status.detail else ".")
+    if status.deployed and status.since and status.state in FAILS and status.since >= status.deployed.at:
+        after = status.since - status.deployed.at
+        yield f"So since {span(after)} after deploy {status.deployed.revision or 'without a name'}."
+    if root is not None:
+        yield from _of_a_root(status, root, components)
+    elif status.state in FAILS:
+        yield from _of_a_symptom(status)
+    if status.contradicted_by:
+        up = status.contradicted_by
+        depends = f"{joined(up)} {verb(up, 'depends', 'depend')} on it and {verb(up)} up"
+        yield f"{depends}, so the fault may lie on the path from here, not in it."
+    if status.conflicts:
+        down = f"{joined(status.conflicts)} {verb(status.conflicts)} down"
+        yield f"It passes although {down}: it does not test what it claims to."
+    if status.suspects:
+        yield f"Not proven, but possibly involved: {joined(status.suspects)}."
+
+
+def _of_a_root(status: ComponentStatus, root: RootCause, components: Mapping[str, ComponentStatus]) -> Iterable[str]:
+    if root.stale:
+        yield f"It was {root.state} ({root.reason}) when it was last seen, and stays a root cause until it is seen up."
+    if root.inferred:
+        yield "It has no check of its own: its dependents convict it, so it is the root."
+    elif status.accounted_by and status.reason in INTRINSIC | status.component.intrinsic:
+        fail = f"{joined(status.accounted_by)} {verb(status.accounted_by, 'fails', 'fail')} too"
+        yield f"{fail}, but that does not make a peer show {status.reason}: it is a root of its own."
+    else:
+        yield _why_root(status, components)
+    if status.component.covers:
+        yield "Nothing that it covers fails, so look at the application, or at the tests themselves."
+    if root.affected:
+        yield f"Suffering from it: {joined(root.affected)}."
+    if root.journeys:
+        yield f"It blocks {joined(root.journeys)}."
+
+
+def _why_root(status: ComponentStatus, components: Mapping[str, ComponentStatus]) -> str:
+    hard = [other for group in status.component.depends_on for other in group]
+    if not hard:
+        return "It depends on nothing, so it is the root."
+    failing = [other for other in hard if components[other].state in FAILS]
+    fine = [other for other in hard if components[other].state == State.UP]
+    untold = [other for other in hard if other not in failing and other not in fine]
+    parts = []
+    if fine:
+        parts.append(f"{joined(fine)} {verb(fine)} up")
+    if untold:
+        parts.append(f"nothing speaks against {joined(untold)}")
+    if failing:
+        parts.append(f"{joined(failing)} cannot account for it alone")
+    return f"Of its dependencies {', '.join(parts)}, so it is the root."
+
+
+def _of_a_symptom(status: ComponentStatus) -> Iterable[str]:
+    if status.root_causes:
+        through = [name for name in status.accounted_by if name not in status.root_causes]
+        by_way = f", by way of {joined(through)}" if through else ""
+        yield f"It suffers from {joined(status.root_causes)}{by_way}."
+    elif status.recovering_from:
+        gone = status.recovering_from
+        yield f"It still recovers from {joined(gone)}, which {verb(gone)} well again."
+    elif status.accounted_by:
+        yield f"It waits for {joined(status.accounted_by)}, which is no fault."
+    elif status.state in IS_DOWN:
+        yield "Nothing is blamed for it yet."

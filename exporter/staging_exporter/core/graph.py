@@ -1,0 +1,104 @@
+"""The dependency graph: order, ancestors, dependents, cycles named. Built once per configuration, then only read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from staging_exporter.core.model import Component
+
+
+def find_cycle(edges: Mapping[str, Iterable[str]]) -> list[str] | None:
+    """The nodes of one cycle, its first node again at the end, or None; `edges` are node -> nodes it depends on.
+
+    Nodes that have no entry of their own count as having no edges.
+    """
+    done: set[str] = set()
+    for start in edges:
+        path: list[str] = []
+        on_path: set[str] = set()
+        stack: list[tuple[str, bool]] = [(start, True)]
+        while stack:
+            node, entering = stack.pop()
+            if not entering:
+                on_path.discard(path.pop())
+                done.add(node)
+            elif node in on_path:
+                return [*path[path.index(node) :], node]
+            elif node not in done:
+                path.append(node)
+                on_path.add(node)
+                stack.append((node, False))
+                stack.extend((target, True) for target in edges.get(node, ()))
+    return None
+
+
+class Graph:
+    """Who depends on whom. An edge is hard (one group of `depends_on`), optional, or from a suite to what it covers."""
+
+    def __init__(self, components: Mapping[str, Component]) -> None:
+        """Raises ValueError, naming the path, when there is a cycle, and KeyError for an unknown dependency."""
+        self.components = components
+        self.edges = {name: _targets(component) for name, component in components.items()}
+        if cycle := find_cycle(self.edges):
+            raise ValueError(" -> ".join(cycle))
+        self.order = _dependencies_first(self.edges)
+        self.dependents: dict[str, list[str]] = {name: [] for name in components}
+        self.needed_by: dict[str, list[str]] = {name: [] for name in components}
+        self.itself = {name: frozenset({name}) for name in components}
+        self._deciding: dict[str, frozenset[str]] = {}
+        for name, component in components.items():
+            for target in self.edges[name]:
+                self.dependents[target].append(name)
+            for group in component.depends_on:
+                if len(group) == 1:
+                    self.needed_by[group[0]].append(name)
+
+    def ancestors(self, name: str) -> set[str]:
+        """Everything that `name` depends on, by edges of every sort."""
+        return _reach(name, self.edges)
+
+    def deciding(self, name: str) -> frozenset[str]:
+        """Itself, its ancestors, and all that speaks for or against latent ones: what a verdict on it rests on."""
+        if name not in self._deciding:
+            found = {name, *self.ancestors(name)}
+            latents = [other for other in found if self.components[other].latent]
+            while latents:
+                told = [other for other in self.dependents[latents.pop()] if other not in found]
+                found.update(told)
+                latents.extend(other for other in told if self.components[other].latent)
+            self._deciding[name] = frozenset(found)
+        return self._deciding[name]
+
+    def descendants(self, name: str) -> set[str]:
+        """Everything that depends on `name`, by edges of every sort."""
+        return _reach(name, self.dependents)
+
+
+def _targets(component: Component) -> tuple[str, ...]:
+    hard = [name for group in component.depends_on for name in group]
+    return tuple(dict.fromkeys([*hard, *component.optional_depends_on, *component.covers]))
+
+
+def _dependencies_first(edges: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    order: dict[str, None] = {}
+    for start in edges:
+        stack = [(start, True)]
+        while stack:
+            node, entering = stack.pop()
+            if not entering:
+                order[node] = None
+            elif node not in order:
+                stack.append((node, False))
+                stack.extend((target, True) for target in edges[node] if target not in order)
+    return tuple(order)
+
+
+def _reach(name: str, edges: Mapping[str, Iterable[str]]) -> set[str]:
+    found: set[str] = set()
+    stack = list(edges[name])
+    while stack:
+        node = stack.pop()
+        if node not in found:
+            found.add(node)
+            stack.extend(edges[node])
+    return found

@@ -1,0 +1,69 @@
+"""Incidents: when a root cause began to stand, where it moved, when the last one ended. A pure fold over verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from staging_exporter.core.snapshot import RootCause
+
+KEPT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Culprit:
+    """A root cause within an incident, from `since` until `until` (None while it stands), Unix seconds."""
+
+    component: str
+    layer: str
+    priority: str
+    reason: str
+    detail: str
+    since: float
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """From the first root cause to the end of the last; `moved` are the times at which the set of roots changed."""
+
+    began: float
+    ended: float | None
+    roots: tuple[Culprit, ...]
+    moved: tuple[float, ...] = ()
+
+
+def follow(incidents: tuple[Incident, ...], roots: Iterable[RootCause], now: float) -> tuple[Incident, ...]:
+    """The incidents after the verdict `roots` at `now`, newest last, at most `KEPT` of them, and of moves in each."""
+    standing = {root.component: root for root in roots}
+    open_one = incidents[-1] if incidents and incidents[-1].ended is None else None
+    if open_one is None:
+        if not standing:
+            return incidents
+        return (*incidents, Incident(now, None, tuple(_culprit(root, now) for root in standing.values())))[-KEPT:]
+    current = {culprit.component for culprit in open_one.roots if culprit.until is None}
+    kept = [_renewed(c, standing, now) for c in open_one.roots]
+    added = [_culprit(root, now) for name, root in standing.items() if name not in current]
+    moved = open_one.moved if current == set(standing) or not standing else (*open_one.moved, now)[-KEPT:]
+    changed = replace(open_one, ended=None if standing else now, roots=_newest((*kept, *added)), moved=moved)
+    return (*incidents[:-1], changed)
+
+
+def _newest(roots: tuple[Culprit, ...]) -> tuple[Culprit, ...]:
+    """Those that stand, and the last of the others: a root may come and go for weeks beside one that nobody mends."""
+    over = [index for index, culprit in enumerate(roots) if culprit.until is not None]
+    dropped = set(over[:-KEPT])
+    return tuple(culprit for index, culprit in enumerate(roots) if index not in dropped) if dropped else roots
+
+
+def _culprit(root: RootCause, now: float) -> Culprit:
+    return Culprit(root.component, root.layer, root.priority, root.reason, root.detail, now)
+
+
+def _renewed(culprit: Culprit, standing: dict[str, RootCause], now: float) -> Culprit:
+    if culprit.until is not None:
+        return culprit
+    root = standing.get(culprit.component)
+    if root is None:
+        return replace(culprit, until=now)
+    return replace(culprit, priority=root.priority, reason=root.reason, detail=root.detail)

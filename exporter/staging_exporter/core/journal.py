@@ -1,0 +1,39 @@
+"""What was told to us or happened, and must survive a reload and a restart: windows, deploys, incidents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from staging_exporter.core.incidents import Incident, follow
+from staging_exporter.core.maintenance import MaintenanceWindow
+from staging_exporter.core.snapshot import Deploy, RootCause
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Posted maintenance windows, the last deploy of each component, the incidents (newest last)."""
+
+    windows: tuple[MaintenanceWindow, ...] = ()
+    deploys: Mapping[str, Deploy] = field(default_factory=dict)
+    incidents: tuple[Incident, ...] = ()
+
+    @property
+    def standing(self) -> frozenset[str]:
+        """The root causes of the incident that is not over yet."""
+        last = self.incidents[-1] if self.incidents else None
+        return frozenset(root.component for root in last.roots if root.until is None) if last else frozenset()
+
+    def with_window(self, window: MaintenanceWindow, now: float) -> Journal:
+        """With this window instead of those that were posted for its components, without those that are over."""
+        windows = (*(w.without(window.components) for w in self.windows), window)
+        return replace(self, windows=tuple(w for w in windows if w.components and not w.over(now)))
+
+    def with_deploy(self, components: Iterable[str], deploy: Deploy) -> Journal:
+        """With this deploy as the last one of these components."""
+        return replace(self, deploys={**self.deploys, **dict.fromkeys(components, deploy)})
+
+    def with_verdict(self, roots: Iterable[RootCause], now: float) -> Journal:
+        """With the incidents as they are after this verdict."""
+        incidents = follow(self.incidents, roots, now)
+        return self if incidents == self.incidents else replace(self, incidents=incidents)

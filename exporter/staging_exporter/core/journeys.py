@@ -1,0 +1,95 @@
+"""Rules 8 and 9: what a root cause costs. Journeys, effective priorities, the state of the whole; pure functions.
+
+8. A root's effective priority is the highest of its own, of the components that are down because of it, and of the
+   journeys that it blocks. A degraded root that blocks nothing is at most P1.
+9. A journey is blocked when a step's component is down or flapping (the first such step), else unknown when one is
+   unknown, starting or in maintenance, else degraded, else up; it names the roots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from staging_exporter.core.model import Journey, Priority, State
+from staging_exporter.core.rules import FAILS, IS_DOWN, Condition
+from staging_exporter.core.snapshot import ComponentStatus, JourneyState, JourneyStatus, RootCause, StepStatus
+
+_UNTOLD = frozenset({State.UNKNOWN, State.STARTING, State.MAINTENANCE})
+
+
+def journey_status(journey: Journey, components: Mapping[str, ComponentStatus]) -> JourneyStatus:
+    """Rule 9 for one journey."""
+    steps = tuple(StepStatus(step, name, components[name].state) for step, name in journey.steps)
+    blocked_at = next((step.name for step in steps if step.state in IS_DOWN), None)
+    states = {step.state for step in steps}
+    if blocked_at is not None:
+        state = JourneyState.BLOCKED
+    elif states & _UNTOLD:
+        state = JourneyState.UNKNOWN
+    else:
+        state = JourneyState.DEGRADED if State.DEGRADED in states else JourneyState.UP
+    bad = IS_DOWN if blocked_at is not None else FAILS
+    roots = {root for step in steps if step.state in bad for root in _roots_of(components[step.component])}
+    return JourneyStatus(journey.name, journey.priority, state, steps, blocked_at, tuple(sorted(roots)))
+
+
+def _roots_of(status: ComponentStatus) -> tuple[str, ...]:
+    return (status.component.name,) if status.root else status.root_causes
+
+
+def root_causes(
+    components: Mapping[str, ComponentStatus],
+    journeys: Iterable[JourneyStatus],
+    held: Mapping[str, Condition],
+) -> tuple[RootCause, ...]:
+    """Rule 8 for every root, the most urgent first, then the oldest; `held` is how the stale ones were last seen."""
+    symptoms: dict[str, list[str]] = {}
+    for name, status in components.items():
+        for root in status.root_causes:
+            symptoms.setdefault(root, []).append(name)
+    blocked = [journey for journey in journeys if journey.state == JourneyState.BLOCKED]
+    found = [
+        _root_cause(status, [components[s] for s in symptoms.get(name, ())], blocked, held.get(name))
+        for name, status in components.items()
+        if status.root
+    ]
+    return tuple(sorted(found, key=lambda root: (root.priority, root.since or 0.0, root.component)))
+
+
+def _root_cause(
+    status: ComponentStatus, symptoms: list[ComponentStatus], blocked: list[JourneyStatus], held: Condition | None
+) -> RootCause:
+    component = status.component
+    journeys = [journey for journey in blocked if component.name in journey.root_causes]
+    priority = min(
+        [component.priority]
+        + [symptom.component.priority for symptom in symptoms if symptom.state in IS_DOWN]
+        + [journey.priority for journey in journeys]
+    )
+    state = held.state if held else status.state
+    if state == State.DEGRADED and not journeys:
+        priority = max(priority, Priority.P1)
+    return RootCause(
+        component=component.name,
+        layer=component.layer,
+        priority=priority,
+        state=state,
+        reason=held.reason if held else status.reason,
+        detail=held.detail if held else status.detail,
+        since=held.since if held else status.since,
+        inferred=component.latent,
+        stale=status.stale,
+        suspects=status.suspects,
+        affected=tuple(sorted(symptom.component.name for symptom in symptoms)),
+        journeys=tuple(sorted(journey.name for journey in journeys)),
+    )
+
+
+def overall(roots: Iterable[RootCause], components: Mapping[str, ComponentStatus]) -> State:
+    """The state of the environment: the worst that stands."""
+    if any(root.state in IS_DOWN for root in roots):
+        return State.DOWN
+    states = {status.state for status in components.values() if not status.component.latent}
+    if states & FAILS or any(root.state in FAILS for root in roots):
+        return State.DEGRADED
+    return next((state for state in (State.STARTING, State.UNKNOWN) if state in states), State.UP)

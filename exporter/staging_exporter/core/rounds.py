@@ -1,0 +1,179 @@
+"""Rule 6: verdicts come only from completed rounds.
+
+A first failure, or a first pass of what was down, opens a round over the affected set: the component, its ancestors of
+every sort, all that speaks for or against latent ones, its descendants. All of them are probed at once. The round is
+complete when each has a result that began after it opened, or a failure that ended after it, none is still confirming,
+and a vantage check has answered. While a round covers a component, its verdict waits. Overlapping rounds thereby act as
+one; but a component waits at most `fall x (timeout + retry_interval)` of the slowest that decides about it: then its
+verdict is published as it stands, and those that were silent are named as suspects. A descendant decides nothing: one
+that cannot report within the bound is not waited for. At the start each component has a round of its own, over what
+decides about it, so that a slow one holds up nobody else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from staging_exporter.core.graph import Graph
+from staging_exporter.core.health import Health
+from staging_exporter.core.model import Component, Observation, Outcome, Reason, State
+from staging_exporter.core.vantage import Vantage
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """An open question about `trigger`; `wanted` are asked and awaited, the verdicts of `covers` wait for it.
+
+    The `first` one of a component is that of the start, before which nothing is known of it.
+    """
+
+    trigger: str
+    first: bool
+    opened: float
+    deadline: float
+    wanted: frozenset[str]
+    covers: frozenset[str]
+
+
+def bound(component: Component) -> float:
+    """Seconds that one component may take to confirm a change."""
+    return max(component.fall, component.rise) * (component.timeout + component.retry_interval)
+
+
+def first_round(graph: Graph, name: str, at: float, spread: float) -> Round:
+    """What every start opens for each component: the first verdict waits for all that decides about it to have run."""
+    deciding = _checked(graph, graph.deciding(name))
+    longest = max((bound(graph.components[other]) for other in deciding), default=0.0)
+    return Round(name, True, at, at + spread + longest, deciding, frozenset({name}))
+
+
+def open_round(graph: Graph, trigger: str, at: float) -> Round:
+    """A round over the affected set of `trigger`."""
+    deciding, descendants = graph.deciding(trigger), graph.descendants(trigger)
+    allowed = max(bound(graph.components[name]) for name in _checked(graph, deciding))
+    in_time = {name for name in descendants if graph.components[name].timeout <= allowed}
+    return Round(trigger, False, at, at + allowed, _checked(graph, deciding | in_time), deciding | descendants)
+
+
+def _checked(graph: Graph, names: Collection[str]) -> frozenset[str]:
+    return frozenset(name for name in names if not graph.components[name].latent)
+
+
+def calls_for_a_round(before: Health, after: Health) -> bool:
+    """A first failure, a first pass of what was down, or a state that changed without such a notice."""
+    if before.known_at is None and after.last == Outcome.PASS:
+        return False  # its first round waits for it anyway
+    if after.confirming:
+        return not before.confirming
+    return after.state != before.state and after.state != State.UNKNOWN and not before.confirming
+
+
+class Rounds:
+    """The rounds that are open, who is covered by them, and whom those that were cut short still waited for."""
+
+    def __init__(self, graph: Graph, at: float, spread: float) -> None:
+        """Every component has its first round open; the first runs are spread over `spread` seconds."""
+        self._graph = graph
+        self._open: dict[tuple[str, bool], Round] = {}
+        self._covered: Counter[str] = Counter()
+        self._blocked_by: dict[tuple[str, bool], str] = {}  # one for whom a round is known to wait: looked at first
+        self.unsettled: dict[str, frozenset[str]] = {}
+        for name in graph.components:
+            self._begin(first_round(graph, name, at, spread))
+
+    @property
+    def pending(self) -> bool:
+        """True while a round is open."""
+        return bool(self._open)
+
+    @property
+    def opening(self) -> bool:
+        """True until the first round of every component is over."""
+        return any(first for _, first in self._open)
+
+    def starting(self, name: str) -> bool:
+        """True until the first round of this component is over."""
+        return (name, True) in self._open
+
+    def covers(self, name: str) -> bool:
+        """True when the verdict on a component has to wait."""
+        return self._covered[name] > 0
+
+    def open(self, trigger: str, at: float) -> frozenset[str] | None:
+        """Open a round and return whom else it asks; None when this component has one open."""
+        if (trigger, False) in self._open:
+            return None
+        a_round = open_round(self._graph, trigger, at)
+        self._begin(a_round)
+        return a_round.wanted - {trigger}
+
+    def resume(self, old: Rounds, kept: frozenset[str], known: Collection[str]) -> None:
+        """Go on after a reload: with the rounds that `kept` ones had open, and no wait for what is `known` for sure."""
+        left = self._graph.components.keys() - known
+        self._open = {key: replace(a_round, wanted=a_round.wanted & left) for key, a_round in self._open.items()}
+        for trigger, first in old._open:
+            if trigger in kept and not first:
+                self._begin(open_round(self._graph, trigger, old._open[trigger, first].opened))
+        self.unsettled = {trigger: missed for trigger, names in old.unsettled.items() if (missed := names & kept)}
+
+    def awaited(self, health: Mapping[str, Health], last: Mapping[str, Observation]) -> frozenset[str]:
+        """All that the open rounds still wait for."""
+        return frozenset().union(*(silent(a_round, health, last) for a_round in self._open.values()))
+
+    def heard(self, name: str) -> None:
+        """A component has reported: no round that was cut short misses it any more."""
+        if self.unsettled:
+            self.unsettled = {trigger: left for trigger, names in self.unsettled.items() if (left := names - {name})}
+
+    def close(
+        self, now: float, health: Mapping[str, Health], last: Mapping[str, Observation], vantage: Vantage
+    ) -> tuple[frozenset[str], frozenset[str]]:
+        """Close the rounds that are complete or overdue; returns the triggers of all of them, and of the overdue."""
+        closed: set[str] = set()
+        overdue: set[str] = set()
+        for a_round in list(self._open.values()):
+            late = now >= a_round.deadline
+            if not late and (self._waits(a_round, health, last) or not vantage.answered(a_round.opened)):
+                continue
+            closed.add(a_round.trigger)
+            self._end(a_round)
+            if waiting := silent(a_round, health, last):
+                self.unsettled[a_round.trigger] = waiting
+                overdue.add(a_round.trigger)
+        return frozenset(closed), frozenset(overdue)
+
+    def _begin(self, a_round: Round) -> None:
+        self._open[a_round.trigger, a_round.first] = a_round
+        self._covered.update(a_round.covers)
+
+    def _end(self, a_round: Round) -> None:
+        del self._open[a_round.trigger, a_round.first]
+        self._blocked_by.pop((a_round.trigger, a_round.first), None)
+        self._covered.subtract(a_round.covers)
+
+    def _waits(self, a_round: Round, health: Mapping[str, Health], last: Mapping[str, Observation]) -> bool:
+        key = (a_round.trigger, a_round.first)
+        known = self._blocked_by.get(key)
+        if known is not None and not _settled(a_round, known, health[known], last.get(known)):
+            return True
+        blocker = next((n for n in a_round.wanted if not _settled(a_round, n, health[n], last.get(n))), None)
+        if blocker is not None:
+            self._blocked_by[key] = blocker
+        return blocker is not None
+
+
+def silent(a_round: Round, health: Mapping[str, Health], last: Mapping[str, Observation]) -> frozenset[str]:
+    """Those that the round still waits for; it is complete when there are none."""
+    return frozenset(name for name in a_round.wanted if not _settled(a_round, name, health[name], last.get(name)))
+
+
+def _settled(a_round: Round, name: str, health: Health, last: Observation | None) -> bool:
+    if health.state == State.UNKNOWN and health.reason == Reason.RATE_LIMITED:
+        return True  # it must not be asked, so there is no use in waiting
+    if last is None or health.confirming:
+        return False
+    failed = last.outcome in (Outcome.FAIL, Outcome.DEGRADED)
+    fresh = last.started >= a_round.opened or (failed and last.ended >= a_round.opened)
+    return fresh or name == a_round.trigger

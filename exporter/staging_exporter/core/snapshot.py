@@ -1,0 +1,160 @@
+"""What is published at one moment: everything that a user sees is a function of a Snapshot.
+
+All of it is frozen and made at once, so that metrics, page, report and API can never disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from staging_exporter.core.model import Component, Layer, Outcome, Priority, Reason, State
+
+# Seconds; from a local answer to the longest WebSocket journey.
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+LAG_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
+
+
+class JourneyState(StrEnum):
+    """What is published about a journey."""
+
+    UP = "up"
+    DEGRADED = "degraded"
+    UNKNOWN = "unknown"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Counts per bucket (the last one without a bound), and the sum of what was observed, in seconds."""
+
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    total: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the past, without its facts: `started` Unix seconds, `duration` and `phases` seconds."""
+
+    started: float
+    duration: float
+    outcome: Outcome
+    reason: Reason
+    detail: str
+    phases: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeStats:
+    """What the runs of one component amount to since the exporter began.
+
+    `last` are the last 30 runs, `last_failures` the last 10 that were no pass; both oldest first, kept over a reload.
+    """
+
+    runs: int
+    failures: Mapping[Reason, int]
+    durations: Histogram
+    last: tuple[Run, ...] = ()
+    last_failures: tuple[Run, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """The last deploy of a component: when (Unix seconds), and which revision."""
+
+    at: float
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentStatus:
+    """One component: its configuration, its state, what is concluded about it.
+
+    `since` is when the state was published, `last_probe` when the last run began; both None before.
+    `root_causes` are those that a symptom suffers from, `recovering_from` those that are gone already.
+    `startup_ends` is when the budget is spent, while it is starting. `failed_since` is when the first run failed since
+    it was last up, also over spells in which nothing was known of it.
+    A root is `stale` when it is no longer seen, only remembered. `last_outcome` is that of the last run, whatever the
+    state hides.
+    """
+
+    component: Component
+    state: State
+    reason: Reason
+    detail: str
+    since: float | None
+    last_probe: float | None
+    last_outcome: Outcome | None = None
+    root: bool = False
+    stale: bool = False
+    root_causes: tuple[str, ...] = ()
+    accounted_by: tuple[str, ...] = ()
+    recovering_from: tuple[str, ...] = ()
+    suspects: tuple[str, ...] = ()
+    contradicted_by: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    phases: Mapping[str, float] = field(default_factory=dict)
+    stats: ProbeStats | None = None
+    deployed: Deploy | None = None
+    startup_ends: float | None = None
+    failed_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RootCause:
+    """A root cause that stands; `priority` is the effective one, `affected` are its symptoms."""
+
+    component: str
+    layer: Layer
+    priority: Priority
+    state: State
+    reason: Reason
+    detail: str
+    since: float | None
+    inferred: bool = False
+    stale: bool = False
+    suspects: tuple[str, ...] = ()
+    affected: tuple[str, ...] = ()
+    journeys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepStatus:
+    """One step of a journey and the state of its component."""
+
+    name: str
+    component: str
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyStatus:
+    """A journey: whether a user can take it, where it breaks, and because of what."""
+
+    name: str
+    priority: Priority
+    state: JourneyState
+    steps: tuple[StepStatus, ...]
+    blocked_at: str | None = None
+    root_causes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole environment at `generated_at`; `pending` while a round is open, `settled` when none was cut short."""
+
+    environment: str
+    generated_at: float
+    state: State
+    pending: bool
+    settled: bool
+    online: bool
+    ready: bool
+    components: Mapping[str, ComponentStatus]
+    root_causes: tuple[RootCause, ...]
+    journeys: Mapping[str, JourneyStatus]
+    lag: Histogram

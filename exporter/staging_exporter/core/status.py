@@ -1,0 +1,97 @@
+"""What one component looks like in a snapshot: health and verdict side by side; pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from staging_exporter.core.diagnosis import Verdict
+from staging_exporter.core.health import Health, startup_ends
+from staging_exporter.core.inference import Inference
+from staging_exporter.core.model import Component, Observation, Reason, State
+from staging_exporter.core.rules import FAILS
+from staging_exporter.core.snapshot import ComponentStatus, Deploy, ProbeStats
+from staging_exporter.core.verdict_lifecycle import Excuse
+from staging_exporter.core.words import joined, verb
+
+
+def checked_status(
+    component: Component,
+    health: Health,
+    verdict: Verdict,
+    excuse: Excuse | None,
+    last: Observation | None,
+    stats: ProbeStats,
+    roots: Collection[str],
+    deployed: Deploy | None,
+) -> ComponentStatus:
+    """The status of a component with a check; `roots` are all root causes that stand, published ones."""
+    failing = health.state in FAILS
+    return ComponentStatus(
+        component=component,
+        state=health.state,
+        reason=health.reason,
+        detail=health.detail,
+        since=health.since,
+        last_probe=last.started if last else None,
+        last_outcome=last.outcome if last else None,
+        root=verdict.root,
+        stale=verdict.root and health.state == State.UNKNOWN,
+        root_causes=tuple(root for root in verdict.roots if root in roots) if failing else (),
+        accounted_by=verdict.accounted_by if failing else (),
+        recovering_from=excuse.roots if excuse and failing else (),
+        suspects=verdict.suspects if failing or verdict.root else (),
+        contradicted_by=verdict.contradicted_by if failing else (),
+        conflicts=verdict.conflicts if health.state == State.UP else (),
+        facts=last.facts if last else {},
+        phases=last.phases if last else {},
+        stats=stats,
+        deployed=deployed,
+        startup_ends=startup_ends(health, component),
+        failed_since=health.first_failure,
+    )
+
+
+def latent_status(
+    component: Component, verdict: Verdict, since: float | None, roots: Collection[str]
+) -> ComponentStatus:
+    """The status of a component that only its dependents speak for."""
+    inference = verdict.inference or Inference()
+    seen = Reason.OK if verdict.state == State.UP else Reason.NO_EVIDENCE
+    return ComponentStatus(
+        component=component,
+        state=verdict.state,
+        reason=Reason.INFERRED if verdict.state in FAILS else seen,
+        detail=_evidence(inference, verdict.state),
+        since=since,
+        last_probe=None,
+        root=verdict.root,
+        stale=verdict.root and inference.held,
+        root_causes=tuple(root for root in verdict.roots if root in roots),
+        accounted_by=verdict.accounted_by if verdict.state in FAILS else (),
+        suspects=verdict.suspects,
+        failed_since=since if verdict.state in FAILS else None,
+    )
+
+
+def timely(components: Mapping[str, ComponentStatus]) -> dict[str, ComponentStatus]:
+    """The same, but what went down only after the tests of a suite ran is in no conflict with their passing."""
+    return {name: _timely(status, components) if status.conflicts else status for name, status in components.items()}
+
+
+def _timely(suite: ComponentStatus, components: Mapping[str, ComponentStatus]) -> ComponentStatus:
+    ran = suite.facts.get("run_timestamp", float("inf"))
+    return replace(suite, conflicts=tuple(c for c in suite.conflicts if (components[c].failed_since or 0.0) <= ran))
+
+
+def _evidence(inference: Inference, state: State) -> str:
+    if inference.held:
+        return f"convicted by {joined(inference.convicts)} before; none of its dependents has been seen up since"
+    if inference.convicts:
+        return f"{joined(inference.convicts)} began to fail together, in one way, and nothing else explains it"
+    if state == State.UP:
+        return "a dependent of it is up"
+    if inference.accused_by:
+        speaks = verb(inference.accused_by, "speaks", "speak")
+        return f"only {joined(inference.accused_by)} {speaks} against it, which proves nothing"
+    return "nothing speaks for or against it"

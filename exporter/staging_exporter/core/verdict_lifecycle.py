@@ -1,0 +1,147 @@
+"""Rule 7: recovery is not a new fault, and blindness never resolves a page. From one published verdict to the next.
+
+- When what accounts for a component recovers, whatever began to fail before is excused: it keeps its roots as
+  *recovering from* them for `recovery`, or for its startup budget; only if it still fails after that does it become a
+  root. This holds also for what was not published, or not even confirmed yet: a fault may be over before its round is.
+  What is excused convicts no latent either.
+- A published root whose component turns `unknown` is held: it goes on to count as it was last seen, marked stale, until
+  it is seen again. A latent root is held until one of its dependents, or every one of its convicts, is up.
+
+Pure: `conclude` takes what was published and what is seen now, and returns what is to be published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from staging_exporter.core.diagnosis import Verdict, diagnose
+from staging_exporter.core.graph import Graph
+from staging_exporter.core.inference import only
+from staging_exporter.core.model import State
+from staging_exporter.core.rules import FAILS, Condition, eases
+
+
+@dataclass(frozen=True, slots=True)
+class Excuse:
+    """Why a component that began to fail before `since` is no root yet: it recovers from `roots`, until `until`."""
+
+    roots: tuple[str, ...]
+    since: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The verdicts that stand, the excuses granted, and how each root was last seen before it turned `unknown`.
+
+    `drafts` are the verdicts that would stand if no round were open.
+    """
+
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    drafts: Mapping[str, Verdict] = field(default_factory=dict)
+    excuses: Mapping[str, Excuse] = field(default_factory=dict)
+    held: Mapping[str, Condition] = field(default_factory=dict)
+
+    @property
+    def roots(self) -> frozenset[str]:
+        """The root causes that stand."""
+        return frozenset(name for name, verdict in self.verdicts.items() if verdict.root)
+
+    def inherit(self, old: Published, same: Collection[str]) -> Published:
+        """With what `old` knew of the components that are the `same`; of others that are still there, the verdict.
+
+        So a root whose check was changed stands until it is seen again. Nobody is named that is gone.
+        """
+        there = self.verdicts.keys()
+        verdicts = {
+            name: verdict.among(there)
+            for name, verdict in old.verdicts.items()
+            if name in there and (verdict.inference is None) == (self.verdicts[name].inference is None)
+        }
+        return Published(
+            {**self.verdicts, **verdicts},
+            {**self.drafts, **{n: old.drafts[n].among(there) for n in verdicts if n in same}},
+            {n: replace(e, roots=only(e.roots, there)) for n, e in old.excuses.items() if n in same},
+            {name: condition for name, condition in old.held.items() if name in verdicts},
+        )
+
+
+def conclude(
+    graph: Graph,
+    before: Published,
+    conditions: Mapping[str, Condition],
+    names: Collection[str],
+    now: float,
+    recovery: float,
+) -> Published:
+    """What is published after the verdicts on `names` were renewed; all others stay as they were."""
+    seen = {name: _as_last_seen(before, name, condition) for name, condition in conditions.items()}
+    latents = {name: v.inference for name, v in before.verdicts.items() if v.root and v.inference is not None}
+    excuses = {name: e for name, e in before.excuses.items() if name in seen and not _began_after(seen[name], e)}
+    drafts = diagnose(graph, seen, _excused(excuses, seen), latents)
+    while lost := [name for name in _left_without_cause(graph, before.drafts, drafts) if _is_new(excuses, name, now)]:
+        excuses |= {
+            name: Excuse(_left_behind(before, name), now, now + _patience(graph, name, recovery)) for name in lost
+        }
+        drafts = diagnose(graph, seen, _excused(excuses, seen), latents)
+    published = {**before.verdicts, **{name: drafts[name] for name in names}}
+    return Published(published, drafts, excuses, _remember(before, published, conditions, seen))
+
+
+def _as_last_seen(before: Published, name: str, condition: Condition) -> Condition:
+    return before.held.get(name, condition) if condition.state == State.UNKNOWN else condition
+
+
+def _began_after(condition: Condition, excuse: Excuse) -> bool:
+    return condition.failing_since is not None and condition.failing_since > excuse.since
+
+
+def _excused(excuses: Collection[str], seen: Mapping[str, Condition]) -> frozenset[str]:
+    return frozenset(name for name in excuses if seen[name].state in FAILS)
+
+
+def _is_new(excuses: Mapping[str, Excuse], name: str, now: float) -> bool:
+    return name not in excuses or excuses[name].since < now
+
+
+def _left_behind(before: Published, name: str) -> tuple[str, ...]:
+    """The roots that a symptom had, or those that its own causes were recovering from; else whom it waited for."""
+    draft = before.drafts[name]
+    older = (before.excuses[other].roots for other in draft.accounted_by if other in before.excuses)
+    return tuple(sorted({*draft.roots, *(root for roots in older for root in roots)})) or draft.accounted_by
+
+
+def _patience(graph: Graph, name: str, recovery: float) -> float:
+    startup = graph.components[name].startup
+    return max(recovery, startup.budget if startup else 0.0)
+
+
+def _left_without_cause(graph: Graph, before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> Iterable[str]:
+    """Checked components that nothing accounts for any more, because something that decides about them recovered."""
+    checked = {name: new for name, new in now.items() if new.inference is None and name in before}
+    eased = {name for name, new in checked.items() if eases(before[name].state, new.state)}
+    if not eased:
+        return
+    for name, new in checked.items():
+        if before[name].root or not before[name].accounted_by or eased.isdisjoint(graph.deciding(name) - {name}):
+            continue
+        if all(_convicted_since(other, before, now) for other in new.accounted_by):
+            yield name
+
+
+def _convicted_since(name: str, before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> bool:
+    """True for a latent that took the blame just now: what is left over from a recovery does not prove it."""
+    return now[name].inference is not None and (name not in before or before[name].state not in FAILS)
+
+
+def _remember(
+    before: Published,
+    published: Mapping[str, Verdict],
+    conditions: Mapping[str, Condition],
+    seen: Mapping[str, Condition],
+) -> dict[str, Condition]:
+    """How the roots that stand were last seen, for when they are seen no longer."""
+    held = {n: c for n, c in before.held.items() if n in conditions and conditions[n].state == State.UNKNOWN}
+    held |= {name: seen[name] for name, verdict in published.items() if verdict.root and name in seen}
+    return {name: condition for name, condition in held.items() if condition.state in FAILS}

@@ -1,0 +1,161 @@
+"""The backend: its several health endpoints, each true in its own way, and the WebSocket on which agents run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from staging_exporter.demo.network import LOOPBACK
+from staging_exporter.demo.services import Service, trouble
+from staging_exporter.demo.switches import Switch
+from staging_exporter.demo.witnesses import Database, redis_answers
+
+AGENT_EVENTS = ("agent_started", "agent_thinking", "tool_executing", "tool_completed", "agent_completed")
+
+_WEBSOCKET_MODES = {
+    "ok": "welcomes, and runs agents",
+    "status": "refuses the handshake with `status` (default 503)",
+    "close": "accepts, then closes with `code` (default 1011) before the welcome",
+    "silent": "accepts, then says nothing",
+    "no-agent": "welcomes, then only system messages and pings: no agent ever starts",
+}
+
+
+class Backend(Service):
+    """The service that everything leans on."""
+
+    name = "backend"
+
+    def __init__(
+        self, database: Database, redis: int, redis_password: str, llm: int, token: str, scale: float = 1.0
+    ) -> None:
+        super().__init__(scale)
+        self._database = database
+        self._redis = redis
+        self._redis_password = redis_password
+        self._llm = llm
+        self._token = token
+        self.websocket = Switch("websocket", _WEBSOCKET_MODES, scale)
+        self.ready = Switch(
+            "backend-ready", {"ok": "waits half a second for Redis", "patient": "waits for Redis for ever"}, scale
+        )
+        self.ws_health = Switch(
+            "ws-health", {"ok": "says how things are", "unhealthy": "says unhealthy, with a 200"}, scale
+        )
+
+    @property
+    def switches(self) -> list[Switch]:
+        """Those beside the one that every service has."""
+        return [self.websocket, self.ready, self.ws_health]
+
+    def routes(self) -> list[web.RouteDef]:
+        """The health endpoints and `/ws`."""
+        return [
+            web.get("/health", self._health),
+            web.get("/health/ready", self._health_ready),
+            web.get("/health/backend", self._health_backend),
+            web.get("/ws/health", self._health_websocket),
+            web.get("/ws", self._ws),
+        ]
+
+    async def _database_answers(self) -> bool:
+        return await self._database.answers(0.8 * self.scale)
+
+    async def _redis_answers(self, patience: float | None) -> bool:
+        return await redis_answers(self._redis, self._redis_password, patience)
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        if not await self._database_answers():
+            return trouble("Startup failed: the database does not answer")
+        return web.json_response({"status": "healthy", "service": "netra-ai-platform", "version": "1.0.0"})
+
+    async def _health_ready(self, _request: web.Request) -> web.Response:
+        patience = None if self.ready.mode == "patient" else 0.5 * self.scale
+        database, redis = await asyncio.gather(self._database_answers(), self._redis_answers(patience))
+        body = {
+            "status": "ready" if database else "not_ready",
+            "core_db": "connected" if database else "failed",
+            "redis_db": "connected" if redis else "vpc_connectivity_degraded",
+        }
+        return web.json_response(body, status=200 if database else 503)
+
+    async def _health_backend(self, _request: web.Request) -> web.Response:
+        patience = 0.5 * self.scale
+        working = all(await asyncio.gather(self._database.answers(patience), self._redis_answers(patience)))
+        return web.json_response({"status": "healthy" if working else "degraded", "service": "netra-ai-platform"})
+
+    async def _health_websocket(self, _request: web.Request) -> web.Response:
+        healthy = self.ws_health.mode == "ok" and await self._database_answers()
+        return web.json_response({"status": "healthy" if healthy else "unhealthy", "service": "websocket"})
+
+    async def _ws(self, request: web.Request) -> web.StreamResponse:
+        switch = self.websocket
+        if switch.mode == "status":
+            return web.Response(status=switch.setting.status or 503, text="no WebSocket here\n")
+        expected = f"Bearer {self._token}".encode()
+        if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
+            return web.Response(status=403, text="a token is needed\n")
+        if not await self._database_answers():
+            return trouble("Startup failed: the database does not answer")
+        socket = web.WebSocketResponse(max_msg_size=64 * 1024)
+        await socket.prepare(request)
+        with contextlib.suppress(ConnectionError):  # the client may leave in the middle of a sentence
+            await self._converse(socket)
+        return socket
+
+    async def _converse(self, socket: web.WebSocketResponse) -> None:
+        switch = self.websocket
+        if switch.mode == "close":
+            await socket.close(code=switch.setting.code or 1011)
+            return
+        if switch.mode == "silent":
+            await socket.receive()
+            return
+        await socket.send_json({"type": "connection_established", "service": "netra-ai-platform"})
+        while not socket.closed:
+            try:
+                message = await socket.receive(timeout=max(0.1, 0.5 * self.scale))
+            except TimeoutError:
+                if switch.mode == "no-agent":
+                    await socket.ping()
+                    await socket.send_json({"type": "system_message", "text": "please wait"})
+                continue
+            if message.type == aiohttp.WSMsgType.TEXT and switch.mode != "no-agent" and _asks_for_agent(message):
+                await self._run_agent(socket)
+
+    async def _run_agent(self, socket: web.WebSocketResponse) -> None:
+        for event in AGENT_EVENTS[:-1]:
+            await socket.send_json({"type": event, "agent": "cost-advisor"})
+        answer = await self._complete()
+        await socket.send_json(
+            {
+                "type": AGENT_EVENTS[-1],
+                "agent": "cost-advisor",
+                "answer": answer or "a canned answer",
+                "fallback": not answer,
+            }
+        )
+
+    async def _complete(self) -> str:
+        """The LLM's answer; empty when there is none, for the agent has canned ones."""
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=0.5 * self.scale)) as session,
+                session.post(f"http://{LOOPBACK}:{self._llm}/v1/complete", json={"prompt": "save money"}) as response,
+            ):
+                return str((await response.json())["answer"]) if response.status == 200 else ""
+        except (OSError, TimeoutError, aiohttp.ClientError):
+            return ""
+
+
+def _asks_for_agent(message: Any) -> bool:
+    try:
+        content = message.json()
+    except ValueError:
+        return False
+    return isinstance(content, dict) and content.get("type") == "start_agent"

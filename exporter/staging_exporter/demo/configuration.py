@@ -1,0 +1,28 @@
+"""The demo's configuration file: a template with its ports and paths, and durations at the environment's pace."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+
+from staging_exporter.options.types import format_duration, parse_duration
+
+_PLACE = re.compile(r"<([a-z0-9-]+)>")
+_INTERVAL, _TIMEOUT = 5.0, 1.5  # seconds, before the scale
+_STEADY = 0.8  # seconds that the parts of a fast demo may need on a busy machine
+
+
+def render(values: Mapping[str, str], scale: float) -> str:
+    """The file's text: `<name>` becomes that value, `<5s>` five seconds times `scale`. Raises ValueError.
+
+    `<timeout>` is scaled too, but leaves a busy machine the time to answer.
+    """
+    timeout = max(_TIMEOUT * scale, min(_STEADY, _INTERVAL * scale))
+    known = {**values, "timeout": format_duration(timeout)}
+    template = files(__package__).joinpath("config.yml").read_text(encoding="utf-8")
+    return _PLACE.sub(lambda match: _fill(match[1], known, scale), template)
+
+
+def _fill(place: str, values: Mapping[str, str], scale: float) -> str:
+    return values[place] if place in values else format_duration(parse_duration(place) * scale)

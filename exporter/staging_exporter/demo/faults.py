@@ -1,0 +1,91 @@
+"""The faults: outages that staging environments really had, each as a set of switches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field
+
+from staging_exporter.options.types import Model
+
+
+class Setting(Model):
+    """What a switch is set to; each mode uses the options that it names and ignores the others."""
+
+    mode: str = "ok"
+    seconds: float | None = Field(None, ge=0, le=86400, description="how long, before the environment's scale")
+    status: int | None = Field(None, ge=200, le=599, description="HTTP status")
+    code: int | None = Field(None, ge=1000, le=4999, description="WebSocket close code")
+    host: str | None = Field(None, description="which host name is meant")
+
+
+NORMAL = Setting()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One outage: what it looks like, and the switches that make it."""
+
+    title: str
+    switches: Mapping[str, Setting]
+
+
+def _fault(title: str, **switches: str | dict[str, Any]) -> Fault:
+    settings = {
+        name.replace("_", "-"): Setting.model_validate(how if isinstance(how, dict) else {"mode": how})
+        for name, how in switches.items()
+    }
+    return Fault(title, settings)
+
+
+_UNAVAILABLE = {"mode": "status", "status": 503}
+
+FAULTS: Mapping[str, Fault] = {
+    "F01": _fault(
+        "Postgres accepts and hangs up; auth is too old a revision to notice", postgres_proxy="close", auth="blind"
+    ),
+    "F03": _fault("the backend crash-loops: its port is open 2 of every 7 seconds", backend="crash-loop"),
+    "F06": _fault(
+        "/health is a constant that proves nothing, the WebSocket handshake is refused with 503",
+        backend="constant",
+        websocket=_UNAVAILABLE,
+    ),
+    "F07": _fault("/ws/health answers 200 with a body that says unhealthy", ws_health="unhealthy"),
+    "F08": _fault("the backend answers 503 after a long wait", backend={**_UNAVAILABLE, "seconds": 0.8}),
+    "F09": _fault("the load balancer sends the api host to the frontend", edge_routes="default-backend"),
+    "F10": _fault("the api host does not resolve, its sibling with a dash does", dns="moved"),
+    "F11": _fault(
+        "the certificate for the app host lacks its name",
+        certificate={"mode": "missing-name", "host": "app.staging.netra.test"},
+    ),
+    "F12": _fault("the Postgres check itself is misconfigured: its password file is gone", postgres_check="broken"),
+    "F14": _fault("the load balancer answers 502 to WebSocket handshakes", edge_websocket="bad-gateway"),
+    "F16": _fault("the WebSocket closes with 1011 before the welcome", websocket={"mode": "close", "code": 1011}),
+    "F19": _fault("the WebSocket works, but no agent ever starts", websocket="no-agent"),
+    "F21": _fault(
+        "Redis is silent, and /health/ready waits for it for ever", redis_proxy="timeout", backend_ready="patient"
+    ),
+    "F22": _fault("Redis is down, and /health/ready says so with a 200", redis_proxy="refuse"),
+    "F25": _fault(
+        "everything behind the VPC connector is silent: Postgres and Redis",
+        postgres_proxy="timeout",
+        redis_proxy="timeout",
+    ),
+    "F27": _fault("ClickHouse cannot be reached, the LLM provider can", clickhouse_proxy="timeout"),
+    "F30": _fault("a cold start: the backend is silent for 26 s, then fine", backend={"mode": "cold", "seconds": 26}),
+    "F31": _fault(
+        "a slow start: 503 `Startup in progress` for 48 s; with 70 `seconds` on the switch the budget runs out",
+        backend={"mode": "starting", "seconds": 48},
+    ),
+    "F37": _fault("the load balancer bans this prober: 429 from every host behind it", edge="ban"),
+    "F40": _fault("all E2E tests skip themselves while the backend is down", backend=_UNAVAILABLE, e2e="skipped"),
+    "F41": _fault("E2E tests pass against mocks while the WebSocket answers 503", websocket=_UNAVAILABLE, e2e="mocked"),
+    "F43": _fault("the E2E report has no tests at all", e2e="empty"),
+    "F44": _fault(
+        "two at once: Postgres refuses, and the newest backend revision does not start",
+        postgres_proxy="refuse",
+        revision="failed",
+    ),
+}

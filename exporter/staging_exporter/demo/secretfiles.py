@@ -1,0 +1,41 @@
+"""Secrets in files of their own, and the one that a fault takes away."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from staging_exporter.demo.switches import Switch
+
+
+class SecretFiles:
+    """Random secrets, each in a file that only we can read; the switch `postgres-check` removes one of them."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.postgres, self.redis, self.token = (
+            self._make(name) for name in ("postgres-password", "redis-password", "token")
+        )
+        modes = {"ok": "the Postgres check can read its password", "broken": "its password file is gone"}
+        self.switch = Switch("postgres-check", modes, changed=self._changed)
+
+    def path(self, name: str) -> Path:
+        """Where the secret of that name is."""
+        return self._directory / name
+
+    def _make(self, name: str) -> str:
+        value = secrets.token_hex(16)
+        self._write(name, value)
+        return value
+
+    def _write(self, name: str, value: str) -> None:
+        path = self.path(name)
+        path.touch(mode=0o600)
+        path.write_text(value + "\n", encoding="utf-8")
+
+    async def _changed(self) -> None:
+        if self.switch.mode == "broken":
+            self.path("postgres-password").unlink(missing_ok=True)
+        else:
+            self._write("postgres-password", self.postgres)

@@ -1,0 +1,192 @@
+"""The HTTP services but for the backend: auth, frontend, ClickHouse and the LLM provider."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import aiohttp
+from aiohttp import web
+
+from staging_exporter.demo.network import LOOPBACK, bind
+from staging_exporter.demo.switches import Switch
+from staging_exporter.demo.witnesses import Database
+
+COMMON_MODES = {
+    "ok": "answers as things are",
+    "status": "answers `status` (default 503), after `seconds` (default 0)",
+    "cold": "is silent for `seconds` (default 26), then as things are",
+    "starting": "answers 503 `Startup in progress` for `seconds` (default 48), then as things are",
+    "crash-loop": "503, and 500 in 2 of every 7 seconds",
+    "constant": 'answers /health with {"status": "ok"}, whatever is',
+}
+_CRASH_PERIOD, _CRASH_OPEN = 7.0, 2.0  # seconds
+
+
+class Service(ABC):
+    """An aiohttp server on a port of its own, with a switch of its name; subclasses add routes."""
+
+    name = ""
+    modes: ClassVar[Mapping[str, str]] = COMMON_MODES
+
+    def __init__(self, scale: float = 1.0) -> None:
+        self.scale = scale
+        self.switch = Switch(self.name, self.modes, scale)
+        self._requests = itertools.count()
+        self._socket = bind(0)
+        self._runner: web.AppRunner | None = None
+        self.port: int = self._socket.getsockname()[1]
+
+    @abstractmethod
+    def routes(self) -> list[web.RouteDef]:
+        """What it serves."""
+
+    async def start(self) -> None:
+        """Begin to serve."""
+        app = web.Application(middlewares=[self._misbehave], client_max_size=64 * 1024)
+        app.add_routes(self.routes())
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.5, access_log=None)
+        await self._runner.setup()
+        await web.SockSite(self._runner, self._socket).start()
+
+    async def stop(self) -> None:
+        """End every request and free the port."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._socket.close()
+
+    @web.middleware
+    async def _misbehave(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        switch = self.switch
+        match switch.mode:
+            case "status":
+                await asyncio.sleep(switch.seconds(0.0))
+                return trouble("out of order", switch.setting.status or 503)
+            case "cold":
+                await asyncio.sleep(max(0.0, switch.seconds(26.0) - switch.elapsed))
+            case "starting" if switch.elapsed < switch.seconds(48.0):
+                return trouble("Startup in progress", in_progress=True)
+            case "crash-loop":
+                opened = switch.elapsed % (_CRASH_PERIOD * self.scale) < _CRASH_OPEN * self.scale
+                return web.Response(status=500 if opened and next(self._requests) % 2 else 503, text="no instance\n")
+            case "constant" if request.path == "/health":
+                return web.json_response({"status": "ok"})
+        response: web.StreamResponse = await handler(request)
+        return response
+
+
+def trouble(message: str, status: int = 503, *, in_progress: bool = False) -> web.Response:
+    """The backend's own words for not being healthy."""
+    body = {
+        "status": "unhealthy",
+        "message": message,
+        "startup_in_progress": in_progress,
+        "startup_failed": not in_progress,
+    }
+    return web.json_response(body, status=status)
+
+
+class ClickHouse(Service):
+    """Answers to /ping as ClickHouse does."""
+
+    name = "clickhouse"
+
+    def routes(self) -> list[web.RouteDef]:
+        """`/ping`."""
+        return [web.get("/ping", self._ping)]
+
+    async def _ping(self, _request: web.Request) -> web.Response:
+        return web.Response(text="Ok.\n")
+
+
+class Llm(Service):
+    """Completes prompts, always in the same words."""
+
+    name = "llm"
+
+    def routes(self) -> list[web.RouteDef]:
+        """`/health`, and `POST /v1/complete`."""
+        return [web.get("/health", self._health), web.post("/v1/complete", self._complete)]
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _complete(self, _request: web.Request) -> web.Response:
+        return web.json_response({"answer": "Spend less on the largest bill first."})
+
+
+class Auth(Service):
+    """Logs people in; its health is the best witness of the database, unless it is an old revision."""
+
+    name = "auth"
+    modes: ClassVar[Mapping[str, str]] = {
+        **COMMON_MODES,
+        "blind": "an older revision: says `connected` without looking",
+    }
+
+    def __init__(self, database: Database, scale: float = 1.0) -> None:
+        super().__init__(scale)
+        self._database = database
+        self._started = time.monotonic()
+
+    def routes(self) -> list[web.RouteDef]:
+        """`/health`."""
+        return [web.get("/health", self._health)]
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        if self.switch.mode != "blind" and not await self._database.answers(0.7 * self.scale):
+            reason = "Database connectivity failed"
+            return web.json_response({"status": "unhealthy", "service": "auth-service", "reason": reason}, status=503)
+        body = {
+            "status": "healthy",
+            "service": "auth-service",
+            "database_status": "connected",
+            "uptime_seconds": round(time.monotonic() - self._started, 3),
+        }
+        return web.json_response(body)
+
+
+class Frontend(Service):
+    """Serves the page, and asks backend and auth how they are; answers on every path, like single-page apps do."""
+
+    name = "frontend"
+
+    def __init__(self, backend: int, auth: int, scale: float = 1.0) -> None:
+        super().__init__(scale)
+        # Shorter than the checks' own patience, so that it can still say what it waited for.
+        self._dependencies = {"backend": (backend, 1.1 * scale), "auth": (auth, 0.9 * scale)}
+
+    def routes(self) -> list[web.RouteDef]:
+        """`/health`, and the page everywhere else."""
+        return [web.get("/health", self._health), web.get("/{path:.*}", self._page)]
+
+    async def _page(self, _request: web.Request) -> web.Response:
+        return web.Response(text="<!doctype html><title>Netra</title><h1>Netra</h1>", content_type="text/html")
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        words = await asyncio.gather(*(_ask(port, patience) for port, patience in self._dependencies.values()))
+        healthy = [word == "healthy" for word in words]
+        body = {
+            "status": "healthy" if all(healthy) else "degraded" if any(healthy) else "unhealthy",
+            "service": "frontend",
+            "dependencies": dict(zip(self._dependencies, words, strict=True)),
+        }
+        return web.json_response(body, status=200 if any(healthy) else 503)
+
+
+async def _ask(port: int, patience: float) -> str:
+    """`healthy` for a 200 from /health, else what was wrong."""
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=patience)) as session,
+            session.get(f"http://{LOOPBACK}:{port}/health") as response,
+        ):
+            return "healthy" if response.status == 200 else f"status {response.status}"
+    except TimeoutError:
+        return "timeout"
+    except (OSError, aiohttp.ClientError):
+        return "unreachable"

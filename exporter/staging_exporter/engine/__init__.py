@@ -1,0 +1,1 @@
+"""What turns a configuration into runs; imported by the application and the commands."""

@@ -1,0 +1,43 @@
+"""Did our own event loop stand still? A heartbeat that remembers when it came late."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from staging_exporter.clock import now
+
+_BEAT = 0.05  # seconds between two beats
+TOLERATED = 0.1  # seconds of lateness that a run may suffer without losing its word
+
+
+class StallWatch:
+    """Notes each stall of the running loop beyond `TOLERATED`; the last 100 are kept."""
+
+    def __init__(self) -> None:
+        self._stalls: deque[tuple[float, float]] = deque(maxlen=100)
+        self._timer: asyncio.TimerHandle | None = None
+        self._last = 0.0
+
+    def start(self) -> None:
+        """Begin to beat on the running loop."""
+        self._last = now()
+        self._timer = asyncio.get_running_loop().call_later(_BEAT, self._beat)
+
+    def stop(self) -> None:
+        """Stop beating."""
+        if self._timer:
+            self._timer.cancel()
+
+    def longest_since(self, moment: float) -> float:
+        """Seconds of the longest stall that ended after `moment`, 0 without any; the one going on now included."""
+        late = now() - self._last - _BEAT if self._timer else 0.0
+        stalls = [length for ended, length in self._stalls if ended >= moment]
+        return max([*stalls, late if late > TOLERATED else 0.0])
+
+    def _beat(self) -> None:
+        moment = now()
+        if (late := moment - self._last - _BEAT) > TOLERATED:
+            self._stalls.append((moment, late))
+        self._last = moment
+        self._timer = asyncio.get_running_loop().call_later(_BEAT, self._beat)

@@ -1,0 +1,119 @@
+"""One run of one check, and a deadline that holds.
+
+Used by the runner, by `/probe` and by `check`; knows nothing of when to run or of what a failure means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from staging_exporter.clock import now
+from staging_exporter.core.model import (
+    INCONCLUSIVE,
+    Component,
+    Observation,
+    Outcome,
+    ProbeDegraded,
+    ProbeFailed,
+    Reason,
+)
+from staging_exporter.engine.loop_lag import StallWatch
+from staging_exporter.net.check import Check
+from staging_exporter.net.failures import classify
+from staging_exporter.net.redaction import clean, clean_facts
+from staging_exporter.net.resolve import Resolver
+from staging_exporter.net.trace import Trace
+from staging_exporter.options.types import format_duration
+
+_GRACE = 0.25  # seconds a cancelled run has to end before it is abandoned
+# What a stall of our own loop could have caused; a refusal or an answer stands whenever it was read.
+_STALLABLE = frozenset({Reason.TIMEOUT, Reason.SLOW, Reason.CLOSED, Reason.RESOLVER})
+
+
+class Prober:
+    """Runs checks; a run that ignores its cancellation is left behind and keeps only its own component waiting."""
+
+    def __init__(
+        self,
+        resolver: Resolver | None = None,
+        stalls: StallWatch | None = None,
+        pushed: Callable[[str], Path] | None = None,
+    ) -> None:
+        """`stalls`, when running, makes a failure that a stall of our own loop could have caused a `probe_error`.
+
+        `pushed` says where the reports are that were pushed for a component.
+        """
+        self._resolver = resolver or Resolver()
+        self._stalls = stalls or StallWatch()
+        self._pushed = pushed
+        self._abandoned: dict[str, asyncio.Task[None]] = {}
+
+    async def attempt(self, component: Component, check: Check, lag: float = 0.0) -> Observation:
+        """One run, over within the component's timeout plus a quarter second. Never raises but for cancellation."""
+        return await self.attempt_traced(component, check, self.trace(component.timeout), lag)
+
+    def trace(self, timeout: float) -> Trace:
+        """What one run of at most `timeout` seconds is recorded on."""
+        return Trace(timeout, self._resolver)
+
+    async def attempt_traced(self, component: Component, check: Check, trace: Trace, lag: float = 0.0) -> Observation:
+        """Like `attempt`, on a `trace()` of the caller's, whose log can be read afterwards."""
+        trace.pushed = self._pushed(component.name) if self._pushed else None
+        started = now()
+        error = await self._run(component, check, trace)
+        duration = now() - started
+        slower_than = check.degraded.slower_than
+        if error is None and slower_than is not None and duration > slower_than:
+            error = ProbeDegraded(Reason.SLOW, f"took {duration:.2f} s, expected under {format_duration(slower_than)}")
+        reason, detail = (Reason.OK, "") if error is None else classify(error, trace)
+        stall = self._stalls.longest_since(started) if reason in _STALLABLE else 0.0
+        if stall:
+            reason, detail = Reason.PROBE_ERROR, f"the exporter itself stood still for {stall:.2f} s; it saw: {detail}"
+        detail = clean(detail, trace.secrets)
+        trace.log(f"{reason}: {detail}" if detail else str(reason))
+        return Observation(
+            component=component.name,
+            started=started,
+            duration=duration,
+            outcome=_outcome(error, reason),
+            reason=reason,
+            detail=detail,
+            lag=lag,
+            stalled=stall > 0,
+            phases=dict(trace.phases),
+            facts=clean_facts(trace.facts, trace.secrets),
+        )
+
+    async def _run(self, component: Component, check: Check, trace: Trace) -> BaseException | None:
+        """What the run raised, None for a pass; `TimeoutError` when the deadline cut it off."""
+        if (stuck := self._abandoned.get(component.name)) and not stuck.done():
+            return ProbeFailed(Reason.PROBE_ERROR, "the previous run ignored its cancellation and still runs")
+        task = asyncio.create_task(check.run(trace), name=f"probe {component.name}")
+        try:
+            await asyncio.wait({task}, timeout=trace.remaining)
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task}, timeout=_GRACE)
+                return self._cut_off(component.name, task)
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait({task}, timeout=_GRACE)  # a program that it runs must end before the loop does
+            raise
+        return asyncio.CancelledError() if task.cancelled() else task.exception()
+
+    def _cut_off(self, name: str, task: asyncio.Task[None]) -> BaseException:
+        if not task.done():
+            self._abandoned[name] = task
+        elif not task.cancelled() and isinstance(error := task.exception(), ProbeFailed):
+            return error  # it failed on the very deadline, and knows better than we do
+        return TimeoutError()
+
+
+def _outcome(error: BaseException | None, reason: Reason) -> Outcome:
+    if error is None:
+        return Outcome.PASS
+    if reason in INCONCLUSIVE:
+        return Outcome.UNKNOWN
+    return Outcome.DEGRADED if isinstance(error, ProbeDegraded) else Outcome.FAIL

@@ -1,0 +1,103 @@
+"""The request budget: how many requests a host bears in a minute, retries and investigations included.
+
+The schedule comes first: what it leaves over in a minute is for the runs that confirmation and rounds ask for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+
+from staging_exporter.core.model import Component, Observation, Reason
+from staging_exporter.net.check import Check
+
+_WINDOW = 60.0  # seconds
+_LONGEST_BAN = 3600.0  # seconds of a Retry-After that are believed
+
+Group = frozenset[str]  # of hosts that count together, in lower case
+
+
+class Budget:
+    """Who may send a request to which hosts, now. Without a limit everybody may, at any time."""
+
+    def __init__(
+        self,
+        limit: int | None,
+        shared: Iterable[Iterable[str]],
+        targets: Mapping[str, tuple[Component, Check]],
+    ) -> None:
+        """`limit` requests per minute for each host; the hosts of a `shared` group count together."""
+        self._shared = {host: group for group in map(_group, shared) for host in group}
+        self._limit = limit
+        self._groups = {
+            name: [self._group_of(host) for host in map(str.lower, check.hosts())]
+            for name, (_, check) in targets.items()
+        }
+        self._scheduled: dict[Group, float] = {}
+        for name, groups in self._groups.items():
+            for group in groups:
+                self._scheduled[group] = self._scheduled.get(group, 0.0) + _WINDOW / targets[name][0].interval
+        self._sent: dict[Group, deque[float]] = {group: deque() for group in self._scheduled}
+        self._extra: dict[Group, deque[float]] = {group: deque() for group in self._scheduled}
+        self._blocked: dict[Group, float] = {}
+
+    def inherit(self, old: Budget) -> None:
+        """Go on from the budget of an earlier configuration: what its hosts were sent, and which want to be left alone.
+
+        Where groups were shared otherwise, each host answers for all that its former group was sent.
+        """
+        for group in self._scheduled:
+            for before in {old._group_of(host) for host in group} & old._scheduled.keys():
+                self._sent[group] = deque(sorted([*self._sent[group], *old._sent[before]]))
+                self._extra[group] = deque(sorted([*self._extra[group], *old._extra[before]]))
+                self._blocked[group] = max(self._blocked.get(group, 0.0), old._blocked.get(before, 0.0))
+
+    def _group_of(self, host: str) -> Group:
+        return self._shared.get(host, frozenset({host}))
+
+    def wait(self, name: str, now: float, *, scheduled: bool) -> float:
+        """Seconds until this component may run; 0 is now, and then the run is counted."""
+        groups = self._groups[name]
+        if self._limit is None or not groups:
+            return 0.0
+        wait = max(self._until_room(group, self._limit, now, scheduled) for group in set(groups))
+        if wait <= 0:
+            for group in groups:
+                self._sent[group].append(now)
+                if not scheduled:
+                    self._extra[group].append(now)
+        return max(0.0, wait)
+
+    def heed(self, seen: Observation) -> None:
+        """A peer that answered 429 with a Retry-After is left alone for so long, by every check that asks its host."""
+        retry_after = seen.facts.get("retry_after")
+        if seen.reason == Reason.RATE_LIMITED and isinstance(retry_after, int | float):
+            self.block(seen.component, seen.ended + min(retry_after, _LONGEST_BAN))
+
+    def block(self, name: str, until: float) -> None:
+        """A peer said to stay away until then: so does everything that asks the same hosts."""
+        for group in self._groups[name]:
+            self._blocked[group] = max(until, self._blocked.get(group, 0.0))
+
+    def blocked_until(self, name: str) -> float:
+        """When the hosts of this component may be asked again, 0 when nobody said to stay away."""
+        return max((self._blocked.get(group, 0.0) for group in self._groups[name]), default=0.0)
+
+    def _until_room(self, group: Group, limit: int, now: float, scheduled: bool) -> float:
+        wait = _until_fewer(self._sent[group], limit, now)
+        if scheduled:
+            return wait
+        return max(wait, _until_fewer(self._extra[group], int(limit - self._scheduled[group]), now))
+
+
+def _group(hosts: Iterable[str]) -> Group:
+    return frozenset(map(str.lower, hosts))
+
+
+def _until_fewer(sent: deque[float], limit: int, now: float) -> float:
+    """Seconds until fewer than `limit` were sent within the last minute."""
+    while sent and sent[0] <= now - _WINDOW:
+        sent.popleft()
+    if limit <= 0:
+        return _WINDOW
+    return 0.0 if len(sent) < limit else sent[-limit] + _WINDOW - now

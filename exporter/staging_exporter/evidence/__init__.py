@@ -1,0 +1,1 @@
+"""Readers of what others measured; imported by probes and storage."""

@@ -1,0 +1,133 @@
+"""JUnit XML as pytest, Maven, Jest, Playwright and Go write it, read as a stream with bounded memory.
+
+There is no standard: cases are counted, and the attributes of suites only compared. Document types, and with them
+every entity, are refused.
+"""
+
+from __future__ import annotations
+
+from xml.parsers import expat
+
+from staging_exporter.evidence.testcases import MAX_MESSAGE, MAX_SIZE, HalfWritten, Report, Unreadable, seconds
+
+_MAX_TOKEN = 4 * 1024 * 1024  # bytes of one tag
+_MAX_DEPTH = 100
+# Expat's codes for a document that ends too early: expat.h, XML_ERROR_NO_ELEMENTS and others.
+_BROKEN_OFF = frozenset({3, 5, 6, 20})
+# Control characters that XML forbids and that tools write all the same, such as those of colours.
+_CONTROLS = bytes(c if c >= 32 or c in b"\t\n\r" else ord("?") for c in range(256))
+_CHILDREN = {"failure": "failed", "error": "error", "skipped": "skipped"}
+_RERUNS = frozenset({"rerunFailure", "rerunError", "flakyFailure", "flakyError"})
+_NOT_RUN = frozenset({"notrun", "disabled", "skipped", "ignored"})
+
+
+class JunitReader:
+    """Feed it the bytes of a file, then finish; the cases are counted into `report`. Raises Unreadable."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._open: list[str] = []
+        self._case = _Case("", 0.0)
+        self._text: list[str] | None = None
+        self._suite_times: list[float] = []
+        self._case_times = 0.0
+        self._fed = 0
+        self._wide: bool | None = None
+        self._parser = expat.ParserCreate()
+        self._parser.buffer_text = True
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._characters
+        self._parser.StartDoctypeDeclHandler = _refuse
+        self._parser.EntityDeclHandler = _refuse
+
+    def feed(self, data: bytes) -> None:
+        """The next bytes."""
+        if self._wide is None:
+            self._wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+        self._fed += len(data)
+        self._parse(data if self._wide else data.translate(_CONTROLS), final=False)
+        if self._fed > MAX_SIZE:
+            raise Unreadable(f"more than {MAX_SIZE // 1024**2} MiB of XML")
+        if self._fed - self._parser.CurrentByteIndex > _MAX_TOKEN:
+            raise Unreadable("a single tag of more than 4 MiB")
+
+    def finish(self) -> None:
+        """No more bytes will come."""
+        self._parse(b"", final=True)
+        self._report.duration = sum(self._suite_times) or self._case_times
+
+    def _parse(self, data: bytes, *, final: bool) -> None:
+        try:
+            self._parser.Parse(data, final)
+        except expat.ExpatError as error:
+            kind = HalfWritten if error.code in _BROKEN_OFF and final else Unreadable
+            raise kind(f"XML: {expat.ErrorString(error.code)} in line {error.lineno}") from None
+        except (ValueError, LookupError) as error:  # an encoding that nobody knows
+            raise Unreadable(f"XML: {error}") from None
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        tag = tag.rpartition(":")[2]
+        if not self._open and tag not in ("testsuites", "testsuite"):
+            raise Unreadable(f"the root is <{tag[:50]}>, expected <testsuites> or <testsuite>")
+        self._open.append(tag)
+        if len(self._open) > _MAX_DEPTH:
+            raise Unreadable(f"nested more than {_MAX_DEPTH} deep")
+        if tag == "testsuite":
+            self._start_suite(attributes)
+        elif tag == "testcase":
+            self._start_case(attributes)
+        elif "testcase" in self._open and (tag in _CHILDREN or tag in _RERUNS):
+            self._case.see(tag, attributes)
+            self._text = self._case.message
+
+    def _start_suite(self, attributes: dict[str, str]) -> None:
+        self._report.begin(attributes.get("timestamp", ""))
+        if self._open.count("testsuite") > 1:
+            return  # counted in the suite around it
+        self._suite_times.append(seconds(attributes.get("time")))
+        if (tests := attributes.get("tests", "")).isdecimal():
+            self._report.claimed = (self._report.claimed or 0) + int(tests[:9])
+
+    def _start_case(self, attributes: dict[str, str]) -> None:
+        own = attributes.get("classname") or attributes.get("class") or attributes.get("file") or ""
+        name = "::".join(part for part in (own, attributes.get("name", "")) if part)
+        self._case = _Case(name or "a test without a name", seconds(attributes.get("time")))
+        if _NOT_RUN & {attributes.get("status", "").lower(), attributes.get("result", "").lower()}:
+            self._case.outcome = "skipped"
+
+    def _characters(self, data: str) -> None:
+        if self._text is not None and sum(map(len, self._text)) < MAX_MESSAGE:
+            self._text.append(data[:MAX_MESSAGE])
+
+    def _end(self, tag: str) -> None:
+        closed = self._open.pop()
+        self._text = None
+        if closed == "testcase":
+            case = self._case
+            self._case_times += case.seconds
+            self._report.flaky += case.rerun and case.outcome == "passed"
+            self._report.add(case.name, case.outcome, "\n".join(case.message)[:MAX_MESSAGE])
+
+
+class _Case:
+    """The test case that is being read; of several verdicts the worst counts."""
+
+    def __init__(self, name: str, took: float) -> None:
+        self.name = name
+        self.seconds = took
+        self.outcome = "passed"
+        self.message: list[str] = []
+        self.rerun = False
+
+    def see(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag in _RERUNS:
+            self.rerun = True
+            return
+        order = ("passed", "skipped", "failed", "error")
+        self.outcome = max(self.outcome, _CHILDREN[tag], key=order.index)
+        self.message += [attributes[key][:MAX_MESSAGE] for key in ("type", "message") if key in attributes]
+
+
+def _refuse(*_declaration: object) -> None:
+    raise Unreadable("XML: a document type is not accepted")

@@ -1,0 +1,132 @@
+"""Test reports: which file counts, and what is in it."""
+
+from __future__ import annotations
+
+import stat
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from staging_exporter.evidence.junit import JunitReader
+from staging_exporter.evidence.pytest_json import PytestJsonReader
+from staging_exporter.evidence.testcases import HalfWritten, Report, Rules, Unreadable
+
+Format = Literal["auto", "junit", "pytest-json"]
+PUSHED = "*.report"  # what files of reports that were pushed are called
+_CHUNK = 64 * 1024
+_SETTLING = 60.0  # seconds that a file which breaks off may still be being written
+_MAX_FILES = 10_000
+_MAX_KNOWN = 200  # files whose content is remembered
+
+
+class _TooSlow(Unreadable):
+    """There was no time to read it: another time there may be."""
+
+
+def newest_report(
+    pattern: str | None, pushed: Path | None, report_format: Format, rules: Rules, deadline: float
+) -> tuple[Path, float, Report]:
+    """The newest complete file, of those that match the glob and those in the directory of pushed reports.
+
+    Returns it, when it was written (Unix seconds), and what it says. One that breaks off waits a minute for its rest,
+    while the next older one counts; after that it is broken. A file is read again only once it has changed.
+    `deadline` is by time.monotonic(). Raises Unreadable.
+    """
+    found = _matching(pattern) if pattern else []
+    found += _dated(pushed.glob(PUSHED)) if pushed else []
+    if not found:
+        missing = [f"no file matches {pattern}"] if pattern else []
+        raise Unreadable(", and ".join([*missing, "no report was pushed"] if pushed else missing))
+    found.sort(reverse=True)
+    waiting = ""
+    for written, path in found:
+        try:
+            return path, written, _known.report(path, report_format, rules, deadline)
+        except HalfWritten as error:
+            waiting = f"{path.name} is half written: {error}"
+            if time.time() - written > _SETTLING:
+                break
+        except (Unreadable, OSError) as error:
+            raise Unreadable(f"{path.name}: {error}") from None
+    raise Unreadable(waiting)
+
+
+def read_file(path: Path, report_format: Format, rules: Rules, deadline: float) -> Report:
+    """What the file says. Raises Unreadable, OSError."""
+    with path.open("rb") as file:
+        return read_report(iter(lambda: file.read(_CHUNK), b""), report_format, rules, deadline)
+
+
+class _Known:
+    """What files said, or why they could not be read, for as long as they do not change."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._said: dict[tuple[object, ...], Report | Unreadable] = {}
+
+    def report(self, path: Path, report_format: Format, rules: Rules, deadline: float) -> Report:
+        status = path.stat()
+        key = (path, status.st_mtime_ns, status.st_size, status.st_ino, report_format, rules)
+        said = self._said.get(key)
+        if said is None:
+            try:
+                said = read_file(path, report_format, rules, deadline)
+            except _TooSlow:
+                raise
+            except Unreadable as error:
+                said = error.with_traceback(None)
+            self._remember(key, said)
+        if isinstance(said, Unreadable):
+            raise type(said)(str(said))
+        return said
+
+    def _remember(self, key: tuple[object, ...], said: Report | Unreadable) -> None:
+        with self._lock:
+            self._said[key] = said
+            if len(self._said) > _MAX_KNOWN:
+                del self._said[next(iter(self._said))]
+
+
+_known = _Known()
+
+
+def _matching(pattern: str) -> list[tuple[float, Path]]:
+    base = Path(Path(pattern).anchor)
+    found = list(islice(base.glob(str(Path(pattern).relative_to(base))), _MAX_FILES + 1))
+    if len(found) > _MAX_FILES:
+        raise Unreadable(f"more than {_MAX_FILES} files match {pattern}")
+    return list(_dated(found))
+
+
+def _dated(paths: Iterable[Path]) -> Iterator[tuple[float, Path]]:
+    for path in paths:
+        try:
+            status = path.stat()
+        except OSError:
+            continue  # it went away meanwhile
+        if stat.S_ISREG(status.st_mode):
+            yield status.st_mtime, path
+
+
+def read_report(chunks: Iterable[bytes], report_format: Format, rules: Rules, deadline: float) -> Report:
+    """Count the cases of a report by the `rules`. Raises Unreadable, HalfWritten."""
+    report = Report(rules)
+    reader: JunitReader | PytestJsonReader | None = None
+    for chunk in chunks:
+        if time.monotonic() > deadline:
+            raise _TooSlow("reading it takes longer than the run may")
+        if reader is None:
+            if not (start := chunk.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n")):
+                continue
+            is_json = report_format == "pytest-json" or (report_format == "auto" and start.startswith(b"{"))
+            reader = PytestJsonReader(report) if is_json else JunitReader(report)
+        reader.feed(chunk)
+
+    if reader is None:
+        raise HalfWritten("the file is empty")
+    reader.finish()
+    report.close()
+    return report

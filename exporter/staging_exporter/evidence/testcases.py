@@ -1,0 +1,96 @@
+"""What a test report amounts to: its cases counted by outcome, whatever format they came in."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from staging_exporter.options.matchers import search
+
+OUTCOMES = ("passed", "failed", "error", "skipped", "environment_skipped", "harness_error")
+MAX_SIZE = 64 * 1024 * 1024  # bytes of a report
+MAX_MESSAGE = 4096  # characters of a case's message that are looked at
+_MAX_NAMES = 10
+_MAX_REMEMBERED = 10_000  # failing cases whose repetition is recognised
+
+
+class Unreadable(Exception):
+    """The report cannot be read, with the reason in plain words."""
+
+
+class HalfWritten(Unreadable):
+    """The report breaks off: it may still be being written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """RE2 patterns on messages: of skips that blame the environment, of errors that are the harness's own."""
+
+    environment_skips: str
+    harness_errors: str
+
+
+@dataclass
+class Report:
+    """Counts of a run. `started` is Unix seconds, None when the report does not say; `zoned` when it named its zone.
+
+    `claimed` is how many tests the report's own attributes claim; `failing` are the first ten names, `excuse` the
+    message of the first skip that blames the environment, `harness` that of the first harness error.
+    """
+
+    rules: Rules
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
+    failing: list[str] = field(default_factory=list)
+    flaky: int = 0
+    excuse: str = ""
+    harness: str = ""
+    started: float | None = None
+    zoned: bool = False
+    duration: float = 0.0
+    claimed: int | None = None
+    _bad: set[str] = field(default_factory=set)
+
+    @property
+    def total(self) -> int:
+        """All cases, each counted once."""
+        return sum(self.counts.values())
+
+    def add(self, name: str, outcome: str, message: str = "") -> None:
+        """Count a case; a failing one that comes again, as pytest's teardown errors do, is counted once."""
+        if name in self._bad:
+            return
+        if outcome == "skipped" and search(self.rules.environment_skips, message):
+            outcome = "environment_skipped"
+            self.excuse = self.excuse or message
+        elif outcome in ("failed", "error") and search(self.rules.harness_errors, message):
+            outcome = "harness_error"
+            self.harness = self.harness or f"{name}: {message}"
+        self.counts[outcome] += 1
+        if outcome in ("failed", "error", "harness_error") and len(self._bad) < _MAX_REMEMBERED:
+            self._bad.add(name)
+        if outcome in ("failed", "error") and len(self.failing) < _MAX_NAMES:
+            self.failing.append(name[:200])
+
+    def close(self) -> None:
+        """All cases have been added."""
+        self._bad.clear()
+
+    def begin(self, text: str) -> None:
+        """Take an ISO 8601 time; the earliest counts, an unreadable one does not."""
+        try:
+            moment = datetime.fromisoformat(text.strip())
+            started = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            return
+        if self.started is None or started < self.started:
+            self.started, self.zoned = started, moment.tzinfo is not None
+
+
+def seconds(text: object) -> float:
+    """A duration as reports spell it, thousands separated or not; 0 when it is none, or negative."""
+    try:
+        value = float(str(text).replace(",", ""))
+    except ValueError:
+        return 0.0
+    return value if math.isfinite(value) and value > 0 else 0.0

@@ -1,0 +1,196 @@
+"""Configuration -> Alertmanager's configuration: who is told what, when, and in which words.
+
+For Alertmanager 0.25 and later: no fields that came after it, and matchers that its old and its new parser read alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from importlib.resources import files
+from typing import Any
+
+from staging_exporter.core.model import Priority
+from staging_exporter.generate.alerts import Role
+from staging_exporter.generate.monitoring import EXPORTER_DOWN, LOOP_HUNG, RESULTS_STALE, WATCHDOG
+from staging_exporter.generate.options import (
+    DAYS,
+    AlertingOptions,
+    Email,
+    Opsgenie,
+    PagerDuty,
+    Receiver,
+    Receivers,
+    Slack,
+    Webhook,
+    WorkingHours,
+)
+from staging_exporter.generate.promql import dump
+from staging_exporter.options.types import parse_duration
+
+CONFIG_FILE = "alertmanager.yml"
+TEMPLATE_FILE = "staging.tmpl"
+_HOURS = "working-hours"
+_TITLE, _TEXT = '{{ template "staging.title" . }}', '{{ template "staging.text" . }}'
+# group_wait, group_interval, repeat_interval. A verdict is settled before it is published, so that waiting gathers
+# nothing; what is not urgent waits for company.
+_PACE = {Priority.P0: ("5s", "1m", "1h"), Priority.P1: ("30s", "5m", "4h"), Priority.P2: ("5m", "10m", "1d")}
+_NIGHT = "12h"
+# Opsgenie has P1, critical, to P5, informational.
+_OPSGENIE = (
+    '{{ if eq .CommonLabels.priority "P0" }}P1{{ else if eq .CommonLabels.priority "P1" }}P3{{ else }}P5{{ end }}'
+)
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})  # what the matcher parsers of 0.25 and 0.27 share
+
+
+class NoReceivers(Exception):
+    """`alerting.receivers` says nobody."""
+
+
+def config_file(environment: str, options: AlertingOptions) -> str:
+    """The text of alertmanager.yml. Raises NoReceivers."""
+    if options.receivers is None:
+        raise NoReceivers("alerting.receivers: nobody is told; name at least a receiver for P0")
+    tree: dict[str, Any] = {"templates": [TEMPLATE_FILE]}
+    tree["route"] = _route(environment, hours=options.working_hours is not None)
+    if options.working_hours:
+        tree["time_intervals"] = [_interval(options.working_hours)]
+    tree["inhibit_rules"] = [*_inhibitions()]
+    tree["receivers"] = [*_receivers(options.receivers)]
+    return dump(tree, "Made by `staging-exporter generate alertmanager`.")
+
+
+def template_file() -> str:
+    """The text of the notification templates."""
+    return files(__package__).joinpath(TEMPLATE_FILE).read_text(encoding="utf-8")
+
+
+def _match(label: str, value: str) -> str:
+    return f'{label}="{value.translate(_ESCAPES)}"'
+
+
+def _route(environment: str, *, hours: bool) -> dict[str, Any]:
+    here = _match("environment", environment)
+    watchdog = {
+        "matchers": [here, _match("alertname", WATCHDOG)],
+        "receiver": "watchdog",
+        "group_wait": "0s",
+        # Every minute: the first tick after a repeat_interval that begins with the delivery is the second one.
+        "group_interval": "30s",
+        "repeat_interval": "30s",
+    }
+    routes = [route for priority in Priority for route in _by_priority(priority, here, hours=hours)]
+    return {
+        "receiver": Priority.P1.value,  # what no route knows is still told to someone
+        "group_by": ["environment", "alertname"],
+        "routes": [watchdog, *routes],
+    }
+
+
+def _by_priority(priority: Priority, here: str, *, hours: bool) -> Iterator[dict[str, Any]]:
+    """One notification per root cause; other alerts are gathered by their name."""
+    wait, interval, repeat = _PACE[priority]
+    muted = hours and priority != Priority.P0
+    common = {
+        "receiver": priority.value,
+        "group_wait": wait,
+        "group_interval": interval,
+        # What ended in the night, untold, and begins again in the morning must not pass for told already.
+        "repeat_interval": min(repeat, _NIGHT, key=parse_duration) if muted else repeat,
+    } | ({"active_time_intervals": [_HOURS]} if muted else {})
+    urgent = [here, _match("priority", priority)]
+    yield {"matchers": [*urgent, _match("role", Role.ROOT_CAUSE)], "group_by": ["environment", "component"], **common}
+    yield {"matchers": urgent, "group_by": ["environment", "alertname"], **common}
+
+
+def _interval(hours: WorkingHours) -> dict[str, Any]:
+    times = [{"start_time": hours.begin, "end_time": hours.end}]
+    days = [DAYS[day] for day in hours.days]
+    return {"name": _HOURS, "time_intervals": [{"weekdays": days, "times": times, "location": hours.timezone}]}
+
+
+def _inhibitions() -> Iterator[dict[str, Any]]:
+    """A second net only: rules decide what fires. Labels in `equal` are set on both sides, since missing is equal.
+
+    Root causes are never muted: Alertmanager forgets what ends while it is muted, and then takes the next page of the
+    same component, within `repeat_interval`, for one that it has told already.
+    """
+    told = "|".join([Role.SYMPTOM, Role.EVIDENCE, Role.RISK, Role.SLO])
+    meta, root = _match("role", Role.META), _match("role", Role.ROOT_CAUSE)
+    for source, target in (
+        ([_match("alertname", EXPORTER_DOWN), meta], [f'role=~"{told}"']),
+        ([root], [_match("role", Role.SLO)]),
+        ([_match("alertname", LOOP_HUNG), meta], [_match("alertname", RESULTS_STALE), meta]),
+    ):
+        yield {"source_matchers": source, "target_matchers": target, "equal": ["environment"]}
+
+
+def _receivers(slots: Receivers) -> Iterator[dict[str, Any]]:
+    told: Sequence[Receiver] = ()
+    for priority, configured in zip(Priority, (slots.P0, slots.P1, slots.P2), strict=True):
+        told = configured or told
+        yield {"name": priority.value, **_integrations(told)}
+    silent = {"send_resolved": False}  # a dead man's switch would take the end of the watchdog for one more beat
+    heard = _integrations(slots.watchdog)
+    yield {"name": "watchdog", **{kind: [one | silent for one in told] for kind, told in heard.items()}}
+
+
+def _integrations(told: Sequence[Receiver]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for receiver in told:
+        found.setdefault(f"{receiver.kind}_configs", []).append(_WRITERS[type(receiver)](receiver))
+    return found
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {"send_resolved": True, **{key: value for key, value in options.items() if value is not None}}
+
+
+def _pagerduty(to: PagerDuty) -> dict[str, Any]:
+    return _given(
+        routing_key_file=to.routing_key,
+        description=_TITLE,
+        severity='{{ or .CommonLabels.severity "error" }}',
+        # Beside the text Alertmanager would send every label and annotation of every alert.
+        details={"text": _TEXT, "firing": "", "resolved": ""},
+    )
+
+
+def _slack(to: Slack) -> dict[str, Any]:
+    return _given(api_url_file=to.url, channel=to.channel, title=_TITLE, text=_TEXT)
+
+
+def _opsgenie(to: Opsgenie) -> dict[str, Any]:
+    return _given(
+        api_key_file=to.key,
+        api_url=to.api_url,
+        message=_TITLE,
+        description=_TEXT,
+        priority=_OPSGENIE,
+    )
+
+
+def _webhook(to: Webhook) -> dict[str, Any]:
+    bearer = {"authorization": {"credentials_file": to.bearer}} if to.bearer else None
+    return _given(url=to.url, http_config=bearer)
+
+
+def _email(to: Email) -> dict[str, Any]:
+    return _given(
+        to=to.to,
+        smarthost=to.server,
+        auth_username=to.username,
+        auth_password_file=to.password,
+        require_tls=None if to.starttls and not to.server.endswith(":465") else False,
+        headers={"Subject": _TITLE},
+        text=_TEXT,
+        html="",
+    ) | {"from": to.sender}
+
+
+_WRITERS: dict[type[Any], Callable[[Any], dict[str, Any]]] = {
+    PagerDuty: _pagerduty,
+    Slack: _slack,
+    Opsgenie: _opsgenie,
+    Webhook: _webhook,
+    Email: _email,
+}

@@ -1,0 +1,142 @@
+"""The exporter itself, so that its word can be trusted, and the error budgets of what it watches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from grafana_foundation_sdk.builders import stat, table, timeseries
+
+from staging_exporter.core import names
+from staging_exporter.core.model import INCONCLUSIVE, Reason, State
+from staging_exporter.core.names import COMPONENT
+from staging_exporter.generate import slo
+from staging_exporter.generate.dashboards.board import document
+from staging_exporter.generate.dashboards.component import linked_column
+from staging_exporter.generate.dashboards.panels import (
+    WIDTH,
+    curves,
+    in_unit,
+    listing,
+    now,
+    number,
+    over_time,
+    rows,
+)
+from staging_exporter.generate.dashboards.queries import RATE, Queries, quote
+from staging_exporter.generate.dashboards.words import GREEN, RED, YELLOW, YES_GOOD
+
+NAME = "exporter-slo"
+_PERIOD = "30d"
+_WINDOWS = ("5m", "1h", "6h", "3d")  # of the burn rate alerts: https://sre.google/workbook/alerting-on-slos/
+
+
+def dashboard(queries: Queries) -> str:
+    """The dashboard as JSON."""
+    return document(
+        queries,
+        NAME,
+        "exporter and SLO",
+        "Whether the exporter's word can be trusted, and what is left of the error budgets.",
+        [
+            ("Can it be trusted", list(_trust(queries))),
+            ("Its probes", list(_probes(queries))),
+            ("Its process", list(_process(queries))),
+            ("How much may still fail", list(_budgets(queries))),
+        ],
+    )
+
+
+def _trust(queries: Queries) -> Iterator[stat.Panel]:
+    yield number("Scraped", "Whether Prometheus can scrape the exporter.", now(f"min({queries.exporter('up')})"),
+                 words=YES_GOOD, none="never")  # fmt: skip
+    yield number("Online", "Whether any of its own vantage checks passes.",
+                 now(f"min({queries.series(names.ONLINE)})"), words=YES_GOOD, none="unknown")  # fmt: skip
+    yield number("Last reload succeeded", "A bad file keeps the old configuration.",
+                 now(f"min({queries.series(names.RELOAD_OK)})"), words=YES_GOOD, none="unknown")  # fmt: skip
+    yield number("Configuration loaded", "When the configuration was last loaded with success.",
+                 now(f"max({queries.series(names.RELOAD_TIME)}) * 1000"), unit="dateTimeFromNow",
+                 none="never")  # fmt: skip
+    unknown = queries.by([COMPONENT], names.COMPONENT_STATE, f"state={quote(State.UNKNOWN)}")
+    yield number("Unknown components", "Components about which nothing can be concluded now.",
+                 now(f"sum({unknown})"), steps=((None, GREEN), (1.0, YELLOW)))  # fmt: skip
+    late = f"(time() - {queries.of(names.LAST_RUN)}) / {queries.of(names.INTERVAL)}"
+    yield number("Oldest result", "The age of the oldest result, in intervals of its check; beyond 3 it is silence.",
+                 now(f"max({late})"), unit="suffix:intervals",
+                 steps=((None, GREEN), (2.0, YELLOW), (3.0, RED)))  # fmt: skip
+
+
+def _probes(queries: Queries) -> Iterator[timeseries.Panel]:
+    runs = queries.series(names.PROBES)
+    yield curves("Probe rate", "Runs per second, over all components.",
+                 over_time(f"sum(rate({runs}[{RATE}]))", legend="runs per second"), unit="ops", span=8)  # fmt: skip
+    lag = queries.series(names.LAG, suffix="_bucket")
+    lags = [
+        over_time(f"histogram_quantile({q}, sum by (le) (rate({lag}[{RATE}])))", f"q{index}", f"quantile {q}")
+        for index, q in enumerate(("0.5", "0.99"))
+    ]
+    yield curves("Schedule lag", "How late runs began after they were due: a busy loop or machine.", *lags, unit="s",
+                 span=8)  # fmt: skip
+    yield curves("Inconclusive runs", "Runs that say nothing about their target, by reason; a stall of the exporter's "
+                 f"own loop is {Reason.PROBE_ERROR}.",
+                 over_time(_inconclusive(queries), legend="{{reason}}"), unit="short", span=8,
+                 stacked=True)  # fmt: skip
+
+
+def _inconclusive(queries: Queries) -> str:
+    """Runs without a verdict, by reason; zero for the exporter's own fault when there was none."""
+    reasons = f'reason=~"{"|".join(sorted(INCONCLUSIVE))}"'
+    lost = f"sum by (reason) (increase({queries.series(names.PROBE_FAILURES, reasons)}[{RATE}]))"
+    return f'{lost} or label_replace(vector(0), "reason", "{Reason.PROBE_ERROR}", "", "")'
+
+
+def _process(queries: Queries) -> Iterator[timeseries.Panel]:
+    def process(title: str, description: str, metric: str, unit: str) -> timeseries.Panel:
+        return curves(title, description, over_time(queries.exporter(metric), legend="{{instance}}"), unit=unit, span=6)
+
+    yield process("Memory", "Resident memory of the exporter.", "process_resident_memory_bytes", "bytes")
+    yield process("CPU", "Cores that the exporter uses.", f"rate(process_cpu_seconds_total[{RATE}])", "short")
+    yield process("Open files", "Sockets included.", "process_open_fds", "short")
+    yield process("Scrape duration", "How long Prometheus waits for /metrics.", "scrape_duration_seconds", "s")
+
+
+def _budgets(queries: Queries) -> Iterator[table.Panel | timeseries.Panel]:
+    """From the recorded series that the burn rate alerts are made of, so that both say the same."""
+    yield _budget_table(queries)
+    for window in ("1h", "6h"):
+        yield curves(f"Burn rate over {window}", "1 spends the budget in exactly 30 days; needs the recording rules.",
+                     over_time(_burn(queries, window), legend=f"{{{{{COMPONENT}}}}}"), unit="short")  # fmt: skip
+
+
+def _budget_table(queries: Queries) -> table.Panel:
+    budget, available = _recorded(queries, slo.BUDGET), f"avg_over_time({queries.named(slo.UP_5M)}[{_PERIOD}])"
+    available = f"max by ({COMPONENT}) ({available})"
+    burns = {f"Value #{window}": f"Burn {window}" for window in _WINDOWS}
+    panel = listing(
+        "Error budgets",
+        "What is left of the budget of 30 days, below zero when the objective is missed; and how many times too fast "
+        "it burns. Needs the recording rules.",
+        rows(f"1 - {budget}", "objective"),
+        rows(available, "available"),
+        rows(f"1 - (1 - {available}) / {budget}", "left"),
+        *(rows(_burn(queries, window), window) for window in _WINDOWS),
+        columns={COMPONENT: "Component", "Value #objective": "Objective", "Value #available": "Available",
+                 "Value #left": "Budget left", **burns},
+        none="No recording rules",
+        sort="Budget left",
+        join=COMPONENT,
+        span=WIDTH,
+    )  # fmt: skip
+    for column in ("Objective", "Available", "Budget left"):
+        panel = panel.override_by_name(*in_unit(column, "percentunit"))
+    for column in burns.values():
+        panel = panel.override_by_name(*in_unit(column, "suffix:x"))
+    return panel.override_by_name(*linked_column(queries.environment))
+
+
+def _burn(queries: Queries, window: str) -> str:
+    """How many times faster than the objective allows, by component."""
+    return f"{_recorded(queries, slo.errors_ratio(window))} / {_recorded(queries, slo.BUDGET)}"
+
+
+def _recorded(queries: Queries, name: str) -> str:
+    return f"max by ({COMPONENT}) ({queries.named(name)})"

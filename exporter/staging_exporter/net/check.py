@@ -1,0 +1,50 @@
+"""The base of every kind: a frozen model whose fields are its configuration and whose `run()` probes once."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import Field
+
+from staging_exporter.net.trace import Trace
+from staging_exporter.options.types import Model, PositiveDuration
+
+
+class Degraded(Model):
+    """What makes a right answer a degraded one; kinds add their matchers."""
+
+    slower_than: PositiveDuration | None = Field(None, description="a pass that took longer is degraded, reason `slow`")
+
+
+class Check(Model):
+    """One check. A kind is a subclass with `kind: Literal[...]`, its options, and `run()`.
+
+    `phase_names` are the phases that a run can report, in order. `counts` are a `fall` and a `rise` that suit the kind
+    better than those of the defaults; what a component says itself goes before both.
+    """
+
+    phase_names: ClassVar[tuple[str, ...]] = ()
+    counts: ClassVar[Mapping[str, int]] = {}
+
+    kind: str
+    degraded: Degraded = Degraded()
+
+    @abstractmethod
+    async def run(self, trace: Trace) -> None:
+        """Probe once; returning is a pass.
+
+        Records phases and facts in `trace` as it goes, so that they survive a deadline. Need not watch the deadline,
+        which the runner enforces by cancelling. Raises ProbeFailed or ProbeDegraded with a reason and what was seen
+        beside what was expected; OSError, ssl.SSLError, EOFError and TimeoutError may be left to the runner,
+        which turns them into reasons for all kinds alike.
+        """
+
+    def hosts(self) -> tuple[str, ...]:
+        """Hosts that each run sends one request to, once per request: the request budget counts them."""
+        return ()
+
+    def names(self) -> tuple[str, ...]:
+        """Host names that stand for what is probed: a review warns where checks spell one in two ways."""
+        return self.hosts()

@@ -1,0 +1,146 @@
+"""A connection of our own, so that resolve, connect and tls are phases that are seen, bounded and explained."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohappyeyeballs import start_connection
+
+from staging_exporter.core.model import ProbeFailed
+from staging_exporter.net.tls import client_context, session_facts
+from staging_exporter.net.trace import Trace
+from staging_exporter.options.types import HostPort, IpFamily, Tls
+
+_LIMIT = 64 * 1024  # bytes a stream buffers before it stops reading from the socket
+_LINGER = 1.0  # seconds a TLS peer has to answer our goodbye
+
+
+@dataclass(slots=True)
+class Connection:
+    """An open connection: asyncio's `reader` and `writer`, TLS or not."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def send(self, data: bytes) -> None:
+        """Write all of `data`. Raises OSError when the peer is gone."""
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def start_tls(
+        self,
+        trace: Trace,
+        address: HostPort,
+        tls: Tls,
+        family: IpFamily = "auto",
+        ask: AskForTls | None = None,
+        *,
+        asked: bool = False,
+        alpn: tuple[str, ...] = (),
+    ) -> None:
+        """Upgrade to TLS as phase `tls`, record the certificate's facts also when it is bad. Raises ssl.SSLError.
+
+        `ask` is for protocols that first ask for TLS in words of their own; `asked` when this connection did already.
+        `alpn` are the protocols to offer.
+        """
+        name = tls.server_name or address.host
+        try:
+            with trace.phase("tls"):
+                if ask is not None and not asked:
+                    await ask(self)
+                await self.writer.start_tls(client_context(tls, alpn=alpn), server_hostname=name)
+        except ssl.SSLCertVerificationError:
+            await _look_at_bad_certificate(trace, address, tls, family, ask)
+            raise
+        session = self.writer.get_extra_info("ssl_object")
+        trace.facts.update(session_facts(session, verified=not tls.insecure_skip_verify))
+
+    def close(self) -> None:
+        """Close without waiting for the peer."""
+        transport = self.writer.transport
+        secured = transport.get_extra_info("ssl_object") is not None
+        if not transport.is_closing():  # asyncio's TLS transport forgets its connection when it is closed twice
+            transport.close()
+        if secured:
+            asyncio.get_running_loop().call_later(_LINGER, transport.abort)
+
+
+AskForTls = Callable[[Connection], Awaitable[None]]
+
+
+@asynccontextmanager
+async def connect(
+    trace: Trace,
+    address: HostPort,
+    tls: Tls | None = None,
+    ip_family: IpFamily = "auto",
+    alpn: tuple[str, ...] = (),
+) -> AsyncIterator[Connection]:
+    """A connection to `address`, closed on leaving. Phases `resolve` (names only), `connect`, `tls`.
+
+    Facts: `ip`, `ip_family`, and those of the certificate. Raises ProbeFailed, OSError, ssl.SSLError.
+    """
+    sock = await open_socket(trace, address, ip_family)
+    connection = Connection(*await asyncio.open_connection(sock=sock, limit=_LIMIT))
+    try:
+        if tls is not None:
+            await connection.start_tls(trace, address, tls, ip_family, alpn=alpn)
+        yield connection
+    finally:
+        connection.close()
+
+
+async def open_socket(trace: Trace, address: HostPort, family: IpFamily = "auto") -> socket.socket:
+    """A connected, non-blocking socket; phases `resolve` and `connect`. Raises ProbeFailed or OSError."""
+    trace.target = str(address)
+    if address.unix:
+        return await _open_unix(trace, address.host)
+    with trace.phase("resolve"):
+        found = await trace.resolver.resolve(
+            address.host, address.port, family, lifetime=min(5.0, trace.remaining * 0.8)
+        )
+    trace.log(f"{address.host} is {', '.join(info[4][0] for info in found)}")
+    with trace.phase("connect"):
+        sock = await start_connection(found, happy_eyeballs_delay=0.25)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    trace.facts.update(ip=sock.getpeername()[0], ip_family=4 if sock.family == socket.AF_INET else 6)
+    return sock
+
+
+async def _open_unix(trace: Trace, path: str) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    try:
+        with trace.phase("connect"):
+            await asyncio.get_running_loop().sock_connect(sock, path)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def _look_at_bad_certificate(
+    trace: Trace, address: HostPort, tls: Tls, family: IpFamily, ask: AskForTls | None
+) -> None:
+    """One more handshake that verifies nothing, for the facts alone: not measured, and its failure says nothing."""
+    spare = Trace(min(trace.remaining, 2.0), trace.resolver)
+    with contextlib.suppress(OSError, EOFError, ProbeFailed):
+        async with asyncio.timeout(spare.timeout):
+            sock = await open_socket(spare, address, family)
+            reader, writer = await asyncio.open_connection(sock=sock, limit=_LIMIT)
+            connection = Connection(reader, writer)
+            try:
+                if ask is not None:
+                    await ask(connection)
+                await writer.start_tls(
+                    client_context(tls, verify=False), server_hostname=tls.server_name or address.host
+                )
+                trace.facts.update(session_facts(writer.get_extra_info("ssl_object"), verified=False))
+            finally:
+                connection.close()

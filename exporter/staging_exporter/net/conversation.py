@@ -1,0 +1,194 @@
+"""The steps of a WebSocket conversation: what to send, what to wait for, and for how long."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.trace import Trace
+from staging_exporter.net.websocket import Session
+from staging_exporter.options.matchers import JsonMatcher, JsonPath, Pattern, find, first_mismatch, search, wanted_text
+from staging_exporter.options.payload import Payload, reveal
+from staging_exporter.options.types import Listed, Model, PositiveDuration, format_duration
+
+_MARGIN = 0.1  # seconds before the deadline when waiting ends, so that what came can still be told
+_ACTIONS = ("send", "expect", "events", "ping", "hold")
+
+
+class ExpectedMessage(Model):
+    """A message that satisfies every matcher given."""
+
+    json_: JsonMatcher = Field(default_factory=dict, alias="json")
+    matches: Pattern | None = None
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> ExpectedMessage:
+        if not self.json_ and self.matches is None:
+            raise ValueError("expect at least one of json and matches")
+        return self
+
+    def describes(self, text: str) -> bool:
+        """True when the message is the expected one."""
+        if self.matches is not None and not search(self.matches, text):
+            return False
+        return not self.json_ or first_mismatch(_parse(text), self.json_) is None
+
+    def __str__(self) -> str:
+        wanted = [f"json {path} {wanted_text(value)}" for path, value in self.json_.items()]
+        return " and ".join(wanted + ([f"a match of {self.matches!r}"] if self.matches is not None else []))
+
+
+class Events(Model):
+    """Messages that must come in this order, each at least once; messages of other values are skipped."""
+
+    path: JsonPath = Field("type", description="JSONPath to what names the event")
+    order: Listed[str] = Field(min_length=1, description="the values at `path`, in order; the last one ends the step")
+    repeat: Listed[str] = Field((), description="those of `order` that may come again once they came")
+
+    @model_validator(mode="after")
+    def _known(self) -> Events:
+        if len(set(self.order)) != len(self.order):
+            raise ValueError("order names an event twice; list it once, and under repeat")
+        if unknown := sorted(set(self.repeat) - set(self.order)):
+            raise ValueError(f"repeat names {', '.join(unknown)}, which order does not")
+        return self
+
+
+class Step(Model):
+    """One step: exactly one of send, expect, events, ping and hold."""
+
+    send: Payload | None = Field(None, description="text to send, {json: ...}, {file: PATH} or {env: NAME}")
+    expect: ExpectedMessage | None = Field(None, description="wait for a message like this")
+    events: Events | None = Field(None, description="wait for messages in this order")
+    ping: Literal[True] | None = Field(None, description="send a ping and wait for its pong")
+    hold: PositiveDuration | None = Field(None, description="the connection must stay open for so long")
+    within: PositiveDuration | None = Field(None, description="time for expect, events and ping")
+    skip_others: bool = Field(True, description="false: the very next message must be the expected one")
+
+    @model_validator(mode="after")
+    def _one_action(self) -> Step:
+        given = self.model_fields_set
+        if len(given & set(_ACTIONS)) != 1:
+            raise ValueError(f"a step is exactly one of {', '.join(_ACTIONS)}")
+        if "within" in given and given & {"send", "hold"}:
+            raise ValueError("within goes with expect, events or ping")
+        if "skip_others" in given and "expect" not in given:
+            raise ValueError("skip_others goes with expect")
+        return self
+
+
+async def converse(trace: Trace, session: Session, steps: Sequence[Step]) -> None:
+    """Walk the steps. Raises ProbeFailed for the first that fails, OSError."""
+    for step in steps:
+        if step.send is not None:
+            await session.send(reveal(trace, step.send))
+        elif step.hold is not None:
+            await _hold(trace, session, step.hold)
+        elif step.ping:
+            async with _waiting(trace, step, "a pong", Counter()):
+                await session.ping()
+        else:
+            await _listen(trace, session, step)
+
+
+async def _listen(trace: Trace, session: Session, step: Step) -> None:
+    progress = _Progress(step)
+    came: Counter[str] = Counter()
+    async with _waiting(trace, step, progress, came):
+        while not progress.done:
+            message = await session.message()
+            progress.take(message)
+            came[_label(message) if len(came) < 20 else "others"] += 1
+
+
+class _Progress:
+    """How far an expect or an events step has come; as text, what is still wanted."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self._reached = 0
+        self.done = False
+
+    def take(self, message: str) -> None:
+        """Look at a message. Raises ProbeFailed (`content`) when it must not come now."""
+        if self._step.events is not None:
+            self._take_event(self._step.events, message)
+        elif self._step.expect is not None:
+            self.done = self._step.expect.describes(message)
+            if not self.done and not self._step.skip_others:
+                raise ProbeFailed(Reason.CONTENT, f"the next message was {_label(message)}")
+
+    def _take_event(self, events: Events, message: str) -> None:
+        name = next((node for node in find(_parse(message), events.path) if node in events.order), None)
+        if name == events.order[self._reached]:
+            self._reached += 1
+            self.done = self._reached == len(events.order)
+        elif name is not None and not (name in events.repeat and name in events.order[: self._reached]):
+            raise ProbeFailed(Reason.CONTENT, f"{name} came out of order")
+
+    def __str__(self) -> str:
+        events = self._step.events
+        return events.order[self._reached] if events is not None else str(self._step.expect)
+
+
+@asynccontextmanager
+async def _waiting(trace: Trace, step: Step, wanted: object, came: Counter[str]) -> AsyncIterator[None]:
+    """Ends the wait in time, and says what was expected beside what came."""
+    left = max(0.0, trace.remaining - _MARGIN)
+    limit = format_duration(step.within if step.within is not None else trace.timeout)
+    try:
+        async with asyncio.timeout(min(step.within or left, left)) as timer:
+            yield
+    except TimeoutError:
+        if not timer.expired():
+            raise
+        if came:
+            raise ProbeFailed(Reason.CONTENT, f"expected {wanted} within {limit}{_told(came)}") from None
+        raise ProbeFailed(Reason.TIMEOUT, f"nothing came within {limit}, expected {wanted}") from None
+    except ProbeFailed as error:
+        raise ProbeFailed(error.reason, f"{error.detail}, expected {wanted}{_told(came)}") from None
+
+
+async def _hold(trace: Trace, session: Session, seconds: float) -> None:
+    if trace.remaining < seconds:
+        left = format_duration(trace.remaining)
+        raise ProbeFailed(Reason.PROBE_ERROR, f"hold {format_duration(seconds)} does not fit into the {left} left")
+    try:
+        async with asyncio.timeout(seconds) as timer:
+            await session.drain()
+    except TimeoutError:
+        if not timer.expired():
+            raise
+    except ProbeFailed as error:
+        raise ProbeFailed(error.reason, f"{error.detail}, expected it to hold {format_duration(seconds)}") from None
+
+
+def _parse(text: str) -> Any:
+    """The message as JSON; None when it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _label(message: str) -> str:
+    """What a message is, in a few characters: its type where it has one, else how it begins."""
+    document = _parse(message)
+    if isinstance(document, dict):
+        for key in ("type", "event"):
+            if isinstance(document.get(key), str):
+                return str(document[key])[:60]
+    return repr(message[:60])
+
+
+def _told(came: Counter[str]) -> str:
+    """`; came: ...`, or nothing when nothing came."""
+    shown = ", ".join(f"{label} ({count})" if count > 1 else label for label, count in came.items())
+    return f"; came: {shown}" if shown else ""

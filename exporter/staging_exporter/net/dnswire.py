@@ -1,0 +1,137 @@
+"""One DNS question to one name server, over UDP, TCP or TLS, on sockets of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import struct
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+from dns.rdtypes.ANY.SOA import SOA
+from dns.rdtypes.txtbase import TXTBase
+from pydantic import AfterValidator
+
+from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.connect import connect
+from staging_exporter.net.trace import Trace
+from staging_exporter.options.types import HostPort, Tls, parse_host_port
+
+Protocol = Literal["udp", "tcp", "tls"]
+_PAYLOAD = 1232  # bytes of a UDP answer that no path fragments: DNS flag day 2020
+_DATAGRAM = 65535
+
+
+def name_server(text: str, default_port: int) -> HostPort:
+    """`host`, `host:port`, a bare IPv6 address or `[v6]:port`. Raises ValueError."""
+    try:
+        return HostPort(str(ipaddress.ip_address(text)), default_port)
+    except ValueError:
+        return parse_host_port(text if ":" in text else f"{text}:{default_port}")
+
+
+def _spelt(parse: Callable[[str], int], spell: Callable[..., str], example: str) -> AfterValidator:
+    """The canonical spelling of a mnemonic; an unknown one is an error that shows an `example`."""
+
+    def check(value: str) -> str:
+        try:
+            return spell(parse(value))
+        except (dns.exception.DNSException, ValueError):
+            raise ValueError(f"{value!r} is unknown; write it like {example}") from None
+
+    return AfterValidator(check)
+
+
+RecordType = Annotated[str, _spelt(dns.rdatatype.from_text, dns.rdatatype.to_text, "A, AAAA, CNAME or TXT")]
+Rcode = Annotated[str, _spelt(dns.rcode.from_text, dns.rcode.to_text, "NOERROR or NXDOMAIN")]
+
+
+async def ask(
+    trace: Trace, server: HostPort, question: dns.message.QueryMessage, protocol: Protocol, tls: Tls | None = None
+) -> dns.message.Message:
+    """The answer to exactly this question; a truncated one is asked for again over TCP.
+
+    Phases `resolve`, `query`, and for TCP `connect` and `tls`. Raises ProbeFailed, OSError, EOFError, ssl.SSLError.
+    """
+    if protocol == "udp":
+        answer = _parse(question, await _datagram(trace, server, question.to_wire()))
+        if not answer.flags & dns.flags.TC:
+            return answer
+        trace.log("the answer is truncated: asking again over TCP")
+    return _parse(question, await _stream(trace, server, question.to_wire(), tls if protocol == "tls" else None))
+
+
+def make_question(name: str, record_type: str) -> dns.message.QueryMessage:
+    """A question that wants recursion, with EDNS. Raises ValueError when the name cannot be asked for."""
+    try:
+        return dns.message.make_query(dns.name.from_text(name), record_type, use_edns=0, payload=_PAYLOAD)
+    except (dns.exception.DNSException, UnicodeError) as error:
+        raise ValueError(f"{name!r} {record_type} cannot be asked for: {error or type(error).__name__}") from None
+
+
+async def _datagram(trace: Trace, server: HostPort, wire: bytes) -> bytes:
+    with trace.phase("resolve"):
+        family, _, _, _, address = (await trace.resolver.resolve(server.host, server.port))[0]
+    loop = asyncio.get_running_loop()
+    with socket.socket(family, socket.SOCK_DGRAM) as sock, trace.phase("query"):
+        sock.setblocking(False)
+        sock.connect(address)  # from now on the kernel drops what others send, and tells when nothing listens
+        trace.facts.update(ip=address[0], ip_family=4 if family == socket.AF_INET else 6)
+        await loop.sock_sendall(sock, wire)
+        return await loop.sock_recv(sock, _DATAGRAM)
+
+
+async def _stream(trace: Trace, server: HostPort, wire: bytes, tls: Tls | None) -> bytes:
+    async with connect(trace, server, tls) as connection:
+        with trace.phase("query"):
+            await connection.send(struct.pack("!H", len(wire)) + wire)
+            (length,) = struct.unpack("!H", await connection.reader.readexactly(2))
+            return await connection.reader.readexactly(length)
+
+
+def _parse(question: dns.message.QueryMessage, wire: bytes) -> dns.message.Message:
+    try:
+        answer = dns.message.from_wire(wire, ignore_trailing=True)
+    except (dns.exception.DNSException, ValueError) as error:
+        raise ProbeFailed(Reason.PROTOCOL, f"not a DNS message: {error or type(error).__name__}") from None
+    if not question.is_response(answer):
+        seen = f"id {answer.id}, {', '.join(map(str, answer.question)) or 'no question'}"
+        raise ProbeFailed(Reason.PROTOCOL, f"answer to another question: {seen}, expected id {question.id}")
+    return answer
+
+
+def record_texts(answer: dns.message.Message) -> list[str]:
+    """The records asked for, CNAMEs followed, as zone files spell them; texts of TXT without quotes.
+
+    Raises ProbeFailed (`dns`) when the CNAMEs never end.
+    """
+    if not isinstance(answer, dns.message.QueryMessage):
+        return []
+    try:
+        rrset = answer.resolve_chaining().answer
+    except dns.message.ChainTooLong:
+        raise ProbeFailed(Reason.DNS, f"the CNAMEs of {answer.question[0].name} lead nowhere: a loop") from None
+    except dns.exception.DNSException:  # no question repeated, as refusals may; or records under NXDOMAIN
+        return []
+    return sorted(_text(record) for record in rrset or ())
+
+
+def section_facts(answer: dns.message.Message) -> dict[str, int]:
+    """How many records each section has, and the `serial` of a zone where one came."""
+    names = ("answer_rrs", "authority_rrs", "additional_rrs")
+    counts = (sum(map(len, section)) for section in (answer.answer, answer.authority, answer.additional))
+    serials = [record.serial for rrset in answer.answer for record in rrset if isinstance(record, SOA)]
+    return dict(zip(names, counts, strict=True)) | ({"serial": serials[0]} if serials else {})
+
+
+def _text(record: Any) -> str:
+    if isinstance(record, TXTBase):
+        return b"".join(record.strings).decode(errors="replace")
+    return str(record.to_text())

@@ -1,0 +1,199 @@
+"""One HTTP/1.1 request and its response on an open connection, with h11; every read is bounded in bytes and time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import h11
+
+from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.connect import Connection
+from staging_exporter.net.trace import Trace
+
+_READ = 16 * 1024  # bytes per turn of the loop: one-byte chunks make parsing dear
+_EVENTS = 100  # after so many pieces of a response others get a turn
+_MAX_HEAD = 64 * 1024
+_MAX_INTERIM = 20  # 1xx responses before the real one
+_MARGIN = 0.05  # seconds before the deadline when a body is given up, so that its status can still be judged
+# Decoding by some of Python's codecs takes quadratic time: only these are believed.
+_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "utf-16"})
+
+
+_STATUS_REASONS = {401: Reason.DENIED, 403: Reason.DENIED, 407: Reason.DENIED, 429: Reason.RATE_LIMITED}
+
+
+def status_reason(status: int) -> Reason:
+    """The reason of a status that was not expected."""
+    return _STATUS_REASONS.get(status, Reason.SERVER_ERROR if status >= 500 else Reason.STATUS)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What goes over the wire; `headers` include `Host`."""
+
+    method: str
+    target: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes = b""
+
+
+@dataclass
+class Response:
+    """What came back. `fault` is what cut the body short, None when it is whole; `rest` follows an upgrade."""
+
+    status: int
+    version: str
+    headers: list[tuple[str, str]]
+    body: bytes = b""
+    fault: Exception | None = None
+    rest: bytes = b""
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, several joined by comma; None when there is none. Case does not matter."""
+        found = [value for key, value in self.headers if key == name.lower()]
+        return ", ".join(found) if found else None
+
+    @cached_property
+    def text(self) -> str:
+        """The body as text; what does not decode is replaced."""
+        charset = (self.header("content-type") or "").lower().partition("charset=")[2].split(";")[0].strip("\"' ")
+        return self.body.decode(charset if charset in _CHARSETS else "utf-8", "replace")
+
+    @cached_property
+    def document(self) -> Any:
+        """The body as JSON. Raises ValueError when it is none, or is nested too deep to read."""
+        try:
+            return json.loads(self.body)
+        except RecursionError:
+            raise ValueError("nested too deep") from None
+
+
+class Exchange:
+    """A request and its response on one connection: `ask`, then `read_body` when the body is wanted."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
+        self._received = 0
+        self._events = 0
+        self._ended = False
+
+    async def ask(
+        self, trace: Trace, request: Request, phases: tuple[str, str] = ("processing", "transfer")
+    ) -> Response:
+        """Send the request and read the head of the response.
+
+        The first of `phases` lasts to the first byte of the response, the second from there. Raises ProbeFailed:
+        `closed` when the peer hung up, `protocol` when it does not speak HTTP; OSError.
+        """
+        with trace.phase(phases[0]):
+            await self._connection.send(self._serialize(request))
+            await self._receive(first=True)
+        with trace.phase(phases[1]):
+            for _ in range(_MAX_INTERIM):
+                event = await self._next()
+                if isinstance(event, h11.Response) or (
+                    isinstance(event, h11.InformationalResponse) and event.status_code == 101
+                ):
+                    return self._response(event)
+        raise ProbeFailed(Reason.PROTOCOL, f"{_MAX_INTERIM} interim responses and no final one")
+
+    async def read_body(self, trace: Trace, response: Response, limit: int, phase: str = "transfer") -> None:
+        """Read the body into `response`, decompressed, at most `limit` bytes; what goes wrong is its `fault`."""
+        decoder = _Decoder(response.header("content-encoding") or "", limit)
+        try:
+            with trace.phase(phase):
+                async with asyncio.timeout(max(0.0, trace.remaining - _MARGIN)):
+                    while isinstance(event := await self._next(), h11.Data):
+                        decoder.feed(bytes(event.data))
+                decoder.finish()
+        except (ProbeFailed, OSError) as error:
+            response.fault = error
+        response.body = bytes(decoder.body)
+
+    def _serialize(self, request: Request) -> bytes:
+        try:
+            head = self._http.send(
+                h11.Request(method=request.method, target=request.target, headers=list(request.headers))
+            )
+            body = self._http.send(h11.Data(data=request.body)) if request.body else b""
+            return (head or b"") + (body or b"") + (self._http.send(h11.EndOfMessage()) or b"")
+        except (h11.LocalProtocolError, UnicodeEncodeError):
+            # The message would quote the header, which may be a secret.
+            raise ProbeFailed(Reason.PROBE_ERROR, "a header holds characters that HTTP does not allow") from None
+
+    async def _receive(self, *, first: bool = False) -> None:
+        data = await self._connection.reader.read(_READ)
+        if first and data and not data.startswith(b"HTTP/"[: len(data)]):
+            raise ProbeFailed(Reason.PROTOCOL, f"it does not speak HTTP: {data[:60]!r}")
+        if len(data) == _READ:
+            await asyncio.sleep(0)  # a peer that floods us must not hold the loop
+        self._received += len(data)
+        self._ended = not data
+        self._http.receive_data(data)
+
+    async def _next(self) -> Any:
+        self._events += 1
+        if self._events % _EVENTS == 0:
+            await asyncio.sleep(0)  # one read may hold thousands of tiny chunks: others run in between
+        try:
+            while (event := self._http.next_event()) is h11.NEED_DATA:
+                await self._receive()
+        except h11.RemoteProtocolError as error:
+            if self._ended:
+                raise ProbeFailed(Reason.CLOSED, f"the peer hung up {self._progress()}") from None
+            raise ProbeFailed(Reason.PROTOCOL, f"not valid HTTP: {error}") from None
+        return event
+
+    def _progress(self) -> str:
+        return f"{self._received} bytes into its response" if self._received else "without a response"
+
+    def _response(self, event: h11.Response | h11.InformationalResponse) -> Response:
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers]
+        rest = self._http.trailing_data[0] if self._http.their_state is h11.SWITCHED_PROTOCOL else b""
+        return Response(event.status_code, event.http_version.decode(), headers, rest=rest)
+
+
+class _Decoder:
+    """Undoes the content encodings that we offer, in bounded memory."""
+
+    def __init__(self, encoding: str, limit: int) -> None:
+        self.body = bytearray()
+        self._limit = limit
+        self._read = 0
+        self._encoding = encoding.strip().lower()
+        packed = self._encoding in ("gzip", "x-gzip", "deflate")
+        self._inflate = zlib.decompressobj(32 + zlib.MAX_WBITS) if packed else None
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes off the wire. Raises ProbeFailed when there are too many, before or after decompression."""
+        first = self._read == 0
+        self._read += len(data)
+        if self._inflate is not None:
+            data = self._unpack(data, first)
+        room = self._limit - len(self.body)
+        self.body += data[:room]
+        if self._read > self._limit or len(data) > room:
+            raise ProbeFailed(Reason.CONTENT, f"body over {self._limit} bytes, which is `max_body`")
+
+    def finish(self) -> None:
+        """Raises ProbeFailed when the compressed body ended too early."""
+        if self._inflate is not None and self._read and not self._inflate.eof:
+            raise ProbeFailed(Reason.PROTOCOL, f"the {self._encoding} body ends in the middle")
+
+    def _unpack(self, data: bytes, first: bool) -> bytes:
+        assert self._inflate is not None
+        room = self._limit - len(self.body) + 1
+        try:
+            return self._inflate.decompress(data, room)
+        except zlib.error as error:
+            if not (first and self._encoding == "deflate"):
+                raise ProbeFailed(Reason.PROTOCOL, f"the body is not {self._encoding}: {error}") from None
+        self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)  # `deflate` without the header that RFC 9110 asks for
+        return self._unpack(data, first=False)

@@ -1,0 +1,77 @@
+"""Exceptions become Reasons and details here, and nowhere else. Imported by the prober and by kinds."""
+
+from __future__ import annotations
+
+import errno
+import os
+import ssl
+import traceback
+
+from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.trace import Trace
+from staging_exporter.options.types import format_duration
+
+# OpenSSL's X509_V_ERR_*: x509_vfy.h
+_CERTIFICATE_CODES = {9: Reason.TLS_EXPIRED, 10: Reason.TLS_EXPIRED, 62: Reason.TLS_NAME, 64: Reason.TLS_NAME}
+_UNTRUSTED_CODES = frozenset({2, 18, 19, 20, 21, 24, 27})
+_UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN})
+_OUR_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+def classify(error: BaseException, trace: Trace) -> tuple[Reason, str]:
+    """The Reason and the detail of whatever a run raised."""
+    reason, detail = _classify(error, trace)
+    return reason, ": ".join([*trace.blamed, detail]) + trace.hint
+
+
+def _classify(error: BaseException, trace: Trace) -> tuple[Reason, str]:
+    where = f" in phase {trace.current[-1]}" if trace.current else ""
+    match error:
+        case ProbeFailed():
+            return error.reason, error.detail
+        case ssl.SSLCertVerificationError():
+            return _certificate(error, trace)
+        case ssl.SSLError():
+            return Reason.TLS, error_text(error)
+        case TimeoutError() if error.errno is None:
+            return Reason.TIMEOUT, f"no answer within {format_duration(trace.timeout)}{where}"
+        case TimeoutError():
+            return Reason.TIMEOUT, f"the network gave up{where}: {error.strerror}"
+        case ConnectionRefusedError() | FileNotFoundError():
+            return Reason.REFUSED, f"nothing listens{_at(trace)}: {error_text(error)}"
+        case ConnectionError() | EOFError():
+            return Reason.CLOSED, f"the peer hung up{where}: {error_text(error)}"
+        case OSError() if error.errno in _UNREACHABLE:
+            return Reason.UNREACHABLE, f"no route{_at(trace)}: {error_text(error)}"
+        case OSError() if error.errno in _OUR_LIMITS:
+            return Reason.PROBE_ERROR, f"the exporter is out of resources: {error_text(error)}"
+    place = traceback.extract_tb(error.__traceback__)[-1:] or None
+    at = f" at {place[0].name}:{place[0].lineno}" if place else ""
+    return Reason.PROBE_ERROR, f"bug or bad option{where}: {type(error).__name__}: {error}{at}"
+
+
+def error_text(error: BaseException) -> str:
+    """What went wrong, without numbers and addresses: `connection refused`."""
+    match error:
+        case ProbeFailed():
+            return error.detail
+        case ssl.SSLCertVerificationError():
+            return f"certificate refused: {error.verify_message}"
+        case ssl.SSLError():
+            return f"TLS failed: {error.reason or error}"
+        case OSError() if error.errno is not None:
+            return os.strerror(error.errno).lower() + (f": {error.filename}" if error.filename else "")
+    return str(error) or type(error).__name__
+
+
+def _certificate(error: ssl.SSLCertVerificationError, trace: Trace) -> tuple[Reason, str]:
+    untrusted = Reason.TLS_UNTRUSTED if error.verify_code in _UNTRUSTED_CODES else Reason.TLS
+    reason = _CERTIFICATE_CODES.get(error.verify_code, untrusted)
+    facts = trace.facts
+    names = ", ".join(facts.get("tls_names", ())) or "no names"
+    seen = f"; the certificate has {names}, issued by {facts['tls_issuer']}" if "tls_issuer" in facts else ""
+    return reason, f"certificate refused: {error.verify_message}{seen}"
+
+
+def _at(trace: Trace) -> str:
+    return f" at {trace.target}" if trace.target else ""

@@ -1,0 +1,143 @@
+"""The HTTP client of the kinds: one new connection per hop, redirects followed, facts recorded as they are seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from functools import cache
+from importlib.metadata import version
+from time import time
+
+from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.exchange import Exchange, Request, Response
+from staging_exporter.net.proxy import Proxy, open_way
+from staging_exporter.net.trace import Trace
+from staging_exporter.options.types import IpFamily, Tls
+from staging_exporter.options.url import Url, join_url
+
+MAX_REDIRECTS = 10
+MAX_BODY = 1024 * 1024
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_LITERAL_SECRETS = frozenset({"authorization", "proxy-authorization", "x-api-key", "x-auth-token"})
+_PRIVATE = frozenset({"authorization", "cookie", "host", "x-api-key", "x-auth-token", "x-serverless-authorization"})
+
+
+@cache
+def user_agent() -> str:
+    """`staging-exporter/VERSION`."""
+    return f"staging-exporter/{version('staging-exporter')}"
+
+
+def check_headers(headers: Mapping[str, object], has_auth: bool) -> None:
+    """Raises ValueError for a secret written out as a header, and for two sources of one."""
+    for name, value in headers.items():
+        if name.lower() in _LITERAL_SECRETS and isinstance(value, str):
+            raise ValueError(f"header {name}: a secret does not belong in this file; write {{env: NAME}}")
+        if name.lower() == "authorization" and has_auth:
+            raise ValueError("auth and a header Authorization exclude each other")
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """How requests travel, whatever they ask for."""
+
+    tls: Tls | None = None
+    proxy: Proxy | None = None
+    ip_family: IpFamily = "auto"
+
+    def elsewhere(self) -> Via:
+        """The same for another host: nothing of TLS that is meant for the first one alone."""
+        if self.tls is None:
+            return self
+        own = self.tls.model_copy(update={"server_name": None, "cert_file": None, "key_file": None})
+        return Via(own, self.proxy, self.ip_family)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request by URL. `private` are lower-case names of headers that no other origin may see."""
+
+    url: Url
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    private: frozenset[str] = frozenset()
+
+    def redirected(self, url: Url, status: int) -> Call:
+        """The request that follows a redirect: RFC 9110 section 15.4, without credentials for another origin."""
+        method, body = self.method, self.body
+        if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
+            method, body = "GET", b""
+        dropped = set() if url.origin == self.url.origin else _PRIVATE | self.private
+        if method != self.method:
+            dropped = dropped | {"content-type"}
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in dropped}
+        return Call(url, method, headers, body, self.private)
+
+
+async def fetch(trace: Trace, call: Call, via: Via, *, follow: bool = True, max_body: int = MAX_BODY) -> Response:
+    """Send a request, follow up to 10 redirects, read the body.
+
+    Phases resolve, connect, proxy, tls, processing, transfer, summed over the hops. Facts: `status`, `http_version`,
+    `final_host`, `redirects`, `content_length`, `body_length`, `last_modified` (Unix seconds), `server`, `via`,
+    `retry_after` (seconds). A body cut short is the `fault` of the response, so that its status can be judged first.
+    Raises ProbeFailed, OSError, ssl.SSLError.
+    """
+    first = call.url.address
+    for redirects in range(MAX_REDIRECTS + 1):
+        trace.facts.update(final_host=call.url.host, redirects=redirects)
+        hop = via if call.url.address == first else via.elsewhere()
+        async with open_way(trace, call.url, hop.tls, hop.proxy, hop.ip_family) as way:
+            exchange = Exchange(way.connection)
+            extra = way.headers if way.forwarded else {}
+            target = str(call.url) if way.forwarded else call.url.target
+            response = await exchange.ask(trace, Request(call.method, target, wire_headers(call, extra), call.body))
+            trace.log(f"{call.method} {call.url.shown}: status {response.status}")
+            record_head(trace, response)
+            location = response.header("location") if follow and response.status in _REDIRECTS else None
+            if location is None:
+                await exchange.read_body(trace, response, max_body)
+                trace.facts["body_length"] = len(response.body)
+                return response
+        try:
+            call = call.redirected(join_url(call.url, location), response.status)
+        except ValueError as error:
+            raise ProbeFailed(Reason.PROTOCOL, f"status {response.status} leads nowhere: {error}") from None
+    raise ProbeFailed(Reason.STATUS, f"redirected more than {MAX_REDIRECTS} times, at last to {call.url.shown}")
+
+
+def wire_headers(call: Call, extra: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The headers of a call beside our own, which it may override."""
+    own = {"Host": call.url.authority, "User-Agent": user_agent(), "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+    given = {name.lower() for name in call.headers}
+    headers = [(name, value) for name, value in own.items() if name.lower() not in given]
+    if call.body or call.method in ("POST", "PUT", "PATCH"):
+        headers.append(("Content-Length", str(len(call.body))))
+    return [*headers, ("Connection", "close"), *call.headers.items(), *extra.items()]
+
+
+def record_head(trace: Trace, response: Response) -> None:
+    """Facts of the head of a response."""
+    facts: dict[str, object] = {"status": response.status, "http_version": response.version}
+    if (length := response.header("content-length")) and length.isdecimal():
+        facts["content_length"] = int(length)
+    for name in ("server", "via"):
+        if value := response.header(name):
+            facts[name] = value[:200]
+    with suppress(ValueError, TypeError, OverflowError):
+        facts["last_modified"] = parsedate_to_datetime(response.header("last-modified") or "").timestamp()
+    if (wait := retry_after(response)) is not None:
+        facts["retry_after"] = wait
+    trace.facts.update(facts)
+
+
+def retry_after(response: Response) -> float | None:
+    """Seconds that the peer asks us to stay away, at most a day; RFC 9110 section 10.2.3: seconds or a date."""
+    text = (response.header("retry-after") or "").strip()
+    try:
+        seconds = float(text) if text.isdecimal() else parsedate_to_datetime(text).timestamp() - time()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), 86400.0)

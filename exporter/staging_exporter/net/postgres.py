@@ -1,0 +1,128 @@
+"""PostgreSQL: asking for TLS, SQLSTATEs as Reasons, how full a server is."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import struct
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+from asyncpg import exceptions
+from asyncpg.pgproto.pgproto import BufferError
+
+from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.connect import Connection
+
+_SSL_REQUEST = struct.pack("!ii", 8, 80877103)  # PostgreSQL documentation, "Message Formats", SSLRequest
+# Without pg_monitor `backend_type` and `state` of other roles are NULL; then pg_stat_database counts for all.
+_SLOTS = """
+SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS used,
+       count(*) FILTER (WHERE state = 'active') AS active,
+       count(*) FILTER (WHERE state LIKE 'idle in transaction%') AS idle_in_transaction,
+       count(*) FILTER (WHERE backend_type IS NULL) AS hidden,
+       (SELECT coalesce(sum(numbackends), 0)::int FROM pg_stat_database) AS backends,
+       current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+         - coalesce(current_setting('reserved_connections', true), '0')::int AS usable
+FROM pg_stat_activity"""
+
+# PostgreSQL documentation, appendix A.
+_STATES = {
+    "28P01": Reason.DENIED,  # invalid password
+    "28000": Reason.DENIED,  # no pg_hba.conf entry, no such role, encryption demanded
+    "42501": Reason.DENIED,  # insufficient privilege
+    "3D000": Reason.STATUS,  # no such database
+    "53300": Reason.SATURATED,  # too many connections: of all, of a role, of a database
+    "57014": Reason.TIMEOUT,  # cancelled by statement_timeout
+    "57P03": Reason.STARTING,  # cannot connect now
+    "08P01": Reason.PROTOCOL,  # protocol violation
+}
+_CLASSES = {
+    "08": Reason.CLOSED,  # connection exceptions; a client library makes them up when the peer hangs up
+    "28": Reason.DENIED,
+    "42": Reason.STATUS,  # no such table, column or function; syntax
+    "53": Reason.SATURATED,  # insufficient resources: disk full, out of memory
+}
+
+
+def reason_of(sqlstate: str, message: str) -> Reason:
+    """The Reason of an error response; what is in no table is the server's own trouble, `server_error`."""
+    if sqlstate == "57P03" and "shutting down" in message:
+        return Reason.SERVER_ERROR
+    return _STATES.get(sqlstate) or _CLASSES.get(sqlstate[:2], Reason.SERVER_ERROR)
+
+
+# What asyncpg raises; the last four when it chokes on bytes that no PostgreSQL sends.
+DRIVER_ERRORS = (
+    exceptions.PostgresError,
+    exceptions.InterfaceError,
+    exceptions.InternalClientError,
+    BufferError,
+    AttributeError,
+    LookupError,
+    UnicodeDecodeError,
+)
+
+
+class Session(asyncpg.Connection):  # type: ignore[misc]  # the driver ships without types
+    """A login of the driver's that leaves no socket behind when the driver chokes on the peer's greeting."""
+
+    def __init__(self, protocol: Any, transport: asyncio.Transport, *rest: Any) -> None:
+        try:
+            super().__init__(protocol, transport, *rest)
+        except Exception:
+            self._abort()
+            raise
+
+
+async def ask_for_tls(connection: Connection) -> None:
+    """The SSLRequest exchange before the TLS handshake. Raises ProbeFailed, OSError, EOFError."""
+    answer = await greet(connection)
+    if answer == b"N":
+        raise ProbeFailed(Reason.TLS, "the server offers no TLS, expected it to")
+    if answer == b"E":
+        raise ProbeFailed(Reason.SERVER_ERROR, "the server answered the request for TLS with an error")
+
+
+async def greet(connection: Connection) -> bytes:
+    """Send an SSLRequest, which says nothing of us and leaves no line in the log; returns S, N or E.
+
+    Raises ProbeFailed (`protocol`) when something else than PostgreSQL answers, OSError, EOFError.
+    """
+    await connection.send(_SSL_REQUEST)
+    answer = await connection.reader.readexactly(1)
+    if answer not in b"SNE":
+        more = await connection.reader.read(40)
+        raise ProbeFailed(Reason.PROTOCOL, f"not PostgreSQL: {answer + more!r} answers an SSLRequest")
+    return answer
+
+
+async def slots_in_use(session: asyncpg.Connection) -> dict[str, int]:
+    """`used` and `usable` connections, and with pg_monitor also `active` and `idle_in_transaction`.
+
+    `usable` are those that ordinary roles can have: max_connections less the reserved ones.
+    """
+    slots = dict(await session.fetchrow(_SLOTS))
+    hidden, backends = slots.pop("hidden"), slots.pop("backends")
+    return {"used": backends, "usable": slots["usable"]} if hidden else slots
+
+
+def plain(value: Any) -> str | int | float | bool | None:
+    """A value of the database as JSON has it."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    number = isinstance(value, (int, float)) and math.isfinite(value)
+    return value if value is None or number else str(value)[:1000]
+
+
+def explained(error: Exception) -> ProbeFailed:
+    """What asyncpg raised, as a failure of the probe."""
+    if isinstance(error.__cause__, exceptions.PostgresError):
+        error = error.__cause__  # the server's last words before it hung up
+    if isinstance(error, exceptions.PostgresError):
+        state = error.sqlstate or "no SQLSTATE"
+        return ProbeFailed(reason_of(state, str(error)), f"{error} ({state})")
+    if isinstance(error, (exceptions.ClientConfigurationError, exceptions.DataError)):
+        return ProbeFailed(Reason.PROBE_ERROR, f"the driver refuses an option: {error}")
+    return ProbeFailed(Reason.PROTOCOL, f"does not speak the protocol: {type(error).__name__}: {error}")

@@ -1,0 +1,69 @@
+"""Secrets taken out of texts that peers write: whole, in pieces, and in the forms that protocols give them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+MAX_DETAIL = 500  # bytes of a detail
+_MAX_TEXT = 4 * MAX_DETAIL  # characters of it that are searched for secrets, which may be longer than their mask
+# Controls, what ends a line, and marks that turn the direction of text around (unicode.org/reports/tr9, table 3).
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+_PIECE = 8  # characters in a row that give a secret away: a text may have been cut in the middle of one
+_SHORTEST = 3
+_MASK = "***"
+
+
+def clean(text: str, secrets: set[str]) -> str:
+    """Text fit for a page, a log and an API: secrets masked, control characters out, at most `MAX_DETAIL` bytes."""
+    text = _CONTROL.sub(" ", mask(text[:_MAX_TEXT], secrets)).strip()
+    data = text.encode("utf-8", "replace")  # JSON may hold half of a surrogate pair, which no answer of ours can
+    return data.decode() if len(data) <= MAX_DETAIL else data[: MAX_DETAIL - 3].decode("utf-8", "ignore") + "..."
+
+
+def clean_facts(facts: dict[str, Any], secrets: set[str]) -> dict[str, Any]:
+    return {clean(key, secrets): _clean_value(value, secrets) for key, value in facts.items()}
+
+
+def _clean_value(value: Any, secrets: set[str]) -> Any:
+    if isinstance(value, str):
+        return clean(value, secrets)
+    if isinstance(value, dict):
+        return clean_facts(value, secrets)
+    if isinstance(value, list | tuple):
+        return [_clean_value(item, secrets) for item in value]
+    return value
+
+
+def mask(text: str, secrets: Iterable[str]) -> str:
+    """`text` with every secret in it replaced, and every piece of one that is `_PIECE` characters long or longer."""
+    forms = {form for secret in secrets for form in _forms(secret)}
+    text = _without_pieces(text, frozenset[str]().union(*map(_pieces, forms)))
+    for form in sorted(forms, key=len, reverse=True):
+        if _SHORTEST <= len(form) < _PIECE:
+            text = text.replace(form, _MASK)
+    return text
+
+
+def _forms(secret: str) -> set[str]:
+    """As it is, as Python and JSON quote it, as URLs do."""
+    return {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, safe="")}
+
+
+@lru_cache(maxsize=128)
+def _pieces(secret: str) -> frozenset[str]:
+    return frozenset(secret[at : at + _PIECE] for at in range(len(secret) - _PIECE + 1))
+
+
+def _without_pieces(text: str, pieces: frozenset[str]) -> str:
+    parts, end = [], -1  # `end` is where the stretch that was masked last ends
+    for at in range(len(text) - _PIECE + 1 if pieces else 0):
+        if text[at : at + _PIECE] in pieces:
+            if at > end:
+                parts += [text[max(0, end) : at], _MASK]
+            end = at + _PIECE
+    return "".join([*parts, text[max(0, end) :]])

@@ -1,0 +1,140 @@
+"""TLS contexts, made once per option set, and the facts of a certificate, good or bad."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.options.types import Tls
+
+_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
+def client_context(tls: Tls, *, verify: bool = True, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
+    """The context for these options, kept until one of its files changes: loading authorities takes about 20 ms.
+
+    `alpn` are the protocols to offer (RFC 7301). Raises ProbeFailed (`probe_error`) when a file is missing or is not
+    what it should be.
+    """
+    files = [f for f in (tls.ca_file, tls.cert_file, tls.key_file) if f]
+    try:
+        stamps = tuple(Path(f).stat().st_mtime_ns for f in files)
+        return _context(tls, stamps, verify and not tls.insecure_skip_verify, alpn)
+    except (OSError, ssl.SSLError) as error:
+        raise ProbeFailed(Reason.PROBE_ERROR, f"tls: {', '.join(files)}: {error}") from None
+
+
+class _NamedContext(ssl.SSLContext):
+    """A context that asks for `server_name` and verifies it even where a library passes the address it connects to."""
+
+    server_name: str | None = None
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        return super().wrap_bio(incoming, outgoing, server_side, self.server_name or server_hostname, session)
+
+
+@lru_cache(maxsize=256)
+def _context(tls: Tls, _stamps: tuple[int, ...], verify: bool, alpn: tuple[str, ...]) -> ssl.SSLContext:
+    context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.server_name = tls.server_name
+    context.minimum_version = _VERSIONS[tls.min_version]
+    if tls.max_version:
+        context.maximum_version = _VERSIONS[tls.max_version]
+    if verify and tls.ca_file:
+        context.load_verify_locations(tls.ca_file)
+    elif verify:
+        context.load_default_certs()
+    else:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.cert_file:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
+    return context
+
+
+def session_facts(session: ssl.SSLObject | ssl.SSLSocket, *, verified: bool) -> dict[str, Any]:
+    """Facts of an established TLS session: those of the certificate, whether it was verified, version and cipher.
+
+    `tls_chain_not_after` is when the first certificate expires of all that the peer showed, `tls_verified_not_after`
+    of those that lead to a trusted one; Unix seconds.
+    """
+    der = session.getpeercert(binary_form=True)
+    cipher = session.cipher()
+    shown = {"tls_chain_not_after": _earliest(_chain(session, "get_unverified_chain"))}
+    trusted = {"tls_verified_not_after": _earliest(_chain(session, "get_verified_chain"))} if verified else {}
+    return {
+        **(certificate_facts(der) if der else {}),
+        **{name: end for name, end in (shown | trusted).items() if end is not None},
+        "tls_verified": verified,
+        "tls_version": session.version(),
+        "tls_cipher": cipher[0] if cipher else None,
+    }
+
+
+def _chain(session: ssl.SSLObject | ssl.SSLSocket, which: str) -> list[bytes]:
+    """The certificates of a session, DER. Public since Python 3.13; before, `ssl` has it where nobody promises it."""
+    if hasattr(session, which):
+        return list(getattr(session, which)())
+    found: Iterable[Any] = getattr(getattr(session, "_sslobj", None), which, list)() or ()
+    return [ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in found]
+
+
+def _earliest(chain: Iterable[bytes]) -> float | None:
+    ends = [certificate_facts(der).get("tls_not_after") for der in chain]
+    return min((end for end in ends if end is not None), default=None)
+
+
+@lru_cache(maxsize=1024)
+def certificate_facts(der: bytes) -> dict[str, Any]:
+    """What stands in a certificate (DER).
+
+    `tls_not_after` and `tls_not_before` (Unix seconds), `tls_names`, `tls_subject`, `tls_issuer`, and in hexadecimal
+    `tls_serial` and `tls_fingerprint_sha256`.
+    """
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        return {
+            "tls_not_after": certificate.not_valid_after_utc.timestamp(),
+            "tls_not_before": certificate.not_valid_before_utc.timestamp(),
+            "tls_names": _names(certificate),
+            "tls_subject": _common_name(certificate.subject),
+            "tls_issuer": _common_name(certificate.issuer),
+            "tls_serial": f"{certificate.serial_number:x}",
+            "tls_fingerprint_sha256": hashlib.sha256(der).hexdigest(),
+        }
+    except ValueError as error:  # a peer may send any bytes that OpenSSL let pass
+        return {"tls_unreadable": str(error)}
+
+
+def _names(certificate: x509.Certificate) -> list[str]:
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return []
+    names: Iterable[Any] = [
+        *extension.value.get_values_for_type(x509.DNSName),
+        *extension.value.get_values_for_type(x509.IPAddress),
+    ]
+    return [str(name) for name in names][:100]
+
+
+def _common_name(name: x509.Name) -> str:
+    found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(found[0].value) if found else name.rfc4514_string()

@@ -1,0 +1,242 @@
+"""A WebSocket on a connection of ours, by the sans-I/O protocol of `websockets`: every read bounded, no compression."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from time import monotonic
+
+from websockets.client import ClientProtocol
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHandshake, PayloadTooBig
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.headers import validate_subprotocols
+from websockets.http11 import Response as HandshakeResponse
+from websockets.protocol import State
+from websockets.typing import Origin, Subprotocol
+from websockets.uri import WebSocketURI
+
+from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.connect import Connection
+from staging_exporter.net.exchange import Exchange, Request, Response
+from staging_exporter.net.http import record_head, user_agent
+from staging_exporter.net.trace import Trace
+from staging_exporter.options.url import Url
+
+MAX_MESSAGE = 1024 * 1024
+_READ = 4096  # bytes per turn of the loop: two-byte frames make parsing dear
+_MAX_REFUSAL = 16 * 1024  # bytes read of the body of a refused handshake
+_CLOSE_WAIT = 1.0  # seconds a peer has to answer our close
+_CLOSE_REASONS = {
+    1000: Reason.CLOSED,
+    1005: Reason.CLOSED,
+    1008: Reason.DENIED,
+    1011: Reason.SERVER_ERROR,
+    1012: Reason.SERVER_ERROR,
+    1013: Reason.SERVER_ERROR,
+}
+_FAREWELLS = frozenset({1000, 1001, 1005})  # codes that answer a close without complaint
+_SILENT = logging.Logger(__name__, logging.CRITICAL + 1)  # frames may hold secrets: nothing of them is logged
+
+
+class Session:
+    """An open WebSocket. Messages that come while nobody waits are kept, the newest MiB of them."""
+
+    def __init__(self, trace: Trace, connection: Connection, protocol: ClientProtocol, rest: bytes) -> None:
+        self._trace = trace
+        self._connection = connection
+        self._protocol = protocol
+        self._inbox: deque[bytes] = deque()
+        self._held = 0
+        self._partial = bytearray()
+        self._is_text = True
+        self._ping: bytes | None = None
+        self._end: ProbeFailed | None = None
+        self._count = 0
+        self._asked = False
+        if rest:
+            self._feed(rest)
+
+    async def message(self) -> str:
+        """The next message; waiting for the first is phase `first_message`. Raises ProbeFailed when the peer closed."""
+        if not self._asked:
+            self._asked = True
+            with self._trace.phase("first_message"):
+                await self._fill()
+        await self._fill()
+        data = self._inbox.popleft()
+        self._held -= len(data)
+        return data.decode(errors="replace")
+
+    async def send(self, text: str) -> None:
+        """Send a text message. Raises ProbeFailed when the peer closed, OSError when it is gone."""
+        self._still_open()
+        self._protocol.send_text(text.encode())
+        await self._flush()
+
+    async def ping(self) -> None:
+        """Ping, and wait for the pong: phase `ping`, fact `ping_rtt` in seconds. Raises ProbeFailed, OSError."""
+        with self._trace.phase("ping"):
+            self._still_open()
+            self._ping = os.urandom(4)
+            begin = monotonic()
+            self._protocol.send_ping(self._ping)
+            await self._flush()
+            while self._ping is not None:
+                await self._read()
+            self._trace.facts["ping_rtt"] = monotonic() - begin
+
+    async def drain(self) -> None:
+        """Take messages until the peer closes, which raises ProbeFailed."""
+        while True:
+            await self._read()
+
+    async def close(self) -> None:
+        """Close with 1000 as phase `close`; a peer that does not answer is left behind after a second.
+
+        Raises ProbeFailed when the peer closes with a code that says that something is wrong.
+        """
+        if self._end is not None and self._trace.facts.get("close_code") in _FAREWELLS:
+            return  # all that was expected had come before
+        self._still_open()
+        with self._trace.phase("close"), suppress(TimeoutError, ConnectionError, ProbeFailed):
+            async with asyncio.timeout(min(_CLOSE_WAIT, self._trace.remaining / 2)):
+                self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
+                await self._flush()
+                await self.drain()
+        if self._end is not None and self._trace.facts.get("close_code", 1000) not in _FAREWELLS:
+            raise self._end
+
+    def _still_open(self) -> None:
+        if self._end is not None:
+            raise self._end
+
+    async def _fill(self) -> None:
+        while not self._inbox:
+            await self._read()
+
+    async def _read(self) -> None:
+        self._still_open()
+        data = await self._connection.reader.read(_READ)
+        if len(data) == _READ:
+            await asyncio.sleep(0)  # a peer that floods us must not hold the loop
+        self._feed(data)
+        await self._flush()
+
+    async def _flush(self) -> None:
+        data = b"".join(self._protocol.data_to_send())
+        if data:
+            await self._connection.send(data)
+
+    def _feed(self, data: bytes) -> None:
+        if data:
+            self._protocol.receive_data(data)
+        else:
+            self._protocol.receive_eof()
+        for event in self._protocol.events_received():
+            if isinstance(event, Frame):
+                self._take(event)
+        self._end = self._end or self._ended()
+
+    def _take(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.PONG and bytes(frame.data) == self._ping:
+            self._ping = None
+        if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            return
+        if frame.opcode is not Opcode.CONT:
+            self._is_text = frame.opcode is Opcode.TEXT
+        self._partial += frame.data
+        if frame.fin:
+            self._keep(bytes(self._partial))
+            self._partial.clear()
+
+    def _keep(self, message: bytes) -> None:
+        if self._is_text and not _is_utf8(message):
+            self._end = self._end or ProbeFailed(Reason.PROTOCOL, f"a text message is not UTF-8: {message[:60]!r}")
+            return
+        self._count += 1
+        self._trace.facts["messages"] = self._count
+        self._inbox.append(message)
+        self._held += len(message)
+        while self._held > MAX_MESSAGE:
+            self._held -= len(self._inbox.popleft())
+
+    def _ended(self) -> ProbeFailed | None:
+        if (close := self._protocol.close_rcvd) is not None:
+            self._trace.facts["close_code"] = int(close.code)
+            said = f" {close.reason!r}" if close.reason else ""
+            code = "without a code" if close.code == CloseCode.NO_STATUS_RCVD else f"with {int(close.code)}"
+            return ProbeFailed(_CLOSE_REASONS.get(close.code, Reason.STATUS), f"the peer closed {code}{said}")
+        match self._protocol.parser_exc:
+            case None:
+                return None
+            case PayloadTooBig():
+                return ProbeFailed(Reason.CONTENT, f"a message over {MAX_MESSAGE} bytes")
+            case EOFError():
+                return ProbeFailed(Reason.CLOSED, "the peer hung up without a close frame")
+            case error:
+                return ProbeFailed(Reason.PROTOCOL, f"not valid WebSocket: {error}")
+
+
+async def upgrade(
+    trace: Trace,
+    connection: Connection,
+    url: Url,
+    headers: Mapping[str, str],
+    subprotocols: Sequence[str] = (),
+    origin: str | None = None,
+) -> tuple[Response, Session | None]:
+    """The handshake as phase `upgrade`: the response, and the session unless its status is other than 101.
+
+    Facts: `status`, `subprotocol` and those of an HTTP response. Raises ProbeFailed (`protocol`, `closed`), OSError.
+    """
+    protocol = _protocol(url, subprotocols, origin)
+    exchange = Exchange(connection)
+    response = await exchange.ask(
+        trace, Request("GET", url.target, _headers(protocol, headers)), ("upgrade", "upgrade")
+    )
+    record_head(trace, response)
+    if response.status != 101:
+        await exchange.read_body(trace, response, _MAX_REFUSAL, "upgrade")
+        return response, None
+    try:
+        protocol.process_response(HandshakeResponse(101, "", Headers(response.headers)))
+    except InvalidHandshake as error:
+        raise ProbeFailed(Reason.PROTOCOL, f"the handshake is not valid: {error}") from None
+    trace.facts["subprotocol"] = protocol.subprotocol
+    return response, Session(trace, connection, protocol, response.rest)
+
+
+def _protocol(url: Url, subprotocols: Sequence[str], origin: str | None) -> ClientProtocol:
+    path, _, query = url.target.partition("?")
+    offered = [Subprotocol(name) for name in subprotocols] or None
+    try:
+        validate_subprotocols(offered or [])
+    except ValueError:  # its message would quote a secret
+        raise ProbeFailed(Reason.PROBE_ERROR, "a subprotocol holds characters that are not allowed") from None
+    return ClientProtocol(
+        WebSocketURI(url.secure, url.host, url.port, path, query),
+        origin=Origin(origin) if origin else None,
+        subprotocols=offered,
+        state=State.OPEN,  # the handshake is ours: its parser would wait for the end of any body
+        max_size=MAX_MESSAGE,
+        logger=_SILENT,
+    )
+
+
+def _headers(protocol: ClientProtocol, headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    given = {name.lower() for name in headers}
+    own = [("User-Agent", user_agent()), *protocol.connect().headers.raw_items()]
+    return [*((name, value) for name, value in own if name.lower() not in given), *headers.items()]
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

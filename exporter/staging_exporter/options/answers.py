@@ -1,0 +1,240 @@
+"""Judging a response: its status, then matchers on JSON, body and headers; what was seen beside what was expected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
+from staging_exporter.net.exchange import Response, status_reason
+from staging_exporter.net.trace import Trace
+from staging_exporter.options.matchers import JsonMatcher, JsonPath, Pattern, find, json_tests, search
+from staging_exporter.options.types import Model
+
+_SNIPPET = 200  # characters of a body in a detail
+_SPACE = re.compile(r"\s+")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+def _as_list(value: object) -> object:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def _statuses(value: object) -> object:
+    items = _as_list(value)
+    assert isinstance(items, tuple)
+    if not items:
+        raise ValueError("an empty list matches no status")
+    return tuple(_status(item) for item in items)
+
+
+def _status(item: object) -> str:
+    """The item as text, `200`, `2xx` or `200-299`. Raises ValueError."""
+    text = "" if isinstance(item, bool) else str(item).lower()
+    ends = [int(end) for end in text.split("-")] if re.fullmatch(r"\d{3}(-\d{3})?", text) else []
+    if re.fullmatch(r"[1-5]xx", text) or (ends and ends == sorted(ends) and ends[0] >= 100 and ends[-1] <= 599):
+        return text
+    raise ValueError(f"{item!r} is not a status; write it like 200, 2xx or 200-299")
+
+
+_STATUS_SCHEMA = {"anyOf": [{"type": "integer"}, {"type": "string"}]}
+Statuses = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_statuses),
+    WithJsonSchema({"anyOf": [*_STATUS_SCHEMA["anyOf"], {"type": "array", "items": _STATUS_SCHEMA}]}),
+]
+SUCCESS = ("2xx",)
+
+
+def status_in(statuses: tuple[str, ...], status: int) -> bool:
+    """True when one of the items, `200`, `2xx` or `200-299`, covers `status`."""
+    for item in statuses:
+        low, _, high = item.replace("xx", "00").partition("-")
+        if int(low) <= status <= int(high or (item.endswith("xx") and int(low) + 99) or low):
+            return True
+    return False
+
+
+Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_as_list)]
+
+
+class BodyMatcher(Model):
+    """RE2 patterns, each searched in the body as text; one, or a list that must all hold."""
+
+    matches: Patterns = ()
+    not_matches: Patterns = ()
+
+
+class HeaderTest(Model):
+    """What one header must be; a header that is absent matches nothing."""
+
+    matches: Pattern | None = None
+    not_matches: Pattern | None = None
+    exists: bool | None = None
+
+
+def _header_test(value: object) -> object:
+    return {"matches": value} if isinstance(value, str) else value
+
+
+def _header_name(value: object) -> object:
+    if isinstance(value, str) and not _HEADER_NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is not the name of a header")
+    return value
+
+
+HeaderName = Annotated[str, BeforeValidator(_header_name)]
+HeaderMatcher = dict[HeaderName, Annotated[HeaderTest, BeforeValidator(_header_test)]]
+
+
+class Finding(NamedTuple):
+    """One matcher on one response: does it hold, what was seen, what is wanted."""
+
+    holds: bool
+    seen: str
+    wanted: str
+
+
+class Matchers(Model):
+    """Matchers on the content of a response."""
+
+    json_: JsonMatcher = Field(default_factory=dict, alias="json", description="JSONPath to value; a bare key is $.key")
+    body: BodyMatcher | None = Field(None, description="patterns on the body as text")
+    header: HeaderMatcher = Field(default_factory=dict, description="header to pattern")
+
+    def tests(self, response: Response) -> Iterator[Finding]:
+        """Every matcher on `response`, in the order JSON, body, header."""
+        if self.json_:
+            yield from _json_tests(response, self.json_)
+        if self.body:
+            yield from _pattern_tests("body", response.text, self.body)
+        for name, test in self.header.items():
+            yield from _header_tests(name, response.header(name), test)
+
+
+class Answer(Matchers):
+    """Matchers on a response, its status among them; empty, it describes nothing."""
+
+    status: Statuses | None = None
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Answer:
+        if not self.model_fields_set:
+            raise ValueError("give at least one of status, json, body and header")
+        return self
+
+    def describes(self, response: Response) -> bool:
+        """True when all of it holds."""
+        if self.status is not None and not status_in(self.status, response.status):
+            return False
+        return all(test.holds for test in self.tests(response))
+
+
+class Expected(Matchers):
+    """What decides between up and down."""
+
+    status: Statuses = Field(SUCCESS, description="200, 2xx or 200-299, one or a list")
+    final_host: Pattern | None = Field(None, description="pattern on the host that answers after redirects")
+
+
+def _json_tests(response: Response, matcher: JsonMatcher) -> Iterator[Finding]:
+    try:
+        document = response.document
+    except ValueError as error:
+        yield Finding(False, f"the body is not JSON ({error})", f"json {next(iter(matcher))}")
+        return
+    yield from (Finding(*test) for test in json_tests(document, matcher))
+
+
+def _pattern_tests(name: str, text: str, wanted: BodyMatcher) -> Iterator[Finding]:
+    for pattern in wanted.matches:
+        found = search(pattern, text)
+        yield Finding(found, f"{name} {'matches' if found else 'does not match'} {pattern!r}", "a match")
+    for pattern in wanted.not_matches:
+        found = search(pattern, text)
+        yield Finding(not found, f"{name} {'matches' if found else 'does not match'} {pattern!r}", "no match")
+
+
+def _header_tests(name: str, value: str | None, test: HeaderTest) -> Iterator[Finding]:
+    seen = f"header {name} is {'missing' if value is None else repr(value[:160])}"
+    if test.exists is not None:
+        yield Finding((value is not None) is test.exists, seen, "any" if test.exists else "none")
+    if test.matches is not None:
+        yield Finding(value is not None and search(test.matches, value), seen, f"a match of {test.matches!r}")
+    if test.not_matches is not None:
+        yield Finding(value is None or not search(test.not_matches, value), seen, f"no match of {test.not_matches!r}")
+
+
+def snippet(response: Response) -> str:
+    """`; body: ...`, the beginning of the body in one line, or nothing when there is none."""
+    text = _SPACE.sub(" ", response.text[: 2 * _SNIPPET]).strip()
+    return f"; body: {text[:_SNIPPET]}" if text else ""
+
+
+def require_status(response: Response, expected: tuple[str, ...]) -> None:
+    """Raises ProbeFailed with the reason of the status when it is not among the expected ones."""
+    if not status_in(expected, response.status):
+        seen = f"status {response.status}, expected {' or '.join(expected)}{snippet(response)}"
+        raise ProbeFailed(status_reason(response.status), seen)
+
+
+def require_not_starting(response: Response, starting: Answer | None) -> None:
+    """Raises ProbeFailed (`starting`) when the peer says that it is."""
+    if starting is not None and starting.describes(response):
+        raise ProbeFailed(Reason.STARTING, f"status {response.status}, it says that it is starting{snippet(response)}")
+
+
+def require_all(response: Response, matchers: Matchers, reason: Reason) -> None:
+    """Raises ProbeFailed for the first matcher that does not hold."""
+    for test in matchers.tests(response):
+        if not test.holds:
+            raise ProbeFailed(reason, f"{test.seen}, expected {test.wanted}{_context(response)}")
+
+
+def require_identity(trace: Trace, response: Response, identity: Matchers, expected: Expected) -> None:
+    """Raises ProbeFailed (`identity`) when another service answered, or another host after redirects."""
+    require_all(response, identity, Reason.IDENTITY)
+    host = str(trace.facts["final_host"])
+    if expected.final_host is not None and not search(expected.final_host, host):
+        raise ProbeFailed(Reason.IDENTITY, f"{host} answered, expected a match of {expected.final_host!r}")
+
+
+def degrade_on_any(response: Response, matchers: Matchers, statuses: tuple[str, ...] = ()) -> None:
+    """Raises ProbeDegraded (`content`) for one of `statuses`, or for the first matcher that holds."""
+    if status_in(statuses, response.status):
+        seen = f"status {response.status}, degraded when {' or '.join(statuses)}{snippet(response)}"
+        raise ProbeDegraded(Reason.CONTENT, seen)
+    for test in matchers.tests(response):
+        if test.holds:
+            seen = f"{test.seen}, degraded when {test.wanted}{_context(response)}"
+            raise ProbeDegraded(Reason.CONTENT, seen)
+
+
+def _context(response: Response) -> str:
+    return f"; status {response.status}{snippet(response)}"
+
+
+FactName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+FactPaths = Annotated[dict[FactName, JsonPath], Field(max_length=10)]
+
+
+def record_facts(trace: Trace, response: Response, paths: Mapping[str, str]) -> None:
+    """The first scalar that each JSONPath selects becomes a fact of that name; texts are cut at 200 characters."""
+    try:
+        document: Any = response.document if paths else None
+    except ValueError:
+        return
+    for name, path in paths.items():
+        value = next((value for value in find(document, path) if _is_scalar(value)), None)
+        if value is not None:
+            trace.facts[name] = value[:200] if isinstance(value, str) else value
+
+
+def _is_scalar(value: object) -> bool:
+    """True for what JSON and a metric can both carry."""
+    if isinstance(value, int | float):
+        return abs(value) < 2**63  # false for NaN and infinity too
+    return isinstance(value, str)

@@ -1,0 +1,74 @@
+"""Texts of the configuration that may hold a secret: header values, request bodies, messages, subprotocols."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Field, Tag
+
+from staging_exporter.net.trace import Trace
+from staging_exporter.options.types import FromEnv, FromFile, Model, Secret
+
+
+class Prefixed(Model):
+    """A secret behind a literal prefix, such as `jwt.` or `Token `."""
+
+    prefix: str
+    secret: Secret
+
+
+class Json(Model):
+    """A JSON document."""
+
+    json_: Any = Field(alias="json")
+
+
+def _form(value: object) -> str | None:
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, FromEnv | FromFile | Prefixed | Json):
+        return {FromEnv: "env", FromFile: "file", Prefixed: "prefix", Json: "json"}[type(value)]
+    if isinstance(value, dict):
+        return next((form for form in ("env", "file", "prefix", "json") if form in value), None)
+    return None
+
+
+_Text = Annotated[str, Tag("text")]
+_Env = Annotated[FromEnv, Tag("env")]
+_File = Annotated[FromFile, Tag("file")]
+_Prefixed = Annotated[Prefixed, Tag("prefix")]
+
+Text = Annotated[
+    _Text | _Env | _File | _Prefixed,
+    Discriminator(
+        _form,
+        custom_error_type="text",
+        custom_error_message="write a text in quotes, {env: NAME}, {file: PATH} or {prefix: TEXT, secret: ...}",
+    ),
+]
+Payload = Annotated[
+    _Text | _Env | _File | Annotated[Json, Tag("json")],
+    Discriminator(
+        _form,
+        custom_error_type="payload",
+        custom_error_message="write a text in quotes, {json: ...}, {file: PATH} or {env: NAME}",
+    ),
+]
+
+
+def is_secret(text: Any) -> bool:
+    """True when the text comes from outside the configuration."""
+    return isinstance(text, FromEnv | FromFile | Prefixed)
+
+
+def reveal(trace: Trace, text: str | FromEnv | FromFile | Prefixed | Json) -> str:
+    """The text itself, its secret masked from now on. Raises ProbeFailed (`probe_error`)."""
+    match text:
+        case str():
+            return text
+        case Prefixed():
+            return text.prefix + trace.reveal(text.secret)
+        case Json():
+            return json.dumps(text.json_, separators=(",", ":"), default=str)
+    return trace.reveal(text)

@@ -1,0 +1,113 @@
+"""URLs of the configuration and of redirects: parsed once, checked, shown without their query."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, NamedTuple
+from urllib.parse import quote, urljoin, urlsplit
+
+from pydantic import GetPydanticSchema
+from pydantic_core import core_schema
+
+from staging_exporter.options.types import HostPort
+
+_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9_.])?")
+_BAD = re.compile(r"[\x00-\x20\x7f]")
+_SAFE = "!$%&'()*+,/:;=@~?[]"
+
+
+class Url(NamedTuple):
+    """An absolute URL. `target` is path and query, as they stand in a request line."""
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+
+    @property
+    def address(self) -> HostPort:
+        """Where to connect."""
+        return HostPort(self.host, self.port)
+
+    @property
+    def secure(self) -> bool:
+        """True when it is spoken over TLS."""
+        return self.scheme in ("https", "wss")
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """What must be equal for credentials to be sent again: RFC 6454."""
+        return self.scheme, self.host, self.port
+
+    @property
+    def authority(self) -> str:
+        """The value of the `Host` header: the port only when it is not the scheme's own."""
+        address = str(self.address)
+        return address.rpartition(":")[0] if self.port == _PORTS[self.scheme] else address
+
+    @property
+    def shown(self) -> str:
+        """For details and logs: without the query, which may hold tokens."""
+        return f"{self.scheme}://{self.authority}{self.target.partition('?')[0]}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.target}"
+
+
+def parse_url(text: object, schemes: Sequence[str]) -> Url:
+    """An absolute URL of one of `schemes`. Raises ValueError with a plain sentence, which never shows credentials."""
+    if isinstance(text, Url):
+        return text
+    example = f"{schemes[-1]}://host/path"
+    if not isinstance(text, str) or _BAD.search(text) or "://" not in text:
+        raise ValueError(f"{text!r} is not a URL; write it like {example}")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"not a URL: {error}; write it like {example}") from None
+    if parts.scheme not in schemes:
+        raise ValueError(f"the URL begins with {parts.scheme}://, expected {' or '.join(f'{s}://' for s in schemes)}")
+    if "@" in parts.netloc:
+        raise ValueError("credentials do not belong in a URL: write them as an option of their own")
+    target = quote(parts.path or "/", _SAFE) + (f"?{quote(parts.query, _SAFE)}" if parts.query else "")
+    return Url(parts.scheme, _host(parts.hostname), port or _PORTS[parts.scheme], target)
+
+
+def join_url(base: Url, location: str) -> Url:
+    """Where a redirect from `base` leads. Raises ValueError when that is not an HTTP URL."""
+    return parse_url(urljoin(str(base), location.strip().replace(" ", "%20")), ("http", "https"))
+
+
+def _host(host: str | None) -> str:
+    if not host:
+        raise ValueError("the URL names no host; write it like https://host/path")
+    try:
+        if ":" in host:
+            return str(ipaddress.IPv6Address(host))
+        name = host.encode("idna").decode()
+    except ValueError:
+        raise ValueError(f"{host!r} is not a host") from None
+    if not _HOST.fullmatch(name):
+        raise ValueError(f"{host!r} is not a host")
+    return name
+
+
+def _schema(*schemes: str) -> Callable[[Any, Any], core_schema.CoreSchema]:
+    def build(_source: Any, _handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(
+            lambda value: parse_url(value, schemes),
+            core_schema.any_schema(),
+            serialization=core_schema.to_string_ser_schema(),
+            json_schema_input_schema=core_schema.str_schema(pattern=f"^({'|'.join(schemes)})://"),
+        )
+
+    return build
+
+
+HttpUrl = Annotated[Url, GetPydanticSchema(_schema("http", "https"))]
+WebSocketUrl = Annotated[Url, GetPydanticSchema(_schema("ws", "wss"))]
+ProxyUrl = Annotated[Url, GetPydanticSchema(_schema("http"))]

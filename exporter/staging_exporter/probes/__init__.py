@@ -1,0 +1,37 @@
+"""The kinds of checks: one file each, whose name is the kind, with a page `<kind>.md` beside it."""
+
+from __future__ import annotations
+
+import pkgutil
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+
+from staging_exporter.net.check import Check
+
+
+@cache
+def kinds() -> tuple[str, ...]:
+    """Names of all kinds, sorted; the files of this package are the list."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+@cache
+def load(kind: str) -> type[Check]:
+    """The model of a kind. Raises KeyError when there is none of that name."""
+    if kind not in kinds():
+        raise KeyError(kind)
+    module = import_module(f"{__name__}.{kind}")
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Check) and value.__module__ == module.__name__
+    ]
+    (check,) = found
+    return check
+
+
+def page(kind: str) -> str:
+    """The documentation of a kind, Markdown. Raises KeyError when there is no such kind."""
+    load(kind)
+    return (files(__name__) / f"{kind}.md").read_text(encoding="utf-8")

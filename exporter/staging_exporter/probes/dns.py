@@ -1,0 +1,142 @@
+"""Kind `dns`: a name has the records that it should have."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, ClassVar, Literal
+
+import dns.message
+import dns.rcode
+from pydantic import AfterValidator, Field, model_validator
+
+from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.check import Check
+from staging_exporter.net.dnswire import (
+    Protocol,
+    Rcode,
+    RecordType,
+    ask,
+    make_question,
+    name_server,
+    record_texts,
+    section_facts,
+)
+from staging_exporter.net.siblings import siblings
+from staging_exporter.net.trace import Trace
+from staging_exporter.options.matchers import Pattern, search
+from staging_exporter.options.types import HostPort, Listed, Model, Tls
+
+_SHARE = 0.8  # of the run: the system's silent resolver must be told from a silent target before the deadline
+_SIBLING_TIME = 1.0  # seconds for all siblings together
+_TROUBLE = {"SERVFAIL": Reason.SERVER_ERROR, "REFUSED": Reason.DENIED, "NOTAUTH": Reason.DENIED}
+
+
+def _server(text: str) -> str:
+    name_server(text, 53)
+    return text
+
+
+class DnsExpect(Model):
+    """What the answer must be."""
+
+    answers: Listed[str] | None = Field(None, description="exactly these records, in any order")
+    matches: Pattern | None = Field(None, description="pattern found in at least one record")
+    min_answers: int = Field(1, ge=0, description="at least so many records")
+    rcode: Rcode = "NOERROR"
+
+
+class Dns(Check):
+    """Asks the configured name server, which then is the target, or else those of the system."""
+
+    phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls", "query", "siblings")
+
+    kind: Literal["dns"]
+    name: str
+    type: RecordType = "A"
+    server: Annotated[str, AfterValidator(_server)] | None = None
+    protocol: Protocol = "udp"
+    tls: Tls = Tls()
+    expect: DnsExpect = DnsExpect()
+    siblings: Literal["none", "auto"] = "none"
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Dns:
+        make_question(self.name, self.type)
+        return self
+
+    def hosts(self) -> tuple[str, ...]:
+        """The name server, when one is configured."""
+        return (name_server(self.server, 53).host,) if self.server else ()
+
+    async def run(self, trace: Trace) -> None:
+        """Ask and judge. Raises ProbeFailed, and for a configured server also OSError, EOFError, ssl.SSLError."""
+        server, answer = await self._answer(trace)
+        rcode = dns.rcode.to_text(answer.rcode())
+        records = record_texts(answer)
+        trace.facts.update(rcode=rcode, answers=records[:20], **section_facts(answer))
+        try:
+            self._judge(rcode, records)
+        except ProbeFailed as failure:
+            raise ProbeFailed(failure.reason, failure.detail + await self._drift(trace, failure, server)) from None
+
+    async def _answer(self, trace: Trace) -> tuple[HostPort, dns.message.Message]:
+        port = 853 if self.protocol == "tls" else 53
+        if self.server:
+            server = name_server(self.server, port)
+            return server, await self._ask(trace, server, self.name)
+        servers = [HostPort(s.host, port if s.port == 53 else s.port) for s in trace.resolver.name_servers()]
+        failures = []
+        for left, server in zip(range(len(servers), 0, -1), servers, strict=True):
+            try:
+                async with asyncio.timeout(trace.remaining * _SHARE / left):
+                    return server, await self._ask(trace, server, self.name)
+            except (OSError, EOFError, ProbeFailed) as error:
+                failures.append(f"{server}: {str(error) or 'no answer'}")
+        raise ProbeFailed(Reason.RESOLVER, f"no name server of this machine answers: {'; '.join(failures)}")
+
+    async def _ask(self, trace: Trace, server: HostPort, name: str) -> dns.message.Message:
+        return await ask(trace, server, make_question(name, self.type), self.protocol, self.tls)
+
+    def _judge(self, rcode: str, records: list[str]) -> None:
+        wanted, missing = self.expect, f"{self.name} has no {self.type} record"
+        if rcode != wanted.rcode:
+            if rcode == "NXDOMAIN":
+                raise ProbeFailed(Reason.DNS, f"{self.name} does not exist (NXDOMAIN)")
+            trouble = _TROUBLE.get(rcode, Reason.STATUS) if self.server or rcode == "NOERROR" else Reason.RESOLVER
+            raise ProbeFailed(trouble, f"rcode {rcode} for {self.name}, expected {wanted.rcode}")
+        if rcode != "NOERROR":
+            return
+        if not records and wanted.min_answers:
+            raise ProbeFailed(Reason.DNS, missing)
+        seen = f"{self.name} is {', '.join(records[:10]) or 'nothing'}"
+        if len(records) < wanted.min_answers:
+            raise ProbeFailed(Reason.CONTENT, f"{seen}, expected at least {wanted.min_answers} records")
+        if wanted.answers is not None and set(map(_plain, records)) != set(map(_plain, wanted.answers)):
+            raise ProbeFailed(Reason.CONTENT, f"{seen}, expected {', '.join(wanted.answers)}")
+        if wanted.matches is not None and not any(search(wanted.matches, record) for record in records):
+            raise ProbeFailed(Reason.CONTENT, f"{seen}, expected one to match {wanted.matches!r}")
+
+    async def _drift(self, trace: Trace, failure: ProbeFailed, server: HostPort) -> str:
+        """What to say of the siblings that resolve where this name does not."""
+        if failure.reason != Reason.DNS or self.siblings == "none":
+            return ""
+        found = trace.facts["siblings"] = {}
+        with trace.phase("siblings"):
+            await asyncio.gather(*(self._sibling(trace, server, name, found) for name in siblings(self.name)))
+        said = [f"its sibling {name} is {', '.join(records)}" for name, records in sorted(found.items())]
+        return "".join(f", {text}" for text in said)
+
+    async def _sibling(self, trace: Trace, server: HostPort, name: str, found: dict[str, list[str]]) -> None:
+        spare = Trace(min(_SIBLING_TIME, trace.remaining * _SHARE), trace.resolver)
+        try:
+            async with asyncio.timeout(spare.timeout):
+                records = record_texts(await self._ask(spare, server, name))
+        except (OSError, EOFError, ProbeFailed) as error:
+            trace.log(f"sibling {name}: {str(error) or 'no answer'}")
+            return
+        if records:
+            found[name] = records[:5]
+
+
+def _plain(record: str) -> str:
+    return record.lower().rstrip(".")

@@ -1,0 +1,138 @@
+"""Kind `domain`: does a name, and which of its siblings, reach the right service?"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.check import Check
+from staging_exporter.net.exchange import Response
+from staging_exporter.net.failures import error_text
+from staging_exporter.net.http import Call, Via, fetch
+from staging_exporter.net.siblings import siblings
+from staging_exporter.net.trace import Trace
+from staging_exporter.options.answers import Expected, Matchers, require_all, require_identity, require_status
+from staging_exporter.options.matchers import find
+from staging_exporter.options.types import Listed, Tls
+from staging_exporter.options.url import Url, parse_url
+
+_PATIENCE = 1.0  # seconds that siblings have to answer after the name has failed
+_COURTESY = 0.2  # and after it has passed
+_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)+\.?", re.IGNORECASE)
+
+
+def _host_name(text: str) -> str:
+    if not _NAME.fullmatch(text) or len(text) > 253:
+        raise ValueError(f"{text[:100]!r} is not a host name; write it like api.staging.example.com")
+    return text
+
+
+HostName = Annotated[str, AfterValidator(_host_name)]
+
+
+class Domain(Check):
+    """Asks the name and its siblings at the same time; the name alone decides, the siblings say what has drifted."""
+
+    phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls", "processing", "transfer")
+
+    kind: Literal["domain"]
+    name: HostName
+    siblings: Literal["auto", "none"] | Listed[HostName] = "auto"
+    scheme: Literal["https", "http"] = "https"
+    port: int | None = Field(None, ge=1, le=65535)
+    url_path: str = Field("/", pattern="^/")
+    tls: Tls | None = None
+    expect: Expected = Expected()
+    identity: Matchers = Matchers()
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Domain:
+        self._url(self.name)
+        return self
+
+    def hosts(self) -> tuple[str, ...]:
+        """The name and its siblings."""
+        return (self.name, *self._siblings())
+
+    def names(self) -> tuple[str, ...]:
+        """The name alone: that its siblings are other forms of it is the point."""
+        return (self.name,)
+
+    async def run(self, trace: Trace) -> None:
+        """Ask all of them, judge the name. Raises ProbeFailed, OSError, ssl.SSLError."""
+        trace.facts["names"] = {}
+        looks = [asyncio.create_task(self._look(trace, name)) for name in self._siblings()]
+        try:
+            await self._reach_and_wait(trace, looks)
+        finally:
+            for look in looks:
+                look.cancel()
+            await asyncio.gather(*looks, return_exceptions=True)
+        trace.facts.pop("siblings", None)  # only where they reach what the name does not
+
+    async def _reach_and_wait(self, trace: Trace, looks: list[asyncio.Task[None]]) -> None:
+        try:
+            await self._reach(trace, self.name, trace)
+        except (OSError, EOFError, ProbeFailed) as error:
+            if looks:
+                await asyncio.wait(looks, timeout=min(_PATIENCE, trace.remaining * 0.8))
+            if isinstance(error, ProbeFailed) and error.reason == Reason.DNS:
+                trace.log(error.detail)
+                raise ProbeFailed(Reason.DNS, f"{self.name} does not resolve") from None
+            raise
+        if looks:
+            await asyncio.wait(looks, timeout=min(_COURTESY, trace.remaining * 0.8))
+
+    async def _look(self, trace: Trace, name: str) -> None:
+        """Ask a sibling, on a trace of its own; where it reaches the right service, a failure of the name says so."""
+        try:
+            who = await self._reach(Trace(trace.remaining, trace.resolver), name, trace)
+        except (OSError, EOFError, ProbeFailed):
+            return
+        trace.facts.setdefault("siblings", {})[name] = who
+        trace.hint += f", its sibling {name} reaches {who}"
+
+    async def _reach(self, trace: Trace, name: str, notes: Trace) -> str:
+        """Who answers under this name. What was seen is noted for the facts, whatever comes of it."""
+        seen: dict[str, Any] = {}
+        notes.facts["names"][name] = seen
+        try:
+            response = await fetch(trace, Call(self._url(name)), Via(self.tls))
+            seen["answers"] = who = self._who(response)
+            self._judge(trace, response)
+        except (OSError, EOFError, ProbeFailed) as error:
+            seen["error"] = error_text(error)
+            raise
+        finally:
+            about = {"address": "ip", "certificate": "tls_names", "status": "status"}
+            seen.update({key: trace.facts[fact] for key, fact in about.items() if fact in trace.facts})
+        return who
+
+    def _judge(self, trace: Trace, response: Response) -> None:
+        require_status(response, self.expect.status)
+        if response.fault is not None:
+            raise response.fault
+        require_identity(trace, response, self.identity, self.expect)
+        require_all(response, self.expect, Reason.CONTENT)
+
+    def _who(self, response: Response) -> str:
+        """The service by its own word where `identity` asks for one, else the server by its header."""
+        try:
+            named = [node for path in self.identity.json_ for node in find(response.document, path)]
+        except ValueError:
+            named = []
+        words = [node for node in named if isinstance(node, str)]
+        return (words[0] if words else response.header("server") or f"status {response.status}")[:100]
+
+    def _siblings(self) -> tuple[str, ...]:
+        if self.siblings == "none":
+            return ()
+        return siblings(self.name) if self.siblings == "auto" else self.siblings
+
+    def _url(self, name: str) -> Url:
+        port = self.port or {"https": 443, "http": 80}[self.scheme]
+        return parse_url(f"{self.scheme}://{name}:{port}{self.url_path}", ("http", "https"))

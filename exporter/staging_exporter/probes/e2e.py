@@ -1,0 +1,148 @@
+"""Kind `e2e`: what the newest report of a test suite is worth."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from staging_exporter.core.model import INCONCLUSIVE, ProbeFailed, Reason
+from staging_exporter.evidence.reports import Format, newest_report, read_file, read_report
+from staging_exporter.evidence.testcases import Report, Rules, Unreadable
+from staging_exporter.net.check import Check
+from staging_exporter.net.exchange import status_reason
+from staging_exporter.net.failures import classify
+from staging_exporter.net.http import Call, Via
+from staging_exporter.net.trace import Trace
+from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
+from staging_exporter.options.matchers import Pattern
+from staging_exporter.options.types import Listed, PositiveDuration, Tls, format_duration
+from staging_exporter.options.url import HttpUrl
+
+MAX_DOWNLOAD = 20 * 1024 * 1024
+_ZONES = 15 * 3600.0  # seconds that clocks without a zone may be apart: UTC-12 to UTC+14
+_ACCEPT = 30.0  # seconds that reading a pushed report may take
+_MARGIN = 0.2  # seconds of the run that reading leaves for the verdict
+
+ENVIRONMENT_SKIPS = (
+    r"(?i)\b(environment|staging|services?|servers?|backend|api|database|redis|websocket)\b[^\n]{0,80}"
+    r"\b(not|un)[ -]?(available|reachable|running|healthy|accessible|responding)\b|could not connect|connection refused"
+)
+HARNESS_ERRORS = (
+    r"(?i)event loop is (already running|closed)|running event loop|attached to a different loop"
+    r"|no current event loop|collection failure|error(s)? (during|while) (collect|import)|ImportError while"
+    r"|fixture '[^']*' not found|ScopeMismatch|recursive dependency involving fixture"
+)
+
+
+class E2e(Check):
+    """Reads the newest report and judges it; it runs no tests."""
+
+    phase_names: ClassVar[tuple[str, ...]] = ("token", "resolve", "connect", "tls", "processing", "transfer", "read")
+    counts: ClassVar[Mapping[str, int]] = {"fall": 1, "rise": 1}  # a report is read again and again: one look is enough
+
+    kind: Literal["e2e"]
+    path: str | None = None
+    url: HttpUrl | None = None
+    auth: Auth | None = None
+    tls: Tls | None = None
+    format: Format = "auto"
+    max_age: PositiveDuration = 86400.0
+    min_tests: int = Field(1, ge=1)
+    min_duration: PositiveDuration | None = None
+    environment_skips: Pattern = ENVIRONMENT_SKIPS
+    harness_errors: Pattern = HARNESS_ERRORS
+    covers: Listed[str] = ()
+
+    @model_validator(mode="after")
+    def _at_most_one_source(self) -> E2e:
+        if self.path is not None and self.url is not None:
+            raise ValueError("path and url exclude each other")
+        return self
+
+    def hosts(self) -> tuple[str, ...]:
+        """The host of the URL, and the one that tokens come from."""
+        return hosts_asked(self.url, self.auth) if self.url else ()
+
+    async def run(self, trace: Trace) -> None:
+        """Read and judge. Raises ProbeFailed (`failed`, `no_evidence`, of a URL also other inconclusive ones)."""
+        try:
+            async with asyncio.timeout(trace.remaining - _MARGIN / 2):
+                written, report = await (self._download(trace, self.url) if self.url else self._read(trace))
+        except (Unreadable, OSError, EOFError, ProbeFailed) as error:
+            raise _no_report(error, trace) from None
+        started = _started(report, written)
+        trace.facts.update(
+            tests=report.counts, run_timestamp=started, run_duration=report.duration, failing=report.failing
+        )
+        if report.claimed is not None and report.claimed != report.total:
+            trace.log(f"the attributes claim {report.claimed} tests, {report.total} were counted")
+        self._judge(report, time.time() - started)
+
+    def accept(self, file: Path) -> Report:
+        """What a pushed report says, before it counts. Raises Unreadable, OSError."""
+        return read_file(file, self.format, self._rules(), time.monotonic() + _ACCEPT)
+
+    def _rules(self) -> Rules:
+        return Rules(self.environment_skips, self.harness_errors)
+
+    async def _read(self, trace: Trace) -> tuple[float, Report]:
+        with trace.phase("read"):
+            if self.path is None and trace.pushed is None:
+                raise Unreadable("reports are to be pushed, but this exporter keeps none: it runs without storage")
+            path, written, report = await asyncio.to_thread(
+                newest_report, self.path, trace.pushed, self.format, self._rules(), trace.deadline - _MARGIN
+            )
+        trace.facts["report"] = path.name
+        return written, report
+
+    async def _download(self, trace: Trace, url: HttpUrl) -> tuple[float, Report]:
+        response = await fetch_as(self.auth, trace, Call(url), Via(self.tls), max_body=MAX_DOWNLOAD)
+        if response.status != 200:
+            raise ProbeFailed(status_reason(response.status), f"status {response.status} for the report, expected 200")
+        if response.fault is not None:
+            raise Unreadable(str(response.fault))
+        trace.facts["report"] = PurePath(url.target.partition("?")[0]).name
+        deadline = trace.deadline - _MARGIN
+        with trace.phase("read"):
+            report = await asyncio.to_thread(read_report, [response.body], self.format, self._rules(), deadline)
+        return trace.facts.get("last_modified", time.time()), report
+
+    def _judge(self, report: Report, age: float) -> None:
+        counts = report.counts
+        bad = counts["failed"] + counts["error"]
+        if age > self.max_age:
+            _unknown(f"the run is {format_duration(round(age))} old, expected at most {format_duration(self.max_age)}")
+        if report.total < self.min_tests:
+            _unknown(f"{report.total} tests, expected at least {self.min_tests}")
+        if bad:
+            names = ", ".join(report.failing) + (", ..." if bad > len(report.failing) else "")
+            raise ProbeFailed(Reason.FAILED, f"{bad} of {report.total} tests failed: {names}")
+        if counts["harness_error"]:
+            _unknown(f"{counts['harness_error']} harness errors, not the environment's: {report.harness}")
+        if not counts["passed"]:
+            _unknown(f"all {report.total} tests were skipped{report.excuse and f': {report.excuse}'}")
+        if self.min_duration is not None and report.duration < self.min_duration:
+            took, wanted = f"{report.duration:.2f} s", format_duration(self.min_duration)
+            _unknown(f"{report.total} tests took {took}, expected at least {wanted}")
+
+
+def _no_report(error: Exception, trace: Trace) -> ProbeFailed:
+    """Where a report is kept says nothing of what it reports on: whatever goes wrong there is no evidence."""
+    reason, detail = (Reason.NO_EVIDENCE, str(error)) if isinstance(error, Unreadable) else classify(error, trace)
+    return ProbeFailed(reason if reason in INCONCLUSIVE else Reason.NO_EVIDENCE, f"no report to read: {detail}")
+
+
+def _unknown(detail: str) -> None:
+    raise ProbeFailed(Reason.NO_EVIDENCE, detail)
+
+
+def _started(report: Report, written: float) -> float:
+    """When the run began: a time without a zone counts only when no zone explains how far it is from the file's."""
+    if report.started is None or (not report.zoned and abs(report.started - written) < _ZONES):
+        return written
+    return min(report.started, written)

@@ -1,0 +1,47 @@
+"""Kind `grpc`: the standard health service of gRPC says that it serves."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.check import Check
+from staging_exporter.net.connect import connect
+from staging_exporter.net.grpchealth import SERVING, ask_health, grpc_status, health_of
+from staging_exporter.net.trace import Trace
+from staging_exporter.options.types import Address, IpFamily, Tls
+
+# One byte holds the length of a protobuf string up to 127 bytes; names of services are ASCII.
+ServiceName = Annotated[str, Field(max_length=127, pattern=r"^[A-Za-z0-9_./-]*$")]
+
+
+class Grpc(Check):
+    """One call of `grpc.health.v1.Health/Check` on a new connection."""
+
+    phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls", "check")
+
+    kind: Literal["grpc"]
+    address: Address
+    service: ServiceName = ""
+    tls: Tls | None = None
+    ip_family: IpFamily = "auto"
+
+    def hosts(self) -> tuple[str, ...]:
+        """The host of the address, unless it is a unix socket."""
+        return self.address.hosts
+
+    async def run(self, trace: Trace) -> None:
+        """Ask for the health. Raises ProbeFailed, OSError, ssl.SSLError."""
+        authority = "localhost" if self.address.unix else str(self.address)
+        async with connect(trace, self.address, self.tls, self.ip_family, alpn=("h2",)) as connection:
+            with trace.phase("check"):
+                secure, timeout = self.tls is not None, trace.remaining
+                answer = await ask_health(connection, authority, self.service, secure=secure, timeout=timeout)
+        if "grpc-status" in answer.headers:
+            trace.facts["grpc_status"] = grpc_status(answer.headers)
+        health = trace.facts["health"] = health_of(answer)
+        if health != SERVING:
+            of = f" of {self.service}" if self.service else ""
+            raise ProbeFailed(Reason.CONTENT, f"the health{of} is {health}, expected {SERVING}")

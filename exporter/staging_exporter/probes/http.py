@@ -1,0 +1,100 @@
+"""Kind `http`: the right service answers, in time, with what was expected."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from staging_exporter.core.model import Reason
+from staging_exporter.net.check import Check, Degraded
+from staging_exporter.net.exchange import Response
+from staging_exporter.net.http import MAX_BODY, Call, Via, check_headers
+from staging_exporter.net.proxy import ProxyOption
+from staging_exporter.net.trace import Trace
+from staging_exporter.options.answers import (
+    Answer,
+    Expected,
+    FactPaths,
+    HeaderName,
+    Matchers,
+    Statuses,
+    degrade_on_any,
+    record_facts,
+    require_all,
+    require_identity,
+    require_not_starting,
+    require_status,
+)
+from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
+from staging_exporter.options.payload import Json, Payload, Text, is_secret, reveal
+from staging_exporter.options.types import IpFamily, Size, Tls
+from staging_exporter.options.url import HttpUrl
+
+# Facts that the kind itself reports, whose names `facts` may not take.
+_OWN_FACTS = frozenset({"status", "redirects", "final_host", "ip", "ip_family", "server", "via", "http_version"})
+
+
+class HttpDegraded(Degraded, Matchers):
+    """What makes a right answer a degraded one; any of it is enough."""
+
+    status: Statuses = Field((), description="statuses that are accepted, but degraded")
+
+
+class Http(Check):
+    """One request on a new connection, redirects followed, then the response is judged."""
+
+    phase_names: ClassVar[tuple[str, ...]] = ("token", "resolve", "connect", "proxy", "tls", "processing", "transfer")
+
+    kind: Literal["http"]
+    url: HttpUrl
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"
+    headers: dict[HeaderName, Text] = Field(default_factory=dict)
+    body: Payload | None = None
+    auth: Auth | None = None
+    tls: Tls | None = None
+    proxy: ProxyOption | None = None
+    ip_family: IpFamily = "auto"
+    follow_redirects: bool = True
+    max_body: Size = Field(MAX_BODY, gt=0, le=16 * 1024 * 1024)
+    expect: Expected = Expected()
+    identity: Matchers = Matchers()
+    degraded: HttpDegraded = HttpDegraded()
+    facts: FactPaths = Field(default_factory=dict, description="fact to JSONPath, at most 10")
+    startup_when: Answer | None = Field(None, exclude=True, description="set from the component's `startup.when`")
+
+    @model_validator(mode="after")
+    def _checked(self) -> Http:
+        check_headers(self.headers, self.auth is not None)
+        if taken := _OWN_FACTS & set(self.facts):
+            raise ValueError(f"facts: {', '.join(sorted(taken))} is a fact of every response already")
+        return self
+
+    def hosts(self) -> tuple[str, ...]:
+        """The host of the URL, and the one that tokens come from."""
+        return hosts_asked(self.url, self.auth)
+
+    async def run(self, trace: Trace) -> None:
+        """Ask and judge. Raises ProbeFailed, ProbeDegraded, OSError, ssl.SSLError."""
+        via = Via(self.tls, self.proxy, self.ip_family)
+        call, follow = self._call(trace), self.follow_redirects
+        response = await fetch_as(self.auth, trace, call, via, follow=follow, max_body=self.max_body)
+        record_facts(trace, response, self.facts)
+        self._judge(trace, response)
+
+    def _call(self, trace: Trace) -> Call:
+        headers = {name: reveal(trace, value) for name, value in self.headers.items()}
+        private = {name.lower() for name, value in self.headers.items() if is_secret(value)}
+        if isinstance(self.body, Json) and "content-type" not in {name.lower() for name in headers}:
+            headers["Content-Type"] = "application/json"
+        body = b"" if self.body is None else reveal(trace, self.body).encode()
+        return Call(self.url, self.method, headers, body, frozenset(private))
+
+    def _judge(self, trace: Trace, response: Response) -> None:
+        require_not_starting(response, self.startup_when)
+        require_status(response, self.expect.status + self.degraded.status)
+        if response.fault is not None:
+            raise response.fault
+        require_identity(trace, response, self.identity, self.expect)
+        degrade_on_any(response, self.degraded, self.degraded.status)
+        require_all(response, self.expect, Reason.CONTENT)

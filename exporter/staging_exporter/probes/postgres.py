@@ -1,0 +1,149 @@
+"""Kind `postgres`: log in, ask, and look how full the server is."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import asyncpg
+from pydantic import Field
+
+from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
+from staging_exporter.net.check import Check
+from staging_exporter.net.connect import connect
+from staging_exporter.net.postgres import DRIVER_ERRORS, Session, ask_for_tls, explained, greet, plain, slots_in_use
+from staging_exporter.net.tls import client_context
+from staging_exporter.net.trace import Trace
+from staging_exporter.options.matchers import Wanted, first_mismatch
+from staging_exporter.options.types import HostPort, Model, Secret, Tls
+
+_FAREWELL = 0.5  # seconds that the server has to take leave
+
+
+Text = Annotated[str, Field(pattern=r"^[^\x00]+$")]  # the protocol ends a text with a zero byte
+
+
+class PostgresTls(Model):
+    """How to speak TLS with the server."""
+
+    mode: Literal["disable", "require", "verify-full"] = "verify-full"
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    server_name: str | None = None
+
+    def options(self, host: str) -> Tls | None:
+        """The general TLS options, with the name to verify; None when TLS is off."""
+        if self.mode == "disable":
+            return None
+        return Tls(
+            ca_file=self.ca_file,
+            cert_file=self.cert_file,
+            key_file=self.key_file,
+            server_name=self.server_name or host,
+            insecure_skip_verify=self.mode == "require",
+        )
+
+
+class PostgresExpect(Model):
+    """What the query must answer."""
+
+    value: Wanted
+
+
+class Connections(Model):
+    """How full the server may be: used slots as a share of those that ordinary roles can use."""
+
+    degraded_above: float = Field(0.8, gt=0, le=1)
+    down_above: float = Field(0.95, gt=0, le=1)
+
+
+class Postgres(Check):
+    """A connection that logs in nowhere times connect and tls; then one login, the query, a look at the slots."""
+
+    phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls", "startup", "query")
+
+    kind: Literal["postgres"]
+    host: Text
+    port: int = Field(5432, ge=1, le=65535)
+    database: Text
+    user: Text
+    password: Secret | None = None
+    tls: PostgresTls = PostgresTls(mode="disable")
+    query: str = "SELECT 1"
+    expect: PostgresExpect | None = None
+    connections: Connections | None = None
+
+    def hosts(self) -> tuple[str, ...]:
+        """The host, unless it is a socket directory."""
+        return self._address().hosts
+
+    async def run(self, trace: Trace) -> None:
+        """Log in and ask. Raises ProbeFailed and ProbeDegraded (`saturated`), OSError, ssl.SSLError."""
+        password = trace.reveal(self.password) if self.password else ""
+        tls = None if self._address().unix else self.tls.options(self.host)
+        await self._prelude(trace, tls)
+        try:
+            with trace.phase("startup"):
+                session = await self._log_in(trace, password, tls)
+            try:
+                with trace.phase("query"):
+                    await self._ask(trace, session)
+                    await self._look_at_slots(trace, session)
+                await session.close(timeout=_FAREWELL)
+            finally:
+                session.terminate()
+        except DRIVER_ERRORS as error:
+            raise explained(error) from error
+
+    def _address(self) -> HostPort:
+        if not self.host.startswith("/"):
+            return HostPort(self.host, self.port)
+        path = self.host if ".s.PGSQL." in self.host else f"{self.host.rstrip('/')}/.s.PGSQL.{self.port}"
+        return HostPort(path, 0)
+
+    async def _prelude(self, trace: Trace, tls: Tls | None) -> None:
+        async with connect(trace, self._address()) as connection:
+            if tls is not None:
+                await connection.start_tls(trace, self._address(), tls, ask=ask_for_tls)
+            else:
+                with trace.phase("startup"):
+                    await greet(connection)
+
+    async def _log_in(self, trace: Trace, password: str, tls: Tls | None) -> asyncpg.Connection:
+        return await asyncpg.connect(
+            host=trace.facts.get("ip", self._address().host),
+            port=self.port,
+            user=self.user,
+            password=password,
+            database=self.database,
+            # Without `ssl` asyncpg tries TLS, then plain text, and masks the first error.
+            ssl=client_context(tls) if tls else False,
+            direct_tls=False,
+            target_session_attrs="any",
+            timeout=None,
+            connection_class=Session,
+            statement_cache_size=0,
+            server_settings={
+                "application_name": "staging-exporter",
+                "statement_timeout": str(max(1, round(trace.remaining * 1000))),
+            },
+        )
+
+    async def _ask(self, trace: Trace, session: asyncpg.Connection) -> None:
+        row = await session.fetchrow(self.query)
+        if row:
+            trace.facts["value"] = plain(row[0])
+        document = {"query": trace.facts["value"]} if row else {}
+        if self.expect and (mismatch := first_mismatch(document, {"query": self.expect.value})):
+            raise ProbeFailed(Reason.CONTENT, mismatch.removeprefix("json "))
+
+    async def _look_at_slots(self, trace: Trace, session: asyncpg.Connection) -> None:
+        if self.connections is None:
+            return
+        slots = trace.facts["connections"] = await slots_in_use(session)
+        share = slots["used"] / max(1, slots["usable"])
+        seen = f"{slots['used']} of {slots['usable']} usable connections are in use, expected at most"
+        if share > self.connections.down_above:
+            raise ProbeFailed(Reason.SATURATED, f"{seen} {self.connections.down_above:.0%}")
+        if share > self.connections.degraded_above:
+            raise ProbeDegraded(Reason.SATURATED, f"{seen} {self.connections.degraded_above:.0%}")

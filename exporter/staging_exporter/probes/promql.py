@@ -1,0 +1,146 @@
+"""Kind `promql`: what a Prometheus-compatible server already knows, as evidence."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import Any, ClassVar, Literal
+from urllib.parse import urlencode
+
+from pydantic import Field, model_validator
+
+from staging_exporter.core.model import INCONCLUSIVE, ProbeDegraded, ProbeFailed, Reason
+from staging_exporter.net.check import Check, Degraded
+from staging_exporter.net.exchange import Response, status_reason
+from staging_exporter.net.failures import error_text
+from staging_exporter.net.http import Call, Via
+from staging_exporter.net.proxy import ProxyOption
+from staging_exporter.net.trace import Trace
+from staging_exporter.options.answers import snippet
+from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
+from staging_exporter.options.matchers import Comparison, Wanted, match_value, wanted_text
+from staging_exporter.options.types import IpFamily, Model, Tls
+from staging_exporter.options.url import HttpUrl
+
+_MARGIN = 0.05  # seconds before the deadline when waiting for the server ends, since its silence is not its subject's
+_MAX_LABELS = 200  # characters of a series in a detail
+
+Series = list[tuple[str, float]]
+
+
+class PromqlExpect(Model):
+    """What every series that the query selects must be."""
+
+    value: Wanted
+
+
+class PromqlDegraded(Degraded):
+    """What makes the answer a degraded one; one series is enough."""
+
+    value: Wanted = Field(None, description="what the value of a series is then")
+
+
+class Promql(Check):
+    """An instant query. A server that does not answer it leaves us without evidence: it is not what is judged."""
+
+    phase_names: ClassVar[tuple[str, ...]] = ("token", "resolve", "connect", "proxy", "tls", "processing", "transfer")
+
+    kind: Literal["promql"]
+    url: HttpUrl
+    query: str = Field(min_length=1)
+    auth: Auth | None = None
+    tls: Tls | None = None
+    proxy: ProxyOption | None = None
+    ip_family: IpFamily = "auto"
+    expect: PromqlExpect
+    degraded: PromqlDegraded = PromqlDegraded()
+
+    @model_validator(mode="after")
+    def _plain(self) -> Promql:
+        if "?" in self.url.target:
+            raise ValueError("url is that of the server; the query is an option of its own")
+        return self
+
+    def hosts(self) -> tuple[str, ...]:
+        """The host of the URL, and the one that tokens come from."""
+        return hosts_asked(self.url, self.auth)
+
+    async def run(self, trace: Trace) -> None:
+        """Query and judge. Raises ProbeFailed, ProbeDegraded."""
+        series = _series(await self._answer(trace))
+        trace.facts["series"] = len(series)
+        if not series and not _on_existence(self.expect.value):
+            raise ProbeFailed(Reason.NO_EVIDENCE, "the query selects no series")
+        if series and math.isfinite(series[0][1]):  # JSON has no word for NaN
+            trace.facts["value"] = series[0][1]
+        self._judge(series)
+
+    def _judge(self, series: Series) -> None:
+        for labels, value in series:
+            if "value" in self.degraded.model_fields_set and match_value([value], self.degraded.value):
+                wanted = wanted_text(self.degraded.value)
+                raise ProbeDegraded(Reason.CONTENT, f"{labels} is {value:g}, degraded when {wanted}")
+        nodes: list[tuple[str, list[object]]] = [(f"{labels} is {value:g}", [value]) for labels, value in series]
+        for seen, node in nodes or [("the query selects no series", [])]:
+            if not match_value(node, self.expect.value):
+                raise ProbeFailed(Reason.CONTENT, f"{seen}, expected {wanted_text(self.expect.value)}")
+
+    async def _answer(self, trace: Trace) -> Response:
+        """The successful answer. Whatever hinders it is no evidence, and is said as such."""
+        address = f"{self.url.shown.rstrip('/')}/api/v1/query"
+        try:
+            async with asyncio.timeout(max(0.0, trace.remaining - _MARGIN)):
+                response = await self._ask(trace)
+        except TimeoutError:
+            raise ProbeFailed(Reason.NO_EVIDENCE, f"{address}: no answer in time") from None
+        except (OSError, EOFError, ProbeFailed) as error:
+            reason = error.reason if isinstance(error, ProbeFailed) else Reason.NO_EVIDENCE
+            raise ProbeFailed(_as_evidence(reason), f"{address}: {error_text(error)}") from None
+        if response.status != 200:
+            # 400 is how Prometheus refuses a query that it cannot parse: the fault is in the configuration.
+            reason = Reason.PROBE_ERROR if response.status == 400 else status_reason(response.status)
+            raise ProbeFailed(
+                _as_evidence(reason), f"{address}: status {response.status}, expected 200{snippet(response)}"
+            )
+        return response
+
+    async def _ask(self, trace: Trace) -> Response:
+        via = Via(self.tls, self.proxy, self.ip_family)
+        query = urlencode({"query": self.query, "timeout": f"{max(1, round(trace.remaining * 1000))}ms"})
+        url = self.url._replace(target=f"{self.url.target.rstrip('/')}/api/v1/query?{query}")
+        response = await fetch_as(self.auth, trace, Call(url), via)
+        if response.fault is not None:
+            raise response.fault
+        return response
+
+
+def _as_evidence(reason: Reason) -> Reason:
+    """What befell the server is no verdict on what it measures."""
+    return reason if reason in INCONCLUSIVE else Reason.NO_EVIDENCE
+
+
+def _on_existence(wanted: Wanted) -> bool:
+    """True when it is expected that there is a series, or that there is none."""
+    return isinstance(wanted, Comparison) and wanted.exists is not None
+
+
+def _series(response: Response) -> Series:
+    """(labels, value) of each series of an instant vector or a scalar.
+
+    https://prometheus.io/docs/prometheus/latest/querying/api/ Raises ProbeFailed (`no_evidence`).
+    """
+    try:
+        data = response.document["data"]
+        if data["resultType"] == "scalar":
+            return [("the value", float(data["result"][1]))]
+        if data["resultType"] == "vector":
+            return [(_labels(row["metric"]), float(row["value"][1])) for row in data["result"]]
+    except (ValueError, TypeError, LookupError, AttributeError):
+        pass
+    raise ProbeFailed(Reason.NO_EVIDENCE, f"neither an instant vector nor a scalar came{snippet(response)}")
+
+
+def _labels(metric: dict[str, Any]) -> str:
+    pairs = ", ".join(f'{name}="{value}"' for name, value in metric.items() if name != "__name__")
+    text = f"{metric.get('__name__', '')}{{{pairs}}}" if pairs else str(metric.get("__name__", "the value"))
+    return text if len(text) <= _MAX_LABELS else text[: _MAX_LABELS - 3] + "..."

@@ -1,0 +1,94 @@
+"""Kind `tcp`: a port accepts, and answers as expected."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.check import Check
+from staging_exporter.net.connect import Connection, connect
+from staging_exporter.net.trace import Trace
+from staging_exporter.options.matchers import Pattern, compile_pattern
+from staging_exporter.options.types import Address, IpFamily, Listed, Model, Tls
+
+_MAX_ANSWER = 64 * 1024
+
+
+class Step(Model):
+    """One step of the conversation: exactly one of send and expect, as text or as hex."""
+
+    send: str | None = Field(None, description="text to send; YAML's double quotes know \\r\\n")
+    send_hex: str | None = Field(None, pattern=r"^([0-9a-fA-F]{2})+$", description="bytes to send, as hex")
+    expect: Pattern | None = Field(None, description="pattern found in what came since the last match")
+    expect_hex: str | None = Field(None, pattern=r"^([0-9a-fA-F]{2})+$", description="bytes found there, as hex")
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> Step:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("a step is exactly one of send, send_hex, expect, expect_hex")
+        return self
+
+
+class Tcp(Check):
+    """Connects, upgrades to TLS when asked to, then walks the steps."""
+
+    phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls", "conversation")
+
+    kind: Literal["tcp"]
+    address: Address
+    tls: Tls | None = None
+    ip_family: IpFamily = "auto"
+    steps: Listed[Step] = ()
+
+    def hosts(self) -> tuple[str, ...]:
+        """The host of the address, unless it is a unix socket."""
+        return self.address.hosts
+
+    async def run(self, trace: Trace) -> None:
+        """Connect and converse. Raises ProbeFailed (`content`, `closed`), OSError, ssl.SSLError."""
+        async with connect(trace, self.address, self.tls, self.ip_family) as connection:
+            if self.steps:
+                with trace.phase("conversation"):
+                    await self._converse(connection)
+
+    async def _converse(self, connection: Connection) -> None:
+        pending = b""
+        for step in self.steps:
+            if step.send is not None:
+                await connection.send(step.send.encode())
+            elif step.send_hex is not None:
+                await connection.send(bytes.fromhex(step.send_hex))
+            else:
+                pending = await _expect(connection, step, pending)
+
+
+async def _expect(connection: Connection, step: Step, pending: bytes) -> bytes:
+    """Read until the step matches; returns what came after the match. Raises ProbeFailed."""
+    wanted = step.expect if step.expect is not None else f"hex {step.expect_hex}"
+    while (end := _end_of_match(step, pending)) is None:
+        if len(pending) > _MAX_ANSWER:
+            raise ProbeFailed(Reason.CONTENT, f"{_MAX_ANSWER} bytes came, expected {wanted!r} among them")
+        data = await connection.reader.read(4096)
+        if not data:
+            seen = f"after {pending[:200]!r}" if pending else "without a byte"
+            raise ProbeFailed(Reason.CLOSED, f"closed {seen}, expected {wanted!r}")
+        pending += data
+    return pending[end:]
+
+
+def _end_of_match(step: Step, pending: bytes) -> int | None:
+    """How many bytes the match and what stands before it take; None when there is no match."""
+    if step.expect is None:
+        wanted = bytes.fromhex(step.expect_hex or "")
+        at = pending.find(wanted)
+        return None if at < 0 else at + len(wanted)
+    encoding = "utf-8"
+    try:
+        text = pending.decode()
+    except UnicodeDecodeError:
+        encoding = "latin-1"  # the other one with a way back to the very bytes
+        text = pending.decode(encoding)
+    match = compile_pattern(step.expect).search(text)
+    return len(text[: match.end()].encode(encoding)) if match else None

@@ -1,0 +1,59 @@
+"""Kind `tls`: the certificate that is shown, and how long it and its chain will do."""
+
+from __future__ import annotations
+
+import math
+import time
+from datetime import UTC, datetime
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from staging_exporter.core.model import ProbeDegraded, Reason
+from staging_exporter.net.check import Check, Degraded
+from staging_exporter.net.connect import connect
+from staging_exporter.net.trace import Trace
+from staging_exporter.options.types import Address, Duration, IpFamily, Tls, format_duration
+
+_DAY = 86400.0
+
+
+class TlsDegraded(Degraded):
+    """What makes a good certificate a degraded one."""
+
+    expires_within: Duration = Field(14 * _DAY, description="the first expiry of the chain is that close; 0 turns off")
+
+
+class TlsEndpoint(Check):
+    """A handshake, nothing said after it; then a look at the calendar."""
+
+    phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls")
+
+    kind: Literal["tls"]
+    address: Address
+    server_name: str | None = None
+    tls: Tls = Tls()
+    ip_family: IpFamily = "auto"
+    degraded: TlsDegraded = TlsDegraded()
+
+    @model_validator(mode="after")
+    def _one_name(self) -> TlsEndpoint:
+        if self.server_name and self.tls.server_name:
+            raise ValueError("server_name and tls.server_name are the same option; write one of them")
+        return self
+
+    def hosts(self) -> tuple[str, ...]:
+        """The host of the address, unless it is a unix socket."""
+        return self.address.hosts
+
+    async def run(self, trace: Trace) -> None:
+        """Shake hands and judge. Raises ProbeDegraded (`content`), ProbeFailed, OSError, ssl.SSLError."""
+        tls = self.tls.model_copy(update={"server_name": self.server_name}) if self.server_name else self.tls
+        async with connect(trace, self.address, tls, self.ip_family):
+            end: float = trace.facts.get("tls_chain_not_after", math.inf)
+        left = end - time.time()  # by the calendar, not by our clock that never jumps
+        if left < self.degraded.expires_within:
+            date = f"{datetime.fromtimestamp(end, UTC):%Y-%m-%d %H:%M} UTC"
+            seen = f"a certificate of the chain expires on {date}, in {format_duration(max(0.0, left // 60 * 60))}"
+            wanted = format_duration(self.degraded.expires_within)
+            raise ProbeDegraded(Reason.CONTENT, f"{seen}, expected over {wanted}")

@@ -1,0 +1,87 @@
+"""Kind `websocket`: the handshake, then a conversation, each step in time, then a clean close."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.check import Check
+from staging_exporter.net.conversation import Step, converse
+from staging_exporter.net.http import Via, check_headers
+from staging_exporter.net.proxy import ProxyOption, open_way
+from staging_exporter.net.trace import Trace
+from staging_exporter.net.websocket import upgrade
+from staging_exporter.options.answers import Answer, HeaderName, require_not_starting, require_status
+from staging_exporter.options.auth import Auth, hosts_asked
+from staging_exporter.options.payload import Text, reveal
+from staging_exporter.options.types import IpFamily, Listed, Model, Tls
+from staging_exporter.options.url import WebSocketUrl
+
+
+class Expected(Model):
+    """What the handshake must settle on."""
+
+    subprotocol: str | None = Field(None, description="the subprotocol that the server must choose")
+
+
+class WebSocket(Check):
+    """A new connection, upgraded; the steps are walked, then it is closed with 1000."""
+
+    phase_names: ClassVar[tuple[str, ...]] = (
+        "token",
+        "resolve",
+        "connect",
+        "proxy",
+        "tls",
+        "upgrade",
+        "first_message",
+        "ping",
+        "close",
+    )
+
+    kind: Literal["websocket"]
+    url: WebSocketUrl
+    headers: dict[HeaderName, Text] = Field(default_factory=dict)
+    auth: Auth | None = None
+    tls: Tls | None = None
+    proxy: ProxyOption | None = None
+    ip_family: IpFamily = "auto"
+    subprotocols: Listed[Text] = ()
+    origin: str | None = None
+    expect: Expected = Expected()
+    steps: Listed[Step] = ()
+    startup_when: Answer | None = Field(None, exclude=True, description="set from the component's `startup.when`")
+
+    @model_validator(mode="after")
+    def _checked(self) -> WebSocket:
+        check_headers(self.headers, self.auth is not None)
+        return self
+
+    def hosts(self) -> tuple[str, ...]:
+        """The host of the URL, and the one that tokens come from."""
+        return hosts_asked(self.url, self.auth)
+
+    async def run(self, trace: Trace) -> None:
+        """Upgrade, converse, close. Raises ProbeFailed, OSError, ssl.SSLError."""
+        headers = {name: reveal(trace, value) for name, value in self.headers.items()}
+        subprotocols = [reveal(trace, item) for item in self.subprotocols]
+        if self.auth:
+            headers |= await self.auth.headers(trace, Via(self.tls, self.proxy, self.ip_family))
+        async with open_way(trace, self.url, self.tls, self.proxy, self.ip_family) as way:
+            response, session = await upgrade(trace, way.connection, self.url, headers, subprotocols, self.origin)
+            if self.auth:
+                self.auth.refused(response.status)
+            require_not_starting(response, self.startup_when)
+            require_status(response, ("101",))
+            assert session is not None
+            self._check_subprotocol(trace)
+            await converse(trace, session, self.steps)
+            await session.close()
+
+    def _check_subprotocol(self, trace: Trace) -> None:
+        wanted, chosen = self.expect.subprotocol, trace.facts["subprotocol"]
+        if wanted is not None and chosen != wanted:
+            seen = f"subprotocol {chosen!r}" if chosen else "no subprotocol"
+            raise ProbeFailed(Reason.CONTENT, f"the server chose {seen}, expected {wanted!r}")

@@ -1,0 +1,1 @@
+"""What outlives a restart; imported by the application and the commands."""

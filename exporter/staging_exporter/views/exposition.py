@@ -1,0 +1,118 @@
+"""Metric families -> the text format 0.0.4 or OpenMetrics 1.0, lean enough for a thousand components.
+
+Label sets come as text that was escaped once per component, since making and sorting a mapping for each of tens of
+thousands of samples is what takes the time. Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ and
+https://prometheus.io/docs/specs/om/open_metrics_spec/
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate, islice
+
+from staging_exporter.core.names import COUNTER, HISTOGRAM, Metric
+from staging_exporter.core.snapshot import Histogram
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+_VERSIONS = {"application/openmetrics-text": "1.0.0", "text/plain": "0.0.4"}
+_PIECE = 500  # lines
+_VALUE = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
+_HELP = str.maketrans({"\\": r"\\", "\n": r"\n"})
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """A gauge or counter family; rows are (label set as text, value). A label set may be empty."""
+
+    metric: Metric
+    rows: Iterable[tuple[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Histograms:
+    """A histogram family; rows are (label set as text, histogram)."""
+
+    metric: Metric
+    rows: Iterable[tuple[str, Histogram]]
+
+
+Family = Samples | Histograms
+
+
+def label(name: str, value: str) -> str:
+    """`name="value"`, escaped; a label set is several of them, joined by commas."""
+    return f'{name}="{value.translate(_VALUE)}"'
+
+
+def content_type(accept: str) -> str:
+    """`OPENMETRICS` when an Accept header prefers it, or likes both the same, else `TEXT`."""
+    liked = dict.fromkeys(_VERSIONS, 0.0)
+    for media, given in _items(accept):
+        if media in liked and given.get("version") in (None, _VERSIONS[media]):
+            liked[media] = max(liked[media], _quality(given.get("q", "1")))
+    openmetrics, text = liked.values()
+    return OPENMETRICS if openmetrics and openmetrics >= text else TEXT
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """True when an Accept-Encoding header names gzip, and does not refuse it with `q=0`."""
+    return any(coding == "gzip" and _quality(given.get("q", "1")) > 0 for coding, given in _items(accept_encoding))
+
+
+def _items(header: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The items of an Accept header, each with its parameters."""
+    for item in header.split(","):
+        name, *parameters = (part.strip().lower() for part in item.split(";"))
+        yield name, dict(parameter.partition("=")[::2] for parameter in parameters)
+
+
+def _quality(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def render(families: Iterable[Family], form: str) -> Iterator[str]:
+    """All families in the format of that content type, in pieces that are made within a millisecond or two.
+
+    Without the `# EOF` that ends OpenMetrics.
+    """
+    for family in families:
+        yield from _family(family, form)
+
+
+def _family(family: Family, form: str) -> Iterator[str]:
+    metric = family.metric
+    name, text = metric.name, metric.help.translate(_HELP)
+    if form == OPENMETRICS:
+        name = name.removesuffix("_total") if metric.kind == COUNTER else name
+        text = metric.help.translate(_VALUE)
+    yield f"# HELP {name} {text}\n# TYPE {name} {metric.kind}\n"
+    if isinstance(family, Histograms):
+        assert metric.kind == HISTOGRAM
+        for labels, histogram in family.rows:
+            yield _histogram(metric.name, labels, histogram)
+    else:
+        bare, begin, rows = metric.name, metric.name + "{", iter(family.rows)
+        while lines := [
+            f"{f'{begin}{labels}}}' if labels else bare} {_number(value)}\n" for labels, value in islice(rows, _PIECE)
+        ]:
+            yield "".join(lines)
+
+
+def _histogram(name: str, labels: str, histogram: Histogram) -> str:
+    counts = list(accumulate(histogram.counts))
+    begin = f'{name}_bucket{{{labels},le="'
+    bounds = [*map(_number, histogram.bounds), "+Inf"]
+    buckets = "".join([f'{begin}{bound}"}} {count}\n' for bound, count in zip(bounds, counts, strict=True)])
+    return f"{buckets}{name}_count{{{labels}}} {counts[-1]}\n{name}_sum{{{labels}}} {_number(histogram.total)}\n"
+
+
+def _number(value: float) -> str:
+    if math.isfinite(value):
+        return repr(float(value))
+    return "NaN" if math.isnan(value) else ("+Inf" if value > 0 else "-Inf")

@@ -1,0 +1,103 @@
+"""The document -> what GitHub Actions shows: annotations for the log, a step summary in Markdown.
+
+Workflow commands: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from staging_exporter.core.snapshot import JourneyState
+from staging_exporter.views.gate import FAILED, PASSED, Gate
+from staging_exporter.views.questions import Document, conflicts
+
+_MOST = 50  # rows and annotations: GitHub itself shows fewer annotations, and takes a summary of 1 MiB
+_SPECIAL = re.compile(r"([\\`*_\[\]|~])")
+_IN_LINKS = {ord(character): f"%{ord(character):02X}" for character in "<>|"}
+_ICONS = {PASSED: "✅", FAILED: "❌"}
+_OF_JOURNEY = {JourneyState.UP: "✅", JourneyState.BLOCKED: "❌"}
+
+
+def workflow_commands(document: Document, gate: Gate) -> str:
+    """An error per root cause that counts; warnings for conflicts and for what cannot be told."""
+    lines = [*_errors(document, gate), *_warnings(document, gate)][:_MOST]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _errors(document: Document, gate: Gate) -> Iterator[str]:
+    for root in gate.roots(document):
+        title = f"{root['component']} is the root cause ({root['priority']}, {root['reason']})"
+        yield _command("error", title, _evidence(document, root))
+
+
+def _warnings(document: Document, gate: Gate) -> Iterator[str]:
+    for sentence in conflicts(document):
+        yield _command("warning", "Conflicting evidence", sentence)
+    for name, untold in gate.untold(document).items():
+        yield _command("warning", untold, document["components"][name]["detail"] or untold)
+
+
+def _evidence(document: Document, root: Document) -> str:
+    lines = [root["detail"] or root["reason"]]
+    lines += [f"suffering: {', '.join(root['affected'])}"] if root["affected"] else []
+    lines += [f"blocks: {', '.join(root['journeys'])}"] if root["journeys"] else []
+    links = document["components"][root["component"]]["links"]
+    return "\n".join([*lines, *(f"{name}: {link}" for name, link in links.items())])
+
+
+def _command(level: str, title: str, message: str) -> str:
+    title = _plain(title).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+    lines = [_plain(line).replace("%", "%25") for line in message.splitlines()]
+    return f"::{level} title={title}::{'%0A'.join(lines)}"
+
+
+def summary(document: Document, gate: Gate) -> str:
+    """Markdown: the verdict, conflicts, root causes, journeys, what is not known."""
+    icon = _ICONS.get(gate.exit_code(document), "⚠️")
+    parts = [
+        [f"## {icon} {_text(document['verdict'])}"],
+        [f"check {_text(gate.sentence(document))}"],
+        [f"- ⚠️ {_text(sentence)}" for sentence in conflicts(document)],
+        _table(("Root cause", "Priority", "Layer", "Reason", "Evidence", "Suffering"), _root_rows(document)),
+        _table(("Journey", "State", "Blocked at", "Because of"), _journey_rows(document)),
+        [f"- {_text(untold)}: {_text(document['components'][name]['detail'])}"
+         for name, untold in gate.untold(document).items()],
+    ]  # fmt: skip
+    return "\n\n".join("\n".join(part[: _MOST + 2]) for part in parts if part) + "\n"
+
+
+def _root_rows(document: Document) -> Iterator[tuple[str, ...]]:
+    for root in document["root_causes"]:
+        runbook = document["components"][root["component"]]["links"].get("runbook")
+        name = _text(root["component"])
+        yield (
+            f"**[{name}](<{runbook.translate(_IN_LINKS)}>)**" if runbook else f"**{name}**",
+            root["priority"],
+            root["layer"],
+            _text(root["reason"]),
+            _text(root["detail"]),
+            _text(", ".join(root["affected"])),
+        )
+
+
+def _journey_rows(document: Document) -> Iterator[tuple[str, ...]]:
+    for name, journey in document["journeys"].items():
+        icon = _OF_JOURNEY.get(journey["state"], "⚠️")
+        because = ", ".join(journey["root_causes"])
+        yield _text(name), f"{icon} {journey['state']}", _text(journey["blocked_at"] or ""), _text(because)
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}", *lines] if lines else []
+
+
+def _text(text: str) -> str:
+    """Text that Markdown and HTML leave alone, on one line."""
+    plain = _plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(r"\\\1", plain)
+
+
+def _plain(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

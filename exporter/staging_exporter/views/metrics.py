@@ -1,0 +1,208 @@
+"""Snapshot -> metric families, made afresh for each scrape so that what was removed is gone at once."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
+
+from staging_exporter.core import names
+from staging_exporter.core.model import Layer, Outcome, State
+from staging_exporter.core.names import Metric
+from staging_exporter.core.snapshot import ComponentStatus, JourneyState, Snapshot
+from staging_exporter.views.exposition import OPENMETRICS, Family, Histograms, Samples, label, render
+
+_UP = {State.UP: 1.0, State.DEGRADED: 1.0, State.DOWN: 0.0, State.FLAPPING: 0.0, State.STARTING: 0.0}
+_UP_BY_OUTCOME = {Outcome.PASS: 1.0, Outcome.DEGRADED: 1.0, Outcome.FAIL: 0.0}
+_ASK_SIBLINGS = frozenset({"dns", "domain"})
+_TEST_OUTCOMES = ("passed", "failed", "error", "skipped", "environment_skipped", "harness_error")
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadStatus:
+    """Whether the last reload succeeded, and when the configuration was last loaded (Unix seconds)."""
+
+    successful: bool
+    loaded_at: float
+
+
+class Metrics:
+    """The body of `/metrics`: the snapshot, and what prometheus_client says of this process."""
+
+    def __init__(self) -> None:
+        self._process = CollectorRegistry(auto_describe=False)
+        ProcessCollector(registry=self._process)
+        GCCollector(registry=self._process)
+
+    def pieces(self, snapshot: Snapshot, reload_status: ReloadStatus, form: str) -> Iterator[str]:
+        """All of it in the format of that content type, piece by piece."""
+        yield from render(families(snapshot, reload_status), form)
+        # Last, because the library ends OpenMetrics with its `# EOF`.
+        yield (openmetrics.generate_latest if form == OPENMETRICS else generate_latest)(self._process).decode()
+
+
+def families(snapshot: Snapshot, reload_status: ReloadStatus) -> Iterator[Family]:
+    """All families of the contract."""
+    env = label(names.ENVIRONMENT, snapshot.environment)
+    components = [(f"{env},{label(names.COMPONENT, n)}", status) for n, status in snapshot.components.items()]
+    checked = [(at, status) for at, status in components if not status.component.latent]
+    yield from _about_components(components)
+    yield from _about_verdict(env, snapshot, components)
+    yield from _about_probes(checked)
+    yield from _about_tests(checked)
+    yield from _about_journeys(env, snapshot)
+    yield Histograms(names.LAG, [(env, snapshot.lag)])
+    yield from _about_exporter(env, snapshot, reload_status)
+
+
+Components = Sequence[tuple[str, ComponentStatus]]  # the label set of each, as text
+
+
+def _set(begin: str, metric: Metric, *values: str) -> str:
+    """The label set `begin`, and behind it the last labels of `metric` with these values."""
+    return ",".join([begin, *map(label, metric.labels[-len(values) :], values)])
+
+
+@cache
+def _states(states: type[State] | type[JourneyState]) -> tuple[tuple[str, str], ...]:
+    """Every state and the label that says so."""
+    return tuple((state, label("state", state)) for state in states)
+
+
+def _about_components(components: Components) -> Iterator[Family]:
+    yield Samples(
+        names.COMPONENT_INFO,
+        (
+            (_set(at, names.COMPONENT_INFO, s.component.kind, s.component.layer, s.component.priority), 1)
+            for at, s in components
+        ),
+    )
+    yield Samples(names.COMPONENT_UP, ((at, up) for at, s in components if (up := _is_up(s)) is not None))
+    yield Samples(
+        names.COMPONENT_STATE,
+        ((f"{at},{text}", s.state == state) for at, s in components for state, text in _states(State)),
+    )
+    yield Samples(names.STATE_SINCE, ((at, s.since) for at, s in components if s.since is not None))
+    yield Samples(names.LINKS, ((_set(at, names.LINKS, *_links(s)), 1) for at, s in components if s.component.links))
+    budgets = [(at, s.component.startup.budget) for at, s in components if s.component.startup]
+    yield Samples(names.STARTUP_BUDGET, budgets)
+    starting = [(at, s.startup_ends) for at, s in components if s.state == State.STARTING]
+    yield Samples(names.STARTUP_END, ((at, ends) for at, ends in starting if ends is not None))
+    yield Samples(names.DEPENDENCY, ((text, 1) for at, s in components for text in _edges(at, s)))
+
+
+def _edges(at: str, status: ComponentStatus) -> Iterator[str]:
+    component = status.component
+    for target in dict.fromkeys(target for group in component.depends_on for target in group):
+        yield _set(at, names.DEPENDENCY, target, "false")
+    for target in dict.fromkeys(component.optional_depends_on):
+        yield _set(at, names.DEPENDENCY, target, "true")
+
+
+def _links(status: ComponentStatus) -> Iterator[str]:
+    return (status.component.links.get(name, "") for name in names.LINKS.labels[1:])
+
+
+def _is_up(status: ComponentStatus) -> float | None:
+    if status.state == State.MAINTENANCE and status.last_outcome is not None:
+        return _UP_BY_OUTCOME.get(status.last_outcome)
+    return _UP.get(status.state)
+
+
+def _about_verdict(env: str, snapshot: Snapshot, components: Components) -> Iterator[Family]:
+    roots = snapshot.root_causes
+    yield Samples(names.ROOT_CAUSE, ((at, s.root) for at, s in components))
+    yield Samples(names.BLAMED, ((_set(at, names.BLAMED, root), 1) for at, s in components for root in s.root_causes))
+    yield Samples(
+        names.ACCOUNTED,
+        (
+            (_set(at, names.ACCOUNTED, other), 1)
+            for at, s in components
+            for other in dict.fromkeys((*s.accounted_by, *s.recovering_from))
+        ),
+    )
+    yield Samples(
+        names.EFFECTIVE_PRIORITY,
+        ((_set(env, names.EFFECTIVE_PRIORITY, root.component), root.priority.number) for root in roots),
+    )
+    yield Samples(names.CONTRADICTED, ((at, bool(s.contradicted_by)) for at, s in components))
+    yield Samples(names.ROOT_CAUSE_STALE, ((at, s.stale) for at, s in components))
+    yield Samples(names.PENDING, [(env, snapshot.pending)])
+    yield Samples(
+        names.LAYER_ROOTS,
+        ((_set(env, names.LAYER_ROOTS, layer), sum(root.layer == layer for root in roots)) for layer in Layer),
+    )
+
+
+def _about_probes(checked: Components) -> Iterator[Family]:
+    stats = [(at, status.stats) for at, status in checked if status.stats]
+    yield Histograms(names.PROBE_DURATION, ((at, s.durations) for at, s in stats))
+    yield Samples(
+        names.PROBE_PHASE,
+        ((_set(at, names.PROBE_PHASE, phase), took) for at, s in checked for phase, took in s.phases.items()),
+    )
+    yield Samples(names.PROBES, ((at, s.runs) for at, s in stats))
+    yield Samples(
+        names.PROBE_FAILURES,
+        ((_set(at, names.PROBE_FAILURES, reason), n) for at, s in stats for reason, n in s.failures.items()),
+    )
+    yield Samples(names.DEPLOY, ((at, s.deployed.at) for at, s in checked if s.deployed))
+    yield Samples(names.LAST_RUN, ((at, s.last_probe) for at, s in checked if s.last_probe is not None))
+    yield Samples(names.INTERVAL, ((at, s.component.interval) for at, s in checked))
+    yield Samples(
+        names.TLS_NOT_AFTER, ((at, s.facts["tls_not_after"]) for at, s in checked if "tls_not_after" in s.facts)
+    )
+    named = [(at, s) for at, s in checked if s.component.kind in _ASK_SIBLINGS]
+    yield Samples(names.DOMAIN_DRIFT, ((at, bool(s.facts.get("siblings"))) for at, s in named))
+    slots = [(at, s.facts["connections"]) for at, s in checked if "connections" in s.facts]
+    yield Samples(names.CONNECTIONS, ((at, seen["used"]) for at, seen in slots))
+    yield Samples(names.MAX_CONNECTIONS, ((at, seen["usable"]) for at, seen in slots))
+
+
+def _about_tests(checked: Components) -> Iterator[Family]:
+    suites = [(at, status) for at, status in checked if status.component.kind == "e2e"]
+    counted = [(at, status.facts["tests"]) for at, status in suites if "tests" in status.facts]
+    yield Samples(
+        names.TESTS,
+        (
+            (_set(at, names.TESTS, outcome), tests.get(outcome, 0))
+            for at, tests in counted
+            for outcome in _TEST_OUTCOMES
+        ),
+    )
+    yield Samples(names.TEST_RUN, ((at, s.facts["run_timestamp"]) for at, s in suites if s.facts.get("run_timestamp")))
+    yield Samples(names.TEST_DURATION, ((at, s.facts["run_duration"]) for at, s in suites if "run_duration" in s.facts))
+    yield Samples(names.TEST_CONFLICT, ((at, bool(s.conflicts)) for at, s in suites))
+
+
+def _about_journeys(env: str, snapshot: Snapshot) -> Iterator[Family]:
+    journeys = [(f"{env},{label(names.JOURNEY, name)}", journey) for name, journey in snapshot.journeys.items()]
+    yield Samples(
+        names.JOURNEY_STATE,
+        ((f"{at},{text}", j.state == state) for at, j in journeys for state, text in _states(JourneyState)),
+    )
+    yield Samples(
+        names.STEP_STATE,
+        (
+            (f"{at},{label('step', step.name)},{text}", step.state == state)
+            for at, journey in journeys
+            for step in journey.steps
+            for state, text in _states(State)
+        ),
+    )
+
+
+def _about_exporter(env: str, snapshot: Snapshot, reload_status: ReloadStatus) -> Iterator[Family]:
+    yield Samples(
+        names.BUILD_INFO,
+        [(_set(env, names.BUILD_INFO, version("staging-exporter"), platform.python_version()), 1)],
+    )
+    yield Samples(names.RELOAD_OK, [(env, reload_status.successful)])
+    yield Samples(names.RELOAD_TIME, [(env, reload_status.loaded_at)])
+    yield Samples(names.ONLINE, [(env, snapshot.online)])

@@ -1,0 +1,1 @@
+"""The HTTP server: routes for machines and for people; imported by the application."""

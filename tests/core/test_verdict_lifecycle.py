@@ -1,0 +1,407 @@
+"""Rules 6 and 7: when a verdict is published, what waits, what is excused, what is held.
+
+The environment lives on a virtual clock and is probed as the runner does it. In a script `db=down:refused@10-40` fails
+for that reason from second 10 until second 40; `unknown` is blindness, for the reason that is given.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from staging_exporter.core.board import Board
+from staging_exporter.core.model import (
+    Component,
+    Layer,
+    Observation,
+    Outcome,
+    Priority,
+    Reason,
+    Startup,
+    State,
+    Topology,
+)
+from staging_exporter.core.rounds import bound
+from staging_exporter.core.snapshot import ComponentStatus
+
+from tests.support.sketch import sketch
+from tests.support.world import HEALTHY, START, Answer, VirtualRunner
+
+OUTCOMES = {"down": Outcome.FAIL, "degraded": Outcome.DEGRADED, "unknown": Outcome.UNKNOWN}
+
+
+class Play:
+    """An environment that follows a script; `roots` are all verdicts that were published, each with its second."""
+
+    def __init__(self, environment: str, script: str, seed: int = 1, slow: str = "", **options: Any) -> None:
+        components = sketch(environment, **options)
+        self.effects = [_effect(part) for part in script.split()]
+        self.slow = slow.split()
+        self.roots: list[tuple[float, str]] = []
+        self.asked: list[float] = []
+        self.runner = VirtualRunner(Topology("test", components), self._world, Random(seed), look=self._look)
+
+    def until(self, second: float) -> Play:
+        self.runner.run(START + second)
+        return self
+
+    def _world(self, name: str, now: float) -> Answer:
+        for effect, begins, ends, answer in self.effects:
+            if effect == name and begins <= now - START < ends:
+                return answer
+        return Answer(Outcome.PASS, Reason.OK, 4.0) if name in self.slow else HEALTHY
+
+    def _look(self, now: float, board: Board) -> None:
+        roots = " ".join(board.roots)
+        if roots != (self.roots[-1][1] if self.roots else ""):
+            self.roots.append((now - START, roots))
+
+    @property
+    def verdicts(self) -> list[str]:
+        return [roots for _, roots in self.roots]
+
+    @property
+    def board(self) -> Board:
+        return self.runner.board
+
+    def __getitem__(self, name: str) -> ComponentStatus:
+        return self.board.snapshot(self.runner.now).components[name]
+
+
+def _effect(part: str) -> tuple[str, float, float, Answer]:
+    name, _, rest = part.partition("=")
+    word, _, span = rest.partition("@")
+    state, _, reason = word.partition(":")
+    begins, _, ends = span.partition("-")
+    kind = Reason(reason or "refused")
+    return (
+        name,
+        float(begins),
+        float(ends or 1e9),
+        Answer(OUTCOMES[state], kind, 9.0 if kind == Reason.TIMEOUT else 0.05),
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("environment", "script", "verdicts"),
+    [
+        pytest.param("a, b: a", "a=down@20-60 b=down@20-62", ["a", ""], id="a fault comes and goes"),
+        pytest.param("a, b: a", "a=down:timeout@20-60 b=down@20-62", ["a", ""], id="a silent cause of a quick symptom"),
+        pytest.param("a, b: a", "a=down@20-60 b=down@20-55", ["a", ""], id="the symptom recovers before its cause"),
+        pytest.param("a, b: a", "a=down@20-60 b=down@20-110", ["a", ""], id="the symptom recovers 50 seconds later"),
+        pytest.param("a, b: a", "a=down@20-60 b=down@20-190", ["a", "", "b", ""], id="or not at all: now it is a root"),
+        pytest.param(
+            "a, b: a, c: b", "a=down@20-60 b=down@20-90 c=down@20-120", ["a", ""], id="a chain recovers one by one"
+        ),
+        pytest.param(
+            "net*, a: net, b: net", "a=down@20-60 b=down@20-80", ["net", ""], id="a latent, whose convicts recover"
+        ),
+        pytest.param("a, b: a", "b=degraded@20-60", ["b", ""], id="a degraded root"),
+        pytest.param(
+            "a, b: a",
+            "a=degraded@20-60 b=degraded@20-80",
+            ["a", ""],
+            id="its degraded symptom recovers 20 seconds later",
+        ),
+        pytest.param("a, b: ?a", "a=down@20-60 b=degraded@20-90", ["a", ""], id="an optional cause recovers first"),
+        pytest.param("a, b: a", "a=down@20-60 b=down@20-70 b=down@80-200", ["a", "", "b", ""], id="it fails anew"),
+    ],
+)
+def test_verdicts_in_time(environment: str, script: str, verdicts: list[str], seed: int) -> None:
+    assert Play(environment, script, seed).until(240).verdicts == verdicts
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("environment", "script", "possible"),
+    [
+        pytest.param(
+            "net*, a, b, c: a net, d: b net",
+            "a=down@20-60 b=down@20-60 c=down@21-100 d=down@21-100",
+            {"a", "b", "a b"},
+            id="symptoms left over from two causes convict no latent",
+        ),
+        pytest.param(
+            "a, b: a", "a=down@20-36 b=down:timeout@20-44", {"a"}, id="the cause recovers before its round is over"
+        ),
+        pytest.param(
+            "a, b: a", "a=down@20-40 b=down:timeout@30-46", {"a"}, id="the cause recovers before the symptom is sure"
+        ),
+        pytest.param(
+            "net*, a, x: a, y: net, z: net x",
+            "a=down@20-60 x=down@21-60 y=down@20-120 z=down@22-110",
+            {"a", "a y", "y"},
+            id="a symptom left over does not join a new fault to convict",
+        ),
+    ],
+)
+def test_nothing_else_is_published(environment: str, script: str, possible: set[str], seed: int) -> None:
+    published = set(Play(environment, script, seed).until(170).verdicts)
+    assert published <= possible | {""}
+
+
+def test_what_still_fails_after_a_recovery_becomes_a_root_when_its_time_is_over() -> None:
+    play = Play("a, b: a", "a=down@20-60 b=down@20").until(240)
+    named = next(second for second, roots in play.roots if roots == "b")
+    assert 120.0 < named < 145.0
+
+
+def test_a_startup_budget_that_is_longer_than_the_recovery_is_waited_for() -> None:
+    play = Play("a, b: a", "a=down@20-60 b=down@20", startup=Startup(budget=200.0)).until(400)
+    named = next(second for second, roots in play.roots if roots == "b")
+    assert 260.0 < named < 290.0
+
+
+def test_while_it_recovers_it_says_from_what() -> None:
+    play = Play("a, b: a, c: b", "a=down@20-60 b=down@20-90 c=down@20-140").until(80)
+    assert (play["b"].recovering_from, play["b"].root_causes, play["b"].root) == (("a",), (), False)
+    play.until(115)
+    assert play["c"].recovering_from == ("a",)
+
+
+def test_a_second_fault_of_the_cause_counts_at_once() -> None:
+    play = Play("a, b: a", "a=down@20-50 b=down@20 a=down@70-130").until(100)
+    assert play.board.roots == ("a",)
+    assert play["b"].root_causes == ("a",)
+    play.until(180)
+    assert play.board.roots == ()
+    play.until(240)
+    assert play.board.roots == ("b",)
+
+
+@pytest.mark.parametrize("reason", ["rate_limited", "probe_error", "no_evidence"])
+def test_a_root_that_turns_unknown_stays_and_is_stale(reason: str) -> None:
+    play = Play("a, b: a", f"a=down:closed@20-50 b=down@20-120 a=unknown:{reason}@50-120").until(100)
+    (root,) = play.board.snapshot(play.runner.now).root_causes
+    assert (root.component, root.stale, root.state, root.reason) == ("a", True, State.DOWN, Reason.CLOSED)
+    assert (play["a"].state, play["a"].stale) == (State.UNKNOWN, True)
+    assert play["b"].root_causes == ("a",)
+    assert play.until(150).verdicts == ["a", ""]
+
+
+def test_what_was_no_root_turns_unknown_in_silence() -> None:
+    play = Play("a, b: a", "b=unknown:probe_error@20-90").until(120)
+    assert play.verdicts == []
+
+
+def test_a_latent_root_stays_while_its_dependents_are_unknown() -> None:
+    script = "a=down@20-60 b=down@20-60 a=unknown:rate_limited@60-120 b=unknown:rate_limited@60-120"
+    play = Play("net*, a: net, b: net", script).until(110)
+    (root,) = play.board.snapshot(play.runner.now).root_causes
+    assert (root.component, root.stale, root.inferred) == ("net", True, True)
+    assert play["net"].detail == "convicted by a and b before; none of its dependents has been seen up since"
+    assert play.until(150).verdicts == ["net", ""]
+
+
+def test_a_latent_root_goes_when_those_that_merely_like_it_are_up() -> None:
+    play = Play("net*, a: ?net, b: ?net", "a=degraded@20-60 b=degraded@20-70").until(120)
+    assert play.verdicts == ["net", ""]
+
+
+def test_a_latent_says_since_when_and_by_whom() -> None:
+    play = Play("net*, a: net, b: net", "a=down@20 b=down@20").until(60)
+    (root,) = play.board.snapshot(play.runner.now).root_causes
+    assert root.detail == "a and b began to fail together, in one way, and nothing else explains it"
+    assert root.since == pytest.approx(START + next(second for second, _ in play.roots))
+    assert root.affected == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("script", "detail"),
+    [
+        pytest.param("", "a dependent of it is up", id="up"),
+        pytest.param("a=unknown:no_evidence@0 b=unknown:no_evidence@0", "nothing speaks for or against it", id="blind"),
+        pytest.param(
+            "a=down@0 b=unknown:no_evidence@0", "only a speaks against it, which proves nothing", id="one alone"
+        ),
+    ],
+)
+def test_a_latent_that_is_no_root_says_what_is_known_of_it(script: str, detail: str) -> None:
+    assert Play("net*, a: net, b: net", script).until(30)["net"].detail == detail
+
+
+def test_a_chance_failure_opens_a_round_that_ends_with_the_next_pass() -> None:
+    play = Play("a, b: a", "a=down@20-30.5", seed=1)
+    pending = []
+    play.until(20)
+    while play.runner.now < START + 45:
+        pending.append(play.board.pending)
+        play.until(play.runner.now - START + 0.25)
+    assert any(pending)
+    assert not pending[-1]
+
+
+def test_a_verdict_waits_for_the_cause_to_be_confirmed() -> None:
+    play = Play("a, b: a", "a=down:timeout@20 b=down@20").until(60)
+    (named, roots), *_ = play.roots
+    assert roots == "a"
+    assert named > 30.0
+
+
+def test_a_dependency_that_cannot_be_asked_is_not_waited_for() -> None:
+    play = Play("a, b: a", "a=unknown:rate_limited@0 b=down@20").until(60)
+    assert play.verdicts == ["b"]
+    assert play.roots[0][0] < 35.0
+    assert play["b"].suspects == ("a",)
+
+
+def test_a_dependent_that_takes_longer_than_the_bound_is_not_waited_for() -> None:
+    components = {**sketch("a, b: a"), **sketch("slow: a", interval=300.0, timeout=150.0)}
+    answers = {"a": Answer(Outcome.FAIL, Reason.REFUSED), "slow": Answer(Outcome.PASS, Reason.OK, 140.0)}
+    published: list[tuple[float, str]] = []
+
+    def look(now: float, board: Board) -> None:
+        published.extend((now - START, root) for root in board.roots if (not published or published[-1][1] != root))
+
+    VirtualRunner(Topology("test", components), lambda name, _: answers.get(name, HEALTHY), Random(1), look=look).run(
+        START + 30.0
+    )
+    assert [root for _, root in published] == ["a"]
+
+
+def by_hand() -> Board:
+    """Two components that are up, to be probed by the test itself: a runner would time out what never answers."""
+    board = Board(Topology("test", sketch("a, b: a")), 0.0)
+    board.record(_run("a", 0.1))
+    board.record(_run("b", 0.1))
+    return board
+
+
+def _run(name: str, at: float, reason: Reason = Reason.OK) -> Observation:
+    outcome = Outcome.PASS if reason == Reason.OK else Outcome.FAIL
+    return Observation(name, at, 0.05, outcome, reason)
+
+
+def test_a_round_that_is_overdue_is_published_as_it_stands_and_names_the_silent() -> None:
+    board = by_hand()
+    assert board.record(_run("b", 10.0, Reason.REFUSED)) == {"a"}
+    board.record(_run("b", 11.0, Reason.REFUSED))
+    board.record(_run("b", 12.0, Reason.REFUSED))
+    board.tick(28.0)
+    assert board.roots == ()
+    assert board.snapshot(28.0).pending
+    board.tick(28.1)
+    assert board.roots == ("b",)
+    snapshot = board.snapshot(28.1)
+    assert not snapshot.pending
+    assert not snapshot.settled
+    assert snapshot.components["b"].suspects == ("a",)
+    board.record(_run("a", 28.2))
+    assert board.snapshot(28.3).settled
+    assert board.snapshot(28.3).components["b"].suspects == ()
+
+
+@pytest.mark.parametrize(("fall", "rise"), [(4, 1), (1, 4)])
+def test_a_round_gives_time_to_fall_and_to_rise(fall: int, rise: int) -> None:
+    assert bound(sketch("a", fall=fall, rise=rise, timeout=5.0, retry_interval=1.0)["a"]) == 24.0
+
+
+def test_a_pass_that_needs_no_confirmation_lifts_a_root_at_once() -> None:
+    board = Board(Topology("test", sketch("a", fall=1, rise=1)), 0.0)
+    board.record(_run("a", 0.1, Reason.REFUSED))
+    assert board.roots == ("a",)
+    board.record(_run("a", 10.0))
+    assert (board.roots, board.pending) == ((), False)
+
+
+def test_a_failure_of_a_run_that_began_before_the_round_counts_when_it_ended_after_it() -> None:
+    board = by_hand()
+    for second in (10.0, 11.0, 12.0):
+        board.record(_run("b", second, Reason.REFUSED))
+    assert board.roots == ()
+    for begin in (9.0, 14.0, 19.0):
+        board.record(Observation("a", begin, 5.0, Outcome.FAIL, Reason.TIMEOUT))
+    board.record(_run("b", 24.1, Reason.REFUSED))
+    assert board.roots == ("a",)
+
+
+def test_a_pass_of_a_run_that_began_before_the_round_does_not_count() -> None:
+    board = by_hand()
+    for second in (10.0, 11.0, 12.0):
+        board.record(_run("b", second, Reason.REFUSED))
+    board.record(Observation("a", 9.9, 4.0, Outcome.PASS, Reason.OK))
+    assert board.roots == ()
+    board.record(_run("a", 14.0))
+    assert board.roots == ("b",)
+
+
+def test_while_it_confirms_a_component_is_probed_faster() -> None:
+    board = by_hand()
+    assert board.delay("b") == 10.0
+    board.record(_run("b", 10.0, Reason.REFUSED))
+    assert board.delay("b") == 1.0
+    board.record(_run("b", 11.0))
+    assert board.delay("b") == 10.0
+
+
+def test_a_board_is_ready_when_every_check_has_run_once() -> None:
+    board = Board(Topology("test", sketch("net*, a: net, b")), 0.0)
+    board.record(_run("a", 0.1))
+    assert not board.ready
+    board.record(_run("b", 0.2))
+    assert board.ready
+
+
+def test_a_board_refuses_a_cycle_and_an_unknown_dependency() -> None:
+    with pytest.raises(ValueError, match=r"^a -> b -> a$"):
+        Board(Topology("test", sketch("a: b, b: a")), 0.0)
+    with pytest.raises(KeyError):
+        Board(Topology("test", sketch("a: nowhere")), 0.0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_at_the_start_of_a_bad_day_only_the_cause_is_published(seed: int) -> None:
+    environment = "net*, a: net, b: net, c: a b, d: c, e: d|c"
+    assert Play(environment, "a=down:timeout@0 c=down@0 d=down@0 e=down@0", seed).until(60).verdicts == ["a"]
+    assert Play(environment, "a=down@0 b=down:timeout@0 c=down@0 d=down@0 e=down@0", seed).until(60).verdicts == ["net"]
+
+
+def test_at_the_start_a_slow_component_holds_up_nobody_that_does_not_need_it() -> None:
+    components = {**sketch("a, b: a"), **sketch("slow: a", interval=300.0, timeout=150.0)}
+    board = Board(Topology("test", components), 0.0)
+    for second in (0.1, 1.1, 2.1):
+        board.record(_run("a", second, Reason.REFUSED))
+        board.record(_run("b", second, Reason.REFUSED))
+    assert board.roots == ("a",)
+    assert not board.ready
+
+
+def test_a_reload_forgets_nothing_of_what_did_not_change() -> None:
+    old = Play("net*, a: net, b: net, c: a", "a=down@20 b=down@20 c=down@20").until(60).board
+    changed = sketch("net*, a: net, b: net, c: a, d: c")
+    board = Board(Topology("test", changed), START + 60.0)
+    board.inherit(old, {"a", "b", "c"}, START + 60.0)
+    assert board.roots == ("net",)
+    assert board.snapshot(START + 60.0).components["a"].root_causes == ("net",)
+    assert board.snapshot(START + 60.0).lag == old.snapshot(START + 60.0).lag
+    assert sum(board.snapshot(START + 60.0).lag.counts) > 0
+    assert not board.ready
+    board.record(_run("d", START + 61.0))
+    assert board.ready
+    assert not board.pending
+
+
+def test_a_reload_drops_what_is_gone_and_judges_what_changed_anew() -> None:
+    old = Play("a, b: a, c: b", "a=down@20 b=down@20 c=down@20").until(60).board
+    board = Board(Topology("test", sketch("b, c: b")), START + 60.0)
+    board.inherit(old, {"c"}, START + 60.0)
+    assert board.snapshot(START + 60.0).components["b"].state == State.UNKNOWN
+    for second in (61.0, 62.0, 63.0):
+        board.record(_run("b", START + second, Reason.REFUSED))
+    board.record(_run("c", START + 63.0, Reason.REFUSED))
+    assert board.roots == ("b",)
+    assert board.snapshot(START + 63.0).components["c"].root_causes == ("b",)
+
+
+def test_a_reload_before_the_first_run_waits_for_it() -> None:
+    topology = Topology("test", sketch("a"))
+    vantage = Component("vantage[0]", Layer.SERVICE, Priority.P2, "tcp")
+    old = Board(topology, 0.0)
+    board = Board(topology, 1.0, vantage=[vantage])
+    board.inherit(old, {"a"}, 1.0)
+    assert not board.ready
+    assert board.pending
+    assert board.snapshot(1.0).components["a"].since is None
+    assert board.delay(vantage.name) == vantage.interval

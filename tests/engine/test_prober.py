@@ -1,0 +1,299 @@
+"""One run: the deadline holds, exceptions become reasons, secrets and control characters stay inside."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ssl
+import time
+from dataclasses import replace
+from typing import Any, Literal
+
+import pytest
+from staging_exporter.clock import now
+from staging_exporter.core.model import Component, Layer, Outcome, Priority, ProbeDegraded, ProbeFailed, Reason
+from staging_exporter.engine.loop_lag import StallWatch
+from staging_exporter.engine.on_demand import OnDemand
+from staging_exporter.engine.prober import Prober
+from staging_exporter.engine.rate_limit import Budget
+from staging_exporter.net.check import Check, Degraded
+from staging_exporter.net.redaction import MAX_DETAIL
+from staging_exporter.net.resolve import Resolver
+from staging_exporter.net.trace import Trace
+from staging_exporter.options.types import FromEnv
+
+from tests.support.waiting import until
+
+TARGET = Component("target", Layer.SERVICE, Priority.P1, kind="scripted", timeout=0.2)
+
+
+class Scripted(Check):
+    """A kind whose run is given by the test."""
+
+    kind: Literal["scripted"] = "scripted"
+    script: Any
+
+    async def run(self, trace: Trace) -> None:
+        await self.script(trace)
+
+
+def raising(error: BaseException) -> Scripted:
+    async def script(_trace: Trace) -> None:
+        raise error
+
+    return Scripted(script=script)
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "reason", "detail"),
+    [
+        (ProbeFailed(Reason.CONTENT, "seen 1, expected 2"), Outcome.FAIL, Reason.CONTENT, "seen 1, expected 2"),
+        (ProbeDegraded(Reason.CONTENT, "tired"), Outcome.DEGRADED, Reason.CONTENT, "tired"),
+        (ProbeFailed(Reason.RATE_LIMITED, "429"), Outcome.UNKNOWN, Reason.RATE_LIMITED, "429"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "x"), Outcome.FAIL, Reason.REFUSED, "nothing listens"),
+        (FileNotFoundError(errno.ENOENT, "x", "/run/pg"), Outcome.FAIL, Reason.REFUSED, "/run/pg"),
+        (ConnectionResetError(errno.ECONNRESET, "x"), Outcome.FAIL, Reason.CLOSED, "hung up"),
+        (EOFError(), Outcome.FAIL, Reason.CLOSED, "hung up"),
+        (OSError(errno.EHOSTUNREACH, "x"), Outcome.FAIL, Reason.UNREACHABLE, "no route"),
+        (TimeoutError(errno.ETIMEDOUT, "x"), Outcome.FAIL, Reason.TIMEOUT, "the network gave up"),
+        (OSError(errno.EMFILE, "x"), Outcome.UNKNOWN, Reason.PROBE_ERROR, "out of resources"),
+        (ZeroDivisionError("oops"), Outcome.UNKNOWN, Reason.PROBE_ERROR, "ZeroDivisionError: oops"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
+)
+async def test_what_a_run_raises_becomes_a_reason(
+    error: BaseException, outcome: Outcome, reason: Reason, detail: str
+) -> None:
+    seen = await Prober().attempt(TARGET, raising(error))
+    assert (seen.outcome, seen.reason) == (outcome, reason)
+    assert detail in seen.detail
+
+
+async def test_a_run_that_hangs_is_cut_off_and_keeps_what_it_saw() -> None:
+    async def script(trace: Trace) -> None:
+        trace.facts["ip"] = "127.0.0.1"
+        with trace.phase("connect"):
+            pass
+        with trace.phase("tls"):
+            await asyncio.sleep(60)
+
+    seen = await Prober().attempt(TARGET, Scripted(script=script))
+    assert seen.reason == Reason.TIMEOUT
+    assert seen.detail == "no answer within 200ms in phase tls"
+    assert set(seen.phases) == {"connect", "tls"}
+    assert seen.facts == {"ip": "127.0.0.1"}
+
+
+async def test_a_run_that_ignores_its_cancellation_stalls_nobody_and_is_not_run_twice() -> None:
+    released = asyncio.Event()
+
+    async def script(_trace: Trace) -> None:
+        while not released.is_set():
+            try:
+                await released.wait()
+            except asyncio.CancelledError:
+                continue
+
+    prober = Prober()
+    stubborn = Scripted(script=script)
+    first = await prober.attempt(TARGET, stubborn)
+    second = await prober.attempt(TARGET, stubborn)
+    assert first.reason == Reason.TIMEOUT
+    assert second.reason == Reason.PROBE_ERROR
+    assert "still runs" in second.detail
+    released.set()
+    await until(lambda: all(task.done() for task in asyncio.all_tasks() if task.get_name().startswith("probe")))
+    third = await prober.attempt(TARGET, raising(EOFError()))
+    assert third.reason == Reason.CLOSED
+
+
+async def test_a_right_answer_that_came_late_is_degraded() -> None:
+    async def script(_trace: Trace) -> None:
+        await asyncio.sleep(0.05)
+
+    slow = Scripted(script=script, degraded=Degraded(slower_than="10ms"))
+    seen = await Prober().attempt(TARGET, slow)
+    assert (seen.outcome, seen.reason) == (Outcome.DEGRADED, Reason.SLOW)
+    assert "expected under 10ms" in seen.detail
+
+
+async def test_a_stall_of_our_own_loop_does_not_blame_the_target() -> None:
+    async def script(_trace: Trace) -> None:
+        time.sleep(0.3)
+        raise EOFError
+
+    stalls = StallWatch()
+    stalls.start()
+    try:
+        seen = await Prober(stalls=stalls).attempt(TARGET, Scripted(script=script))
+    finally:
+        stalls.stop()
+    assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, Reason.PROBE_ERROR)
+    assert "stood still for 0." in seen.detail
+
+
+async def test_a_refusal_stands_even_when_our_loop_stalled() -> None:
+    async def script(_trace: Trace) -> None:
+        time.sleep(0.3)
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "x")
+
+    stalls = StallWatch()
+    stalls.start()
+    try:
+        seen = await Prober(stalls=stalls).attempt(TARGET, Scripted(script=script))
+    finally:
+        stalls.stop()
+    assert seen.reason == Reason.REFUSED
+
+
+async def test_secrets_are_masked_in_details_facts_and_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSWORD", "hunter2-and-more")
+
+    async def script(trace: Trace) -> None:
+        password = trace.reveal(FromEnv(env="PASSWORD"))
+        trace.facts["echo"] = {"seen": [f"user:{password}"]}
+        raise ProbeFailed(Reason.DENIED, f"login as x with {password} refused")
+
+    trace = Trace(1.0, Resolver())
+    seen = await Prober().attempt_traced(TARGET, Scripted(script=script), trace)
+    assert "hunter2" not in f"{seen} {trace.lines}"
+    assert seen.detail == "login as x with *** refused"
+
+
+async def test_a_secret_that_is_not_there_is_our_own_fault() -> None:
+    async def script(trace: Trace) -> None:
+        trace.reveal(FromEnv(env="STAGING_EXPORTER_NO_SUCH_VARIABLE"))
+
+    seen = await Prober().attempt(TARGET, Scripted(script=script))
+    assert seen.reason == Reason.PROBE_ERROR
+    assert seen.detail == "environment variable STAGING_EXPORTER_NO_SUCH_VARIABLE is not set"
+
+
+async def test_details_are_bounded_and_clean() -> None:
+    seen = await Prober().attempt(TARGET, raising(ProbeFailed(Reason.CONTENT, "\x1b[31m\u202e" + "ä" * 1000)))
+    assert len(seen.detail.encode()) <= MAX_DETAIL
+    assert seen.detail.startswith("[31m")
+    assert seen.detail.endswith("...")
+    assert "\u202e" not in seen.detail
+
+
+# Controls, marks that turn the direction of text around (UAX 9), and what ends a line (UAX 14).
+UNFIT = [*range(0x20), *range(0x7F, 0xA0), 0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
+
+
+@pytest.mark.parametrize("unfit", [*map(chr, UNFIT)], ids=[*map("U+{:04X}".format, UNFIT)])
+async def test_no_control_character_leaves_a_run(unfit: str) -> None:
+    async def script(trace: Trace) -> None:
+        trace.facts[f"a{unfit}b"] = {"said": [f"c{unfit}d"]}
+        raise ProbeFailed(Reason.CONTENT, f"e{unfit}f")
+
+    seen = await Prober().attempt(TARGET, Scripted(script=script))
+    assert (seen.detail, seen.facts) == ("e f", {"a b": {"said": ["c d"]}})
+
+
+async def test_half_a_surrogate_pair_reaches_no_answer() -> None:
+    async def script(trace: Trace) -> None:
+        trace.facts.update({"said \ud800": {"\udfff": ["\ud800"]}})
+        trace.log("heard \ud800")
+        raise ProbeFailed(Reason.CONTENT, "$.status is \ud800, expected ok")
+
+    seen = await Prober().attempt(TARGET, Scripted(script=script))
+    assert seen.detail == "$.status is ?, expected ok"
+    assert seen.facts == {"said ?": {"?": ["?"]}}
+
+
+async def test_a_slow_failure_keeps_its_reason() -> None:
+    async def script(_trace: Trace) -> None:
+        await asyncio.sleep(0.02)
+        raise ProbeFailed(Reason.CONTENT, "seen 1, expected 2")
+
+    seen = await Prober().attempt(TARGET, Scripted(script=script, degraded=Degraded(slower_than="10ms")))
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL, Reason.CONTENT)
+
+
+async def test_a_run_that_is_cancelled_has_ended_before_its_caller_has() -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def script(_trace: Trace) -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(3):  # as a program that is killed takes turns of the loop to end
+                await asyncio.sleep(0)
+            ended.set()
+
+    attempt = asyncio.create_task(Prober().attempt(TARGET, Scripted(script=script)))
+    await began.wait()
+    attempt.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await attempt
+    assert ended.is_set()
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (9, Reason.TLS_EXPIRED),  # not valid yet
+        (10, Reason.TLS_EXPIRED),
+        (62, Reason.TLS_NAME),
+        (64, Reason.TLS_NAME),  # the address, where there is no name
+        (18, Reason.TLS_UNTRUSTED),
+        (20, Reason.TLS_UNTRUSTED),
+        (23, Reason.TLS),  # revoked
+    ],
+)
+async def test_what_openssl_says_of_a_certificate(code: int, reason: Reason) -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = code, "so it is"
+    seen = await Prober().attempt(TARGET, raising(error))
+    assert (seen.reason, seen.detail) == (reason, "certificate refused: so it is")
+
+
+async def test_a_stall_that_still_goes_on_counts_already() -> None:
+    stalls = StallWatch()
+    stalls.start()
+    began = now()
+    time.sleep(0.3)  # the very stall: the heart cannot beat before we are asked
+    assert 0.2 < stalls.longest_since(began) < 5.0
+    stalls.stop()
+
+
+async def test_who_asked_first_may_leave_without_ending_the_run_of_the_others() -> None:
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def script(_trace: Trace) -> None:
+        entered.set()
+        await go_on.wait()
+
+    targets = {"target": (replace(TARGET, timeout=5.0), Scripted(script=script))}
+    demand = OnDemand(targets, Prober(), Budget(None, [], targets))
+    first, second = (asyncio.create_task(demand.probe("target")) for _ in range(2))
+    await entered.wait()
+    first.cancel()
+    await asyncio.wait({first})
+    go_on.set()
+    assert (first.cancelled(), (await second).seen.outcome) == (True, Outcome.PASS)
+
+
+async def test_stopping_ends_what_was_asked_for() -> None:
+    entered = asyncio.Event()
+
+    async def script(_trace: Trace) -> None:
+        entered.set()
+        await asyncio.Event().wait()
+
+    targets = {"target": (replace(TARGET, timeout=60.0), Scripted(script=script))}
+    demand = OnDemand(targets, Prober(), Budget(None, [], targets))
+    asked = asyncio.create_task(demand.probe("target"))
+    await entered.wait()
+    demand.stop()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+
+
+def test_the_log_of_a_run_is_bounded() -> None:
+    trace = Trace(1.0, Resolver())
+    for number in range(300):
+        trace.log(f"line {number}")
+    assert (len(trace.lines), trace.lines[-1][1]) == (200, "line 199")

@@ -1,0 +1,99 @@
+"""The request budget as a table of moments: what waits, for how long, and what outlives a configuration."""
+
+from __future__ import annotations
+
+import pytest
+from staging_exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason
+from staging_exporter.engine.rate_limit import Budget
+from staging_exporter.net.check import Check
+from staging_exporter.probes.tcp import Tcp
+
+
+def targets(**hosts: str) -> dict[str, tuple[Component, Check]]:
+    """Components that ask one host each, every ten seconds: six scheduled requests in a minute."""
+    return {
+        name: (
+            Component(name, Layer.SERVICE, Priority.P1, kind="tcp", interval=10.0),
+            Tcp.model_validate({"kind": "tcp", "address": f"{host}:1"}),
+        )
+        for name, host in hosts.items()
+    }
+
+
+def spend(budget: Budget, name: str, *moments: float, scheduled: bool = True) -> None:
+    for moment in moments:
+        assert budget.wait(name, moment, scheduled=scheduled) == 0
+
+
+def banned(component: str, ended: float, retry_after: float) -> Observation:
+    facts = {"retry_after": retry_after}
+    return Observation(component, ended, 0.0, Outcome.UNKNOWN, Reason.RATE_LIMITED, facts=facts)
+
+
+def test_without_a_limit_nothing_waits() -> None:
+    budget = Budget(None, [], targets(a="a.test"))
+    spend(budget, "a", *[0.0] * 1000)
+
+
+def test_a_request_waits_until_the_oldest_of_a_full_minute_is_a_minute_old() -> None:
+    budget = Budget(7, [], targets(a="a.test"))
+    spend(budget, "a", *range(7))
+    assert budget.wait("a", 10.0, scheduled=True) == pytest.approx(50.0)
+    spend(budget, "a", 60.0)
+
+
+def test_what_the_schedule_leaves_over_is_for_extra_runs() -> None:
+    budget = Budget(8, [], targets(a="a.test"))
+    spend(budget, "a", 0.0, 1.0, scheduled=False)
+    assert budget.wait("a", 2.0, scheduled=False) == pytest.approx(58.0)
+    spend(budget, "a", 2.0)
+
+
+@pytest.mark.parametrize(("shared", "waits"), [([["A.test", "b.test"]], 60.0), ([], 0.0)])
+def test_hosts_of_a_shared_group_count_together(shared: list[list[str]], waits: float) -> None:
+    budget = Budget(12, shared, targets(a="a.test", b="b.test"))
+    spend(budget, "a", *[0.0] * 12)
+    assert budget.wait("b", 0.0, scheduled=True) == pytest.approx(waits)
+
+
+def test_a_ban_holds_for_everything_that_asks_the_host_and_for_an_hour_at_most() -> None:
+    budget = Budget(None, [], targets(a="a.test", b="a.test", other="c.test"))
+    budget.heed(banned("a", ended=100.0, retry_after=30.0))
+    assert [budget.blocked_until(name) for name in ("a", "b", "other")] == [130.0, 130.0, 0.0]
+    budget.heed(banned("b", ended=100.0, retry_after=1e9))
+    budget.heed(banned("a", ended=100.0, retry_after=1.0))
+    assert budget.blocked_until("a") == 3700.0
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([], []),
+        ([], [["a.test", "b.test"]]),
+        ([["a.test", "b.test"]], []),
+        ([["b.test", "c.test"], ["a.test", "d.test"]], [["a.test", "d.test"]]),
+    ],
+)
+def test_what_a_host_was_sent_and_its_ban_outlive_the_configuration(
+    before: list[list[str]], after: list[list[str]]
+) -> None:
+    old = Budget(7, before, targets(a="a.test", gone="z.test"))
+    spend(old, "a", *range(6))
+    spend(old, "a", 6.0, scheduled=False)
+    old.heed(banned("a", ended=7.0, retry_after=30.0))
+    new = Budget(7, after, targets(renamed="a.test", fresh="y.test"))
+    new.inherit(old)
+    assert new.wait("renamed", 10.0, scheduled=True) == pytest.approx(50.0)
+    assert new.wait("renamed", 61.0, scheduled=False) == pytest.approx(5.0)
+    assert new.blocked_until("renamed") == 37.0
+    assert new.wait("fresh", 10.0, scheduled=True) == 0.0
+    assert new.blocked_until("fresh") == 0.0
+
+
+def test_a_group_that_was_two_inherits_from_both() -> None:
+    old = Budget(7, [], targets(a="a.test", b="b.test"))
+    spend(old, "a", 0.0, 2.0, 4.0)
+    spend(old, "b", 1.0, 3.0, 5.0, 6.0)
+    new = Budget(7, [["a.test", "b.test"]], targets(a="a.test", b="b.test"))
+    new.inherit(old)
+    assert new.wait("a", 10.0, scheduled=True) == pytest.approx(50.0)

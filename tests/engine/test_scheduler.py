@@ -1,0 +1,247 @@
+"""When to probe: cadence, spread, no overlap, faster while confirming, at once when asked, and a quick end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from staging_exporter.clock import now
+from staging_exporter.core.board import Board
+from staging_exporter.core.journal import Journal
+from staging_exporter.core.maintenance import MaintenanceWindow, Once
+from staging_exporter.core.memory import Memory
+from staging_exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, State, Topology
+from staging_exporter.engine.rate_limit import Budget
+from staging_exporter.engine.scheduler import Runner, next_on_grid, share
+from staging_exporter.net.check import Check
+from staging_exporter.probes.tcp import Tcp
+
+from tests.support.waiting import until
+
+CHECK = Tcp.model_validate({"kind": "tcp", "address": "target.test:1"})
+
+
+def component(name: str, *depends_on: str, interval: float = 0.2) -> Component:
+    return Component(
+        name,
+        Layer.SERVICE,
+        Priority.P1,
+        kind="tcp",
+        depends_on=tuple((other,) for other in depends_on),
+        interval=interval,
+        timeout=interval,
+        retry_interval=interval / 10,
+    )
+
+
+class Bench:
+    """A runner whose runs are scripted; notes when each run began and ended."""
+
+    def __init__(self, *components: Component, limit: int | None = None) -> None:
+        self.runs: list[Observation] = []
+        self.script: Callable[[str], Reason] = lambda _name: Reason.OK
+        self.takes = 0.0
+        self.facts: dict[str, float] = {}
+        topology = Topology("test", {c.name: c for c in components})
+        self.board = Board(topology, now())
+        targets = {c.name: (c, CHECK) for c in components}
+        self.runner = Runner(self.board, targets, self.attempt, Budget(limit, [], targets))
+
+    async def attempt(self, component: Component, _check: Check, lag: float) -> Observation:
+        started, reason = now(), self.script(component.name)
+        if self.takes:
+            await asyncio.sleep(self.takes)
+        outcome = {Reason.OK: Outcome.PASS, Reason.RATE_LIMITED: Outcome.UNKNOWN}.get(reason, Outcome.FAIL)
+        seen = Observation(component.name, started, now() - started, outcome, reason, lag=lag, facts=self.facts)
+        self.runs.append(seen)
+        return seen
+
+    def asking(self, reason: Reason) -> Callable[[str], Reason]:
+        """A script in which each run ends so, and is asked for once more while it goes on."""
+
+        def script(name: str) -> Reason:
+            self.runner.ask([name])
+            return reason
+
+        return script
+
+    def of(self, name: str) -> list[Observation]:
+        return [run for run in self.runs if run.component == name]
+
+    async def __aenter__(self) -> Bench:
+        self.runner.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.runner.stop()
+
+
+def test_the_place_in_the_interval_is_deterministic_and_spread() -> None:
+    places = sorted(share(f"component-{n}") for n in range(200))
+    assert places == sorted(share(f"component-{n}") for n in range(200))
+    assert max(b - a for a, b in pairwise(places)) < 0.1
+
+
+@pytest.mark.parametrize("after", [0.0, 3.3, 1e9, 1795348329.82])
+def test_the_next_turn_is_on_the_grid_and_within_one_interval(after: float) -> None:
+    turn = next_on_grid("backend", 10.0, after)
+    assert after < turn <= after + 10.0
+    assert next_on_grid("backend", 10.0, turn) == pytest.approx(turn + 10.0)
+
+
+async def test_runs_start_to_start_on_the_grid_whatever_they_take() -> None:
+    async with Bench(component("a")) as bench:
+        bench.takes = 0.05
+        await until(lambda: len(bench.runs) >= 6)
+    turns = [run.started - run.lag for run in bench.runs[1:]]
+    assert all((b - a) / 0.2 == pytest.approx(round((b - a) / 0.2), abs=0.01) for a, b in pairwise(turns))
+
+
+async def test_no_turn_is_skipped_where_the_retry_interval_is_as_long_as_the_interval() -> None:
+    async with Bench(replace(component("a", interval=0.5), retry_interval=0.5)) as bench:
+        await until(lambda: len(bench.runs) >= 5)
+    turns = [run.started - run.lag for run in bench.runs[1:]]
+    assert [b - a for a, b in pairwise(turns)] == [pytest.approx(0.5, abs=0.01)] * 3
+
+
+async def test_nor_where_somebody_asked_for_it_before() -> None:
+    async with Bench(replace(component("a", interval=0.5), retry_interval=0.5)) as bench:
+        ask = bench.asking(Reason.OK)
+        bench.script = lambda name: ask(name) if len(bench.runs) == 2 else Reason.OK
+        await until(lambda: len(bench.runs) >= 5)
+    turns = [run.started - run.lag for run in bench.runs[1:]]
+    assert [b - a for a, b in pairwise(turns)] == [pytest.approx(0.5, abs=0.01)] * 3
+
+
+async def test_the_first_run_comes_within_one_interval_however_wide_the_spread() -> None:
+    begin = now()
+    async with Bench(component("a")) as bench:
+        await until(lambda: bench.runs)
+    assert share("a") > 0.9  # of two seconds of spread, or of an interval of 0.2 s
+    assert bench.runs[0].started - begin < 1.0
+
+
+async def test_who_asks_once_gets_one_run_more() -> None:
+    async with Bench(component("a", interval=2.0)) as bench:
+        await until(lambda: bench.runs)
+        bench.runner.ask(["a"])
+        await until(lambda: len(bench.runs) >= 3)
+    asked, turn = bench.runs[1:]
+    assert turn.started - turn.lag == pytest.approx(next_on_grid("a", 2.0, asked.started + 0.2), abs=0.01)
+
+
+async def test_a_failure_that_ends_after_it_was_asked_for_is_the_answer() -> None:
+    async with Bench(component("a", interval=0.5)) as bench:
+        bench.script = bench.asking(Reason.REFUSED)
+        await until(lambda: bench.board.roots == ("a",))
+        known = len(bench.runs)
+        await until(lambda: len(bench.runs) >= known + 3)
+    assert all(b.started - a.started > 0.4 for a, b in pairwise(bench.runs[known:]))
+
+
+async def test_runs_of_one_component_never_overlap() -> None:
+    async with Bench(component("a")) as bench:
+        bench.takes = 0.25
+        bench.runner.ask(["a"])
+        await until(lambda: len(bench.runs) >= 3)
+    assert all(a.ended <= b.started for a, b in pairwise(bench.runs))
+
+
+async def test_a_failure_is_confirmed_at_the_retry_interval() -> None:
+    async with Bench(component("a", interval=2.0)) as bench:
+        bench.script = lambda _name: Reason.REFUSED
+        await until(lambda: bench.board.roots == ("a",))
+    assert bench.runs[2].ended - bench.runs[0].started < 2.0
+
+
+async def test_what_was_in_maintenance_before_a_restart_is_so_from_the_first_run() -> None:
+    bench = Bench(component("a"))
+    window = MaintenanceWindow(("a",), Once(now() - 60.0, now() + 60.0))
+    bench.board.recall(Memory("test", journal=Journal(windows=(window,))))
+    bench.script = lambda _name: Reason.REFUSED
+    async with bench:
+        await until(lambda: len(bench.runs) >= 5)
+    assert bench.board.journal.incidents == ()
+    assert bench.board.snapshot(now()).components["a"].state == State.MAINTENANCE
+
+
+async def test_a_round_asks_dependencies_at_once() -> None:
+    async with Bench(component("database", interval=30.0), component("backend", "database", interval=0.5)) as bench:
+        await until(lambda: bench.board.ready)
+        bench.script = lambda name: Reason.REFUSED if name == "backend" else Reason.OK
+        await until(lambda: bench.board.roots == ("backend",))
+        assert len(bench.of("database")) >= 2
+
+
+async def test_the_request_budget_holds_extra_runs_back_and_lets_the_schedule_through() -> None:
+    # 0.5 s: 120 scheduled requests in a minute, and a limit that leaves room for one more
+    async with Bench(component("a", interval=0.5), limit=121) as bench:
+        bench.script = lambda _name: Reason.REFUSED
+        await until(lambda: len(bench.runs) >= 6)
+    gaps = [b.started - a.started for a, b in pairwise(bench.runs)]
+    assert sum(gap < 0.4 for gap in gaps) <= 2
+
+
+async def test_the_request_budget_holds_back_what_is_asked_for_as_well() -> None:
+    async with Bench(component("a", interval=0.5), limit=121) as bench:
+        bench.script = bench.asking(Reason.OK)
+        await until(lambda: len(bench.runs) >= 6)
+    gaps = [b.started - a.started for a, b in pairwise(bench.runs)]
+    assert sum(gap < 0.4 for gap in gaps) <= 2
+
+
+async def test_a_host_that_bans_us_is_left_alone_by_everything_that_asks_it() -> None:
+    async with Bench(component("a", interval=0.1), component("b", interval=0.1)) as bench:
+        await until(lambda: bench.board.ready)
+        bench.facts = {"retry_after": 30.0}
+        bench.script = lambda _name: Reason.RATE_LIMITED
+        status = lambda name: bench.board.snapshot(now()).components[name]  # noqa: E731
+        await until(lambda: all(status(name).reason == Reason.RATE_LIMITED for name in ("a", "b")))
+        asked = len(bench.runs)
+        await until(lambda: (status("a").last_probe or 0) > bench.runs[-1].started + 0.3)
+        assert len(bench.runs) <= asked + 1
+        assert "left alone until" in status("a").detail or "left alone until" in status("b").detail
+
+
+async def test_it_stops_within_two_seconds_with_fifty_runs_that_hang() -> None:
+    bench = Bench(*(component(f"c{n}", interval=60.0) for n in range(50)))
+    bench.takes = 3600.0
+    started: set[str] = set()
+
+    def script(name: str) -> Reason:
+        started.add(name)
+        return Reason.OK
+
+    bench.script = script
+    bench.runner.start()
+    bench.runner.ask([f"c{n}" for n in range(50)])
+    await until(lambda: len(started) == 50)
+    begin = now()
+    await bench.runner.stop()
+    assert now() - begin < 2.0
+    assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+
+async def test_it_stops_although_a_run_ignores_its_cancellation() -> None:
+    bench, entered, leave = Bench(component("a")), asyncio.Event(), asyncio.Event()
+
+    async def stubborn(component: Component, _check: Check, _lag: float) -> Observation:
+        entered.set()
+        while not leave.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await leave.wait()
+        return Observation(component.name, now(), 0.0, Outcome.PASS, Reason.OK)
+
+    targets = {"a": (component("a"), CHECK)}
+    runner = Runner(bench.board, targets, stubborn, Budget(None, [], targets))
+    runner.start()
+    await entered.wait()
+    begin = now()
+    await runner.stop()
+    assert now() - begin < 2.0
+    leave.set()
+    await runner.stop()
