@@ -116,14 +116,14 @@ ROWS = (
     Row(
         "StagingDownUnexplained",
         HERE | {_state(State.DOWN): _when(0, 1), ROOT: _always(0)},
-        almost={of(names.BLAMED, root_cause="postgres"): _when(None, 1)},
-        nor={of(names.ACCOUNTED, accounted_by="postgres"): _when(None, 1)},  # in maintenance, or starting
+        almost={of(names.AFFECTED_BY, root_cause="postgres"): _when(None, 1)},
+        nor={of(names.EXPLAINED_BY, dependency="postgres"): _when(None, 1)},  # in maintenance, or starting
     ),
     Row(
         "StagingJourneyBlocked",
         {JOURNEY: _when(0, 1), OTHER_ROOT: _always(0)},
         almost={OTHER_ROOT: _when(0, 1)},
-        nor={of(names.ACCOUNTED, accounted_by="postgres"): _when(None, 1)},
+        nor={of(names.EXPLAINED_BY, dependency="postgres"): _when(None, 1)},
         labels={"journey": "golden-path", "layer": "application"},
     ),
     _flag("StagingVerdictContradicted", of(names.CONTRADICTED)),

@@ -73,7 +73,7 @@ def test_a_root_cause_over_time(story: str, tmp_path: Path) -> None:
 
 
 def test_of_hundreds_that_suffer_some_are_named(tmp_path: Path) -> None:
-    blamed = [f'staging_component_blamed_info{{environment="netra-staging",component="c-{n}",root_cause="db"}}'
+    blamed = [f'staging_component_affected_by_info{{environment="netra-staging",component="c-{n}",root_cause="db"}}'
               for n in range(100, 300)]  # fmt: skip
     series = [*_series({0: 0}, 60), *({"series": name, "values": "1x20"} for name in blamed)]
     annotations = GROUPS[0]["rules"][0]["annotations"]
@@ -93,7 +93,7 @@ OUTAGES = {
         False,
     ),
     "an outage that was told as a symptom of it": (
-        'staging_component_blamed_info{environment="netra-staging",component="backend",root_cause="vpc"}',
+        'staging_component_affected_by_info{environment="netra-staging",component="backend",root_cause="vpc"}',
         False,
     ),
     "an outage of which nobody was told": (

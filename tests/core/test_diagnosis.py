@@ -90,19 +90,19 @@ def test_a_check_widens_what_is_intrinsic() -> None:
 def test_a_symptom_inherits_the_roots_of_those_that_account_for_it() -> None:
     found = verdicts("a, b, c: a b, d: c", "a=down b=down c=down d=down")
     assert found["d"].roots == ("a", "b")
-    assert found["d"].accounted_by == ("c",)
+    assert found["d"].explained_by == ("c",)
     assert found["a"].roots == ()
 
 
 def test_a_symptom_of_a_start_has_no_roots() -> None:
     found = verdicts("a, b: a, c: b", "a=starting b=down c=down")
     assert found["c"].roots == ()
-    assert found["c"].accounted_by == ("b",)
+    assert found["c"].explained_by == ("b",)
 
 
 def test_what_is_up_says_what_would_account_for_it() -> None:
     found = verdicts("a, b: a", "a=down")
-    assert (found["b"].state, found["b"].accounted_by, found["b"].root) == (State.UP, ("a",), False)
+    assert (found["b"].state, found["b"].explained_by, found["b"].root) == (State.UP, ("a",), False)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from staging_exporter.core.snapshot import ComponentStatus, Deploy, Snapshot
 from tests.support.graphs import LAYERS, random_topology
 
 STEP = 0.25  # seconds
-NAMED = ("root_causes", "suspects", "accounted_by", "contradicted_by", "conflicts", "recovering_from")
+NAMED = ("root_causes", "suspects", "explained_by", "contradicted_by", "conflicts", "recovering_from")
 FAILURES = (Reason.REFUSED, Reason.TIMEOUT, Reason.SERVER_ERROR, Reason.CONTENT, Reason.DNS, Reason.IDENTITY)
 GOOD = (Outcome.PASS, Reason.OK)
 VANTAGE = Component("vantage[0]", LAYERS[0], Priority.P2, "tcp")
@@ -203,7 +203,7 @@ def _unexplained(snapshot: Snapshot, status: ComponentStatus) -> bool:
     behind, left = set[str](), {status.component.name}
     while left:
         behind |= left
-        left = {other for name in left for other in snapshot.components[name].accounted_by} - behind
+        left = {other for name in left for other in snapshot.components[name].explained_by} - behind
     return not any(snapshot.components[n].state in EXCUSES or snapshot.components[n].recovering_from for n in behind)
 
 

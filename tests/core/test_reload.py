@@ -77,7 +77,7 @@ def test_nobody_is_named_that_is_gone() -> None:
     assert world.snapshot.components["db"].contradicted_by == ()
     world.reload("mid, api: mid", "api")
     api = world.snapshot.components["api"]
-    assert (api.state, api.root_causes, api.accounted_by) == (State.DOWN, (), ())
+    assert (api.state, api.root_causes, api.explained_by) == (State.DOWN, (), ())
     assert "db" not in explain(world.snapshot, "api")
     world.play(1, mid=Reason.OK)
     assert world.board.roots == ("api",)

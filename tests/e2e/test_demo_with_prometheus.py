@@ -36,7 +36,7 @@ def test_prometheus_names_the_root_cause(running: tuple[Demo, str], fault: str, 
     environment.break_(fault)
     try:
         wait_for(lambda: query(url, ROOTS) == {root: 1.0}, f"{root} is the only root cause")
-        blamed = query(url, f'staging_component_blamed_info{{root_cause="{root}"}}')
+        blamed = query(url, f'staging_component_affected_by_info{{root_cause="{root}"}}')
         assert symptoms <= set(blamed)
         verdicts = query(url, "staging_component_root_cause")
         assert all(verdicts[symptom] == 0.0 for symptom in symptoms)

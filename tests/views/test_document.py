@@ -17,7 +17,7 @@ ROOT = ["component", "layer", "priority", "state", "reason", "detail", "since", 
         "affected", "journeys"]  # fmt: skip
 COMPONENT = ["state", "reason", "detail", "since", "last_probe", "kind", "layer", "priority", "depends_on",
              "optional_depends_on", "root_causes", "suspects", "contradicted", "facts"]  # fmt: skip
-BEYOND = {"recovering_from", "accounted_by", "contradicted_by", "conflicts", "links", "phases", "deployed",
+BEYOND = {"recovering_from", "explained_by", "contradicted_by", "conflicts", "links", "phases", "deployed",
           "explanation", "covers", "interval", "recent"}  # fmt: skip
 JOURNEY = ["state", "priority", "blocked_at", "root_causes", "steps"]
 

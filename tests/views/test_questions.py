@@ -55,7 +55,7 @@ def test_which_root_cause_a_component_is() -> None:
     assert root_of(SEEN, "database") is None
 
 
-UNBLAMED = {
+UNEXPLAINED = {
     "a root cause": ("disk", {"maintenance"}, False),
     "what suffers from one": ("database", {"maintenance"}, False),
     "what needs something in maintenance": ("backend", {"maintenance"}, False),
@@ -64,9 +64,9 @@ UNBLAMED = {
 }
 
 
-@pytest.mark.parametrize("case", UNBLAMED)
+@pytest.mark.parametrize("case", UNEXPLAINED)
 def test_nobody_is_blamed_for(case: str) -> None:
-    name, excuses, expected = UNBLAMED[case]
+    name, excuses, expected = UNEXPLAINED[case]
     assert unblamed(SEEN, name, excuses) is expected
 
 

@@ -17,7 +17,7 @@ from staging_exporter.core.masking import overlay
 from staging_exporter.core.memory import Memory, Remembered, remember
 from staging_exporter.core.model import Component, Observation, Outcome, Reason, State, Topology
 from staging_exporter.core.rounds import Rounds, calls_for_a_round
-from staging_exporter.core.rules import FAILS, Condition, eases
+from staging_exporter.core.rules import FAILS, Condition, stops_explaining
 from staging_exporter.core.snapshot import LAG_BUCKETS, ComponentStatus, Deploy, Snapshot
 from staging_exporter.core.status import checked_status, latent_status, timely
 from staging_exporter.core.tally import Counts, Tally
@@ -224,7 +224,7 @@ class Board:
         before = self._conditions[name]
         if condition == before:
             return
-        if eases(before.state, condition.state):
+        if stops_explaining(before.state, condition.state):
             self._before_recovery(at)
         self._news = True
         self.changes += 1

@@ -34,7 +34,7 @@ from staging_exporter.core.rules import CLASS_OF, FAILS, INTRINSIC, IS_DOWN, Con
 class Verdict:
     """What is concluded about one component.
 
-    `roots` are the root causes that a symptom inherits; `accounted_by` are the dependencies that account for it, or
+    `roots` are the root causes that a symptom inherits; `explained_by` are the dependencies that account for it, or
     would if it were down;
     `suspects` might be involved without proof; `contradicted_by` are dependents that are up although it is down;
     `conflicts` are the components that a passing suite claims to exercise although they are down.
@@ -43,7 +43,7 @@ class Verdict:
     state: State
     root: bool = False
     roots: tuple[str, ...] = ()
-    accounted_by: tuple[str, ...] = ()
+    explained_by: tuple[str, ...] = ()
     suspects: tuple[str, ...] = ()
     contradicted_by: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Verdict:
         return replace(
             self,
             roots=only(self.roots, names),
-            accounted_by=only(self.accounted_by, names),
+            explained_by=only(self.explained_by, names),
             suspects=only(self.suspects, names),
             contradicted_by=only(self.contradicted_by, names),
             conflicts=only(self.conflicts, names),
@@ -131,7 +131,7 @@ class _Case:
             state=state,
             root=root,
             roots=() if root else self._listed(roots),
-            accounted_by=self._listed(self._accounts.of(name)),
+            explained_by=self._listed(self._accounts.of(name)),
             suspects=self._suspects(name, root) if state in FAILS else (),
             contradicted_by=self._contradicted_by(name),
             conflicts=self._conflicts(name),
@@ -149,12 +149,12 @@ class _Case:
         state = self._states[name]
         if state not in FAILS:
             return NOTHING
-        accounted_by = self._accounts.of(name)
-        if name in self._excused and not accounted_by:
+        explained_by = self._accounts.of(name)
+        if name in self._excused and not explained_by:
             return NOTHING
-        if not accounted_by or self._is_intrinsic(name):
+        if not explained_by or self._is_intrinsic(name):
             return self._graph.itself[name]
-        return union(self._roots[other] for other in accounted_by)
+        return union(self._roots[other] for other in explained_by)
 
     def _is_intrinsic(self, name: str) -> bool:
         condition = self._conditions.get(name)

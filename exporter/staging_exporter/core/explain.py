@@ -56,8 +56,8 @@ def _of_a_root(status: ComponentStatus, root: RootCause, components: Mapping[str
         yield f"It was {root.state} ({root.reason}) when it was last seen, and stays a root cause until it is seen up."
     if root.inferred:
         yield "It has no check of its own: its dependents convict it, so it is the root."
-    elif status.accounted_by and status.reason in INTRINSIC | status.component.intrinsic:
-        fail = f"{joined(status.accounted_by)} {verb(status.accounted_by, 'fails', 'fail')} too"
+    elif status.explained_by and status.reason in INTRINSIC | status.component.intrinsic:
+        fail = f"{joined(status.explained_by)} {verb(status.explained_by, 'fails', 'fail')} too"
         yield f"{fail}, but that does not make a peer show {status.reason}: it is a root of its own."
     else:
         yield _why_root(status, components)
@@ -88,13 +88,13 @@ def _why_root(status: ComponentStatus, components: Mapping[str, ComponentStatus]
 
 def _of_a_symptom(status: ComponentStatus) -> Iterable[str]:
     if status.root_causes:
-        through = [name for name in status.accounted_by if name not in status.root_causes]
+        through = [name for name in status.explained_by if name not in status.root_causes]
         by_way = f", by way of {joined(through)}" if through else ""
         yield f"It suffers from {joined(status.root_causes)}{by_way}."
     elif status.recovering_from:
         gone = status.recovering_from
         yield f"It still recovers from {joined(gone)}, which {verb(gone)} well again."
-    elif status.accounted_by:
-        yield f"It waits for {joined(status.accounted_by)}, which is no fault."
+    elif status.explained_by:
+        yield f"It waits for {joined(status.explained_by)}, which is no fault."
     elif status.state in IS_DOWN:
         yield "Nothing is blamed for it yet."

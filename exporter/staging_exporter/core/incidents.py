@@ -11,7 +11,7 @@ KEPT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Culprit:
+class IncidentRootCause:
     """A root cause within an incident, from `since` until `until` (None while it stands), Unix seconds."""
 
     component: str
@@ -29,7 +29,7 @@ class Incident:
 
     began: float
     ended: float | None
-    roots: tuple[Culprit, ...]
+    roots: tuple[IncidentRootCause, ...]
     moved: tuple[float, ...] = ()
 
 
@@ -40,27 +40,29 @@ def follow(incidents: tuple[Incident, ...], roots: Iterable[RootCause], now: flo
     if open_one is None:
         if not standing:
             return incidents
-        return (*incidents, Incident(now, None, tuple(_culprit(root, now) for root in standing.values())))[-KEPT:]
+        return (*incidents, Incident(now, None, tuple(_incident_root_cause(root, now) for root in standing.values())))[
+            -KEPT:
+        ]
     current = {culprit.component for culprit in open_one.roots if culprit.until is None}
     kept = [_renewed(c, standing, now) for c in open_one.roots]
-    added = [_culprit(root, now) for name, root in standing.items() if name not in current]
+    added = [_incident_root_cause(root, now) for name, root in standing.items() if name not in current]
     moved = open_one.moved if current == set(standing) or not standing else (*open_one.moved, now)[-KEPT:]
     changed = replace(open_one, ended=None if standing else now, roots=_newest((*kept, *added)), moved=moved)
     return (*incidents[:-1], changed)
 
 
-def _newest(roots: tuple[Culprit, ...]) -> tuple[Culprit, ...]:
+def _newest(roots: tuple[IncidentRootCause, ...]) -> tuple[IncidentRootCause, ...]:
     """Those that stand, and the last of the others: a root may come and go for weeks beside one that nobody mends."""
     over = [index for index, culprit in enumerate(roots) if culprit.until is not None]
     dropped = set(over[:-KEPT])
     return tuple(culprit for index, culprit in enumerate(roots) if index not in dropped) if dropped else roots
 
 
-def _culprit(root: RootCause, now: float) -> Culprit:
-    return Culprit(root.component, root.layer, root.priority, root.reason, root.detail, now)
+def _incident_root_cause(root: RootCause, now: float) -> IncidentRootCause:
+    return IncidentRootCause(root.component, root.layer, root.priority, root.reason, root.detail, now)
 
 
-def _renewed(culprit: Culprit, standing: dict[str, RootCause], now: float) -> Culprit:
+def _renewed(culprit: IncidentRootCause, standing: dict[str, RootCause], now: float) -> IncidentRootCause:
     if culprit.until is not None:
         return culprit
     root = standing.get(culprit.component)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from staging_exporter.core.health import Health
-from staging_exporter.core.incidents import Culprit, Incident
+from staging_exporter.core.incidents import Incident, IncidentRootCause
 from staging_exporter.core.journal import Journal
 from staging_exporter.core.maintenance import MaintenanceWindow, Once
 from staging_exporter.core.model import State
@@ -85,5 +85,5 @@ def _window(raw: Mapping[str, Any]) -> MaintenanceWindow:
 
 
 def _incident(raw: Mapping[str, Any]) -> Incident:
-    roots = tuple(Culprit(**root) for root in raw["roots"])
+    roots = tuple(IncidentRootCause(**root) for root in raw["roots"])
     return Incident(float(raw["began"]), _moment(raw["ended"]), roots, tuple(map(float, raw["moved"])))

@@ -43,17 +43,17 @@ STATE_SINCE = Metric(
 ROOT_CAUSE = Metric(
     "staging_component_root_cause", GAUGE, "1 when the last settled verdict names the component as a root cause."
 )
-BLAMED = Metric(
-    "staging_component_blamed_info",
+AFFECTED_BY = Metric(
+    "staging_component_affected_by_info",
     GAUGE,
     "A symptom and a root cause that it suffers from, always 1.",
     (COMPONENT, "root_cause"),
 )
-ACCOUNTED = Metric(
-    "staging_component_accounted_info",
+EXPLAINED_BY = Metric(
+    "staging_component_explained_by_info",
     GAUGE,
     "What fails, and what it needs that fails, starts or is in maintenance, or did until now; always 1.",
-    (COMPONENT, "accounted_by"),
+    (COMPONENT, "dependency"),
 )
 EFFECTIVE_PRIORITY = Metric(
     "staging_component_effective_priority",

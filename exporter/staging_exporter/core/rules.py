@@ -27,7 +27,7 @@ _CLASSES: Mapping[str, tuple[Reason, ...]] = {
 CLASS_OF: Mapping[Reason, str] = {reason: name for name, reasons in _CLASSES.items() for reason in reasons}
 
 
-def eases(old: State, new: State) -> bool:
+def stops_explaining(old: State, new: State) -> bool:
     """True when a component that accounted for a dependent may account for it no longer."""
     down = IS_DOWN | EXCUSES
     return (old in down and new not in down) or (old == State.DEGRADED and new not in FAILS | EXCUSES)

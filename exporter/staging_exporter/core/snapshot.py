@@ -91,7 +91,7 @@ class ComponentStatus:
     root: bool = False
     stale: bool = False
     root_causes: tuple[str, ...] = ()
-    accounted_by: tuple[str, ...] = ()
+    explained_by: tuple[str, ...] = ()
     recovering_from: tuple[str, ...] = ()
     suspects: tuple[str, ...] = ()
     contradicted_by: tuple[str, ...] = ()

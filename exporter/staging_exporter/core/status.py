@@ -11,7 +11,7 @@ from staging_exporter.core.inference import Inference
 from staging_exporter.core.model import Component, Observation, Reason, State
 from staging_exporter.core.rules import FAILS
 from staging_exporter.core.snapshot import ComponentStatus, Deploy, ProbeStats
-from staging_exporter.core.verdict_lifecycle import Excuse
+from staging_exporter.core.verdict_lifecycle import RecoveryGrace
 from staging_exporter.core.words import joined, verb
 
 
@@ -19,7 +19,7 @@ def checked_status(
     component: Component,
     health: Health,
     verdict: Verdict,
-    excuse: Excuse | None,
+    excuse: RecoveryGrace | None,
     last: Observation | None,
     stats: ProbeStats,
     roots: Collection[str],
@@ -38,7 +38,7 @@ def checked_status(
         root=verdict.root,
         stale=verdict.root and health.state == State.UNKNOWN,
         root_causes=tuple(root for root in verdict.roots if root in roots) if failing else (),
-        accounted_by=verdict.accounted_by if failing else (),
+        explained_by=verdict.explained_by if failing else (),
         recovering_from=excuse.roots if excuse and failing else (),
         suspects=verdict.suspects if failing or verdict.root else (),
         contradicted_by=verdict.contradicted_by if failing else (),
@@ -68,7 +68,7 @@ def latent_status(
         root=verdict.root,
         stale=verdict.root and inference.held,
         root_causes=tuple(root for root in verdict.roots if root in roots),
-        accounted_by=verdict.accounted_by if verdict.state in FAILS else (),
+        explained_by=verdict.explained_by if verdict.state in FAILS else (),
         suspects=verdict.suspects,
         failed_since=since if verdict.state in FAILS else None,
     )

@@ -19,11 +19,11 @@ from staging_exporter.core.diagnosis import Verdict, diagnose
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.inference import only
 from staging_exporter.core.model import State
-from staging_exporter.core.rules import FAILS, Condition, eases
+from staging_exporter.core.rules import FAILS, Condition, stops_explaining
 
 
 @dataclass(frozen=True, slots=True)
-class Excuse:
+class RecoveryGrace:
     """Why a component that began to fail before `since` is no root yet: it recovers from `roots`, until `until`."""
 
     roots: tuple[str, ...]
@@ -40,7 +40,7 @@ class Published:
 
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     drafts: Mapping[str, Verdict] = field(default_factory=dict)
-    excuses: Mapping[str, Excuse] = field(default_factory=dict)
+    excuses: Mapping[str, RecoveryGrace] = field(default_factory=dict)
     held: Mapping[str, Condition] = field(default_factory=dict)
 
     @property
@@ -82,7 +82,8 @@ def conclude(
     drafts = diagnose(graph, seen, _excused(excuses, seen), latents)
     while lost := [name for name in _left_without_cause(graph, before.drafts, drafts) if _is_new(excuses, name, now)]:
         excuses |= {
-            name: Excuse(_left_behind(before, name), now, now + _patience(graph, name, recovery)) for name in lost
+            name: RecoveryGrace(_left_behind(before, name), now, now + _patience(graph, name, recovery))
+            for name in lost
         }
         drafts = diagnose(graph, seen, _excused(excuses, seen), latents)
     published = {**before.verdicts, **{name: drafts[name] for name in names}}
@@ -93,7 +94,7 @@ def _as_last_seen(before: Published, name: str, condition: Condition) -> Conditi
     return before.held.get(name, condition) if condition.state == State.UNKNOWN else condition
 
 
-def _began_after(condition: Condition, excuse: Excuse) -> bool:
+def _began_after(condition: Condition, excuse: RecoveryGrace) -> bool:
     return condition.failing_since is not None and condition.failing_since > excuse.since
 
 
@@ -101,15 +102,15 @@ def _excused(excuses: Collection[str], seen: Mapping[str, Condition]) -> frozens
     return frozenset(name for name in excuses if seen[name].state in FAILS)
 
 
-def _is_new(excuses: Mapping[str, Excuse], name: str, now: float) -> bool:
+def _is_new(excuses: Mapping[str, RecoveryGrace], name: str, now: float) -> bool:
     return name not in excuses or excuses[name].since < now
 
 
 def _left_behind(before: Published, name: str) -> tuple[str, ...]:
     """The roots that a symptom had, or those that its own causes were recovering from; else whom it waited for."""
     draft = before.drafts[name]
-    older = (before.excuses[other].roots for other in draft.accounted_by if other in before.excuses)
-    return tuple(sorted({*draft.roots, *(root for roots in older for root in roots)})) or draft.accounted_by
+    older = (before.excuses[other].roots for other in draft.explained_by if other in before.excuses)
+    return tuple(sorted({*draft.roots, *(root for roots in older for root in roots)})) or draft.explained_by
 
 
 def _patience(graph: Graph, name: str, recovery: float) -> float:
@@ -120,13 +121,13 @@ def _patience(graph: Graph, name: str, recovery: float) -> float:
 def _left_without_cause(graph: Graph, before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> Iterable[str]:
     """Checked components that nothing accounts for any more, because something that decides about them recovered."""
     checked = {name: new for name, new in now.items() if new.inference is None and name in before}
-    eased = {name for name, new in checked.items() if eases(before[name].state, new.state)}
+    eased = {name for name, new in checked.items() if stops_explaining(before[name].state, new.state)}
     if not eased:
         return
     for name, new in checked.items():
-        if before[name].root or not before[name].accounted_by or eased.isdisjoint(graph.deciding(name) - {name}):
+        if before[name].root or not before[name].explained_by or eased.isdisjoint(graph.deciding(name) - {name}):
             continue
-        if all(_convicted_since(other, before, now) for other in new.accounted_by):
+        if all(_convicted_since(other, before, now) for other in new.explained_by):
             yield name
 
 

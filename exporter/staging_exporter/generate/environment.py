@@ -40,8 +40,8 @@ class Environment:
             self._of.components(
                 f"and {HERE} ({self._of.state(State.DOWN)})",
                 f"unless {HERE} ({root})",
-                f"unless {HERE} {self._of(names.BLAMED)}",
-                f"unless {HERE} {self._of(names.ACCOUNTED)}",
+                f"unless {HERE} {self._of(names.AFFECTED_BY)}",
+                f"unless {HERE} {self._of(names.EXPLAINED_BY)}",
             ),
             "Something in {{ $labels.environment }} is down and nothing is blamed for it.",
             f"{_COMPONENT} has been down for 15 minutes, is no root cause, suffers from none, and waits for nothing "
@@ -54,7 +54,7 @@ class Environment:
             Role.SYMPTOM,
             f"max by (environment, journey) ({self._of(names.JOURNEY_STATE, state=JourneyState.BLOCKED)}) == 1\n"
             f"unless on (environment) ({root})\n"
-            f"unless on (environment) {self._of(names.ACCOUNTED)}",
+            f"unless on (environment) {self._of(names.EXPLAINED_BY)}",
             "A user journey in {{ $labels.environment }} is blocked and no root cause is named.",
             "Users cannot complete {{ $labels.journey }}, and nobody has been paged for a root cause.",
             layer="application",
@@ -68,7 +68,7 @@ class Environment:
         """
         name = f"{ROOT_CAUSE}{priority}"
         told = self._firing(name)
-        symptoms = series(names.BLAMED, "environment=%q,root_cause=%q", "component")
+        symptoms = series(names.AFFECTED_BY, "environment=%q,root_cause=%q", "component")
         journeys = series(names.JOURNEY_STATE, 'environment=%q,state="blocked"', "journey", " == 1")
         return Alert(
             name,

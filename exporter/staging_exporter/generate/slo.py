@@ -106,7 +106,7 @@ def alerts(environment: str) -> Iterator[Alert]:
 def _told(of: Selectors, window: str) -> Iterator[str]:
     """But not what was a root cause, or suffered from one, in that window: the burn outlasts the outage."""
     yield f"unless {HERE} (max_over_time({of(names.ROOT_CAUSE)}[{window}]) == 1)"
-    yield f"unless {HERE} max_over_time({of(names.BLAMED)}[{window}])"
+    yield f"unless {HERE} max_over_time({of(names.AFFECTED_BY)}[{window}])"
 
 
 def _burns(of: Selectors, factor: float, long: str, short: str) -> str:

@@ -86,7 +86,7 @@ def _component(status: ComponentStatus) -> dict[str, Any]:
         "covers": list(component.covers),
         "interval": component.interval,
         "root_causes": list(status.root_causes),
-        "accounted_by": list(status.accounted_by),
+        "explained_by": list(status.explained_by),
         "recovering_from": list(status.recovering_from),
         "suspects": list(status.suspects),
         "contradicted": bool(status.contradicted_by),

@@ -118,13 +118,15 @@ def _is_up(status: ComponentStatus) -> float | None:
 def _about_verdict(env: str, snapshot: Snapshot, components: Components) -> Iterator[Family]:
     roots = snapshot.root_causes
     yield Samples(names.ROOT_CAUSE, ((at, s.root) for at, s in components))
-    yield Samples(names.BLAMED, ((_set(at, names.BLAMED, root), 1) for at, s in components for root in s.root_causes))
     yield Samples(
-        names.ACCOUNTED,
+        names.AFFECTED_BY, ((_set(at, names.AFFECTED_BY, root), 1) for at, s in components for root in s.root_causes)
+    )
+    yield Samples(
+        names.EXPLAINED_BY,
         (
-            (_set(at, names.ACCOUNTED, other), 1)
+            (_set(at, names.EXPLAINED_BY, other), 1)
             for at, s in components
-            for other in dict.fromkeys((*s.accounted_by, *s.recovering_from))
+            for other in dict.fromkeys((*s.explained_by, *s.recovering_from))
         ),
     )
     yield Samples(

@@ -42,7 +42,7 @@ def _unblamed(checked: Mapping[str, ComponentStatus]) -> str:
     if starting:
         waiting = f"{len(failing)} {verb(failing, 'waits', 'wait')}"
         return f"{_list(starting)} {verb(starting)} still starting, {waiting} for that"
-    resting = sorted({other for name in failing for other in checked[name].accounted_by if _rests(checked.get(other))})
+    resting = sorted({other for name in failing for other in checked[name].explained_by if _rests(checked.get(other))})
     if resting:
         return f"{_list(failing)} {verb(failing, 'waits', 'wait')} for {_list(resting)}, in maintenance"
     gone = sorted({root for name in failing for root in checked[name].recovering_from})

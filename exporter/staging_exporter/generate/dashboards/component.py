@@ -129,7 +129,7 @@ def _neighbours(queries: Queries) -> Iterator[table.Panel]:
     yield _listed("Needed by", "What depends on it.", f"{needed} * on ({COMPONENT}) group_left () {queries.words()}",
                   COMPONENT)  # fmt: skip
     blamed = (
-        f"{queries.of(names.BLAMED, _THIS)} * on (root_cause) group_left () "
+        f"{queries.of(names.AFFECTED_BY, _THIS)} * on (root_cause) group_left () "
         f"max by (root_cause) ({renamed(queries.words(), 'root_cause')})"
     )
     yield listing("It suffers from", "The root causes that it is blamed on.", rows(blamed),

@@ -77,7 +77,7 @@ def _verdict(queries: Queries) -> Iterator[stat.Panel]:
 
 def _roots(queries: Queries) -> table.Panel:
     roots = queries.roots()
-    blamed = queries.by([COMPONENT, "root_cause"], names.BLAMED)
+    blamed = queries.by([COMPONENT, "root_cause"], names.AFFECTED_BY)
     affected = f"sum by ({COMPONENT}) ({renamed(f'sum by (root_cause) ({blamed})', COMPONENT, 'root_cause')})"
     panel = listing(
         "Who is to blame",
@@ -118,7 +118,7 @@ def _suffering(queries: Queries) -> table.Panel:
     panel = listing(
         "Who suffers, and from whom",
         "Components that are broken only because of a root cause: leave them alone.",
-        rows(f"{queries.of(names.BLAMED)} * on ({COMPONENT}) group_left () {state}"),
+        rows(f"{queries.of(names.AFFECTED_BY)} * on ({COMPONENT}) group_left () {state}"),
         columns={COMPONENT: "Component", "Value": "State", "root_cause": "Suffers from"},
         none="Nobody suffers",
         span=10,

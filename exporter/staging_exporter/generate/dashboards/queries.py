@@ -56,7 +56,7 @@ class Queries:
 
     def symptoms(self, *matchers: str) -> str:
         """1 for each component that suffers from another, by component."""
-        return self.by([COMPONENT], names.BLAMED, *matchers)
+        return self.by([COMPONENT], names.AFFECTED_BY, *matchers)
 
     def words(self, *matchers: str) -> str:
         """The code of the word that says how a component is, by component: its state, or symptom, or root cause.

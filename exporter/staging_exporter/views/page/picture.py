@@ -81,7 +81,7 @@ def _edges(name: str, component: Mapping[str, Any]) -> Iterator[tuple[Edge, str]
 
 def _blamed(components: Mapping[str, Any], roots: Collection[str], dependency: str, dependent: str) -> bool:
     """Whether the dependent suffers through this dependency from a root cause; what only starts carries no blame."""
-    suffers = components[dependent]["root_causes"] and dependency in components[dependent]["accounted_by"]
+    suffers = components[dependent]["root_causes"] and dependency in components[dependent]["explained_by"]
     return bool(suffers) and (dependency in roots or bool(components[dependency]["root_causes"]))
 
 
