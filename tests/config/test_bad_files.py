@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from staging_exporter.config import ConfigError, load_config
 from staging_exporter.config.problems import MAX_PROBLEMS, listed
+from staging_exporter.config.yamlfile import MAX_DEPTH
 from staging_exporter.probes import kinds, load
 
 BAD = Path(__file__).parent / "bad"
@@ -82,6 +84,10 @@ GENERATED: dict[str, tuple[Made, str]] = {
     "merge bomb": (merge_bomb, "f.yml:1003: more than 100000 values, aliases expanded"),
     "deep nesting": (lambda: nested(50), "f.yml:1: nested deeper than 40 levels"),
     "very deep nesting": (lambda: nested(400_000), "f.yml:1: nested deeper than 40 levels"),
+    "very deep nesting after quoted brackets": (
+        lambda: 'a: \'[[[[\'\nb: ["]\\"]", ' + nested(400_000).removeprefix("environment: "),
+        "f.yml:2: nested deeper than 40 levels",
+    ),
     "open brackets": (lambda: "environment: " + "[\n" * 500_000, "f.yml:40: nested deeper than 40 levels"),
     "too many values": (
         lambda: "environment: [" + "x," * 100_001 + "]\n",
@@ -95,6 +101,20 @@ def test_files_too_large_or_odd_to_keep(case: str, tmp_path: Path) -> None:
     made, expected = GENERATED[case]
     (tmp_path / "f.yml").write_bytes(made().encode() if callable(made) else made)
     assert problems(tmp_path / "f.yml") == expected
+
+
+def test_our_limit_of_nesting_is_met_before_the_parser_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Impatient(yaml.SafeLoader):
+        """Gives up on the bracket after the 40th, as some version may, with words of its own."""
+
+        def fetch_flow_collection_start(self, token: type[yaml.Token]) -> None:
+            if self.flow_level == MAX_DEPTH:
+                raise yaml.scanner.ScannerError("while scanning", None, "whatever it says", self.get_mark())
+            super().fetch_flow_collection_start(token)
+
+    monkeypatch.setattr("staging_exporter.config.yamlfile._LOADER", Impatient)
+    (tmp_path / "f.yml").write_text(nested(50))
+    assert problems(tmp_path / "f.yml") == "f.yml:1: nested deeper than 40 levels"
 
 
 def test_a_directory(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ _KEYWORDS = {
 }
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})|0x[0-9a-fA-F]{1,15}|0o[0-7]{1,20}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]{0,17})(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
+_BRACKET = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|[\[\]{}]""", re.DOTALL)  # a quoted one is none
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 _TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
 # libyaml's sentences, and what they mean to somebody who wrote the file.
@@ -160,7 +161,8 @@ class _Builder:
     def __init__(self, file: str, text: str) -> None:
         self.problems: list[Problem] = []
         self._file = file
-        self._events: Iterator[Any] = iter(yaml.parse(text, Loader=_LOADER))
+        self._text = text
+        self._events = self._watched_events()
         self._anchors: dict[str, _Node] = {}
         self._nodes = 0
 
@@ -179,6 +181,24 @@ class _Builder:
             what = "a list" if isinstance(root.value, list) else "a single value"
             raise _whole(self._file, f"the file must be a mapping of keys to values, it is {what}", root.line)
         return root
+
+    def _watched_events(self) -> Iterator[Any]:
+        """The parser's events. It reads ahead, and has a limit of its own: brackets beyond ours are refused as ours."""
+        depth, end = 0, 0
+        event: Any
+        try:
+            for event in yaml.parse(self._text, Loader=_LOADER):
+                depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+                end = event.end_mark.index
+                yield event
+        except yaml.MarkedYAMLError as error:
+            stop = getattr(error.problem_mark, "index", len(self._text))
+            for found in _BRACKET.finditer(self._text, end, stop):
+                depth += (found[0] in "[{") - (found[0] in "]}")
+                if depth > MAX_DEPTH:
+                    line = self._text.count("\n", 0, found.start()) + 1
+                    raise _whole(self._file, f"nested deeper than {MAX_DEPTH} levels", line) from None
+            raise
 
     def _error(self, event: Any, message: str) -> ConfigError:
         return _whole(self._file, message, event.start_mark.line + 1)
