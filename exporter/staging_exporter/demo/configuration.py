@@ -18,10 +18,14 @@ def render(values: Mapping[str, str], scale: float) -> str:
 
     `<timeout>` is scaled too, but leaves a busy machine the time to answer.
     """
-    timeout = max(_TIMEOUT * scale, min(_STEADY, _INTERVAL * scale))
-    known = {**values, "timeout": format_duration(timeout)}
+    known = {**values, "timeout": format_duration(patience(_TIMEOUT, _INTERVAL, scale))}
     template = files(__package__).joinpath("config.yml").read_text(encoding="utf-8")
     return _PLACE.sub(lambda match: _fill(match[1], known, scale), template)
+
+
+def patience(seconds: float, interval: float, scale: float) -> float:
+    """How long to wait for a part of the demo: `seconds` at that scale, or what a busy machine needs in an interval."""
+    return max(seconds * scale, min(_STEADY, interval * scale))
 
 
 def _fill(place: str, values: Mapping[str, str], scale: float) -> str:

@@ -18,6 +18,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from staging_exporter.demo.backend import AGENT_EVENTS
+from staging_exporter.demo.configuration import patience
 from staging_exporter.demo.nameserver import API, APP, AUTH, Nameserver
 from staging_exporter.demo.switches import Switch
 
@@ -103,9 +104,9 @@ class Suite:
         connector = aiohttp.TCPConnector(
             resolver=_Names(self._nameserver), ssl=self._context, local_addr=(_ADDRESS, 0), force_close=True
         )
-        patience = _PATIENCE * self._scale
+        limit = patience(_PATIENCE, _PERIOD, self._scale)
         async with aiohttp.ClientSession(connector=connector) as session:
-            return list(await asyncio.gather(*(_case(name, test, session, patience) for name, test in tests.items())))
+            return list(await asyncio.gather(*(_case(name, test, session, limit) for name, test in tests.items())))
 
     async def _service(self, session: aiohttp.ClientSession, host: str, service: str) -> None:
         async with session.get(f"https://{host}:{self._edge}/health") as response:
@@ -146,14 +147,14 @@ class _Names(AbstractResolver):
         pass
 
 
-async def _case(name: str, test: _Test, session: aiohttp.ClientSession, patience: float) -> Case:
+async def _case(name: str, test: _Test, session: aiohttp.ClientSession, limit: float) -> Case:
     began = time.monotonic()
     failure = ""
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(limit):
             await test(session)
     except TimeoutError:
-        failure = f"TimeoutError: not done within {patience:.1f} s"
+        failure = f"TimeoutError: not done within {limit:.1f} s"
     except (AssertionError, OSError, TypeError, ValueError, aiohttp.ClientError) as error:
         failure = f"{type(error).__name__}: {error}"
     return Case(name, time.monotonic() - began, failure)
