@@ -1,4 +1,4 @@
-"""The composition root: configuration, board, runner, web server and signals, put together and kept running."""
+"""The composition root: configuration, board, scheduler, web server and signals, put together and kept running."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class App:
         gc.collect()
         gc.freeze()  # what is loaded by now stays, and collections that look at it would hold up the probes
         self._stalls.start()
-        self._parts.runner.start()
+        self._parts.scheduler.start()
         if self._storage:
             self._keeping = asyncio.create_task(keep(self._storage, lambda: self._parts.board.memory()))
         host, port = runner.addresses[0][:2]
@@ -108,7 +108,7 @@ class App:
 
     async def stop(self) -> None:
         """Stop probing and serving, within two seconds."""
-        await self._parts.runner.stop()
+        await self._parts.scheduler.stop()
         self._parts.ondemand.stop()
         self._stalls.stop()
         if self._keeping and self._storage:
@@ -157,7 +157,7 @@ class App:
             raise NotTaken("this exporter keeps no reports: it runs without --storage.path")
         report = await self._spool.receive(component, chunks, check.accept)
         event(log, "report pushed", component=component, tests=report.total)
-        self._parts.runner.ask([component])
+        self._parts.scheduler.request([component])
         return {"component": component, "tests": report.counts, "failing": report.failing}
 
     def incidents(self) -> Sequence[Incident]:
@@ -197,13 +197,13 @@ class App:
             if old.checks.get(name) == check
             and config.topology.components[name].counts_like(old.topology.components[name])
         }
-        await self._parts.runner.stop()
+        await self._parts.scheduler.stop()
         parts = self._assemble(config)
         asked = parts.board.inherit(self._parts.board, unchanged, now())
         parts.budget.inherit(self._parts.budget)
         self._config, self._parts, self._looked_at = config, parts, -1
-        parts.runner.start(known=unchanged)
-        parts.runner.ask(asked)
+        parts.scheduler.start(known=unchanged)
+        parts.scheduler.request(asked)
 
     def _assemble(self, config: Config) -> Parts:
         return assemble(config, self._stalls, self._look, pushed=self._spool.directory if self._spool else None)

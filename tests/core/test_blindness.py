@@ -66,9 +66,9 @@ def test_a_round_asks_the_vantage_checks_and_waits_for_them() -> None:
     stage.play(2)
     stage.now += 1.0
     assert VANTAGE.name in stage.run("database", Reason.REFUSED)
-    assert stage.board.delay(VANTAGE.name) == VANTAGE.interval
+    assert not stage.board.confirming(VANTAGE.name)
     stage.run(VANTAGE.name, Reason.TIMEOUT)
-    assert stage.board.delay(VANTAGE.name) == VANTAGE.retry_interval
+    assert stage.board.confirming(VANTAGE.name)
 
 
 def test_a_root_stays_stale_while_we_are_offline_and_goes_when_it_is_seen_up() -> None:

@@ -13,6 +13,7 @@ from staging_exporter.core.maintenance import MaintenanceWindow, Once
 from staging_exporter.core.memory import dump, parse
 from staging_exporter.core.model import LATENT, Component, Observation, Outcome, Priority, Reason, Startup, Topology
 from staging_exporter.core.rules import EXCUSES, FAILS
+from staging_exporter.core.schedule import SPREAD, Schedule
 from staging_exporter.core.snapshot import ComponentStatus, Deploy, Snapshot
 
 from tests.support.graphs import LAYERS, random_topology
@@ -25,7 +26,7 @@ VANTAGE = Component("vantage[0]", LAYERS[0], Priority.P2, "tcp")
 
 
 class Life:
-    """One environment, probed as the runner does it, on a clock of its own."""
+    """One environment, driven by the schedule that the engine runs, on a clock of its own."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
@@ -46,12 +47,13 @@ class Life:
         """Probe all that there is, from now on; what is known has its turn later."""
         probed = [c for c in self.board.topology.components.values() if not c.latent] + [VANTAGE]
         self.under_way: dict[str, Observation] = {}
-        self.due = {c.name: self.now + self.random.random() * (c.interval if c.name in known else 2) for c in probed}
-        self.earliest = {c.name: self.now + (c.retry_interval if c.name in known else 0) for c in probed}
+        self.schedules = {
+            c.name: Schedule(c, self.now, SPREAD, self.random.random(), known=c.name in known) for c in probed
+        }
 
-    def _ask(self, names: Collection[str]) -> None:
+    def _request(self, names: Collection[str]) -> None:
         for name in names:
-            self.due[name] = min(self.due[name], max(self.now, self.earliest[name]))
+            self.schedules[name].request()
 
     def step(self) -> None:
         """A quarter of a second; at times something happens."""
@@ -59,11 +61,12 @@ class Life:
         for name, seen in list(self.under_way.items()):
             if seen.ended <= self.now:
                 self._end(name, seen)
-        for name in [name for name, due in self.due.items() if due <= self.now and name not in self.under_way]:
+        for name in [name for name, schedule in self.schedules.items() if schedule.wake_at <= self.now]:
+            self.schedules[name].started(self.now)
             self.under_way[name] = self._run(name)
-        self._ask(self.board.tick(self.now))
+        self._request(self.board.tick(self.now))
         if self.random.random() < 0.03:
-            self.random.choice(HAPPENINGS)(self, self.random.choice(list(self.due)))
+            self.random.choice(HAPPENINGS)(self, self.random.choice(list(self.schedules)))
 
     def _run(self, name: str) -> Observation:
         outcome, reason = self.truth.get(name, GOOD) if self.online else (Outcome.FAIL, Reason.UNREACHABLE)
@@ -72,10 +75,9 @@ class Life:
 
     def _end(self, name: str, seen: Observation) -> None:
         del self.under_way[name]
-        self._ask(self.board.record(seen))
-        component = self.board.topology.components.get(name, VANTAGE)
-        self.earliest[name] = seen.started + component.retry_interval
-        self.due[name] = max(self.now, seen.started + self.board.delay(name))
+        requested = self.board.record(seen)
+        self.schedules[name].finished(self.now, seen.outcome, confirming=self.board.confirming(name))
+        self._request(requested)
 
     def fail(self, name: str) -> None:
         self.truth[name] = (Outcome.FAIL, self.random.choice(FAILURES))
@@ -125,7 +127,7 @@ class Life:
         same = {n for n, c in components.items() if not c.latent and n in before and c.counts_like(before[n])}
         asked = self.board.inherit(old, same, self.now)
         self._begin(same)
-        self._ask(asked)
+        self._request(asked)
 
     def flaws(self) -> list[str]:
         """What is published now and must never be."""

@@ -16,16 +16,16 @@ def stalled_run(stage: Stage, name: str) -> None:
 def test_it_is_tried_again_at_once_but_not_for_ever() -> None:
     stage = Stage()
     stage.play(2)
-    delays = []
+    again = []
     for _ in range(5):
         stage.now += 1
         stalled_run(stage, "cache")
-        delays.append(stage.board.delay("cache"))
-    assert delays == [1.0, 1.0, 1.0, 10.0, 10.0]
+        again.append(stage.board.confirming("cache"))
+    assert again == [True, True, True, False, False]
     stage.play(1)
     stage.now += 1
     stalled_run(stage, "cache")
-    assert stage.board.delay("cache") == 1.0
+    assert stage.board.confirming("cache")
 
 
 def test_a_stall_while_a_cause_is_confirmed_does_not_shift_the_blame() -> None:

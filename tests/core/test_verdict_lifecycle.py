@@ -329,11 +329,11 @@ def test_a_pass_of_a_run_that_began_before_the_round_does_not_count() -> None:
 
 def test_while_it_confirms_a_component_is_probed_faster() -> None:
     board = by_hand()
-    assert board.delay("b") == 10.0
+    assert not board.confirming("b")
     board.record(_run("b", 10.0, Reason.REFUSED))
-    assert board.delay("b") == 1.0
+    assert board.confirming("b")
     board.record(_run("b", 11.0))
-    assert board.delay("b") == 10.0
+    assert not board.confirming("b")
 
 
 def test_a_board_is_ready_when_every_check_has_run_once() -> None:
@@ -404,4 +404,4 @@ def test_a_reload_before_the_first_run_waits_for_it() -> None:
     assert not board.ready
     assert board.pending
     assert board.snapshot(1.0).components["a"].since is None
-    assert board.delay(vantage.name) == vantage.interval
+    assert not board.confirming(vantage.name)

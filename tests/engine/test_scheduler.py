@@ -15,8 +15,9 @@ from staging_exporter.core.journal import Journal
 from staging_exporter.core.maintenance import MaintenanceWindow, Once
 from staging_exporter.core.memory import Memory
 from staging_exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, State, Topology
+from staging_exporter.core.schedule import next_turn, place_of
 from staging_exporter.engine.rate_limit import Budget
-from staging_exporter.engine.scheduler import Runner, next_on_grid, share
+from staging_exporter.engine.scheduler import Scheduler
 from staging_exporter.net.check import Check
 from staging_exporter.probes.tcp import Tcp
 
@@ -39,7 +40,7 @@ def component(name: str, *depends_on: str, interval: float = 0.2) -> Component:
 
 
 class Bench:
-    """A runner whose runs are scripted; notes when each run began and ended."""
+    """A scheduler whose runs are scripted; notes when each run began and ended."""
 
     def __init__(self, *components: Component, limit: int | None = None) -> None:
         self.runs: list[Observation] = []
@@ -49,7 +50,7 @@ class Bench:
         topology = Topology("test", {c.name: c for c in components})
         self.board = Board(topology, now())
         targets = {c.name: (c, CHECK) for c in components}
-        self.runner = Runner(self.board, targets, self.attempt, Budget(limit, [], targets))
+        self.scheduler = Scheduler(self.board, targets, self.attempt, Budget(limit, [], targets))
 
     async def attempt(self, component: Component, _check: Check, lag: float) -> Observation:
         started, reason = now(), self.script(component.name)
@@ -64,7 +65,7 @@ class Bench:
         """A script in which each run ends so, and is asked for once more while it goes on."""
 
         def script(name: str) -> Reason:
-            self.runner.ask([name])
+            self.scheduler.request([name])
             return reason
 
         return script
@@ -73,24 +74,11 @@ class Bench:
         return [run for run in self.runs if run.component == name]
 
     async def __aenter__(self) -> Bench:
-        self.runner.start()
+        self.scheduler.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.runner.stop()
-
-
-def test_the_place_in_the_interval_is_deterministic_and_spread() -> None:
-    places = sorted(share(f"component-{n}") for n in range(200))
-    assert places == sorted(share(f"component-{n}") for n in range(200))
-    assert max(b - a for a, b in pairwise(places)) < 0.1
-
-
-@pytest.mark.parametrize("after", [0.0, 3.3, 1e9, 1795348329.82])
-def test_the_next_turn_is_on_the_grid_and_within_one_interval(after: float) -> None:
-    turn = next_on_grid("backend", 10.0, after)
-    assert after < turn <= after + 10.0
-    assert next_on_grid("backend", 10.0, turn) == pytest.approx(turn + 10.0)
+        await self.scheduler.stop()
 
 
 async def test_runs_start_to_start_on_the_grid_whatever_they_take() -> None:
@@ -108,7 +96,7 @@ async def test_no_turn_is_skipped_where_the_retry_interval_is_as_long_as_the_int
     assert [b - a for a, b in pairwise(turns)] == [pytest.approx(0.5, abs=0.01)] * 3
 
 
-async def test_nor_where_somebody_asked_for_it_before() -> None:
+async def test_no_turn_is_skipped_where_the_run_was_requested_as_well() -> None:
     async with Bench(replace(component("a", interval=0.5), retry_interval=0.5)) as bench:
         ask = bench.asking(Reason.OK)
         bench.script = lambda name: ask(name) if len(bench.runs) == 2 else Reason.OK
@@ -121,20 +109,20 @@ async def test_the_first_run_comes_within_one_interval_however_wide_the_spread()
     begin = now()
     async with Bench(component("a")) as bench:
         await until(lambda: bench.runs)
-    assert share("a") > 0.9  # of two seconds of spread, or of an interval of 0.2 s
+    assert place_of("a") > 0.9  # of two seconds of spread, or of an interval of 0.2 s
     assert bench.runs[0].started - begin < 1.0
 
 
-async def test_who_asks_once_gets_one_run_more() -> None:
+async def test_one_request_adds_one_run() -> None:
     async with Bench(component("a", interval=2.0)) as bench:
         await until(lambda: bench.runs)
-        bench.runner.ask(["a"])
+        bench.scheduler.request(["a"])
         await until(lambda: len(bench.runs) >= 3)
     asked, turn = bench.runs[1:]
-    assert turn.started - turn.lag == pytest.approx(next_on_grid("a", 2.0, asked.started + 0.2), abs=0.01)
+    assert turn.started - turn.lag == pytest.approx(next_turn(place_of("a"), 2.0, asked.started + 0.2), abs=0.01)
 
 
-async def test_a_failure_that_ends_after_it_was_asked_for_is_the_answer() -> None:
+async def test_a_failure_that_ends_after_a_request_answers_it() -> None:
     async with Bench(component("a", interval=0.5)) as bench:
         bench.script = bench.asking(Reason.REFUSED)
         await until(lambda: bench.board.roots == ("a",))
@@ -146,7 +134,7 @@ async def test_a_failure_that_ends_after_it_was_asked_for_is_the_answer() -> Non
 async def test_runs_of_one_component_never_overlap() -> None:
     async with Bench(component("a")) as bench:
         bench.takes = 0.25
-        bench.runner.ask(["a"])
+        bench.scheduler.request(["a"])
         await until(lambda: len(bench.runs) >= 3)
     assert all(a.ended <= b.started for a, b in pairwise(bench.runs))
 
@@ -177,7 +165,7 @@ async def test_a_round_asks_dependencies_at_once() -> None:
         assert len(bench.of("database")) >= 2
 
 
-async def test_the_request_budget_holds_extra_runs_back_and_lets_the_schedule_through() -> None:
+async def test_the_rate_limit_holds_retries_back_and_lets_the_schedule_through() -> None:
     # 0.5 s: 120 scheduled requests in a minute, and a limit that leaves room for one more
     async with Bench(component("a", interval=0.5), limit=121) as bench:
         bench.script = lambda _name: Reason.REFUSED
@@ -186,7 +174,7 @@ async def test_the_request_budget_holds_extra_runs_back_and_lets_the_schedule_th
     assert sum(gap < 0.4 for gap in gaps) <= 2
 
 
-async def test_the_request_budget_holds_back_what_is_asked_for_as_well() -> None:
+async def test_the_rate_limit_holds_requested_runs_back_as_well() -> None:
     async with Bench(component("a", interval=0.5), limit=121) as bench:
         bench.script = bench.asking(Reason.OK)
         await until(lambda: len(bench.runs) >= 6)
@@ -217,11 +205,11 @@ async def test_it_stops_within_two_seconds_with_fifty_runs_that_hang() -> None:
         return Reason.OK
 
     bench.script = script
-    bench.runner.start()
-    bench.runner.ask([f"c{n}" for n in range(50)])
+    bench.scheduler.start()
+    bench.scheduler.request([f"c{n}" for n in range(50)])
     await until(lambda: len(started) == 50)
     begin = now()
-    await bench.runner.stop()
+    await bench.scheduler.stop()
     assert now() - begin < 2.0
     assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
 
@@ -237,11 +225,11 @@ async def test_it_stops_although_a_run_ignores_its_cancellation() -> None:
         return Observation(component.name, now(), 0.0, Outcome.PASS, Reason.OK)
 
     targets = {"a": (component("a"), CHECK)}
-    runner = Runner(bench.board, targets, stubborn, Budget(None, [], targets))
-    runner.start()
+    scheduler = Scheduler(bench.board, targets, stubborn, Budget(None, [], targets))
+    scheduler.start()
     await entered.wait()
     begin = now()
-    await runner.stop()
+    await scheduler.stop()
     assert now() - begin < 2.0
     leave.set()
-    await runner.stop()
+    await scheduler.stop()

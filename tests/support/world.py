@@ -1,4 +1,4 @@
-"""An environment whose truth is known, watched through a Board on a virtual clock, exactly as the runner drives it."""
+"""An environment whose truth is known, watched through the real board and the real schedule on a virtual clock."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 from staging_exporter.core.board import Board
 from staging_exporter.core.model import Component, Observation, Outcome, Reason, Topology
+from staging_exporter.core.schedule import SPREAD, TICK, Schedule
 
-TICK = 0.25  # seconds, as the runner has it
 START = 1_763_800_000.0
 
 
@@ -33,20 +33,17 @@ World = Callable[[str, float], Answer]
 
 
 @dataclass(slots=True)
-class _Turn:
-    """Where one component's loop is: `due` next, `earliest` when asked; `version` outdates events on the heap."""
+class _Loop:
+    """What one component's task is in the engine; `version` outdates its events on the heap."""
 
     component: Component
-    phase: float
-    due: float
-    earliest: float
-    asked: bool = False
+    schedule: Schedule
     running: Observation | None = None
     version: int = 0
 
 
 class VirtualRunner:
-    """The loop of the scheduler without waiting: its cadence, its retries, its one-at-a-time, its tick."""
+    """The engine's scheduler without waiting: the same schedule, the same board, a heap of moments as its clock."""
 
     def __init__(
         self,
@@ -57,19 +54,18 @@ class VirtualRunner:
         look: Callable[[float, Board], None] = lambda _now, _board: None,
         at: float = START,
     ) -> None:
-        """`random` draws the phases and the noise; `look` is called after every record and every tick."""
+        """`random` draws the places in the interval and the noise; `look` is called after every record and tick."""
         self.board = Board(topology, at)
         self.now = at
         self._world, self._random, self._noise, self._look = world, random, noise, look
         self._events: list[tuple[float, int, str, int]] = []
-        self._turns: dict[str, _Turn] = {}
+        self._loops: dict[str, _Loop] = {}
         self._count = 0
         for component in topology.components.values():
             if not component.latent:
-                share = random.random()
-                first = at + share * min(component.interval, 2.0)
-                self._turns[component.name] = _Turn(component, share * component.interval, first, at)
-                self._schedule(component.name, first)
+                loop = _Loop(component, Schedule(component, at, SPREAD, random.random()))
+                self._loops[component.name] = loop
+                self._plan(loop, loop.schedule.wake_at)
         self._push(at + TICK, "", 0)
 
     def run(self, until: float) -> None:
@@ -78,62 +74,52 @@ class VirtualRunner:
             self.now, _, name, version = heapq.heappop(self._events)
             if not name:
                 self._tick()
-            elif (turn := self._turns[name]).version == version:
-                self._begin(turn) if turn.running is None else self._end(turn, turn.running)
+            elif (loop := self._loops[name]).version == version:
+                self._begin(loop) if loop.running is None else self._end(loop, loop.running)
         self.now = until
 
     def _tick(self) -> None:
-        self._ask(self.board.tick(self.now))
+        self._request(self.board.tick(self.now))
         self._look(self.now, self.board)
         self._push(self.now + TICK, "", 0)
 
-    def _begin(self, turn: _Turn) -> None:
-        turn.asked = False
-        component = turn.component
+    def _begin(self, loop: _Loop) -> None:
+        component = loop.component
+        lag = loop.schedule.started(self.now)
         answer = self._world(component.name, self.now)
         if self._noise and self._random.random() < self._noise:
             answer = NOISE
-        turn.running = Observation(
+        loop.running = Observation(
             component.name,
             self.now,
             min(answer.duration, component.timeout),
             answer.outcome,
             answer.reason,
             answer.detail,
+            lag=lag,
             facts=answer.facts,
         )
-        self._schedule(component.name, turn.running.ended)
+        self._plan(loop, loop.running.ended)
 
-    def _end(self, turn: _Turn, seen: Observation) -> None:
-        turn.running = None
-        if seen.outcome in (Outcome.FAIL, Outcome.DEGRADED):
-            turn.asked = False
-        self._ask(self.board.record(seen))
+    def _end(self, loop: _Loop, seen: Observation) -> None:
+        loop.running = None
+        requested = self.board.record(seen)
+        loop.schedule.finished(self.now, seen.outcome, confirming=self.board.confirming(seen.component))
+        self._request(requested)
         self._look(self.now, self.board)
-        component = turn.component
-        turn.earliest = seen.started + component.retry_interval
-        delay = self.board.delay(component.name)
-        if delay < component.interval:
-            turn.due = max(self.now, seen.started + delay)
-        else:
-            after = max(self.now, turn.earliest)
-            turn.due = ((after - turn.phase) // component.interval + 1) * component.interval + turn.phase
-        wake = turn.due
-        if turn.asked:
-            wake = max(self.now, min(turn.earliest, turn.due))
-        self._schedule(component.name, wake)
+        self._plan(loop, loop.schedule.wake_at)
 
-    def _ask(self, names: Iterable[str]) -> None:
+    def _request(self, names: Iterable[str]) -> None:
         for name in sorted(names):
-            turn = self._turns[name]
-            already, turn.asked = turn.asked, True
-            if turn.running is None and not already:
-                self._schedule(name, max(self.now, min(turn.earliest, turn.due)))
+            loop = self._loops[name]
+            loop.schedule.request()
+            if loop.running is None:
+                self._plan(loop, loop.schedule.wake_at)
 
-    def _schedule(self, name: str, when: float) -> None:
-        turn = self._turns[name]
-        turn.version += 1
-        self._push(when, name, turn.version)
+    def _plan(self, loop: _Loop, when: float) -> None:
+        """Wake this one then, and no more when it was planned before."""
+        loop.version += 1
+        self._push(max(self.now, when), loop.component.name, loop.version)
 
     def _push(self, when: float, name: str, version: int) -> None:
         self._count += 1

@@ -18,6 +18,7 @@ from staging_exporter.core.memory import Memory, Remembered, remember
 from staging_exporter.core.model import Component, Observation, Outcome, Reason, State, Topology
 from staging_exporter.core.rounds import Rounds, calls_for_a_round
 from staging_exporter.core.rules import FAILS, Condition, stops_explaining
+from staging_exporter.core.schedule import SPREAD
 from staging_exporter.core.snapshot import LAG_BUCKETS, ComponentStatus, Deploy, Snapshot
 from staging_exporter.core.status import checked_status, latent_status, timely
 from staging_exporter.core.tally import Counts, Tally
@@ -35,7 +36,7 @@ class Board:
         self,
         topology: Topology,
         at: float,
-        spread: float = 2.0,
+        spread: float = SPREAD,
         vantage: Collection[Component] = (),
         windows: Collection[MaintenanceWindow] = (),
     ) -> None:
@@ -122,13 +123,12 @@ class Board:
         self._advance(now)
         return asked
 
-    def delay(self, name: str) -> float:
-        """Seconds from the start of the last run of a component, or vantage check, to the start of the next."""
-        if check := self.vantage_checks.get(name):
+    def confirming(self, name: str) -> bool:
+        """True while a component, or vantage check, is to be run again soon: its last run wants to be confirmed."""
+        if name in self.vantage_checks:
             run = self._vantage.last[name]
-            return check.retry_interval if run is not None and run.outcome == Outcome.FAIL else check.interval
-        component = self.topology.components[name]
-        return component.retry_interval if self._health[name].confirming else component.interval
+            return run is not None and run.outcome == Outcome.FAIL
+        return self._health[name].confirming
 
     def maintain(self, window: MaintenanceWindow, now: float) -> None:
         """Add a maintenance window to the configured ones. Raises KeyError for an unknown component."""

@@ -1,4 +1,4 @@
-"""From a configuration to the parts that run it: board, targets, prober, runner. Shared by `run` and `check`."""
+"""From a configuration to the parts that run it: board, targets, prober, scheduler. Shared by `run` and `check`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 from staging_exporter.clock import now
 from staging_exporter.config import Config
 from staging_exporter.core.board import Board
+from staging_exporter.core.schedule import SPREAD
 from staging_exporter.engine.loop_lag import StallWatch
 from staging_exporter.engine.on_demand import OnDemand
 from staging_exporter.engine.prober import Prober
 from staging_exporter.engine.rate_limit import Budget
-from staging_exporter.engine.scheduler import SPREAD, Runner
+from staging_exporter.engine.scheduler import Scheduler
 from staging_exporter.net.resolve import Resolver
 
 
@@ -22,7 +23,7 @@ class Parts:
     """What runs one configuration."""
 
     board: Board
-    runner: Runner
+    scheduler: Scheduler
     prober: Prober
     ondemand: OnDemand
     budget: Budget
@@ -44,5 +45,5 @@ def assemble(
     targets |= {component.name: (component, check) for component, check in config.vantage}
     budget = Budget(config.limits.requests_per_minute, config.limits.shared, targets)
     prober = Prober(Resolver(config.servers), stalls, pushed)
-    runner = Runner(board, targets, prober.attempt, budget, lambda: on_tick(board), spread)
-    return Parts(board, runner, prober, OnDemand(targets, prober, budget), budget)
+    scheduler = Scheduler(board, targets, prober.attempt, budget, lambda: on_tick(board), spread)
+    return Parts(board, scheduler, prober, OnDemand(targets, prober, budget), budget)

@@ -1,6 +1,6 @@
 """One run of one check, and a deadline that holds.
 
-Used by the runner, by `/probe` and by `check`; knows nothing of when to run or of what a failure means.
+Used by the scheduler, by `/probe` and by `check`; knows nothing of when to run or of what a failure means.
 """
 
 from __future__ import annotations

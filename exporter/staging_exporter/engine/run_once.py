@@ -46,7 +46,7 @@ async def settle(
     stalls = StallWatch()
     parts = _parts(config, stalls, look)
     stalls.start()
-    parts.runner.start()
+    parts.scheduler.start()
     loop.add_signal_handler(signal.SIGTERM, done.cancel)
     try:
         async with asyncio.timeout(seconds):
@@ -55,7 +55,7 @@ async def settle(
         return parts.board.snapshot(now())
     finally:
         loop.remove_signal_handler(signal.SIGTERM)
-        await parts.runner.stop()
+        await parts.scheduler.stop()
         stalls.stop()
 
 

@@ -1,4 +1,4 @@
-"""When to probe: a monotonic cadence per component, no overlap, faster while confirming, at once when a round asks.
+"""Runs the checks when their schedule says so: a thin shell of tasks and sleeps over `core.schedule`.
 
 Owns the tasks; imported by the composition root and by `check`. What a run means is the board's business.
 """
@@ -6,36 +6,24 @@ Owns the tasks; imported by the composition root and by `check`. What a run mean
 from __future__ import annotations
 
 import asyncio
-import zlib
+import contextlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
 from staging_exporter.clock import now
 from staging_exporter.core.board import Board
 from staging_exporter.core.model import Component, Observation, Outcome, Reason
+from staging_exporter.core.schedule import SPREAD, TICK, Schedule
 from staging_exporter.engine.rate_limit import Budget
 from staging_exporter.net.check import Check
 
-SPREAD = 2.0  # seconds over which the first runs are spread
-_TICK = 0.25  # seconds between two looks at the clock on behalf of the board
 _STOP = 1.0  # seconds that cancelled runs have to end
 
 Attempt = Callable[[Component, Check, float], Awaitable[Observation]]
 Targets = Mapping[str, tuple[Component, Check]]
 
 
-def share(name: str) -> float:
-    """A number in [0, 1) that is always the same for a name: where in its interval a component is probed."""
-    return zlib.crc32(name.encode()) / 2**32
-
-
-def next_on_grid(name: str, interval: float, after: float) -> float:
-    """The first moment after `after` at which the component is due; the grid is the same for every process."""
-    offset = share(name) * interval
-    return ((after - offset) // interval + 1) * interval + offset
-
-
-class Runner:
+class Scheduler:
     """Runs the checks of one configuration until it is stopped."""
 
     def __init__(
@@ -53,13 +41,18 @@ class Runner:
         """
         self._board, self._targets, self._attempt, self._budget = board, targets, attempt, budget
         self._on_tick, self._spread = on_tick, spread
-        self._asked = {name: asyncio.Event() for name in targets}
+        self._schedules: dict[str, Schedule] = {}
+        self._requested = {name: asyncio.Event() for name in targets}
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, known: Collection[str] = ()) -> None:
         """Begin; what is in `known` was probed before a reload and waits for its next turn."""
-        loops = [self._loop(name, first=name not in known) for name in self._targets]
-        self._tasks = [asyncio.create_task(loop) for loop in (self._tick(), *loops)]
+        at = now()
+        self._schedules = {
+            name: Schedule(component, at, self._spread, known=name in known)
+            for name, (component, _) in self._targets.items()
+        }
+        self._tasks = [asyncio.create_task(loop) for loop in (self._tick(), *map(self._loop, self._targets))]
         for task in self._tasks:
             task.add_done_callback(_fail_loudly)
 
@@ -70,35 +63,40 @@ class Runner:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_STOP)
 
-    def ask(self, names: Iterable[str]) -> None:
-        """Probe these as soon as their `retry_interval` and the request budget allow."""
+    def request(self, names: Iterable[str]) -> None:
+        """Probe these as soon as their `retry_interval` and the rate limit allow; after `start` only."""
         for name in names:
-            self._asked[name].set()
+            self._schedules[name].request()
+            self._requested[name].set()
 
-    async def _loop(self, name: str, *, first: bool) -> None:
+    async def _loop(self, name: str) -> None:
         component, check = self._targets[name]
-        asked = self._asked[name]
-        started = now()
-        due = started + share(name) * min(component.interval, self._spread)
-        earliest, scheduled, on_grid = started, True, not first
-        if not first:
-            due, earliest = next_on_grid(name, component.interval, started), started + component.retry_interval
+        schedule = self._schedules[name]
         while True:
-            in_turn = await _until(due, asked, earliest)
-            await self._until_allowed(component, scheduled=scheduled and in_turn)
-            asked.clear()
-            started = now()
-            seen = await self._probe(component, check, max(0.0, started - due) if in_turn else 0.0)
-            if seen.outcome in (Outcome.FAIL, Outcome.DEGRADED):
-                asked.clear()  # a failure that ended after it was asked for is an answer; confirming goes on anyway
-            self.ask(self._board.record(seen))
-            earliest = started + component.retry_interval
-            delay = self._board.delay(name)
-            scheduled = delay >= component.interval
-            # A run in its turn is followed by the next turn, even where retry_interval is as long as the interval.
-            after = now() if on_grid and in_turn and scheduled else max(now(), earliest)
-            due = next_on_grid(name, component.interval, after) if scheduled else after
-            on_grid = scheduled
+            await self._until_allowed(name)
+            lag = schedule.started(now())
+            seen = await self._probe(component, check, lag)
+            requested = self._board.record(seen)
+            schedule.finished(now(), seen.outcome, confirming=self._board.confirming(name))
+            self.request(requested)
+
+    async def _until_allowed(self, name: str) -> None:
+        """Sleep until the schedule wants a run and the rate limit has room for it."""
+        schedule = self._schedules[name]
+        while True:
+            await self._until_awake(schedule, self._requested[name])
+            moment = now()
+            wait = self._budget.wait(name, moment, scheduled=schedule.counts_as_scheduled(moment))
+            if wait <= 0:
+                return
+            schedule.postpone(moment, wait)
+
+    async def _until_awake(self, schedule: Schedule, requested: asyncio.Event) -> None:
+        while (wait := schedule.wake_at - now()) > 0:
+            requested.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await requested.wait()
 
     async def _probe(self, component: Component, check: Check, lag: float) -> Observation:
         """One run; or, while its host wants to be left alone, the word that there was none."""
@@ -111,36 +109,12 @@ class Runner:
         self._budget.heed(seen)
         return seen
 
-    async def _until_allowed(self, component: Component, *, scheduled: bool) -> None:
-        """Wait until the request budget has room; an extra run that waits for its turn has become a scheduled one."""
-        turn = next_on_grid(component.name, component.interval, now())
-        while True:
-            in_turn = scheduled or now() >= turn
-            wait = self._budget.wait(component.name, now(), scheduled=in_turn)
-            if wait <= 0:
-                return
-            await asyncio.sleep(wait if in_turn else min(wait, max(0.0, turn - now())))
-
     async def _tick(self) -> None:
         """Before the first run too: what is in maintenance from the beginning is no root for a moment."""
         while True:
-            self.ask(self._board.tick(now()))
+            self.request(self._board.tick(now()))
             self._on_tick()
-            await asyncio.sleep(_TICK)
-
-
-async def _until(due: float, asked: asyncio.Event, earliest: float) -> bool:
-    """Sleep until `due`, or until somebody asks, but not before `earliest`. True when it is due, not only asked for."""
-    if (wait := due - now()) <= 0:
-        return True
-    try:
-        async with asyncio.timeout(wait):
-            await asked.wait()
-    except TimeoutError:
-        return True
-    if (wait := min(earliest, due) - now()) > 0:
-        await asyncio.sleep(wait)
-    return due <= earliest
+            await asyncio.sleep(TICK)
 
 
 def _fail_loudly(task: asyncio.Task[None]) -> None:
