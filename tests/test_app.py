@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from staging_exporter.app import App
 from staging_exporter.config import load_config
-from staging_exporter.options.types import HostPort
+from staging_exporter.net.address import HostPort
 from staging_exporter.web.server import is_loopback
 
 from tests.support.live import free_port

@@ -25,7 +25,7 @@ from staging_exporter.core.snapshot import Deploy, Snapshot
 from staging_exporter.engine.build import Parts, assemble
 from staging_exporter.engine.loop_lag import StallWatch
 from staging_exporter.logs import event
-from staging_exporter.options.types import HostPort
+from staging_exporter.net.address import HostPort
 from staging_exporter.probes.e2e import E2e
 from staging_exporter.storage.reports import Spool
 from staging_exporter.storage.state import Storage, keep

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from staging_exporter.core import names
+from staging_exporter.core.durations import parse_duration
 from staging_exporter.core.names import Metric
 from staging_exporter.generate.alerts import FORBIDDEN, SEVERITY, Role, allowed
 from staging_exporter.generate.environment import ROOT_CAUSE
 from staging_exporter.generate.monitoring import EXPORTER_DOWN, WATCHDOG
-from staging_exporter.options.types import parse_duration
 
 from tests.alerts.promtool import ALERTS, DEPLOY, GROUPS, promtool
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from staging_exporter.core.durations import parse_duration
 from staging_exporter.generate.monitoring import EXPORTER_DOWN, WATCHDOG
-from staging_exporter.options.types import parse_duration
 
 from tests.alerts.derive import SORTS, Case, Rule, absence, cases, watchdog
 from tests.alerts.promtool import ALERTS, GROUPS, run_tests

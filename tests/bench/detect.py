@@ -21,7 +21,7 @@ from staging_exporter.commands.demonstration import environment
 from staging_exporter.config import load_config
 from staging_exporter.core.model import State
 from staging_exporter.core.snapshot import Snapshot
-from staging_exporter.options.types import HostPort
+from staging_exporter.net.address import HostPort
 
 _LOOK = 0.01  # seconds between two looks
 _PATIENCE = 120.0

@@ -15,7 +15,8 @@ import pytest
 import yaml
 from staging_exporter.config import Config, ConfigError, Limits, Problem, load_config
 from staging_exporter.core.model import Layer, Priority, Reason, Startup
-from staging_exporter.options.types import FromFile, HostPort
+from staging_exporter.net.address import HostPort
+from staging_exporter.options.secrets import FromFile
 from staging_exporter.probes import kinds, page
 from staging_exporter.probes.http import Http
 from staging_exporter.probes.tcp import Tcp

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from staging_exporter.config import load_config, schema
-from staging_exporter.options.types import Model
+from staging_exporter.options.model import Model
 from staging_exporter.probes import kinds
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

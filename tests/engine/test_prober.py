@@ -12,15 +12,15 @@ from typing import Any, Literal
 import pytest
 from staging_exporter.clock import now
 from staging_exporter.core.model import Component, Layer, Outcome, Priority, ProbeDegraded, ProbeFailed, Reason
+from staging_exporter.core.redaction import MAX_DETAIL
 from staging_exporter.engine.loop_lag import StallWatch
 from staging_exporter.engine.on_demand import OnDemand
 from staging_exporter.engine.prober import Prober
 from staging_exporter.engine.rate_limit import Budget
-from staging_exporter.net.check import Check, Degraded
-from staging_exporter.net.redaction import MAX_DETAIL
+from staging_exporter.net.context import Trace
 from staging_exporter.net.resolve import Resolver
-from staging_exporter.net.trace import Trace
-from staging_exporter.options.types import FromEnv
+from staging_exporter.options.check import Check, Degraded
+from staging_exporter.options.secrets import FromEnv
 
 from tests.support.waiting import until
 

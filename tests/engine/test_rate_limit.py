@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from staging_exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason
 from staging_exporter.engine.rate_limit import Budget
-from staging_exporter.net.check import Check
+from staging_exporter.options.check import Check
 from staging_exporter.probes.tcp import Tcp
 
 

@@ -18,7 +18,7 @@ from staging_exporter.core.model import Component, Layer, Observation, Outcome, 
 from staging_exporter.core.schedule import next_turn, place_of
 from staging_exporter.engine.rate_limit import Budget
 from staging_exporter.engine.scheduler import Scheduler
-from staging_exporter.net.check import Check
+from staging_exporter.options.check import Check
 from staging_exporter.probes.tcp import Tcp
 
 from tests.support.waiting import until

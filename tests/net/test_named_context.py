@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from staging_exporter.net.tls import client_context
-from staging_exporter.options.types import Tls
+from staging_exporter.net.tls import TlsSettings, client_context
 
 
 @pytest.mark.parametrize(
@@ -20,7 +19,7 @@ async def test_the_name_counts_and_not_the_address(tmp_path: Path, server_name: 
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("db.example.com").configure_cert(server_context)
-    context = client_context(Tls(ca_file=str(tmp_path / "ca.pem"), server_name=server_name))
+    context = client_context(TlsSettings(ca_file=str(tmp_path / "ca.pem"), server_name=server_name))
 
     async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"hello")

@@ -7,10 +7,10 @@ from typing import Any
 
 import yaml
 from staging_exporter.config import Config
+from staging_exporter.core.durations import format_duration, parse_duration
 from staging_exporter.generate.alertmanager import config_file
 from staging_exporter.generate.options import AlertingOptions, Receivers, Webhook
 from staging_exporter.generate.rules import rule_file
-from staging_exporter.options.types import format_duration, parse_duration
 
 TIME = 0.1
 # What Prometheus has by default, in seconds.

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import websockets.asyncio.server
 from staging_exporter.core.model import Component, Layer, Observation, Priority, Reason
+from staging_exporter.core.redaction import clean
 from staging_exporter.engine.prober import Prober
-from staging_exporter.net.redaction import clean
+from staging_exporter.net.address import HostPort
 from staging_exporter.net.resolve import Resolver
-from staging_exporter.options.types import HostPort
 from staging_exporter.probes import kinds, load
 
 from tests.support import peers

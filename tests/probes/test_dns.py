@@ -14,8 +14,8 @@ import psutil
 import pytest
 import trustme
 from staging_exporter.core.model import Outcome, Reason
+from staging_exporter.net.address import HostPort
 from staging_exporter.net.dnswire import name_server as parse_server
-from staging_exporter.options.types import HostPort
 from staging_exporter.probes.dns import Dns
 
 from tests.support.dnsserver import Answerer, name_server, zone

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from staging_exporter.core.model import Observation, Outcome, Reason
-from staging_exporter.options.types import HostPort
+from staging_exporter.net.address import HostPort
 from staging_exporter.probes import load
 
 from tests.support.dnsserver import Answerer, Zone, name_server, zone

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from staging_exporter.core.model import Observation, Outcome, Reason
-from staging_exporter.options.types import HostPort
+from staging_exporter.net.address import HostPort
 from staging_exporter.probes import kinds, load
 
 from tests.support.probing import probe

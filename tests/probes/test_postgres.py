@@ -13,8 +13,8 @@ import asyncpg
 import psutil
 import pytest
 from staging_exporter.core.model import Outcome, Reason
+from staging_exporter.net.address import HostPort
 from staging_exporter.net.postgres import plain, reason_of
-from staging_exporter.options.types import HostPort
 
 from tests.support.peers import Handler, hanging_up, serving, silent, watched
 from tests.support.postgres import PASSWORD, Postgres, running_postgres

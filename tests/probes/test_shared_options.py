@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import trustme
 from staging_exporter.core.model import Observation, Reason
-from staging_exporter.net.check import Degraded
+from staging_exporter.options.check import Degraded
 from staging_exporter.probes import kinds, load
 
 from tests.support.probing import probe

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from staging_exporter.core.model import Outcome, Reason
-from staging_exporter.options.types import HostPort
+from staging_exporter.net.address import HostPort
 from staging_exporter.probes.tcp import Step, Tcp
 
 from tests.support.peers import Handler, hanging_up, saying, serving, silent, streaming, watched

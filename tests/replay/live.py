@@ -15,7 +15,7 @@ from staging_exporter.commands.demonstration import environment
 from staging_exporter.config import load_config
 from staging_exporter.core.model import Reason, State
 from staging_exporter.core.snapshot import Snapshot
-from staging_exporter.options.types import HostPort
+from staging_exporter.net.address import HostPort
 
 from tests.replay.scenarios import Scenario
 

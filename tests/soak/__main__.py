@@ -30,7 +30,7 @@ import psutil
 import uvloop
 from staging_exporter.app import App
 from staging_exporter.config import load_config
-from staging_exporter.options.types import HostPort
+from staging_exporter.net.address import HostPort
 
 from tests.soak.environment import write
 

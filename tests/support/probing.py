@@ -6,8 +6,8 @@ from typing import Any
 
 from staging_exporter.core.model import Component, Layer, Observation, Priority
 from staging_exporter.engine.prober import Prober
+from staging_exporter.net.address import HostPort
 from staging_exporter.net.resolve import Resolver
-from staging_exporter.options.types import HostPort
 from staging_exporter.probes import load
 
 

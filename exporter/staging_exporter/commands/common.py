@@ -15,7 +15,8 @@ import uvloop
 
 from staging_exporter.client import ClientError
 from staging_exporter.config import Config, ConfigError, load_config
-from staging_exporter.options.types import HostPort, parse_duration
+from staging_exporter.core.durations import parse_duration
+from staging_exporter.net.address import HostPort
 
 T = TypeVar("T")
 CONFIG_FILE = click.option(

@@ -15,7 +15,7 @@ from pathlib import Path
 from staging_exporter.app import App
 from staging_exporter.config import load_config
 from staging_exporter.core.snapshot import Snapshot
-from staging_exporter.options.types import HostPort
+from staging_exporter.net.address import HostPort
 from staging_exporter.views.document import document
 from staging_exporter.views.report import Paint, text
 

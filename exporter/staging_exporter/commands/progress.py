@@ -6,8 +6,8 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 
+from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import LATENT, State
-from staging_exporter.options.types import format_duration
 from staging_exporter.views.gate import Gate
 from staging_exporter.views.questions import Document, few
 from staging_exporter.views.report import Paint

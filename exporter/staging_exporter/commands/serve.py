@@ -12,7 +12,7 @@ from staging_exporter.app import App
 from staging_exporter.commands.common import CONFIG_FILE, Listen, colours, columns, give_up, load, run_loop
 from staging_exporter.commands.demonstration import DemoFailed, demonstrate
 from staging_exporter.logs import set_up
-from staging_exporter.options.types import HostPort
+from staging_exporter.net.address import HostPort
 from staging_exporter.storage.reports import Spool
 from staging_exporter.storage.state import Storage
 

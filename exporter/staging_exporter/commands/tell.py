@@ -8,7 +8,7 @@ import click
 
 from staging_exporter.client import Client
 from staging_exporter.commands.common import ask, split
-from staging_exporter.options.types import format_duration
+from staging_exporter.core.durations import format_duration
 
 _TO = click.option("--to", "url", required=True, metavar="URL", help="The exporter, such as http://127.0.0.1:9877.")
 _TOKEN = click.option(

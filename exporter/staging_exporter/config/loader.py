@@ -12,12 +12,14 @@ from staging_exporter.config.review import mixed_names, over_budget
 from staging_exporter.config.schema import CheckExtras, ComponentOptions, File
 from staging_exporter.config.validation import Validation
 from staging_exporter.config.yamlfile import read_yaml
+from staging_exporter.core.durations import format_duration
 from staging_exporter.core.graph import find_cycle
 from staging_exporter.core.maintenance import MaintenanceWindow
 from staging_exporter.core.model import LATENT, Component, Journey, Layer, Priority, Reason, Startup, Topology
 from staging_exporter.generate.options import AlertingOptions
-from staging_exporter.net.check import Check
-from staging_exporter.options.types import FromEnv, FromFile, HostPort, format_duration
+from staging_exporter.net.address import HostPort
+from staging_exporter.options.check import Check
+from staging_exporter.options.secrets import FromEnv, FromFile
 from staging_exporter.probes import kinds, load
 
 # What stands in for a missing key, so that the rest of the file can be judged; never used by a good file.

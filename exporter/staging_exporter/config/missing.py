@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from staging_exporter.config.loader import Config
 from staging_exporter.core.model import ProbeFailed
-from staging_exporter.options.types import FromEnv, FromFile
+from staging_exporter.options.secrets import FromEnv, FromFile
 
 
 def missing_secrets(config: Config) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from staging_exporter.config.problems import clip
-from staging_exporter.net.check import Check
+from staging_exporter.options.check import Check
 
 Asked = tuple[str, Check, float]  # name, check, interval in seconds
 

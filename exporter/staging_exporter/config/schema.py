@@ -19,7 +19,9 @@ from staging_exporter.config.problems import clip, did_you_mean, unknown_choice
 from staging_exporter.core.maintenance import Once, Weekly
 from staging_exporter.core.model import INCONCLUSIVE, Layer, Priority, Reason
 from staging_exporter.generate.options import AlertingOptions
-from staging_exporter.options.types import Address, Duration, Listed, Model, PositiveDuration, Secret, WebLink
+from staging_exporter.options.addresses import Address, WebLink
+from staging_exporter.options.model import Duration, Listed, Model, PositiveDuration
+from staging_exporter.options.secrets import Secret
 from staging_exporter.probes import kinds, load
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from importlib.resources import files
 
-from staging_exporter.options.types import format_duration, parse_duration
+from staging_exporter.core.durations import format_duration, parse_duration
 
 _PLACE = re.compile(r"<([a-z0-9-]+)>")
 _INTERVAL, _TIMEOUT = 5.0, 1.5  # seconds, before the scale

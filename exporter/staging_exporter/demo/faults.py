@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from staging_exporter.options.types import Model
+from staging_exporter.options.model import Model
 
 
 class Setting(Model):

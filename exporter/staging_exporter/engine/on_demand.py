@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from staging_exporter.clock import now
 from staging_exporter.core.model import Component
 from staging_exporter.core.probe_run import NoCheck, OverBudget, Probed
+from staging_exporter.core.redaction import clean
 from staging_exporter.engine.prober import Prober
 from staging_exporter.engine.rate_limit import Budget
-from staging_exporter.net.check import Check
-from staging_exporter.net.redaction import clean
+from staging_exporter.options.check import Check
 
 
 class OnDemand:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from staging_exporter.clock import now
+from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import (
     INCONCLUSIVE,
     Component,
@@ -19,13 +20,12 @@ from staging_exporter.core.model import (
     ProbeFailed,
     Reason,
 )
+from staging_exporter.core.redaction import clean, clean_facts
 from staging_exporter.engine.loop_lag import StallWatch
-from staging_exporter.net.check import Check
+from staging_exporter.net.context import Trace
 from staging_exporter.net.failures import classify
-from staging_exporter.net.redaction import clean, clean_facts
 from staging_exporter.net.resolve import Resolver
-from staging_exporter.net.trace import Trace
-from staging_exporter.options.types import format_duration
+from staging_exporter.options.check import Check
 
 _GRACE = 0.25  # seconds a cancelled run has to end before it is abandoned
 # What a stall of our own loop could have caused; a refusal or an answer stands whenever it was read.

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 
 from staging_exporter.core.model import Component, Observation, Reason
-from staging_exporter.net.check import Check
+from staging_exporter.options.check import Check
 
 _WINDOW = 60.0  # seconds
 _LONGEST_BAN = 3600.0  # seconds of a Retry-After that are believed

@@ -15,7 +15,7 @@ from staging_exporter.core.board import Board
 from staging_exporter.core.model import Component, Observation, Outcome, Reason
 from staging_exporter.core.schedule import SPREAD, TICK, Schedule
 from staging_exporter.engine.rate_limit import Budget
-from staging_exporter.net.check import Check
+from staging_exporter.options.check import Check
 
 _STOP = 1.0  # seconds that cancelled runs have to end
 

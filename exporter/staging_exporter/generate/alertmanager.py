@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
 from typing import Any
 
+from staging_exporter.core.durations import parse_duration
 from staging_exporter.core.model import Priority
 from staging_exporter.generate.alerts import Role
 from staging_exporter.generate.monitoring import EXPORTER_DOWN, LOOP_HUNG, RESULTS_STALE, WATCHDOG
@@ -25,7 +26,6 @@ from staging_exporter.generate.options import (
     WorkingHours,
 )
 from staging_exporter.generate.promql import dump
-from staging_exporter.options.types import parse_duration
 
 CONFIG_FILE = "alertmanager.yml"
 TEMPLATE_FILE = "staging.tmpl"

@@ -13,9 +13,9 @@ from enum import StrEnum
 from typing import Any
 
 from staging_exporter.core import names
+from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import Priority
 from staging_exporter.generate.options import AlertingOptions
-from staging_exporter.options.types import format_duration
 
 KEEP_FIRING = 300.0  # seconds: without its series an alert resolves, and a restart of the exporter takes some
 SEVERITY = {Priority.P0: "critical", Priority.P1: "warning", Priority.P2: "info", None: "none"}

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from staging_exporter.options.types import Listed, Model, WebLink
+from staging_exporter.options.addresses import WebLink
+from staging_exporter.options.model import Listed, Model
 
 DAYS = {
     "mon": "monday",

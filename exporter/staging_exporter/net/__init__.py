@@ -1,1 +1,1 @@
-"""What several kinds share: the base of a kind, the trace of a run, sockets, TLS, names, matchers."""
+"""Sockets and protocols: connections, TLS, HTTP, WebSocket, gRPC, DNS; imported by options, probes and the engine."""

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from aiohappyeyeballs import start_connection
 
 from staging_exporter.core.model import ProbeFailed
-from staging_exporter.net.tls import client_context, session_facts
-from staging_exporter.net.trace import Trace
-from staging_exporter.options.types import HostPort, IpFamily, Tls
+from staging_exporter.net.address import HostPort, IpFamily
+from staging_exporter.net.context import Trace
+from staging_exporter.net.tls import TlsSettings, client_context, session_facts
 
 _LIMIT = 64 * 1024  # bytes a stream buffers before it stops reading from the socket
 _LINGER = 1.0  # seconds a TLS peer has to answer our goodbye
@@ -37,7 +37,7 @@ class Connection:
         self,
         trace: Trace,
         address: HostPort,
-        tls: Tls,
+        tls: TlsSettings,
         family: IpFamily = "auto",
         ask: AskForTls | None = None,
         *,
@@ -78,7 +78,7 @@ AskForTls = Callable[[Connection], Awaitable[None]]
 async def connect(
     trace: Trace,
     address: HostPort,
-    tls: Tls | None = None,
+    tls: TlsSettings | None = None,
     ip_family: IpFamily = "auto",
     alpn: tuple[str, ...] = (),
 ) -> AsyncIterator[Connection]:
@@ -126,7 +126,7 @@ async def _open_unix(trace: Trace, path: str) -> socket.socket:
 
 
 async def _look_at_bad_certificate(
-    trace: Trace, address: HostPort, tls: Tls, family: IpFamily, ask: AskForTls | None
+    trace: Trace, address: HostPort, tls: TlsSettings, family: IpFamily, ask: AskForTls | None
 ) -> None:
     """One more handshake that verifies nothing, for the facts alone: not measured, and its failure says nothing."""
     spare = Trace(min(trace.remaining, 2.0), trace.resolver)

@@ -6,8 +6,7 @@ import asyncio
 import ipaddress
 import socket
 import struct
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import dns.exception
 import dns.flags
@@ -17,12 +16,12 @@ import dns.rcode
 import dns.rdatatype
 from dns.rdtypes.ANY.SOA import SOA
 from dns.rdtypes.txtbase import TXTBase
-from pydantic import AfterValidator
 
 from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.address import HostPort, parse_host_port
 from staging_exporter.net.connect import connect
-from staging_exporter.net.trace import Trace
-from staging_exporter.options.types import HostPort, Tls, parse_host_port
+from staging_exporter.net.context import Trace
+from staging_exporter.net.tls import TlsSettings
 
 Protocol = Literal["udp", "tcp", "tls"]
 _PAYLOAD = 1232  # bytes of a UDP answer that no path fragments: DNS flag day 2020
@@ -37,24 +36,28 @@ def name_server(text: str, default_port: int) -> HostPort:
         return parse_host_port(text if ":" in text else f"{text}:{default_port}")
 
 
-def _spelt(parse: Callable[[str], int], spell: Callable[..., str], example: str) -> AfterValidator:
-    """The canonical spelling of a mnemonic; an unknown one is an error that shows an `example`."""
-
-    def check(value: str) -> str:
-        try:
-            return spell(parse(value))
-        except (dns.exception.DNSException, ValueError):
-            raise ValueError(f"{value!r} is unknown; write it like {example}") from None
-
-    return AfterValidator(check)
+def record_type(text: str) -> str:
+    """The canonical spelling of a record type. Raises ValueError for an unknown one."""
+    try:
+        return dns.rdatatype.to_text(dns.rdatatype.from_text(text))
+    except (dns.exception.DNSException, ValueError):
+        raise ValueError(f"{text!r} is unknown; write it like A, AAAA, CNAME or TXT") from None
 
 
-RecordType = Annotated[str, _spelt(dns.rdatatype.from_text, dns.rdatatype.to_text, "A, AAAA, CNAME or TXT")]
-Rcode = Annotated[str, _spelt(dns.rcode.from_text, dns.rcode.to_text, "NOERROR or NXDOMAIN")]
+def response_code(text: str) -> str:
+    """The canonical spelling of a response code. Raises ValueError for an unknown one."""
+    try:
+        return dns.rcode.to_text(dns.rcode.from_text(text))
+    except (dns.exception.DNSException, ValueError):
+        raise ValueError(f"{text!r} is unknown; write it like NOERROR or NXDOMAIN") from None
 
 
 async def ask(
-    trace: Trace, server: HostPort, question: dns.message.QueryMessage, protocol: Protocol, tls: Tls | None = None
+    trace: Trace,
+    server: HostPort,
+    question: dns.message.QueryMessage,
+    protocol: Protocol,
+    tls: TlsSettings | None = None,
 ) -> dns.message.Message:
     """The answer to exactly this question; a truncated one is asked for again over TCP.
 
@@ -88,7 +91,7 @@ async def _datagram(trace: Trace, server: HostPort, wire: bytes) -> bytes:
         return await loop.sock_recv(sock, _DATAGRAM)
 
 
-async def _stream(trace: Trace, server: HostPort, wire: bytes, tls: Tls | None) -> bytes:
+async def _stream(trace: Trace, server: HostPort, wire: bytes, tls: TlsSettings | None) -> bytes:
     async with connect(trace, server, tls) as connection:
         with trace.phase("query"):
             await connection.send(struct.pack("!H", len(wire)) + wire)

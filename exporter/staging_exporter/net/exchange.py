@@ -14,7 +14,7 @@ import h11
 
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.connect import Connection
-from staging_exporter.net.trace import Trace
+from staging_exporter.net.context import Trace
 
 _READ = 16 * 1024  # bytes per turn of the loop: one-byte chunks make parsing dear
 _EVENTS = 100  # after so many pieces of a response others get a turn

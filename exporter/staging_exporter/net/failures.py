@@ -7,9 +7,9 @@ import os
 import ssl
 import traceback
 
+from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import ProbeFailed, Reason
-from staging_exporter.net.trace import Trace
-from staging_exporter.options.types import format_duration
+from staging_exporter.net.context import Trace
 
 # OpenSSL's X509_V_ERR_*: x509_vfy.h
 _CERTIFICATE_CODES = {9: Reason.TLS_EXPIRED, 10: Reason.TLS_EXPIRED, 62: Reason.TLS_NAME, 64: Reason.TLS_NAME}

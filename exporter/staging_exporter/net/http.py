@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from functools import cache
 from importlib.metadata import version
 from time import time
 
 from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.address import IpFamily
+from staging_exporter.net.context import Trace
 from staging_exporter.net.exchange import Exchange, Request, Response
 from staging_exporter.net.proxy import Proxy, open_way
-from staging_exporter.net.trace import Trace
-from staging_exporter.options.types import IpFamily, Tls
-from staging_exporter.options.url import Url, join_url
+from staging_exporter.net.tls import TlsSettings
+from staging_exporter.net.url import Url, join_url
 
 MAX_REDIRECTS = 10
 MAX_BODY = 1024 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_LITERAL_SECRETS = frozenset({"authorization", "proxy-authorization", "x-api-key", "x-auth-token"})
 _PRIVATE = frozenset({"authorization", "cookie", "host", "x-api-key", "x-auth-token", "x-serverless-authorization"})
 
 
@@ -30,20 +30,11 @@ def user_agent() -> str:
     return f"staging-exporter/{version('staging-exporter')}"
 
 
-def check_headers(headers: Mapping[str, object], has_auth: bool) -> None:
-    """Raises ValueError for a secret written out as a header, and for two sources of one."""
-    for name, value in headers.items():
-        if name.lower() in _LITERAL_SECRETS and isinstance(value, str):
-            raise ValueError(f"header {name}: a secret does not belong in this file; write {{env: NAME}}")
-        if name.lower() == "authorization" and has_auth:
-            raise ValueError("auth and a header Authorization exclude each other")
-
-
 @dataclass(frozen=True, slots=True)
 class Via:
     """How requests travel, whatever they ask for."""
 
-    tls: Tls | None = None
+    tls: TlsSettings | None = None
     proxy: Proxy | None = None
     ip_family: IpFamily = "auto"
 
@@ -51,8 +42,7 @@ class Via:
         """The same for another host: nothing of TLS that is meant for the first one alone."""
         if self.tls is None:
             return self
-        own = self.tls.model_copy(update={"server_name": None, "cert_file": None, "key_file": None})
-        return Via(own, self.proxy, self.ip_family)
+        return replace(self, tls=replace(self.tls, server_name=None, cert_file=None, key_file=None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import dns.rdatatype
 import dns.resolver
 
 from staging_exporter.core.model import ProbeFailed, Reason
-from staging_exporter.options.types import HostPort, IpFamily
+from staging_exporter.net.address import HostPort, IpFamily
 
 _RECORDS = {4: dns.rdatatype.A, 6: dns.rdatatype.AAAA}
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}

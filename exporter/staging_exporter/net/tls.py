@@ -5,20 +5,34 @@ from __future__ import annotations
 import hashlib
 import ssl
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from staging_exporter.core.model import ProbeFailed, Reason
-from staging_exporter.options.types import Tls
 
-_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+Version = Literal["1.2", "1.3"]
+_VERSIONS: dict[Version, ssl.TLSVersion] = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
-def client_context(tls: Tls, *, verify: bool = True, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """How to speak TLS. Files are PEM; `server_name` is the name to send and to verify instead of the host."""
+
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    server_name: str | None = None
+    insecure_skip_verify: bool = False
+    min_version: Version = "1.2"
+    max_version: Version | None = None
+
+
+def client_context(tls: TlsSettings, *, verify: bool = True, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
     """The context for these options, kept until one of its files changes: loading authorities takes about 20 ms.
 
     `alpn` are the protocols to offer (RFC 7301). Raises ProbeFailed (`probe_error`) when a file is missing or is not
@@ -49,7 +63,7 @@ class _NamedContext(ssl.SSLContext):
 
 
 @lru_cache(maxsize=256)
-def _context(tls: Tls, _stamps: tuple[int, ...], verify: bool, alpn: tuple[str, ...]) -> ssl.SSLContext:
+def _context(tls: TlsSettings, _stamps: tuple[int, ...], verify: bool, alpn: tuple[str, ...]) -> ssl.SSLContext:
     context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)
     context.server_name = tls.server_name
     context.minimum_version = _VERSIONS[tls.min_version]

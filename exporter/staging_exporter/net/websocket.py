@@ -22,10 +22,10 @@ from websockets.uri import WebSocketURI
 
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.connect import Connection
+from staging_exporter.net.context import Trace
 from staging_exporter.net.exchange import Exchange, Request, Response
 from staging_exporter.net.http import record_head, user_agent
-from staging_exporter.net.trace import Trace
-from staging_exporter.options.url import Url
+from staging_exporter.net.url import Url
 
 MAX_MESSAGE = 1024 * 1024
 _READ = 4096  # bytes per turn of the loop: two-byte frames make parsing dear

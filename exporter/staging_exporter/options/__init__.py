@@ -1,1 +1,1 @@
-"""Option types that kinds share; imported by evidence, probes, views and the configuration."""
+"""What kinds share: their base, option types, judging of answers; imported by evidence, probes, views, config."""

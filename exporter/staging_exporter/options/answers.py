@@ -9,14 +9,14 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
+from staging_exporter.net.context import Trace
 from staging_exporter.net.exchange import Response, status_reason
-from staging_exporter.net.trace import Trace
+from staging_exporter.options.headers import HeaderName
 from staging_exporter.options.matchers import JsonMatcher, JsonPath, Pattern, find, json_tests, search
-from staging_exporter.options.types import Model
+from staging_exporter.options.model import Model
 
 _SNIPPET = 200  # characters of a body in a detail
 _SPACE = re.compile(r"\s+")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def _as_list(value: object) -> object:
@@ -80,13 +80,6 @@ def _header_test(value: object) -> object:
     return {"matches": value} if isinstance(value, str) else value
 
 
-def _header_name(value: object) -> object:
-    if isinstance(value, str) and not _HEADER_NAME.fullmatch(value):
-        raise ValueError(f"{value!r} is not the name of a header")
-    return value
-
-
-HeaderName = Annotated[str, BeforeValidator(_header_name)]
 HeaderMatcher = dict[HeaderName, Annotated[HeaderTest, BeforeValidator(_header_test)]]
 
 

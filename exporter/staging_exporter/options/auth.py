@@ -10,12 +10,14 @@ from urllib.parse import quote, urlencode
 from pydantic import Field, model_validator
 
 from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.context import Trace
 from staging_exporter.net.exchange import Response, status_reason
 from staging_exporter.net.http import MAX_BODY, Call, Via, fetch
 from staging_exporter.net.proxy import basic
-from staging_exporter.net.trace import Trace
-from staging_exporter.options.types import Listed, Model, Secret
-from staging_exporter.options.url import HttpUrl, Url
+from staging_exporter.net.url import Url
+from staging_exporter.options.addresses import HttpUrl
+from staging_exporter.options.model import Listed, Model
+from staging_exporter.options.secrets import Secret
 
 _EARLY = 30.0  # seconds before its end when a token is fetched anew
 _MAX_TOKEN = 64 * 1024

@@ -15,7 +15,7 @@ from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError, JSONPathQuery
 from jsonpath_rfc9535.function_extensions import Match, Search
 from pydantic import BeforeValidator, Field, model_validator
 
-from staging_exporter.options.types import Duration, Model
+from staging_exporter.options.model import Duration, Model
 
 Scalar = str | int | float | bool | None
 

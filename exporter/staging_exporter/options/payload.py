@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
-from staging_exporter.net.trace import Trace
-from staging_exporter.options.types import FromEnv, FromFile, Model, Secret
+from staging_exporter.net.context import Trace
+from staging_exporter.options.model import Model
+from staging_exporter.options.secrets import FromEnv, FromFile, Secret
 
 
 class Prefixed(Model):

@@ -7,7 +7,7 @@ from functools import cache
 from importlib import import_module
 from importlib.resources import files
 
-from staging_exporter.net.check import Check
+from staging_exporter.options.check import Check
 
 
 @cache

@@ -10,21 +10,24 @@ import dns.rcode
 from pydantic import AfterValidator, Field, model_validator
 
 from staging_exporter.core.model import ProbeFailed, Reason
-from staging_exporter.net.check import Check
+from staging_exporter.net.address import HostPort
+from staging_exporter.net.context import Trace
 from staging_exporter.net.dnswire import (
     Protocol,
-    Rcode,
-    RecordType,
     ask,
     make_question,
     name_server,
     record_texts,
+    record_type,
+    response_code,
     section_facts,
 )
-from staging_exporter.net.siblings import siblings
-from staging_exporter.net.trace import Trace
+from staging_exporter.net.tls import TlsSettings
+from staging_exporter.options.check import Check
+from staging_exporter.options.hostnames import siblings
 from staging_exporter.options.matchers import Pattern, search
-from staging_exporter.options.types import HostPort, Listed, Model, Tls
+from staging_exporter.options.model import Listed, Model
+from staging_exporter.options.tls import Tls
 
 _SHARE = 0.8  # of the run: the system's silent resolver must be told from a silent target before the deadline
 _SIBLING_TIME = 1.0  # seconds for all siblings together
@@ -42,7 +45,7 @@ class DnsExpect(Model):
     answers: Listed[str] | None = Field(None, description="exactly these records, in any order")
     matches: Pattern | None = Field(None, description="pattern found in at least one record")
     min_answers: int = Field(1, ge=0, description="at least so many records")
-    rcode: Rcode = "NOERROR"
+    rcode: Annotated[str, AfterValidator(response_code)] = "NOERROR"
 
 
 class Dns(Check):
@@ -52,10 +55,10 @@ class Dns(Check):
 
     kind: Literal["dns"]
     name: str
-    type: RecordType = "A"
+    type: Annotated[str, AfterValidator(record_type)] = "A"
     server: Annotated[str, AfterValidator(_server)] | None = None
     protocol: Protocol = "udp"
-    tls: Tls = Tls()
+    tls: Tls = TlsSettings()
     expect: DnsExpect = DnsExpect()
     siblings: Literal["none", "auto"] = "none"
 

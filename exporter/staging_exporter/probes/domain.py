@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from staging_exporter.core.model import ProbeFailed, Reason
-from staging_exporter.net.check import Check
+from staging_exporter.net.context import Trace
 from staging_exporter.net.exchange import Response
 from staging_exporter.net.failures import error_text
 from staging_exporter.net.http import Call, Via, fetch
-from staging_exporter.net.siblings import siblings
-from staging_exporter.net.trace import Trace
+from staging_exporter.net.url import Url, parse_url
 from staging_exporter.options.answers import Expected, Matchers, require_all, require_identity, require_status
+from staging_exporter.options.check import Check
+from staging_exporter.options.hostnames import HostName, siblings
 from staging_exporter.options.matchers import find
-from staging_exporter.options.types import Listed, Tls
-from staging_exporter.options.url import Url, parse_url
+from staging_exporter.options.model import Listed
+from staging_exporter.options.tls import Tls
 
 _PATIENCE = 1.0  # seconds that siblings have to answer after the name has failed
 _COURTESY = 0.2  # and after it has passed
-_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)+\.?", re.IGNORECASE)
-
-
-def _host_name(text: str) -> str:
-    if not _NAME.fullmatch(text) or len(text) > 253:
-        raise ValueError(f"{text[:100]!r} is not a host name; write it like api.staging.example.com")
-    return text
-
-
-HostName = Annotated[str, AfterValidator(_host_name)]
 
 
 class Domain(Check):

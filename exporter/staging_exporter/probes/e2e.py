@@ -10,18 +10,20 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import INCONCLUSIVE, ProbeFailed, Reason
 from staging_exporter.evidence.reports import Format, newest_report, read_file, read_report
 from staging_exporter.evidence.testcases import Report, Rules, Unreadable
-from staging_exporter.net.check import Check
+from staging_exporter.net.context import Trace
 from staging_exporter.net.exchange import status_reason
 from staging_exporter.net.failures import classify
 from staging_exporter.net.http import Call, Via
-from staging_exporter.net.trace import Trace
+from staging_exporter.options.addresses import HttpUrl
 from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
+from staging_exporter.options.check import Check
 from staging_exporter.options.matchers import Pattern
-from staging_exporter.options.types import Listed, PositiveDuration, Tls, format_duration
-from staging_exporter.options.url import HttpUrl
+from staging_exporter.options.model import Listed, PositiveDuration
+from staging_exporter.options.tls import Tls
 
 MAX_DOWNLOAD = 20 * 1024 * 1024
 _ZONES = 15 * 3600.0  # seconds that clocks without a zone may be apart: UTC-12 to UTC+14

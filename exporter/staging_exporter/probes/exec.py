@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
+import signal
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
-from staging_exporter.net.check import Check
-from staging_exporter.net.command import Output, run
-from staging_exporter.net.trace import Trace
-from staging_exporter.options.types import FromEnv, FromFile, Listed
+from staging_exporter.net.context import Trace
+from staging_exporter.options.check import Check
+from staging_exporter.options.model import Listed
+from staging_exporter.options.secrets import FromEnv, FromFile
 
 _MAX_OUTPUT = 64 * 1024
+_DRAIN = 0.1  # seconds that output may still come once the whole group is dead
 _SHOWN = 400  # characters of the output in a detail: both ends, since tools differ where they put the point
 _INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR")  # not the exporter's own secrets
 
@@ -29,13 +35,13 @@ class Exec(Check):
 
     async def run(self, trace: Trace) -> None:
         """Run the command. Raises ProbeFailed, ProbeDegraded (`failed`, `probe_error`)."""
-        output = Output(_MAX_OUTPUT)
+        output = _Output(_MAX_OUTPUT)
         env = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         for name, value in self.env.items():
             env[name] = value if isinstance(value, str) else trace.reveal(value)
         try:
             with trace.phase("run"):
-                status = await run(self.command, env, output)
+                status = await _execute(self.command, env, output)
         except (OSError, ValueError) as error:
             raise ProbeFailed(Reason.PROBE_ERROR, f"cannot run {self.command[0]!r}: {error}") from None
         finally:
@@ -60,3 +66,59 @@ def _judge(status: int, output: str) -> None:
 def _shown(text: str) -> str:
     half = _SHOWN // 2
     return text if len(text) <= _SHOWN else f"{text[:half]} ... {text[-half:]}"
+
+
+class _Output:
+    """What a program wrote, its first `limit` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.data = bytearray()
+
+    @property
+    def text(self) -> str:
+        """The output as text, without the white space around it."""
+        return self.data.decode(errors="replace").strip()
+
+
+async def _execute(command: Sequence[str], env: Mapping[str, str], output: _Output) -> int:
+    """Run to the end and return the exit status, negative for a signal; `output` fills as it comes.
+
+    Cancelling kills the program and its children. Raises OSError, ValueError when it cannot be started.
+    """
+    async with _pipe(output) as (descriptor, reading):
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command, env=env, stdin=asyncio.subprocess.DEVNULL, stdout=descriptor, stderr=descriptor,
+                start_new_session=True,
+            )  # fmt: skip
+        finally:
+            os.close(descriptor)
+        try:
+            return await process.wait()
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+            await asyncio.wait({reading}, timeout=_DRAIN)
+
+
+@asynccontextmanager
+async def _pipe(output: _Output) -> AsyncIterator[tuple[int, asyncio.Task[None]]]:
+    """The writing end of a pipe, to be closed by the caller, and the task that reads the other end into `output`."""
+    reader = asyncio.StreamReader()
+    reading_end, writing_end = os.pipe()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading_end, "rb", buffering=0)
+    )
+    reading = asyncio.create_task(_read(reader, output))
+    try:
+        yield writing_end, reading
+    finally:
+        reading.cancel()
+        transport.close()
+
+
+async def _read(reader: asyncio.StreamReader, output: _Output) -> None:
+    while data := await reader.read(65536):
+        output.data += data[: output.limit - len(output.data)]

@@ -7,11 +7,13 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from staging_exporter.core.model import ProbeFailed, Reason
-from staging_exporter.net.check import Check
+from staging_exporter.net.address import IpFamily
 from staging_exporter.net.connect import connect
+from staging_exporter.net.context import Trace
 from staging_exporter.net.grpchealth import SERVING, ask_health, grpc_status, health_of
-from staging_exporter.net.trace import Trace
-from staging_exporter.options.types import Address, IpFamily, Tls
+from staging_exporter.options.addresses import Address
+from staging_exporter.options.check import Check
+from staging_exporter.options.tls import Tls
 
 # One byte holds the length of a protobuf string up to 127 bytes; names of services are ASCII.
 ServiceName = Annotated[str, Field(max_length=127, pattern=r"^[A-Za-z0-9_./-]*$")]

@@ -7,16 +7,15 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from staging_exporter.core.model import Reason
-from staging_exporter.net.check import Check, Degraded
+from staging_exporter.net.address import IpFamily
+from staging_exporter.net.context import Trace
 from staging_exporter.net.exchange import Response
-from staging_exporter.net.http import MAX_BODY, Call, Via, check_headers
-from staging_exporter.net.proxy import ProxyOption
-from staging_exporter.net.trace import Trace
+from staging_exporter.net.http import MAX_BODY, Call, Via
+from staging_exporter.options.addresses import HttpUrl
 from staging_exporter.options.answers import (
     Answer,
     Expected,
     FactPaths,
-    HeaderName,
     Matchers,
     Statuses,
     degrade_on_any,
@@ -27,9 +26,12 @@ from staging_exporter.options.answers import (
     require_status,
 )
 from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
+from staging_exporter.options.check import Check, Degraded
+from staging_exporter.options.headers import HeaderName, check_headers
+from staging_exporter.options.model import Size
 from staging_exporter.options.payload import Json, Payload, Text, is_secret, reveal
-from staging_exporter.options.types import IpFamily, Size, Tls
-from staging_exporter.options.url import HttpUrl
+from staging_exporter.options.proxy import Proxy
+from staging_exporter.options.tls import Tls
 
 # Facts that the kind itself reports, whose names `facts` may not take.
 _OWN_FACTS = frozenset({"status", "redirects", "final_host", "ip", "ip_family", "server", "via", "http_version"})
@@ -53,7 +55,7 @@ class Http(Check):
     body: Payload | None = None
     auth: Auth | None = None
     tls: Tls | None = None
-    proxy: ProxyOption | None = None
+    proxy: Proxy | None = None
     ip_family: IpFamily = "auto"
     follow_redirects: bool = True
     max_body: Size = Field(MAX_BODY, gt=0, le=16 * 1024 * 1024)

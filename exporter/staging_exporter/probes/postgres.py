@@ -8,13 +8,15 @@ import asyncpg
 from pydantic import Field
 
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
-from staging_exporter.net.check import Check
+from staging_exporter.net.address import HostPort
 from staging_exporter.net.connect import connect
+from staging_exporter.net.context import Trace
 from staging_exporter.net.postgres import DRIVER_ERRORS, Session, ask_for_tls, explained, greet, plain, slots_in_use
-from staging_exporter.net.tls import client_context
-from staging_exporter.net.trace import Trace
+from staging_exporter.net.tls import TlsSettings, client_context
+from staging_exporter.options.check import Check
 from staging_exporter.options.matchers import Wanted, first_mismatch
-from staging_exporter.options.types import HostPort, Model, Secret, Tls
+from staging_exporter.options.model import Model
+from staging_exporter.options.secrets import Secret
 
 _FAREWELL = 0.5  # seconds that the server has to take leave
 
@@ -31,11 +33,11 @@ class PostgresTls(Model):
     key_file: str | None = None
     server_name: str | None = None
 
-    def options(self, host: str) -> Tls | None:
+    def options(self, host: str) -> TlsSettings | None:
         """The general TLS options, with the name to verify; None when TLS is off."""
         if self.mode == "disable":
             return None
-        return Tls(
+        return TlsSettings(
             ca_file=self.ca_file,
             cert_file=self.cert_file,
             key_file=self.key_file,
@@ -101,7 +103,7 @@ class Postgres(Check):
         path = self.host if ".s.PGSQL." in self.host else f"{self.host.rstrip('/')}/.s.PGSQL.{self.port}"
         return HostPort(path, 0)
 
-    async def _prelude(self, trace: Trace, tls: Tls | None) -> None:
+    async def _prelude(self, trace: Trace, tls: TlsSettings | None) -> None:
         async with connect(trace, self._address()) as connection:
             if tls is not None:
                 await connection.start_tls(trace, self._address(), tls, ask=ask_for_tls)
@@ -109,7 +111,7 @@ class Postgres(Check):
                 with trace.phase("startup"):
                     await greet(connection)
 
-    async def _log_in(self, trace: Trace, password: str, tls: Tls | None) -> asyncpg.Connection:
+    async def _log_in(self, trace: Trace, password: str, tls: TlsSettings | None) -> asyncpg.Connection:
         return await asyncpg.connect(
             host=trace.facts.get("ip", self._address().host),
             port=self.port,

@@ -10,17 +10,19 @@ from urllib.parse import urlencode
 from pydantic import Field, model_validator
 
 from staging_exporter.core.model import INCONCLUSIVE, ProbeDegraded, ProbeFailed, Reason
-from staging_exporter.net.check import Check, Degraded
+from staging_exporter.net.address import IpFamily
+from staging_exporter.net.context import Trace
 from staging_exporter.net.exchange import Response, status_reason
 from staging_exporter.net.failures import error_text
 from staging_exporter.net.http import Call, Via
-from staging_exporter.net.proxy import ProxyOption
-from staging_exporter.net.trace import Trace
+from staging_exporter.options.addresses import HttpUrl
 from staging_exporter.options.answers import snippet
 from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
+from staging_exporter.options.check import Check, Degraded
 from staging_exporter.options.matchers import Comparison, Wanted, match_value, wanted_text
-from staging_exporter.options.types import IpFamily, Model, Tls
-from staging_exporter.options.url import HttpUrl
+from staging_exporter.options.model import Model
+from staging_exporter.options.proxy import Proxy
+from staging_exporter.options.tls import Tls
 
 _MARGIN = 0.05  # seconds before the deadline when waiting for the server ends, since its silence is not its subject's
 _MAX_LABELS = 200  # characters of a series in a detail
@@ -50,7 +52,7 @@ class Promql(Check):
     query: str = Field(min_length=1)
     auth: Auth | None = None
     tls: Tls | None = None
-    proxy: ProxyOption | None = None
+    proxy: Proxy | None = None
     ip_family: IpFamily = "auto"
     expect: PromqlExpect
     degraded: PromqlDegraded = PromqlDegraded()

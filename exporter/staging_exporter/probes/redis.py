@@ -8,10 +8,12 @@ from typing import ClassVar, Literal
 from pydantic import model_validator
 
 from staging_exporter.core.model import ProbeFailed, Reason
-from staging_exporter.net.check import Check
 from staging_exporter.net.connect import Connection, connect
-from staging_exporter.net.trace import Trace
-from staging_exporter.options.types import Address, Secret, Tls
+from staging_exporter.net.context import Trace
+from staging_exporter.options.addresses import Address
+from staging_exporter.options.check import Check
+from staging_exporter.options.secrets import Secret
+from staging_exporter.options.tls import Tls
 
 # First words of an error reply: Redis source, server.c and acl.c; `-ERR max number of clients` has none of its own.
 _REASONS = {

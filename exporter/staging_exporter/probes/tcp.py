@@ -7,11 +7,14 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from staging_exporter.core.model import ProbeFailed, Reason
-from staging_exporter.net.check import Check
+from staging_exporter.net.address import IpFamily
 from staging_exporter.net.connect import Connection, connect
-from staging_exporter.net.trace import Trace
+from staging_exporter.net.context import Trace
+from staging_exporter.options.addresses import Address
+from staging_exporter.options.check import Check
 from staging_exporter.options.matchers import Pattern, compile_pattern
-from staging_exporter.options.types import Address, IpFamily, Listed, Model, Tls
+from staging_exporter.options.model import Listed, Model
+from staging_exporter.options.tls import Tls
 
 _MAX_ANSWER = 64 * 1024
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import ProbeDegraded, Reason
-from staging_exporter.net.check import Check, Degraded
+from staging_exporter.net.address import IpFamily
 from staging_exporter.net.connect import connect
-from staging_exporter.net.trace import Trace
-from staging_exporter.options.types import Address, Duration, IpFamily, Tls, format_duration
+from staging_exporter.net.context import Trace
+from staging_exporter.net.tls import TlsSettings
+from staging_exporter.options.addresses import Address
+from staging_exporter.options.check import Check, Degraded
+from staging_exporter.options.model import Duration
+from staging_exporter.options.tls import Tls
 
 _DAY = 86400.0
 
@@ -32,7 +38,7 @@ class TlsEndpoint(Check):
     kind: Literal["tls"]
     address: Address
     server_name: str | None = None
-    tls: Tls = Tls()
+    tls: Tls = TlsSettings()
     ip_family: IpFamily = "auto"
     degraded: TlsDegraded = TlsDegraded()
 
@@ -48,7 +54,7 @@ class TlsEndpoint(Check):
 
     async def run(self, trace: Trace) -> None:
         """Shake hands and judge. Raises ProbeDegraded (`content`), ProbeFailed, OSError, ssl.SSLError."""
-        tls = self.tls.model_copy(update={"server_name": self.server_name}) if self.server_name else self.tls
+        tls = replace(self.tls, server_name=self.server_name) if self.server_name else self.tls
         async with connect(trace, self.address, tls, self.ip_family):
             end: float = trace.facts.get("tls_chain_not_after", math.inf)
         left = end - time.time()  # by the calendar, not by our clock that never jumps

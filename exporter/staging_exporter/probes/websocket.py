@@ -7,17 +7,21 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from staging_exporter.core.model import ProbeFailed, Reason
-from staging_exporter.net.check import Check
-from staging_exporter.net.conversation import Step, converse
-from staging_exporter.net.http import Via, check_headers
-from staging_exporter.net.proxy import ProxyOption, open_way
-from staging_exporter.net.trace import Trace
+from staging_exporter.net.address import IpFamily
+from staging_exporter.net.context import Trace
+from staging_exporter.net.http import Via
+from staging_exporter.net.proxy import open_way
 from staging_exporter.net.websocket import upgrade
-from staging_exporter.options.answers import Answer, HeaderName, require_not_starting, require_status
+from staging_exporter.options.addresses import WebSocketUrl
+from staging_exporter.options.answers import Answer, require_not_starting, require_status
 from staging_exporter.options.auth import Auth, hosts_asked
+from staging_exporter.options.check import Check
+from staging_exporter.options.conversation import Step, converse
+from staging_exporter.options.headers import HeaderName, check_headers
+from staging_exporter.options.model import Listed, Model
 from staging_exporter.options.payload import Text, reveal
-from staging_exporter.options.types import IpFamily, Listed, Model, Tls
-from staging_exporter.options.url import WebSocketUrl
+from staging_exporter.options.proxy import Proxy
+from staging_exporter.options.tls import Tls
 
 
 class Expected(Model):
@@ -46,7 +50,7 @@ class WebSocket(Check):
     headers: dict[HeaderName, Text] = Field(default_factory=dict)
     auth: Auth | None = None
     tls: Tls | None = None
-    proxy: ProxyOption | None = None
+    proxy: Proxy | None = None
     ip_family: IpFamily = "auto"
     subprotocols: Listed[Text] = ()
     origin: str | None = None

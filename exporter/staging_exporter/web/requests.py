@@ -6,8 +6,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
-from staging_exporter.net.redaction import clean
-from staging_exporter.options.types import Duration, Listed, Model
+from staging_exporter.core.redaction import clean
+from staging_exporter.options.model import Duration, Listed, Model
 
 _LONGEST = 30 * 86400.0  # seconds that a posted maintenance window may last
 Components = Annotated[Listed[str], Field(min_length=1, max_length=1000)]

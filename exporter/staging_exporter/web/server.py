@@ -17,7 +17,7 @@ from staging_exporter.core.incidents import Incident
 from staging_exporter.core.probe_run import NoCheck, OverBudget, Probed
 from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.evidence.testcases import Unreadable
-from staging_exporter.options.types import Model
+from staging_exporter.options.model import Model
 from staging_exporter.views.document import component_document, document
 from staging_exporter.views.exposition import TEXT, content_type
 from staging_exporter.views.metrics import Metrics, ReloadStatus

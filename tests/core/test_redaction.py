@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from staging_exporter.net.redaction import mask
+from staging_exporter.core.redaction import mask
 
 SECRET = 'p"ss/wörd&0123456789'
 

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from staging_exporter.net.trace import Trace
-from staging_exporter.options.types import Model, PositiveDuration
+from staging_exporter.net.context import Trace
+from staging_exporter.options.model import Model, PositiveDuration
 
 
 class Degraded(Model):

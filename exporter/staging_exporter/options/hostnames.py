@@ -1,9 +1,25 @@
-"""Forms of one host name that people mix up."""
+"""Host names: the option type, and the variants of one name that people mix up."""
 
 from __future__ import annotations
 
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator
+
 # RFC 6761, 6762, 8375 and ICANN's resolution of 2024 on `internal`: nobody can register names there.
 _PRIVATE = frozenset({"test", "example", "invalid", "localhost", "local", "internal", "arpa", "lan"})
+
+_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)+\.?", re.IGNORECASE)
+
+
+def _host_name(text: str) -> str:
+    if not _NAME.fullmatch(text) or len(text) > 253:
+        raise ValueError(f"{text[:100]!r} is not a host name; write it like api.staging.example.com")
+    return text
+
+
+HostName = Annotated[str, AfterValidator(_host_name)]
 
 
 def siblings(name: str) -> tuple[str, ...]:

@@ -11,12 +11,13 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import ProbeFailed, Reason
-from staging_exporter.net.trace import Trace
+from staging_exporter.net.context import Trace
 from staging_exporter.net.websocket import Session
 from staging_exporter.options.matchers import JsonMatcher, JsonPath, Pattern, find, first_mismatch, search, wanted_text
+from staging_exporter.options.model import Listed, Model, PositiveDuration
 from staging_exporter.options.payload import Payload, reveal
-from staging_exporter.options.types import Listed, Model, PositiveDuration, format_duration
 
 _MARGIN = 0.1  # seconds before the deadline when waiting ends, so that what came can still be told
 _ACTIONS = ("send", "expect", "events", "ping", "hold")

@@ -1,17 +1,14 @@
-"""URLs of the configuration and of redirects: parsed once, checked, shown without their query."""
+"""URLs: parsed once, checked, shown without their query."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
 
-from pydantic import GetPydanticSchema
-from pydantic_core import core_schema
-
-from staging_exporter.options.types import HostPort
+from staging_exporter.net.address import HostPort
 
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9_.])?")
@@ -94,20 +91,3 @@ def _host(host: str | None) -> str:
     if not _HOST.fullmatch(name):
         raise ValueError(f"{host!r} is not a host")
     return name
-
-
-def _schema(*schemes: str) -> Callable[[Any, Any], core_schema.CoreSchema]:
-    def build(_source: Any, _handler: Any) -> core_schema.CoreSchema:
-        return core_schema.no_info_before_validator_function(
-            lambda value: parse_url(value, schemes),
-            core_schema.any_schema(),
-            serialization=core_schema.to_string_ser_schema(),
-            json_schema_input_schema=core_schema.str_schema(pattern=f"^({'|'.join(schemes)})://"),
-        )
-
-    return build
-
-
-HttpUrl = Annotated[Url, GetPydanticSchema(_schema("http", "https"))]
-WebSocketUrl = Annotated[Url, GetPydanticSchema(_schema("ws", "wss"))]
-ProxyUrl = Annotated[Url, GetPydanticSchema(_schema("http"))]

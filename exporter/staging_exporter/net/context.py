@@ -6,10 +6,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from staging_exporter.net.resolve import Resolver
-from staging_exporter.options.types import FromEnv, FromFile
+
+
+class Readable(Protocol):
+    """A secret: where it is kept, read anew for each use."""
+
+    def read(self) -> str:
+        """The value now. Raises ProbeFailed (`probe_error`)."""
 
 
 class Trace:
@@ -77,7 +83,7 @@ class Trace:
         if len(self.lines) < 200:
             self.lines.append((self.elapsed, text))
 
-    def reveal(self, secret: FromEnv | FromFile) -> str:
+    def reveal(self, secret: Readable) -> str:
         """The value of a secret, remembered so that it can be masked. Raises ProbeFailed (`probe_error`)."""
         value = secret.read()
         self.secrets.add(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from staging_exporter.net.siblings import siblings
+from staging_exporter.options.hostnames import siblings
 
 
 @pytest.mark.parametrize(

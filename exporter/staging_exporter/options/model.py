@@ -1,0 +1,42 @@
+"""The base of everything that is configured, and the plain values it is made of: lists, durations, sizes."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from staging_exporter.core.durations import format_duration, parse_duration
+
+T = TypeVar("T")
+# YAML has lists, frozen models need tuples: the one conversion that strict validation does not refuse.
+Listed = Annotated[tuple[T, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
+
+
+class Model(BaseModel):
+    """The base of everything configured: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration),
+    Field(json_schema_extra={"type": "string", "examples": ["500ms", "15s", "1m30s"]}),
+]
+PositiveDuration = Annotated[Duration, Field(gt=0)]
+
+_SIZE = re.compile(r"(\d{1,15})(B|KiB|MiB)?")
+
+
+def parse_size(text: object) -> int:
+    """Bytes of a size such as `64KiB` or `1MiB`; a bare number is bytes. Raises ValueError."""
+    match = None if isinstance(text, bool) else _SIZE.fullmatch(str(text))
+    if not match:
+        raise ValueError(f"{text!r} is not a size; write it like 512, 64KiB or 1MiB")
+    return int(match[1]) * {None: 1, "B": 1, "KiB": 1024, "MiB": 1024**2}[match[2]]
+
+
+Size = Annotated[int, BeforeValidator(parse_size), Field(json_schema_extra={"examples": ["64KiB", "1MiB"]})]

@@ -1,0 +1,78 @@
+"""The option `proxy`: an HTTP proxy of the configuration, or the one that the environment variables name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import unquote
+from urllib.request import getproxies_environment, proxy_bypass
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.context import Trace
+from staging_exporter.net.proxy import ProxyServer, basic
+from staging_exporter.net.url import Url, parse_url
+from staging_exporter.options.addresses import ProxyUrl
+from staging_exporter.options.model import Listed, Model
+from staging_exporter.options.payload import Text, reveal
+from staging_exporter.options.secrets import Secret
+
+ENVIRONMENT = "environment"
+
+
+class ProxyOptions(Model):
+    """An HTTP proxy; a bare URL is short for `{url: URL}`, the word `environment` for `{environment: true}`."""
+
+    url: ProxyUrl | None = Field(None, description="http://host:port")
+    environment: bool = Field(False, description="use HTTP_PROXY, HTTPS_PROXY and NO_PROXY instead of url")
+    username: str | None = None
+    password: Secret | None = None
+    headers: dict[str, Text] = Field(default_factory=dict, description="sent to the proxy alone")
+    no_proxy: Listed[str] = Field((), description="hosts and domains that are reached directly")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> ProxyOptions:
+        if self.environment == (self.url is not None):
+            raise ValueError("a proxy is exactly one of url and environment: true")
+        if self.environment and {"username", "password", "no_proxy"} & self.model_fields_set:
+            raise ValueError("with environment: true, credentials and exceptions come from the environment too")
+        if (self.username is None) != (self.password is None):
+            raise ValueError("a proxy takes username and password, or neither")
+        return self
+
+    def server_for(self, trace: Trace, url: Url) -> ProxyServer | None:
+        """The proxy that requests for `url` go through; None when it is reached directly. Raises ProbeFailed."""
+        if self.environment:
+            return _from_environment(trace, url)
+        if self.url is None or proxy_bypass(str(url.address), {"no": ",".join(self.no_proxy)}):
+            return None
+        headers = {name: reveal(trace, value) for name, value in self.headers.items()}
+        if self.username is not None and self.password is not None:
+            headers["Proxy-Authorization"] = basic(trace, self.username, trace.reveal(self.password))
+        return ProxyServer(self.url.address, headers)
+
+
+def _short(value: object) -> object:
+    if value == ENVIRONMENT:
+        return {"environment": True}
+    return {"url": value} if isinstance(value, str) else value
+
+
+Proxy = Annotated[ProxyOptions, BeforeValidator(_short)]
+
+
+def _from_environment(trace: Trace, url: Url) -> ProxyServer | None:
+    proxies = getproxies_environment()
+    found = proxies.get({"ws": "http", "wss": "https"}.get(url.scheme, url.scheme))
+    if not found or proxy_bypass(str(url.address), proxies):
+        return None
+    credentials, _, host = found.rpartition("://")[2].rpartition("@")
+    try:
+        address = parse_url(f"http://{host}", ("http",)).address
+    except ValueError as error:
+        raise ProbeFailed(Reason.PROBE_ERROR, f"the proxy of the environment: {error}") from None
+    if not credentials:
+        return ProxyServer(address, {})
+    username, _, password = unquote(credentials).partition(":")
+    trace.secrets.add(password)
+    return ProxyServer(address, {"Proxy-Authorization": basic(trace, username, password)})

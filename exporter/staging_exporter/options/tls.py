@@ -1,0 +1,45 @@
+"""The option `tls` of every kind that can speak TLS."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, GetCoreSchemaHandler, GetPydanticSchema, ValidatorFunctionWrapHandler, model_validator
+from pydantic_core import core_schema
+
+from staging_exporter.net.tls import TlsSettings
+from staging_exporter.options.model import Model
+
+
+class TlsOptions(Model):
+    """How to speak TLS; an empty mapping means: verified, by the system's authorities, TLS 1.2 or later."""
+
+    ca_file: str | None = Field(None, description="PEM file of the authorities to trust instead of the system's")
+    cert_file: str | None = Field(None, description="PEM file of the client certificate")
+    key_file: str | None = Field(None, description="PEM file of its key, when not in cert_file")
+    server_name: str | None = Field(None, description="name to send and to verify instead of the host")
+    insecure_skip_verify: bool = Field(False, description="accept any certificate")
+    min_version: Literal["1.2", "1.3"] = "1.2"
+    max_version: Literal["1.2", "1.3"] | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> TlsOptions:
+        if self.max_version is not None and self.max_version < self.min_version:
+            raise ValueError("tls: max_version is below min_version")
+        return self
+
+
+def _settings(value: object, validate: ValidatorFunctionWrapHandler) -> TlsSettings:
+    return value if isinstance(value, TlsSettings) else TlsSettings(**dict(validate(value)))
+
+
+def _schema(_source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+    return core_schema.no_info_wrap_validator_function(
+        _settings,
+        handler.generate_schema(TlsOptions),
+        serialization=core_schema.plain_serializer_function_ser_schema(asdict),
+    )
+
+
+Tls = Annotated[TlsSettings, GetPydanticSchema(_schema)]
