@@ -55,10 +55,11 @@ bench-page: $(VENV)/.installed  ## from fault to delivered page, beside a stock 
 clean:  ## remove what make made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml exporter/pytest-staging/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo 'Python 3.11 or later is needed: make PYTHON=/path/to/python3.11 ...'; exit 1; }
 	@$(PYTHON) -m venv $(VENV) \
 	  || { echo 'Python cannot make virtual environments; on Debian: apt-get install python3-venv'; exit 1; }
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dashboards,demo,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dashboards,demo,dev]' \
+	  --editable exporter/pytest-staging
 	@touch $@

@@ -1,0 +1,1 @@
+"""What is installed: both distributions, their contents, and what they leave alone."""
