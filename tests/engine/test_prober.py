@@ -17,7 +17,7 @@ from staging_exporter.engine.loop_lag import StallWatch
 from staging_exporter.engine.on_demand import OnDemand
 from staging_exporter.engine.prober import Prober
 from staging_exporter.engine.rate_limit import Budget
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.resolve import Resolver
 from staging_exporter.options.check import Check, Degraded
 from staging_exporter.options.secrets import FromEnv
@@ -33,12 +33,12 @@ class Scripted(Check):
     kind: Literal["scripted"] = "scripted"
     script: Any
 
-    async def run(self, trace: Trace) -> None:
-        await self.script(trace)
+    async def run(self, context: ProbeContext) -> None:
+        await self.script(context)
 
 
 def raising(error: BaseException) -> Scripted:
-    async def script(_trace: Trace) -> None:
+    async def script(_trace: ProbeContext) -> None:
         raise error
 
     return Scripted(script=script)
@@ -70,11 +70,11 @@ async def test_what_a_run_raises_becomes_a_reason(
 
 
 async def test_a_run_that_hangs_is_cut_off_and_keeps_what_it_saw() -> None:
-    async def script(trace: Trace) -> None:
-        trace.facts["ip"] = "127.0.0.1"
-        with trace.phase("connect"):
+    async def script(context: ProbeContext) -> None:
+        context.facts["ip"] = "127.0.0.1"
+        with context.phase("connect"):
             pass
-        with trace.phase("tls"):
+        with context.phase("tls"):
             await asyncio.sleep(60)
 
     seen = await Prober().attempt(TARGET, Scripted(script=script))
@@ -87,7 +87,7 @@ async def test_a_run_that_hangs_is_cut_off_and_keeps_what_it_saw() -> None:
 async def test_a_run_that_ignores_its_cancellation_stalls_nobody_and_is_not_run_twice() -> None:
     released = asyncio.Event()
 
-    async def script(_trace: Trace) -> None:
+    async def script(_trace: ProbeContext) -> None:
         while not released.is_set():
             try:
                 await released.wait()
@@ -108,7 +108,7 @@ async def test_a_run_that_ignores_its_cancellation_stalls_nobody_and_is_not_run_
 
 
 async def test_a_right_answer_that_came_late_is_degraded() -> None:
-    async def script(_trace: Trace) -> None:
+    async def script(_trace: ProbeContext) -> None:
         await asyncio.sleep(0.05)
 
     slow = Scripted(script=script, degraded=Degraded(slower_than="10ms"))
@@ -118,7 +118,7 @@ async def test_a_right_answer_that_came_late_is_degraded() -> None:
 
 
 async def test_a_stall_of_our_own_loop_does_not_blame_the_target() -> None:
-    async def script(_trace: Trace) -> None:
+    async def script(_trace: ProbeContext) -> None:
         time.sleep(0.3)
         raise EOFError
 
@@ -133,7 +133,7 @@ async def test_a_stall_of_our_own_loop_does_not_blame_the_target() -> None:
 
 
 async def test_a_refusal_stands_even_when_our_loop_stalled() -> None:
-    async def script(_trace: Trace) -> None:
+    async def script(_trace: ProbeContext) -> None:
         time.sleep(0.3)
         raise ConnectionRefusedError(errno.ECONNREFUSED, "x")
 
@@ -149,20 +149,20 @@ async def test_a_refusal_stands_even_when_our_loop_stalled() -> None:
 async def test_secrets_are_masked_in_details_facts_and_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSWORD", "hunter2-and-more")
 
-    async def script(trace: Trace) -> None:
-        password = trace.reveal(FromEnv(env="PASSWORD"))
-        trace.facts["echo"] = {"seen": [f"user:{password}"]}
+    async def script(context: ProbeContext) -> None:
+        password = context.reveal(FromEnv(env="PASSWORD"))
+        context.facts["echo"] = {"seen": [f"user:{password}"]}
         raise ProbeFailed(Reason.DENIED, f"login as x with {password} refused")
 
-    trace = Trace(1.0, Resolver())
-    seen = await Prober().attempt_traced(TARGET, Scripted(script=script), trace)
-    assert "hunter2" not in f"{seen} {trace.lines}"
+    context = ProbeContext(1.0, Resolver())
+    seen = await Prober().attempt_with(TARGET, Scripted(script=script), context)
+    assert "hunter2" not in f"{seen} {context.lines}"
     assert seen.detail == "login as x with *** refused"
 
 
 async def test_a_secret_that_is_not_there_is_our_own_fault() -> None:
-    async def script(trace: Trace) -> None:
-        trace.reveal(FromEnv(env="STAGING_EXPORTER_NO_SUCH_VARIABLE"))
+    async def script(context: ProbeContext) -> None:
+        context.reveal(FromEnv(env="STAGING_EXPORTER_NO_SUCH_VARIABLE"))
 
     seen = await Prober().attempt(TARGET, Scripted(script=script))
     assert seen.reason == Reason.PROBE_ERROR
@@ -183,8 +183,8 @@ UNFIT = [*range(0x20), *range(0x7F, 0xA0), 0x061C, 0x200E, 0x200F, *range(0x2028
 
 @pytest.mark.parametrize("unfit", [*map(chr, UNFIT)], ids=[*map("U+{:04X}".format, UNFIT)])
 async def test_no_control_character_leaves_a_run(unfit: str) -> None:
-    async def script(trace: Trace) -> None:
-        trace.facts[f"a{unfit}b"] = {"said": [f"c{unfit}d"]}
+    async def script(context: ProbeContext) -> None:
+        context.facts[f"a{unfit}b"] = {"said": [f"c{unfit}d"]}
         raise ProbeFailed(Reason.CONTENT, f"e{unfit}f")
 
     seen = await Prober().attempt(TARGET, Scripted(script=script))
@@ -192,9 +192,9 @@ async def test_no_control_character_leaves_a_run(unfit: str) -> None:
 
 
 async def test_half_a_surrogate_pair_reaches_no_answer() -> None:
-    async def script(trace: Trace) -> None:
-        trace.facts.update({"said \ud800": {"\udfff": ["\ud800"]}})
-        trace.log("heard \ud800")
+    async def script(context: ProbeContext) -> None:
+        context.facts.update({"said \ud800": {"\udfff": ["\ud800"]}})
+        context.log("heard \ud800")
         raise ProbeFailed(Reason.CONTENT, "$.status is \ud800, expected ok")
 
     seen = await Prober().attempt(TARGET, Scripted(script=script))
@@ -203,7 +203,7 @@ async def test_half_a_surrogate_pair_reaches_no_answer() -> None:
 
 
 async def test_a_slow_failure_keeps_its_reason() -> None:
-    async def script(_trace: Trace) -> None:
+    async def script(_trace: ProbeContext) -> None:
         await asyncio.sleep(0.02)
         raise ProbeFailed(Reason.CONTENT, "seen 1, expected 2")
 
@@ -214,7 +214,7 @@ async def test_a_slow_failure_keeps_its_reason() -> None:
 async def test_a_run_that_is_cancelled_has_ended_before_its_caller_has() -> None:
     began, ended = asyncio.Event(), asyncio.Event()
 
-    async def script(_trace: Trace) -> None:
+    async def script(_trace: ProbeContext) -> None:
         began.set()
         try:
             await asyncio.Event().wait()
@@ -262,7 +262,7 @@ async def test_a_stall_that_still_goes_on_counts_already() -> None:
 async def test_who_asked_first_may_leave_without_ending_the_run_of_the_others() -> None:
     entered, go_on = asyncio.Event(), asyncio.Event()
 
-    async def script(_trace: Trace) -> None:
+    async def script(_trace: ProbeContext) -> None:
         entered.set()
         await go_on.wait()
 
@@ -279,7 +279,7 @@ async def test_who_asked_first_may_leave_without_ending_the_run_of_the_others() 
 async def test_stopping_ends_what_was_asked_for() -> None:
     entered = asyncio.Event()
 
-    async def script(_trace: Trace) -> None:
+    async def script(_trace: ProbeContext) -> None:
         entered.set()
         await asyncio.Event().wait()
 
@@ -293,7 +293,7 @@ async def test_stopping_ends_what_was_asked_for() -> None:
 
 
 def test_the_log_of_a_run_is_bounded() -> None:
-    trace = Trace(1.0, Resolver())
+    context = ProbeContext(1.0, Resolver())
     for number in range(300):
-        trace.log(f"line {number}")
-    assert (len(trace.lines), trace.lines[-1][1]) == (200, "line 199")
+        context.log(f"line {number}")
+    assert (len(context.lines), context.lines[-1][1]) == (200, "line 199")

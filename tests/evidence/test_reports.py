@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from staging_exporter.evidence.reports import newest_report, read_report
 from staging_exporter.evidence.testcases import HalfWritten, Report, Rules, Unreadable
+from staging_exporter.net.context import Cache
 
 RULES = Rules("not available", "event loop")
 PASSED = b'<testsuite><testcase name="a"/></testsuite>'
@@ -34,8 +35,8 @@ def read(data: bytes, seconds: float = 60.0) -> Report:
     return read_report(chunks, "auto", RULES, time.monotonic() + seconds)
 
 
-def newest(pattern: str | None, pushed: Path | None = None) -> tuple[str, Report]:
-    path, _, report = newest_report(pattern, pushed, "auto", RULES, time.monotonic() + 60)
+def newest(pattern: str | None, pushed: Path | None = None, cache: Cache | None = None) -> tuple[str, Report]:
+    path, _, report = newest_report(pattern, pushed, "auto", RULES, time.monotonic() + 60, cache or Cache())
     return path.name, report
 
 
@@ -74,22 +75,23 @@ def test_reading_ends_at_the_deadline() -> None:
 def test_an_unchanged_file_is_not_read_again(tmp_path: Path) -> None:
     file = tmp_path / "r.xml"
     file.write_bytes(PASSED)
-    first = newest(str(file))[1]
-    assert newest(str(file))[1] is first
+    cache = Cache()
+    first = newest(str(file), None, cache)[1]
+    assert newest(str(file), None, cache)[1] is first
     os.utime(file, (1, 1))
-    again = newest(str(file))[1]
+    again = newest(str(file), None, cache)[1]
     assert again is not first
     file.write_bytes(PASSED.replace(b"a", b"b"))
-    assert newest(str(file))[1] is not again
+    assert newest(str(file), None, cache)[1] is not again
 
 
 def test_an_unchanged_broken_file_says_the_same_again(tmp_path: Path) -> None:
     file = tmp_path / "r.xml"
     file.write_bytes(b"<html/>")
-    said = []
+    said, cache = [], Cache()
     for _ in range(2):
         with pytest.raises(Unreadable) as caught:
-            newest(str(file))
+            newest(str(file), None, cache)
         said.append((str(caught.value), len(caught.traceback)))
     assert said[0][0] == "r.xml: the root is <html>, expected <testsuites> or <testsuite>"
     assert said[1][0] == said[0][0]

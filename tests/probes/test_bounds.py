@@ -43,7 +43,7 @@ async def http(options: dict[str, Any], answer: Callable[[Seen], bytes]) -> Asyn
 
 def by_header(request: Seen) -> bytes:
     value = request.headers["authorization"]
-    return response(200, b"", {"X-Token": value, "Server": f"me {value} {SECRET[:12]}", "Via": "v" * 5000})
+    return response(200, b"", {"X-Token": value, "Server": f"me {value} {SECRET[:12]}", "Transport": "v" * 5000})
 
 
 def by_redirect(_request: Seen) -> bytes:
@@ -142,9 +142,9 @@ async def traced(options: dict[str, Any]) -> tuple[Observation, str]:
     prober = Prober(Resolver(options.pop("servers", ())))
     check = load(options["kind"]).model_validate(options)
     component = Component("target", Layer.SERVICE, Priority.P1, kind=options["kind"])
-    trace = prober.trace(5.0)
-    seen = await prober.attempt_traced(component, check, trace)
-    log = [clean(line, trace.secrets) for _, line in trace.lines]
+    context = prober.context(5.0)
+    seen = await prober.attempt_with(component, check, context)
+    log = [clean(line, context.secrets) for _, line in context.lines]
     facts = json.dumps(dict(seen.facts), ensure_ascii=False)
     return seen, "".join([seen.detail, facts, *log])
 

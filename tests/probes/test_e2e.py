@@ -33,7 +33,7 @@ async def read(tmp_path: Path, text: str | bytes, **options: Any) -> Observation
 
 
 SKIPPED = '<skipped type="pytest.skip" message="Staging environment is not available"/>'
-LOOP = '<failure message="RuntimeError: This event loop is already running">trace</failure>'
+LOOP = '<failure message="RuntimeError: This event loop is already running">context</failure>'
 VERDICTS: dict[str, tuple[str, dict[str, Any], Reason, str]] = {
     "passes": (suite(case("a"), case("b")), {}, Reason.OK, ""),
     "a bare root": (PASSED, {}, Reason.OK, ""),
@@ -58,7 +58,7 @@ VERDICTS: dict[str, tuple[str, dict[str, Any], Reason, str]] = {
         suite(case("a", LOOP), case("b")),
         {},
         Reason.NO_EVIDENCE,
-        "1 harness errors, not the environment's: t::a: RuntimeError: This event loop is already running trace",
+        "1 harness errors, not the environment's: t::a: RuntimeError: This event loop is already running context",
     ),
     "the harness and a failure": (suite(case("a", LOOP), case("b", "<failure/>")), {}, Reason.FAILED, "1 of 2"),
     "another pattern for the harness": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -13,6 +14,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from staging_exporter.core.model import Observation, Outcome, Reason
+from staging_exporter.engine.prober import Prober
 from staging_exporter.net.address import HostPort
 from staging_exporter.probes import kinds, load
 
@@ -34,8 +36,8 @@ def to(location: str, status: int = 302) -> bytes:
     return response(status, headers={"Location": location})
 
 
-async def get(url: str, **options: Any) -> Observation:
-    return await probe({"kind": "http", "url": url, **options})
+async def get(url: str, prober: Prober | None = None, **options: Any) -> Observation:
+    return await probe({"kind": "http", "url": url, **options}, prober=prober)
 
 
 # Redirects
@@ -379,10 +381,10 @@ async def test_oauth2_fetches_once_and_again_after_a_401(
     stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLIENT_SECRET", "s/cret")
-    tokens = Tokens()
+    tokens, prober = Tokens(), Prober()
     address = await stack.enter_async_context(serving(tokens.web))
     auth = oauth2(address, scopes=["a", "b"], params={"audience": "x"})
-    first = await get(f"http://{address}/", auth=auth)
+    first = await get(f"http://{address}/", prober, auth=auth)
     assert (first.outcome, first.detail) == (Outcome.PASS, "")
     assert list(first.phases) == ["token", "resolve", "connect", "processing", "transfer"]
     request = tokens.web.seen[0]
@@ -392,11 +394,11 @@ async def test_oauth2_fetches_once_and_again_after_a_401(
         "audience": ["x"],
     }
     assert base64.b64decode(request.headers["authorization"][6:]) == b"me%3Ax:s%2Fcret"
-    assert "token" not in (await get(f"http://{address}/", auth=auth)).phases
+    assert "token" not in (await get(f"http://{address}/", prober, auth=auth)).phases
     tokens.accepts = "another"
-    refused = await get(f"http://{address}/", auth=auth)
+    refused = await get(f"http://{address}/", prober, auth=auth)
     assert (refused.reason, refused.detail) == (Reason.DENIED, "status 401, expected 2xx; body: Bearer ***")
-    assert (await get(f"http://{address}/", auth=auth)).outcome == Outcome.PASS
+    assert (await get(f"http://{address}/", prober, auth=auth)).outcome == Outcome.PASS
     assert tokens.issued == 2
 
 
@@ -417,13 +419,13 @@ async def test_a_token_that_the_target_refuses_is_fetched_anew(
     kind: str, stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLIENT_SECRET", "s")
-    tokens = Tokens()
+    tokens, prober = Tokens(), Prober()
     tokens.web.routes["*"] = response(401)
     address = await stack.enter_async_context(serving(tokens.web))
     options = {"kind": kind, **WITH_A_TOKEN[kind], "auth": oauth2(address)}
     options["url"] = options["url"].format(address)
     for _ in range(2):
-        await probe(options)
+        await probe(options, prober=prober)
     assert tokens.issued == 2
 
 
@@ -431,25 +433,26 @@ async def test_oauth2_tokens_near_their_end_are_not_kept(
     stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLIENT_SECRET", "s")
-    tokens = Tokens(lasts=29)
+    tokens, prober = Tokens(lasts=29), Prober()
     address = await stack.enter_async_context(serving(tokens.web))
     for _ in range(2):
-        assert (await get(f"http://{address}/", auth=oauth2(address))).outcome == Outcome.PASS
+        assert (await get(f"http://{address}/", prober, auth=oauth2(address))).outcome == Outcome.PASS
     assert tokens.issued == 2
 
 
 TOKEN_FAULTS: dict[str, tuple[Answer, Reason, str]] = {
     "refused": (
         response(401, b'{"error":"invalid_client"}'),
-        Reason.DENIED,
-        'token: status 401, expected 200; body: {"error":"invalid_client"}',
+        Reason.CREDENTIALS,
+        'status 401, expected 200; body: {"error":"invalid_client"}',
     ),
-    "broken": (response(503), Reason.SERVER_ERROR, "token: status 503, expected 200"),
-    "redirected": (to("/elsewhere"), Reason.STATUS, "token: status 302"),
-    "not JSON": (response(200, b"<html>"), Reason.CONTENT, "token: the answer is not a JSON object: <html>"),
-    "no token in it": (response(200, b"{}"), Reason.CONTENT, "token: the answer holds no access_token"),
-    "not HTTP": (b"SSH-2.0-x\r\n", Reason.PROTOCOL, "token: it does not speak HTTP"),
-    "cut short": (b"HTTP/1.1 200 X\r\nContent-Length: 9\r\n\r\n{}", Reason.CLOSED, "token: the peer hung up"),
+    "broken": (response(503), Reason.CREDENTIALS, "status 503, expected 200"),
+    "too many requests": (response(429), Reason.RATE_LIMITED, "status 429, expected 200"),
+    "redirected": (to("/elsewhere"), Reason.CREDENTIALS, "status 302"),
+    "not JSON": (response(200, b"<html>"), Reason.CREDENTIALS, "the answer is not a JSON object: <html>"),
+    "no token in it": (response(200, b"{}"), Reason.CREDENTIALS, "the answer holds no access_token"),
+    "not HTTP": (b"SSH-2.0-x\r\n", Reason.CREDENTIALS, "it does not speak HTTP"),
+    "cut short": (b"HTTP/1.1 200 X\r\nContent-Length: 9\r\n\r\n{}", Reason.CREDENTIALS, "the peer hung up"),
 }
 
 
@@ -461,7 +464,8 @@ async def test_a_token_that_cannot_be_had(
     web = Web({"/token": answer, "*": response(200)})
     async with serving(web) as address:
         seen = await get(f"http://{address}/", auth=oauth2(address))
-    assert (seen.reason, seen.detail[: len(detail)]) == (reason, detail)
+    assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, reason)
+    assert seen.detail.startswith(f"token server {address}: {detail}")
     assert set(seen.phases) == {"token"}
     assert [request.target for request in web.seen] == ["/token"]
 
@@ -474,7 +478,43 @@ async def test_a_silent_token_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async with serving(silent) as address:
         seen = await probe({"kind": "http", "url": "http://127.0.0.1:1/", "auth": oauth2(address)}, timeout=0.2)
-    assert (seen.reason, seen.detail) == (Reason.TIMEOUT, "token: no answer within 200ms in phase token")
+    assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, Reason.CREDENTIALS)
+    assert seen.detail == f"token server {address}: no answer within 200ms in phase token"
+
+
+async def test_a_metadata_server_that_is_not_there() -> None:
+    auth = {"google_id_token": {"audience": "https://api", "metadata_url": "http://127.0.0.1:1"}}
+    seen = await get("http://127.0.0.1:1/", auth=auth)
+    assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, Reason.CREDENTIALS)
+    assert seen.detail == "metadata server 127.0.0.1:1: nothing listens: connection refused"
+
+
+def jwt(**claims: object) -> str:
+    parts = ({"alg": "none"}, claims)
+    return ".".join([*(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts), ""])
+
+
+BEARERS: dict[str, tuple[str, Reason, str]] = {
+    "a JWT that has expired": (jwt(exp=1e9), Reason.CREDENTIALS, "the bearer token expired on 2001-09-09 01:46:40 UTC"),
+    "a JWT that is valid": (jwt(exp=4e9), Reason.OK, ""),
+    "a JWT without an end": (jwt(sub="me"), Reason.OK, ""),
+    "a JWT whose end is not a number": (jwt(exp="soon"), Reason.OK, ""),
+    "a JWT whose end is not a number of this world": (jwt(exp=1e300), Reason.OK, ""),
+    "a text with two dots": ("a.b.c", Reason.OK, ""),
+    "a text without dots": ("opaque", Reason.OK, ""),
+}
+
+
+@pytest.mark.parametrize(("token", "reason", "detail"), BEARERS.values(), ids=BEARERS)
+async def test_a_bearer_token_that_has_expired_is_not_sent(
+    token: str, reason: Reason, detail: str, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text(token)
+    web = Web({"*": response(200)})
+    async with serving(web) as address:
+        seen = await get(f"http://{address}/", auth={"bearer": {"file": str(tmp_path / "token")}})
+    assert (seen.reason, seen.detail) == (reason, detail)
+    assert len(web.seen) == (reason == Reason.OK)
 
 
 async def test_google_identity_token() -> None:

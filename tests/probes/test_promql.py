@@ -129,9 +129,10 @@ async def test_a_server_that_does_not_listen_or_is_silent_is_no_evidence() -> No
         options = {"kind": "promql", "url": f"http://{address}", "query": "up", "expect": {"value": 1}}
         seen = await probe(options, timeout=0.3)
         assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, Reason.NO_EVIDENCE)
-        assert seen.detail.endswith("no answer in time")
+        assert seen.detail.endswith("/api/v1/query: no answer within 300ms in phase processing")
     gone = await asked(f"http://{address}", "up")
-    assert (gone.reason, gone.detail) == (Reason.NO_EVIDENCE, f"http://{address}/api/v1/query: connection refused")
+    detail = f"http://{address}/api/v1/query: nothing listens at {address}: connection refused"
+    assert (gone.reason, gone.detail) == (Reason.NO_EVIDENCE, detail)
 
 
 async def test_how_it_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

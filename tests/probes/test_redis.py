@@ -6,7 +6,8 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import psutil
 import pytest
@@ -24,41 +25,55 @@ def server() -> Iterator[Redis]:
 
 
 @pytest.fixture(autouse=True)
-async def everything_is_closed(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    """A TLS peer has a second to answer our goodbye: the loop must not end before."""
-    for name, value in {
-        "PASSWORD": "open-sesame",
-        "WRONG": "wrong-word",
-        "USER": "prober",
-        "WORD": "probers-word",
-    }.items():
-        monkeypatch.setenv(f"REDIS_{name}", value)
+async def everything_is_closed() -> AsyncIterator[None]:
+    """The loop waits until all connections are closed: a TLS peer has a second to answer a close."""
     yield
     async with asyncio.timeout(3):
         while any(c.status != "LISTEN" for c in psutil.Process().net_connections()):
             await asyncio.sleep(0.005)
 
 
-PASSWORD = {"password": {"env": "REDIS_PASSWORD"}}
+class Login(NamedTuple):
+    """Names and words of a login, which a configuration only points to."""
+
+    password: str
+    username: str | None = None
+
+    def options(self, folder: Path) -> dict[str, Any]:
+        """The options of the check, with the secrets in files of `folder`."""
+        options = {}
+        for name, value in self._asdict().items():
+            if value is not None:
+                (folder / name).write_text(value)
+                options[name] = {"file": str(folder / name)}
+        return options
+
+
+DEFAULT_USER = Login("open-sesame")
 
 
 @pytest.mark.parametrize(
-    ("options", "reason", "text", "phases"),
+    ("login", "by_socket", "reason", "text", "phases"),
     [
-        (PASSWORD, Reason.OK, "", {"resolve", "connect", "auth", "ping"}),
-        ({"username": {"env": "REDIS_USER"}, "password": {"env": "REDIS_WORD"}}, Reason.OK, "", None),
-        ({"username": {"env": "REDIS_USER"}, **PASSWORD}, Reason.DENIED, "WRONGPASS", None),
-        ({"password": {"env": "REDIS_WRONG"}}, Reason.DENIED, "WRONGPASS", {"resolve", "connect", "auth"}),
-        ({}, Reason.DENIED, "NOAUTH", {"resolve", "connect", "ping"}),
-        ({**PASSWORD, "address": "SOCKET"}, Reason.OK, "", {"connect", "auth", "ping"}),
+        (DEFAULT_USER, False, Reason.OK, "", {"resolve", "connect", "auth", "ping"}),
+        (Login("probers-word", "prober"), False, Reason.OK, "", None),
+        (Login("open-sesame", "prober"), False, Reason.DENIED, "WRONGPASS", None),
+        (Login("wrong-word"), False, Reason.DENIED, "WRONGPASS", {"resolve", "connect", "auth"}),
+        (None, False, Reason.DENIED, "NOAUTH", {"resolve", "connect", "ping"}),
+        (DEFAULT_USER, True, Reason.OK, "", {"connect", "auth", "ping"}),
     ],
 )
 async def test_logs_in(
-    server: Redis, options: dict[str, Any], reason: Reason, text: str, phases: set[str] | None
+    server: Redis,
+    tmp_path: Path,
+    login: Login | None,
+    by_socket: bool,
+    reason: Reason,
+    text: str,
+    phases: set[str] | None,
 ) -> None:
-    options = {"address": f"127.0.0.1:{server.port}", **options}
-    options["address"] = options["address"].replace("SOCKET", str(server.socket))
-    seen = await probe({"kind": "redis", **options})
+    address = str(server.socket) if by_socket else f"127.0.0.1:{server.port}"
+    seen = await probe({"kind": "redis", "address": address, **(login.options(tmp_path) if login else {})})
     assert (seen.reason, text in seen.detail) == (reason, True), seen.detail
     assert phases is None or set(seen.phases) == phases
     assert "wrong-word" not in str(seen)
@@ -73,21 +88,23 @@ async def test_logs_in(
         ({"insecure_skip_verify": True}, Reason.OK),
     ],
 )
-async def test_tls(server: Redis, tls: dict[str, Any], reason: Reason) -> None:
+async def test_tls(server: Redis, tmp_path: Path, tls: dict[str, Any], reason: Reason) -> None:
     tls = {"ca_file": str(server.ca_file), **tls}
-    seen = await probe({"kind": "redis", "address": f"127.0.0.1:{server.tls_port}", "tls": tls, **PASSWORD})
+    login = DEFAULT_USER.options(tmp_path)
+    seen = await probe({"kind": "redis", "address": f"127.0.0.1:{server.tls_port}", "tls": tls, **login})
     assert seen.reason == reason, seen.detail
     assert seen.facts["tls_names"] == ["redis.test"]
 
 
-async def test_a_full_server_says_so_every_time() -> None:
+async def test_a_full_server_says_so_every_time(tmp_path: Path) -> None:
+    login = DEFAULT_USER.options(tmp_path)
     with running_redis("--maxclients", "2") as full, ExitStack() as stack:
         for _ in range(2):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", full.port)))
             client.sendall(b"PING\r\n")
             assert client.recv(100) == b"+PONG\r\n"
         for _ in range(30):
-            seen = await probe({"kind": "redis", "address": f"127.0.0.1:{full.port}", **PASSWORD})
+            seen = await probe({"kind": "redis", "address": f"127.0.0.1:{full.port}", **login})
             assert (seen.outcome, seen.reason) == (Outcome.FAIL, Reason.SATURATED), seen.detail
 
 

@@ -11,8 +11,17 @@ from staging_exporter.net.resolve import Resolver
 from staging_exporter.probes import load
 
 
-async def probe(options: dict[str, Any], *, timeout: float = 5.0, servers: tuple[HostPort, ...] = ()) -> Observation:
-    """One run of the check that `options` describe, as they would stand in the file under `check:`."""
+async def probe(
+    options: dict[str, Any],
+    *,
+    timeout: float = 5.0,
+    servers: tuple[HostPort, ...] = (),
+    prober: Prober | None = None,
+) -> Observation:
+    """One run of the check that `options` describe, as in the file under `check:`.
+
+    Runs of one `prober` share what it keeps between runs; without one each run has its own.
+    """
     check = load(options["kind"]).model_validate(options)
     component = Component("target", Layer.SERVICE, Priority.P1, kind=options["kind"], timeout=timeout)
-    return await Prober(Resolver(servers)).attempt(component, check)
+    return await (prober or Prober(Resolver(servers))).attempt(component, check)

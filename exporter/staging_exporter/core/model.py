@@ -52,12 +52,22 @@ class Reason(StrEnum):
     RATE_LIMITED = "rate_limited"
     RESOLVER = "resolver"
     OFFLINE = "offline"
+    CREDENTIALS = "credentials"
     PROBE_ERROR = "probe_error"
     INFERRED = "inferred"
 
 
 # Runs that ended so say nothing about their target: the component is `unknown`, never `down`.
-INCONCLUSIVE = frozenset({Reason.NO_EVIDENCE, Reason.RATE_LIMITED, Reason.RESOLVER, Reason.OFFLINE, Reason.PROBE_ERROR})
+INCONCLUSIVE = frozenset(
+    {
+        Reason.NO_EVIDENCE,
+        Reason.RATE_LIMITED,
+        Reason.RESOLVER,
+        Reason.OFFLINE,
+        Reason.CREDENTIALS,
+        Reason.PROBE_ERROR,
+    }
+)
 
 
 class Outcome(StrEnum):

@@ -52,8 +52,8 @@ class OnDemand:
     async def _run(self, name: str, longest: float | None) -> Probed:
         component, check = self._targets[name]
         timeout = component.timeout if longest is None else min(component.timeout, longest)
-        trace = self._prober.trace(timeout)
-        seen = await self._prober.attempt_traced(component, check, trace)
+        context = self._prober.context(timeout)
+        seen = await self._prober.attempt_with(component, check, context)
         self._budget.heed(seen)
-        log = tuple((at, clean(line, trace.secrets)) for at, line in trace.lines)
+        log = tuple((at, clean(line, context.secrets)) for at, line in context.lines)
         return Probed(component.kind, timeout, seen, log)

@@ -22,7 +22,7 @@ from staging_exporter.core.model import (
 )
 from staging_exporter.core.redaction import clean, clean_facts
 from staging_exporter.engine.loop_lag import StallWatch
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import Cache, ProbeContext
 from staging_exporter.net.failures import classify
 from staging_exporter.net.resolve import Resolver
 from staging_exporter.options.check import Check
@@ -48,31 +48,34 @@ class Prober:
         self._resolver = resolver or Resolver()
         self._stalls = stalls or StallWatch()
         self._pushed = pushed
+        self._cache = Cache()
         self._abandoned: dict[str, asyncio.Task[None]] = {}
 
     async def attempt(self, component: Component, check: Check, lag: float = 0.0) -> Observation:
         """One run, over within the component's timeout plus a quarter second. Never raises but for cancellation."""
-        return await self.attempt_traced(component, check, self.trace(component.timeout), lag)
+        return await self.attempt_with(component, check, self.context(component.timeout), lag)
 
-    def trace(self, timeout: float) -> Trace:
+    def context(self, timeout: float) -> ProbeContext:
         """What one run of at most `timeout` seconds is recorded on."""
-        return Trace(timeout, self._resolver)
+        return ProbeContext(timeout, self._resolver, self._cache)
 
-    async def attempt_traced(self, component: Component, check: Check, trace: Trace, lag: float = 0.0) -> Observation:
-        """Like `attempt`, on a `trace()` of the caller's, whose log can be read afterwards."""
-        trace.pushed = self._pushed(component.name) if self._pushed else None
+    async def attempt_with(
+        self, component: Component, check: Check, context: ProbeContext, lag: float = 0.0
+    ) -> Observation:
+        """Like `attempt`, on a `context()` of the caller's, whose log can be read afterwards."""
+        context.pushed = self._pushed(component.name) if self._pushed else None
         started = now()
-        error = await self._run(component, check, trace)
+        error = await self._run(component, check, context)
         duration = now() - started
         slower_than = check.degraded.slower_than
         if error is None and slower_than is not None and duration > slower_than:
             error = ProbeDegraded(Reason.SLOW, f"took {duration:.2f} s, expected under {format_duration(slower_than)}")
-        reason, detail = (Reason.OK, "") if error is None else classify(error, trace)
+        reason, detail = (Reason.OK, "") if error is None else classify(error, context)
         stall = self._stalls.longest_since(started) if reason in _STALLABLE else 0.0
         if stall:
             reason, detail = Reason.PROBE_ERROR, f"the exporter itself stood still for {stall:.2f} s; it saw: {detail}"
-        detail = clean(detail, trace.secrets)
-        trace.log(f"{reason}: {detail}" if detail else str(reason))
+        detail = clean(detail, context.secrets)
+        context.log(f"{reason}: {detail}" if detail else str(reason))
         return Observation(
             component=component.name,
             started=started,
@@ -82,17 +85,17 @@ class Prober:
             detail=detail,
             lag=lag,
             stalled=stall > 0,
-            phases=dict(trace.phases),
-            facts=clean_facts(trace.facts, trace.secrets),
+            phases=dict(context.phases),
+            facts=clean_facts(context.facts, context.secrets),
         )
 
-    async def _run(self, component: Component, check: Check, trace: Trace) -> BaseException | None:
+    async def _run(self, component: Component, check: Check, context: ProbeContext) -> BaseException | None:
         """What the run raised, None for a pass; `TimeoutError` when the deadline cut it off."""
         if (stuck := self._abandoned.get(component.name)) and not stuck.done():
             return ProbeFailed(Reason.PROBE_ERROR, "the previous run ignored its cancellation and still runs")
-        task = asyncio.create_task(check.run(trace), name=f"probe {component.name}")
+        task = asyncio.create_task(check.run(context), name=f"probe {component.name}")
         try:
-            await asyncio.wait({task}, timeout=trace.remaining)
+            await asyncio.wait({task}, timeout=context.remaining)
             if not task.done():
                 task.cancel()
                 await asyncio.wait({task}, timeout=_GRACE)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import stat
-import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from staging_exporter.evidence.junit import JunitReader
 from staging_exporter.evidence.pytest_json import PytestJsonReader
@@ -19,7 +18,16 @@ PUSHED = "*.report"  # what files of reports that were pushed are called
 _CHUNK = 64 * 1024
 _SETTLING = 60.0  # seconds that a file which breaks off may still be being written
 _MAX_FILES = 10_000
-_MAX_KNOWN = 200  # files whose content is remembered
+
+
+class Cache(Protocol):
+    """Keeps what files said; threads use it."""
+
+    def get(self, key: Hashable) -> Any:
+        """What was put under this key, None when nothing was."""
+
+    def put(self, key: Hashable, value: object) -> None:
+        """Keep a value."""
 
 
 class _TooSlow(Unreadable):
@@ -27,7 +35,7 @@ class _TooSlow(Unreadable):
 
 
 def newest_report(
-    pattern: str | None, pushed: Path | None, report_format: Format, rules: Rules, deadline: float
+    pattern: str | None, pushed: Path | None, report_format: Format, rules: Rules, deadline: float, cache: Cache
 ) -> tuple[Path, float, Report]:
     """The newest complete file, of those that match the glob and those in the directory of pushed reports.
 
@@ -44,7 +52,7 @@ def newest_report(
     waiting = ""
     for written, path in found:
         try:
-            return path, written, _known.report(path, report_format, rules, deadline)
+            return path, written, _cached(path, report_format, rules, deadline, cache)
         except HalfWritten as error:
             waiting = f"{path.name} is half written: {error}"
             if time.time() - written > _SETTLING:
@@ -60,37 +68,22 @@ def read_file(path: Path, report_format: Format, rules: Rules, deadline: float) 
         return read_report(iter(lambda: file.read(_CHUNK), b""), report_format, rules, deadline)
 
 
-class _Known:
-    """What files said, or why they could not be read, for as long as they do not change."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._said: dict[tuple[object, ...], Report | Unreadable] = {}
-
-    def report(self, path: Path, report_format: Format, rules: Rules, deadline: float) -> Report:
-        status = path.stat()
-        key = (path, status.st_mtime_ns, status.st_size, status.st_ino, report_format, rules)
-        said = self._said.get(key)
-        if said is None:
-            try:
-                said = read_file(path, report_format, rules, deadline)
-            except _TooSlow:
-                raise
-            except Unreadable as error:
-                said = error.with_traceback(None)
-            self._remember(key, said)
-        if isinstance(said, Unreadable):
-            raise type(said)(str(said))
-        return said
-
-    def _remember(self, key: tuple[object, ...], said: Report | Unreadable) -> None:
-        with self._lock:
-            self._said[key] = said
-            if len(self._said) > _MAX_KNOWN:
-                del self._said[next(iter(self._said))]
-
-
-_known = _Known()
+def _cached(path: Path, report_format: Format, rules: Rules, deadline: float, cache: Cache) -> Report:
+    """What the file says, or why it cannot be read, for as long as it does not change. Raises Unreadable, OSError."""
+    status = path.stat()
+    key = (path, status.st_mtime_ns, status.st_size, status.st_ino, report_format, rules)
+    found: Report | Unreadable | None = cache.get(key)
+    if found is None:
+        try:
+            found = read_file(path, report_format, rules, deadline)
+        except _TooSlow:
+            raise
+        except Unreadable as error:
+            found = error.with_traceback(None)
+        cache.put(key, found)
+    if isinstance(found, Unreadable):
+        raise type(found)(str(found))
+    return found
 
 
 def _matching(pattern: str) -> list[tuple[float, Path]]:

@@ -14,7 +14,7 @@ from aiohappyeyeballs import start_connection
 
 from staging_exporter.core.model import ProbeFailed
 from staging_exporter.net.address import HostPort, IpFamily
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.tls import TlsSettings, client_context, session_facts
 
 _LIMIT = 64 * 1024  # bytes a stream buffers before it stops reading from the socket
@@ -35,7 +35,7 @@ class Connection:
 
     async def start_tls(
         self,
-        trace: Trace,
+        context: ProbeContext,
         address: HostPort,
         tls: TlsSettings,
         family: IpFamily = "auto",
@@ -51,15 +51,15 @@ class Connection:
         """
         name = tls.server_name or address.host
         try:
-            with trace.phase("tls"):
+            with context.phase("tls"):
                 if ask is not None and not asked:
                     await ask(self)
                 await self.writer.start_tls(client_context(tls, alpn=alpn), server_hostname=name)
         except ssl.SSLCertVerificationError:
-            await _look_at_bad_certificate(trace, address, tls, family, ask)
+            await _look_at_bad_certificate(context, address, tls, family, ask)
             raise
         session = self.writer.get_extra_info("ssl_object")
-        trace.facts.update(session_facts(session, verified=not tls.insecure_skip_verify))
+        context.facts.update(session_facts(session, verified=not tls.insecure_skip_verify))
 
     def close(self) -> None:
         """Close without waiting for the peer."""
@@ -76,7 +76,7 @@ AskForTls = Callable[[Connection], Awaitable[None]]
 
 @asynccontextmanager
 async def connect(
-    trace: Trace,
+    context: ProbeContext,
     address: HostPort,
     tls: TlsSettings | None = None,
     ip_family: IpFamily = "auto",
@@ -86,38 +86,38 @@ async def connect(
 
     Facts: `ip`, `ip_family`, and those of the certificate. Raises ProbeFailed, OSError, ssl.SSLError.
     """
-    sock = await open_socket(trace, address, ip_family)
+    sock = await open_socket(context, address, ip_family)
     connection = Connection(*await asyncio.open_connection(sock=sock, limit=_LIMIT))
     try:
         if tls is not None:
-            await connection.start_tls(trace, address, tls, ip_family, alpn=alpn)
+            await connection.start_tls(context, address, tls, ip_family, alpn=alpn)
         yield connection
     finally:
         connection.close()
 
 
-async def open_socket(trace: Trace, address: HostPort, family: IpFamily = "auto") -> socket.socket:
+async def open_socket(context: ProbeContext, address: HostPort, family: IpFamily = "auto") -> socket.socket:
     """A connected, non-blocking socket; phases `resolve` and `connect`. Raises ProbeFailed or OSError."""
-    trace.target = str(address)
+    context.target = str(address)
     if address.unix:
-        return await _open_unix(trace, address.host)
-    with trace.phase("resolve"):
-        found = await trace.resolver.resolve(
-            address.host, address.port, family, lifetime=min(5.0, trace.remaining * 0.8)
+        return await _open_unix(context, address.host)
+    with context.phase("resolve"):
+        found = await context.resolver.resolve(
+            address.host, address.port, family, lifetime=min(5.0, context.remaining * 0.8)
         )
-    trace.log(f"{address.host} is {', '.join(info[4][0] for info in found)}")
-    with trace.phase("connect"):
+    context.log(f"{address.host} is {', '.join(info[4][0] for info in found)}")
+    with context.phase("connect"):
         sock = await start_connection(found, happy_eyeballs_delay=0.25)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    trace.facts.update(ip=sock.getpeername()[0], ip_family=4 if sock.family == socket.AF_INET else 6)
+    context.facts.update(ip=sock.getpeername()[0], ip_family=4 if sock.family == socket.AF_INET else 6)
     return sock
 
 
-async def _open_unix(trace: Trace, path: str) -> socket.socket:
+async def _open_unix(context: ProbeContext, path: str) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.setblocking(False)
     try:
-        with trace.phase("connect"):
+        with context.phase("connect"):
             await asyncio.get_running_loop().sock_connect(sock, path)
     except BaseException:
         sock.close()
@@ -126,10 +126,10 @@ async def _open_unix(trace: Trace, path: str) -> socket.socket:
 
 
 async def _look_at_bad_certificate(
-    trace: Trace, address: HostPort, tls: TlsSettings, family: IpFamily, ask: AskForTls | None
+    context: ProbeContext, address: HostPort, tls: TlsSettings, family: IpFamily, ask: AskForTls | None
 ) -> None:
     """One more handshake that verifies nothing, for the facts alone: not measured, and its failure says nothing."""
-    spare = Trace(min(trace.remaining, 2.0), trace.resolver)
+    spare = context.aside(2.0)
     with contextlib.suppress(OSError, EOFError, ProbeFailed):
         async with asyncio.timeout(spare.timeout):
             sock = await open_socket(spare, address, family)
@@ -141,6 +141,6 @@ async def _look_at_bad_certificate(
                 await writer.start_tls(
                     client_context(tls, verify=False), server_hostname=tls.server_name or address.host
                 )
-                trace.facts.update(session_facts(writer.get_extra_info("ssl_object"), verified=False))
+                context.facts.update(session_facts(writer.get_extra_info("ssl_object"), verified=False))
             finally:
                 connection.close()

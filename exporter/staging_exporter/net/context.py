@@ -1,14 +1,20 @@
-"""What one run has seen so far: phases, facts, a log. It survives the deadline that cuts the run off."""
+"""What a run is given and what it has seen so far: phases, facts, a log. It survives a deadline that ends the run."""
 
 from __future__ import annotations
 
+import math
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from staging_exporter.core.model import Reason
 from staging_exporter.net.resolve import Resolver
+
+_MAX_LINES = 200
+_MAX_CACHED = 200
 
 
 class Readable(Protocol):
@@ -18,29 +24,66 @@ class Readable(Protocol):
         """The value now. Raises ProbeFailed (`probe_error`)."""
 
 
-class Trace:
-    """The recorder handed to a run.
+class Helper(NamedTuple):
+    """A server that a run needs before it reaches its target, and the reason when that server fails."""
 
-    `phases` are seconds by phase, summed when a phase comes again (redirects). `facts` are JSON values.
-    `lines` are (seconds since start, text), the log of this run. `secrets` are the values that were read
-    for it: the runner masks them in everything that leaves the run. `blamed` are the helpers (a proxy, a token
-    server) that were at work when the run failed. `pushed` is the directory of reports that were pushed for the
-    component, None where none are taken.
+    name: str
+    reason: Reason | None
+
+
+class Cache:
+    """What runs keep for later runs, such as tokens. Safe to use from threads.
+
+    Each value has a key, and may have an end, by `time.monotonic()`. Beyond 200 values the oldest is dropped.
     """
 
-    def __init__(self, timeout: float, resolver: Resolver) -> None:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: dict[Hashable, tuple[Any, float]] = {}
+
+    def get(self, key: Hashable) -> Any:
+        """The value, None when there is none or its time is over."""
+        value, end = self._entries.get(key, (None, 0.0))
+        return value if end > time.monotonic() else None
+
+    def put(self, key: Hashable, value: object, until: float = math.inf) -> None:
+        """Keep `value` until that moment."""
+        with self._lock:
+            self._entries.pop(key, None)  # so that a new value is the youngest
+            self._entries[key] = (value, until)
+            if len(self._entries) > _MAX_CACHED:
+                del self._entries[next(iter(self._entries))]
+
+    def forget(self, key: Hashable) -> None:
+        """Drop the value, if there is one."""
+        with self._lock:
+            self._entries.pop(key, None)
+
+
+class ProbeContext:
+    """What a run is given, and where it records what it sees.
+
+    `phases` are seconds by phase, added up when a phase is repeated (redirects). `facts` are JSON values.
+    `lines` are (seconds since start, text), the log of this run. `secrets` are the values that the run has read: the
+    prober masks them in everything that leaves the run. `helpers` are the helpers (a proxy, a token server) that were
+    in use when the run failed. `cache` outlives the run. `pushed` is the directory of the reports that were pushed for
+    the component, None where none are accepted.
+    """
+
+    def __init__(self, timeout: float, resolver: Resolver, cache: Cache | None = None) -> None:
         self.started = time.monotonic()
         self.deadline = self.started + timeout
         self.timeout = timeout
         self.resolver = resolver
+        self.cache = cache or Cache()
         self.phases: dict[str, float] = {}
         self.facts: dict[str, Any] = {}
         self.lines: list[tuple[float, str]] = []
         self.secrets: set[str] = set()
-        self.current: list[str] = []
-        self.target = ""  # where it last connected to, for the detail
-        self.blamed: list[str] = []
-        self.hint = ""  # what to add to the detail of whatever goes wrong
+        self.current: list[str] = []  # the phases that are open now
+        self.target = ""  # the address of the last connection, for the detail
+        self.helpers: list[Helper] = []
+        self.hint = ""  # appended to the detail of any failure
         self.pushed: Path | None = None
 
     @property
@@ -53,9 +96,15 @@ class Trace:
         """Seconds until the deadline of the whole run, never negative."""
         return max(0.0, self.deadline - time.monotonic())
 
+    def aside(self, timeout: float) -> ProbeContext:
+        """A context for a request beside the target's: its phases and facts are its own, secrets are shared."""
+        other = ProbeContext(min(timeout, self.remaining), self.resolver, self.cache)
+        other.secrets = self.secrets
+        return other
+
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Time a phase. One that is cut off keeps the time it took, and stays `current` to be named in the detail."""
+        """Time a phase. One that is cut off keeps its time and stays `current`, so that the detail can name it."""
         begin = time.monotonic()
         self.current.append(name)
         try:
@@ -67,11 +116,14 @@ class Trace:
         self.current.pop()
 
     @contextmanager
-    def blaming(self, helper: str) -> Iterator[None]:
-        """Details of whatever goes wrong inside begin with `helper`: it is at fault, the target was not reached."""
-        self.blamed.append(helper)
+    def helper(self, name: str, reason: Reason | None = None) -> Iterator[None]:
+        """Details of failures inside begin with `name`: the helper is at fault, the target was not reached.
+
+        With a `reason`, failures inside have that one, whatever went wrong with the helper.
+        """
+        self.helpers.append(Helper(name, reason))
         yield
-        self.blamed.pop()
+        self.helpers.pop()  # not after a failure: classify() reads it
 
     def _add(self, name: str, begin: float) -> None:
         took = time.monotonic() - begin
@@ -80,11 +132,11 @@ class Trace:
 
     def log(self, text: str) -> None:
         """Add a line to the log of this run; at most 200 are kept."""
-        if len(self.lines) < 200:
+        if len(self.lines) < _MAX_LINES:
             self.lines.append((self.elapsed, text))
 
     def reveal(self, secret: Readable) -> str:
-        """The value of a secret, remembered so that it can be masked. Raises ProbeFailed (`probe_error`)."""
+        """The value of a secret, masked from now on. Raises ProbeFailed (`probe_error`)."""
         value = secret.read()
         self.secrets.add(value)
         return value

@@ -20,7 +20,7 @@ from dns.rdtypes.txtbase import TXTBase
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import HostPort, parse_host_port
 from staging_exporter.net.connect import connect
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.tls import TlsSettings
 
 Protocol = Literal["udp", "tcp", "tls"]
@@ -53,7 +53,7 @@ def response_code(text: str) -> str:
 
 
 async def ask(
-    trace: Trace,
+    context: ProbeContext,
     server: HostPort,
     question: dns.message.QueryMessage,
     protocol: Protocol,
@@ -64,11 +64,11 @@ async def ask(
     Phases `resolve`, `query`, and for TCP `connect` and `tls`. Raises ProbeFailed, OSError, EOFError, ssl.SSLError.
     """
     if protocol == "udp":
-        answer = _parse(question, await _datagram(trace, server, question.to_wire()))
+        answer = _parse(question, await _datagram(context, server, question.to_wire()))
         if not answer.flags & dns.flags.TC:
             return answer
-        trace.log("the answer is truncated: asking again over TCP")
-    return _parse(question, await _stream(trace, server, question.to_wire(), tls if protocol == "tls" else None))
+        context.log("the answer is truncated: asking again over TCP")
+    return _parse(question, await _stream(context, server, question.to_wire(), tls if protocol == "tls" else None))
 
 
 def make_question(name: str, record_type: str) -> dns.message.QueryMessage:
@@ -79,21 +79,21 @@ def make_question(name: str, record_type: str) -> dns.message.QueryMessage:
         raise ValueError(f"{name!r} {record_type} cannot be asked for: {error or type(error).__name__}") from None
 
 
-async def _datagram(trace: Trace, server: HostPort, wire: bytes) -> bytes:
-    with trace.phase("resolve"):
-        family, _, _, _, address = (await trace.resolver.resolve(server.host, server.port))[0]
+async def _datagram(context: ProbeContext, server: HostPort, wire: bytes) -> bytes:
+    with context.phase("resolve"):
+        family, _, _, _, address = (await context.resolver.resolve(server.host, server.port))[0]
     loop = asyncio.get_running_loop()
-    with socket.socket(family, socket.SOCK_DGRAM) as sock, trace.phase("query"):
+    with socket.socket(family, socket.SOCK_DGRAM) as sock, context.phase("query"):
         sock.setblocking(False)
         sock.connect(address)  # from now on the kernel drops what others send, and tells when nothing listens
-        trace.facts.update(ip=address[0], ip_family=4 if family == socket.AF_INET else 6)
+        context.facts.update(ip=address[0], ip_family=4 if family == socket.AF_INET else 6)
         await loop.sock_sendall(sock, wire)
         return await loop.sock_recv(sock, _DATAGRAM)
 
 
-async def _stream(trace: Trace, server: HostPort, wire: bytes, tls: TlsSettings | None) -> bytes:
-    async with connect(trace, server, tls) as connection:
-        with trace.phase("query"):
+async def _stream(context: ProbeContext, server: HostPort, wire: bytes, tls: TlsSettings | None) -> bytes:
+    async with connect(context, server, tls) as connection:
+        with context.phase("query"):
             await connection.send(struct.pack("!H", len(wire)) + wire)
             (length,) = struct.unpack("!H", await connection.reader.readexactly(2))
             return await connection.reader.readexactly(length)

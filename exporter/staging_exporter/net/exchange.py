@@ -14,7 +14,7 @@ import h11
 
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.connect import Connection
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 
 _READ = 16 * 1024  # bytes per turn of the loop: one-byte chunks make parsing dear
 _EVENTS = 100  # after so many pieces of a response others get a turn
@@ -34,7 +34,7 @@ def status_reason(status: int) -> Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class WireRequest:
     """What goes over the wire; `headers` include `Host`."""
 
     method: str
@@ -85,17 +85,17 @@ class Exchange:
         self._ended = False
 
     async def ask(
-        self, trace: Trace, request: Request, phases: tuple[str, str] = ("processing", "transfer")
+        self, context: ProbeContext, request: WireRequest, phases: tuple[str, str] = ("processing", "transfer")
     ) -> Response:
         """Send the request and read the head of the response.
 
         The first of `phases` lasts to the first byte of the response, the second from there. Raises ProbeFailed:
         `closed` when the peer hung up, `protocol` when it does not speak HTTP; OSError.
         """
-        with trace.phase(phases[0]):
+        with context.phase(phases[0]):
             await self._connection.send(self._serialize(request))
             await self._receive(first=True)
-        with trace.phase(phases[1]):
+        with context.phase(phases[1]):
             for _ in range(_MAX_INTERIM):
                 event = await self._next()
                 if isinstance(event, h11.Response) or (
@@ -104,12 +104,12 @@ class Exchange:
                     return self._response(event)
         raise ProbeFailed(Reason.PROTOCOL, f"{_MAX_INTERIM} interim responses and no final one")
 
-    async def read_body(self, trace: Trace, response: Response, limit: int, phase: str = "transfer") -> None:
+    async def read_body(self, context: ProbeContext, response: Response, limit: int, phase: str = "transfer") -> None:
         """Read the body into `response`, decompressed, at most `limit` bytes; what goes wrong is its `fault`."""
         decoder = _Decoder(response.header("content-encoding") or "", limit)
         try:
-            with trace.phase(phase):
-                async with asyncio.timeout(max(0.0, trace.remaining - _MARGIN)):
+            with context.phase(phase):
+                async with asyncio.timeout(max(0.0, context.remaining - _MARGIN)):
                     while isinstance(event := await self._next(), h11.Data):
                         decoder.feed(bytes(event.data))
                 decoder.finish()
@@ -117,7 +117,7 @@ class Exchange:
             response.fault = error
         response.body = bytes(decoder.body)
 
-    def _serialize(self, request: Request) -> bytes:
+    def _serialize(self, request: WireRequest) -> bytes:
         try:
             head = self._http.send(
                 h11.Request(method=request.method, target=request.target, headers=list(request.headers))

@@ -8,8 +8,8 @@ import ssl
 import traceback
 
 from staging_exporter.core.durations import format_duration
-from staging_exporter.core.model import ProbeFailed, Reason
-from staging_exporter.net.context import Trace
+from staging_exporter.core.model import INCONCLUSIVE, ProbeFailed, Reason
+from staging_exporter.net.context import ProbeContext
 
 # OpenSSL's X509_V_ERR_*: x509_vfy.h
 _CERTIFICATE_CODES = {9: Reason.TLS_EXPIRED, 10: Reason.TLS_EXPIRED, 62: Reason.TLS_NAME, 64: Reason.TLS_NAME}
@@ -18,31 +18,48 @@ _UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTA
 _OUR_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
-def classify(error: BaseException, trace: Trace) -> tuple[Reason, str]:
+def classify(error: BaseException, context: ProbeContext) -> tuple[Reason, str]:
     """The Reason and the detail of whatever a run raised."""
-    reason, detail = _classify(error, trace)
-    return reason, ": ".join([*trace.blamed, detail]) + trace.hint
+    reason, detail = _classify(error, context)
+    return _of_helper(reason, context), ": ".join([*(helper.name for helper in context.helpers), detail]) + context.hint
 
 
-def _classify(error: BaseException, trace: Trace) -> tuple[Reason, str]:
-    where = f" in phase {trace.current[-1]}" if trace.current else ""
+def as_evidence(error: BaseException, context: ProbeContext) -> tuple[Reason, str]:
+    """The same for a server that only holds the evidence: its failures say nothing about what is judged.
+
+    Without the names of the helpers: classify() puts them before the detail that is made of this one.
+    """
+    reason, detail = _classify(error, context)
+    reason = _of_helper(reason, context)
+    return reason if reason in INCONCLUSIVE else Reason.NO_EVIDENCE, detail
+
+
+def _of_helper(reason: Reason, context: ProbeContext) -> Reason:
+    """A helper that failed decides the reason, unless the failure says nothing about the helper either."""
+    if reason in INCONCLUSIVE:
+        return reason
+    return next((helper.reason for helper in context.helpers if helper.reason is not None), reason)
+
+
+def _classify(error: BaseException, context: ProbeContext) -> tuple[Reason, str]:
+    where = f" in phase {context.current[-1]}" if context.current else ""
     match error:
         case ProbeFailed():
             return error.reason, error.detail
         case ssl.SSLCertVerificationError():
-            return _certificate(error, trace)
+            return _certificate(error, context)
         case ssl.SSLError():
             return Reason.TLS, error_text(error)
         case TimeoutError() if error.errno is None:
-            return Reason.TIMEOUT, f"no answer within {format_duration(trace.timeout)}{where}"
+            return Reason.TIMEOUT, f"no answer within {format_duration(context.timeout)}{where}"
         case TimeoutError():
             return Reason.TIMEOUT, f"the network gave up{where}: {error.strerror}"
         case ConnectionRefusedError() | FileNotFoundError():
-            return Reason.REFUSED, f"nothing listens{_at(trace)}: {error_text(error)}"
+            return Reason.REFUSED, f"nothing listens{_at(context)}: {error_text(error)}"
         case ConnectionError() | EOFError():
             return Reason.CLOSED, f"the peer hung up{where}: {error_text(error)}"
         case OSError() if error.errno in _UNREACHABLE:
-            return Reason.UNREACHABLE, f"no route{_at(trace)}: {error_text(error)}"
+            return Reason.UNREACHABLE, f"no route{_at(context)}: {error_text(error)}"
         case OSError() if error.errno in _OUR_LIMITS:
             return Reason.PROBE_ERROR, f"the exporter is out of resources: {error_text(error)}"
     place = traceback.extract_tb(error.__traceback__)[-1:] or None
@@ -64,14 +81,14 @@ def error_text(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def _certificate(error: ssl.SSLCertVerificationError, trace: Trace) -> tuple[Reason, str]:
+def _certificate(error: ssl.SSLCertVerificationError, context: ProbeContext) -> tuple[Reason, str]:
     untrusted = Reason.TLS_UNTRUSTED if error.verify_code in _UNTRUSTED_CODES else Reason.TLS
     reason = _CERTIFICATE_CODES.get(error.verify_code, untrusted)
-    facts = trace.facts
+    facts = context.facts
     names = ", ".join(facts.get("tls_names", ())) or "no names"
     seen = f"; the certificate has {names}, issued by {facts['tls_issuer']}" if "tls_issuer" in facts else ""
     return reason, f"certificate refused: {error.verify_message}{seen}"
 
 
-def _at(trace: Trace) -> str:
-    return f" at {trace.target}" if trace.target else ""
+def _at(context: ProbeContext) -> str:
+    return f" at {context.target}" if context.target else ""

@@ -12,9 +12,9 @@ from time import time
 
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import IpFamily
-from staging_exporter.net.context import Trace
-from staging_exporter.net.exchange import Exchange, Request, Response
-from staging_exporter.net.proxy import Proxy, open_way
+from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.exchange import Exchange, Response, WireRequest
+from staging_exporter.net.proxy import Proxy, open_route
 from staging_exporter.net.tls import TlsSettings
 from staging_exporter.net.url import Url, join_url
 
@@ -31,14 +31,14 @@ def user_agent() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Via:
+class Transport:
     """How requests travel, whatever they ask for."""
 
     tls: TlsSettings | None = None
     proxy: Proxy | None = None
     ip_family: IpFamily = "auto"
 
-    def elsewhere(self) -> Via:
+    def elsewhere(self) -> Transport:
         """The same for another host: nothing of TLS that is meant for the first one alone."""
         if self.tls is None:
             return self
@@ -46,7 +46,7 @@ class Via:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class HttpRequest:
     """A request by URL. `private` are lower-case names of headers that no other origin may see."""
 
     url: Url
@@ -55,7 +55,7 @@ class Call:
     body: bytes = b""
     private: frozenset[str] = frozenset()
 
-    def redirected(self, url: Url, status: int) -> Call:
+    def redirected(self, url: Url, status: int) -> HttpRequest:
         """The request that follows a redirect: RFC 9110 section 15.4, without credentials for another origin."""
         method, body = self.method, self.body
         if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
@@ -64,10 +64,12 @@ class Call:
         if method != self.method:
             dropped = dropped | {"content-type"}
         headers = {name: value for name, value in self.headers.items() if name.lower() not in dropped}
-        return Call(url, method, headers, body, self.private)
+        return HttpRequest(url, method, headers, body, self.private)
 
 
-async def fetch(trace: Trace, call: Call, via: Via, *, follow: bool = True, max_body: int = MAX_BODY) -> Response:
+async def fetch(
+    context: ProbeContext, request: HttpRequest, transport: Transport, *, follow: bool = True, max_body: int = MAX_BODY
+) -> Response:
     """Send a request, follow up to 10 redirects, read the body.
 
     Phases resolve, connect, proxy, tls, processing, transfer, summed over the hops. Facts: `status`, `http_version`,
@@ -75,40 +77,47 @@ async def fetch(trace: Trace, call: Call, via: Via, *, follow: bool = True, max_
     `retry_after` (seconds). A body cut short is the `fault` of the response, so that its status can be judged first.
     Raises ProbeFailed, OSError, ssl.SSLError.
     """
-    first = call.url.address
+    first = request.url.address
     for redirects in range(MAX_REDIRECTS + 1):
-        trace.facts.update(final_host=call.url.host, redirects=redirects)
-        hop = via if call.url.address == first else via.elsewhere()
-        async with open_way(trace, call.url, hop.tls, hop.proxy, hop.ip_family) as way:
-            exchange = Exchange(way.connection)
-            extra = way.headers if way.forwarded else {}
-            target = str(call.url) if way.forwarded else call.url.target
-            response = await exchange.ask(trace, Request(call.method, target, wire_headers(call, extra), call.body))
-            trace.log(f"{call.method} {call.url.shown}: status {response.status}")
-            record_head(trace, response)
+        context.facts.update(final_host=request.url.host, redirects=redirects)
+        hop = transport if request.url.address == first else transport.elsewhere()
+        async with open_route(context, request.url, hop.tls, hop.proxy, hop.ip_family) as route:
+            exchange = Exchange(route.connection)
+            extra = route.headers if route.forwarded else {}
+            target = str(request.url) if route.forwarded else request.url.target
+            response = await exchange.ask(
+                context, WireRequest(request.method, target, wire_headers(request, extra), request.body)
+            )
+            context.log(f"{request.method} {request.url.shown}: status {response.status}")
+            record_head(context, response)
             location = response.header("location") if follow and response.status in _REDIRECTS else None
             if location is None:
-                await exchange.read_body(trace, response, max_body)
-                trace.facts["body_length"] = len(response.body)
+                await exchange.read_body(context, response, max_body)
+                context.facts["body_length"] = len(response.body)
                 return response
         try:
-            call = call.redirected(join_url(call.url, location), response.status)
+            request = request.redirected(join_url(request.url, location), response.status)
         except ValueError as error:
             raise ProbeFailed(Reason.PROTOCOL, f"status {response.status} leads nowhere: {error}") from None
-    raise ProbeFailed(Reason.STATUS, f"redirected more than {MAX_REDIRECTS} times, at last to {call.url.shown}")
+    raise ProbeFailed(Reason.STATUS, f"redirected more than {MAX_REDIRECTS} times, at last to {request.url.shown}")
 
 
-def wire_headers(call: Call, extra: Mapping[str, str]) -> list[tuple[str, str]]:
+def wire_headers(request: HttpRequest, extra: Mapping[str, str]) -> list[tuple[str, str]]:
     """The headers of a call beside our own, which it may override."""
-    own = {"Host": call.url.authority, "User-Agent": user_agent(), "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
-    given = {name.lower() for name in call.headers}
+    own = {
+        "Host": request.url.authority,
+        "User-Agent": user_agent(),
+        "Accept": "*/*",
+        "Accept-Encoding": "gzip, deflate",
+    }
+    given = {name.lower() for name in request.headers}
     headers = [(name, value) for name, value in own.items() if name.lower() not in given]
-    if call.body or call.method in ("POST", "PUT", "PATCH"):
-        headers.append(("Content-Length", str(len(call.body))))
-    return [*headers, ("Connection", "close"), *call.headers.items(), *extra.items()]
+    if request.body or request.method in ("POST", "PUT", "PATCH"):
+        headers.append(("Content-Length", str(len(request.body))))
+    return [*headers, ("Connection", "close"), *request.headers.items(), *extra.items()]
 
 
-def record_head(trace: Trace, response: Response) -> None:
+def record_head(context: ProbeContext, response: Response) -> None:
     """Facts of the head of a response."""
     facts: dict[str, object] = {"status": response.status, "http_version": response.version}
     if (length := response.header("content-length")) and length.isdecimal():
@@ -120,7 +129,7 @@ def record_head(trace: Trace, response: Response) -> None:
         facts["last_modified"] = parsedate_to_datetime(response.header("last-modified") or "").timestamp()
     if (wait := retry_after(response)) is not None:
         facts["retry_after"] = wait
-    trace.facts.update(facts)
+    context.facts.update(facts)
 
 
 def retry_after(response: Response) -> float | None:

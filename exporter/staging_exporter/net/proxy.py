@@ -11,8 +11,8 @@ from typing import NamedTuple, Protocol
 from staging_exporter.core.model import ProbeFailed
 from staging_exporter.net.address import HostPort, IpFamily
 from staging_exporter.net.connect import Connection, connect
-from staging_exporter.net.context import Trace
-from staging_exporter.net.exchange import Exchange, Request, status_reason
+from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.exchange import Exchange, WireRequest, status_reason
 from staging_exporter.net.tls import TlsSettings
 from staging_exporter.net.url import Url
 
@@ -27,19 +27,19 @@ class ProxyServer(NamedTuple):
 class Proxy(Protocol):
     """Decides which requests go through a proxy."""
 
-    def server_for(self, trace: Trace, url: Url) -> ProxyServer | None:
+    def server_for(self, context: ProbeContext, url: Url) -> ProxyServer | None:
         """The proxy that requests for `url` go through; None when it is reached directly. Raises ProbeFailed."""
 
 
-def basic(trace: Trace, username: str, password: str) -> str:
+def basic(context: ProbeContext, username: str, password: str) -> str:
     """The value of an Authorization header by RFC 7617, masked from now on."""
     token = base64.b64encode(f"{username}:{password}".encode()).decode()
-    trace.secrets.add(token)
+    context.secrets.add(token)
     return f"Basic {token}"
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Route:
     """An open connection to the host of a URL; `headers` are for the proxy that reads the requests on it, if any."""
 
     connection: Connection
@@ -48,33 +48,37 @@ class Way:
 
 
 @asynccontextmanager
-async def open_way(
-    trace: Trace, url: Url, tls: TlsSettings | None = None, proxy: Proxy | None = None, family: IpFamily = "auto"
-) -> AsyncIterator[Way]:
+async def open_route(
+    context: ProbeContext,
+    url: Url,
+    tls: TlsSettings | None = None,
+    proxy: Proxy | None = None,
+    family: IpFamily = "auto",
+) -> AsyncIterator[Route]:
     """Connect to the host of `url`, with TLS when its scheme says so; phases resolve, connect, proxy, tls.
 
     By a proxy, `http` URLs are forwarded, all others are tunnelled. Raises ProbeFailed, OSError, ssl.SSLError.
     """
     secured = (tls or TlsSettings()) if url.secure else None
-    server = proxy.server_for(trace, url) if proxy else None
+    server = proxy.server_for(context, url) if proxy else None
     if server is None:
-        async with connect(trace, url.address, secured, family) as connection:
-            yield Way(connection, False, {})
+        async with connect(context, url.address, secured, family) as connection:
+            yield Route(connection, False, {})
         return
     address, headers = server
     tunnelled = url.scheme != "http"
     async with AsyncExitStack() as stack:
-        with trace.blaming(f"proxy {address}"):
-            connection = await stack.enter_async_context(connect(trace, address, None, family))
+        with context.helper(f"proxy {address}"):
+            connection = await stack.enter_async_context(connect(context, address, None, family))
             if tunnelled:
-                await _tunnel(trace, connection, url.address, headers)
+                await _tunnel(context, connection, url.address, headers)
         if secured:
-            await _secure(trace, connection, address, url, headers, secured, family)
-        yield Way(connection, not tunnelled, headers)
+            await _secure(context, connection, address, url, headers, secured, family)
+        yield Route(connection, not tunnelled, headers)
 
 
 async def _secure(
-    trace: Trace,
+    context: ProbeContext,
     connection: Connection,
     proxy: HostPort,
     url: Url,
@@ -83,16 +87,16 @@ async def _secure(
     family: IpFamily,
 ) -> None:
     async def ask(again: Connection) -> None:
-        await _tunnel(Trace(2.0, trace.resolver), again, url.address, headers)
+        await _tunnel(context.aside(2.0), again, url.address, headers)
 
     named = replace(tls, server_name=tls.server_name or url.host)
-    await connection.start_tls(trace, proxy, named, family, ask, asked=True)
+    await connection.start_tls(context, proxy, named, family, ask, asked=True)
 
 
-async def _tunnel(trace: Trace, connection: Connection, target: HostPort, headers: dict[str, str]) -> None:
+async def _tunnel(context: ProbeContext, connection: Connection, target: HostPort, headers: dict[str, str]) -> None:
     """CONNECT, RFC 9110 section 9.3.6, as phase `proxy`. Raises ProbeFailed when the proxy refuses."""
     items = [("Host", str(target)), *headers.items()]
-    response = await Exchange(connection).ask(trace, Request("CONNECT", str(target), items), ("proxy", "proxy"))
+    response = await Exchange(connection).ask(context, WireRequest("CONNECT", str(target), items), ("proxy", "proxy"))
     if not 200 <= response.status <= 299:
         detail = f"refused CONNECT {target} with status {response.status}"
         raise ProbeFailed(status_reason(response.status), detail)

@@ -22,8 +22,8 @@ from websockets.uri import WebSocketURI
 
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.connect import Connection
-from staging_exporter.net.context import Trace
-from staging_exporter.net.exchange import Exchange, Request, Response
+from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.exchange import Exchange, Response, WireRequest
 from staging_exporter.net.http import record_head, user_agent
 from staging_exporter.net.url import Url
 
@@ -46,8 +46,8 @@ _SILENT = logging.Logger(__name__, logging.CRITICAL + 1)  # frames may hold secr
 class Session:
     """An open WebSocket. Messages that come while nobody waits are kept, the newest MiB of them."""
 
-    def __init__(self, trace: Trace, connection: Connection, protocol: ClientProtocol, rest: bytes) -> None:
-        self._trace = trace
+    def __init__(self, context: ProbeContext, connection: Connection, protocol: ClientProtocol, rest: bytes) -> None:
+        self._trace = context
         self._connection = connection
         self._protocol = protocol
         self._inbox: deque[bytes] = deque()
@@ -183,7 +183,7 @@ class Session:
 
 
 async def upgrade(
-    trace: Trace,
+    context: ProbeContext,
     connection: Connection,
     url: Url,
     headers: Mapping[str, str],
@@ -197,18 +197,18 @@ async def upgrade(
     protocol = _protocol(url, subprotocols, origin)
     exchange = Exchange(connection)
     response = await exchange.ask(
-        trace, Request("GET", url.target, _headers(protocol, headers)), ("upgrade", "upgrade")
+        context, WireRequest("GET", url.target, _headers(protocol, headers)), ("upgrade", "upgrade")
     )
-    record_head(trace, response)
+    record_head(context, response)
     if response.status != 101:
-        await exchange.read_body(trace, response, _MAX_REFUSAL, "upgrade")
+        await exchange.read_body(context, response, _MAX_REFUSAL, "upgrade")
         return response, None
     try:
         protocol.process_response(HandshakeResponse(101, "", Headers(response.headers)))
     except InvalidHandshake as error:
         raise ProbeFailed(Reason.PROTOCOL, f"the handshake is not valid: {error}") from None
-    trace.facts["subprotocol"] = protocol.subprotocol
-    return response, Session(trace, connection, protocol, response.rest)
+    context.facts["subprotocol"] = protocol.subprotocol
+    return response, Session(context, connection, protocol, response.rest)
 
 
 def _protocol(url: Url, subprotocols: Sequence[str], origin: str | None) -> ClientProtocol:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import Response, status_reason
 from staging_exporter.options.headers import HeaderName
 from staging_exporter.options.matchers import JsonMatcher, JsonPath, Pattern, find, json_tests, search
@@ -187,10 +187,10 @@ def require_all(response: Response, matchers: Matchers, reason: Reason) -> None:
             raise ProbeFailed(reason, f"{test.seen}, expected {test.wanted}{_context(response)}")
 
 
-def require_identity(trace: Trace, response: Response, identity: Matchers, expected: Expected) -> None:
+def require_identity(context: ProbeContext, response: Response, identity: Matchers, expected: Expected) -> None:
     """Raises ProbeFailed (`identity`) when another service answered, or another host after redirects."""
     require_all(response, identity, Reason.IDENTITY)
-    host = str(trace.facts["final_host"])
+    host = str(context.facts["final_host"])
     if expected.final_host is not None and not search(expected.final_host, host):
         raise ProbeFailed(Reason.IDENTITY, f"{host} answered, expected a match of {expected.final_host!r}")
 
@@ -214,7 +214,7 @@ FactName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 FactPaths = Annotated[dict[FactName, JsonPath], Field(max_length=10)]
 
 
-def record_facts(trace: Trace, response: Response, paths: Mapping[str, str]) -> None:
+def record_facts(context: ProbeContext, response: Response, paths: Mapping[str, str]) -> None:
     """The first scalar that each JSONPath selects becomes a fact of that name; texts are cut at 200 characters."""
     try:
         document: Any = response.document if paths else None
@@ -223,7 +223,7 @@ def record_facts(trace: Trace, response: Response, paths: Mapping[str, str]) -> 
     for name, path in paths.items():
         value = next((value for value in find(document, path) if _is_scalar(value)), None)
         if value is not None:
-            trace.facts[name] = value[:200] if isinstance(value, str) else value
+            context.facts[name] = value[:200] if isinstance(value, str) else value
 
 
 def _is_scalar(value: object) -> bool:

@@ -1,18 +1,21 @@
-"""How a request proves who it is: basic, bearer, and tokens that are fetched first."""
+"""The option `auth`: basic credentials, a bearer token, and tokens that are fetched first."""
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from pydantic import Field, model_validator
 
 from staging_exporter.core.model import ProbeFailed, Reason
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import Response, status_reason
-from staging_exporter.net.http import MAX_BODY, Call, Via, fetch
+from staging_exporter.net.http import MAX_BODY, HttpRequest, Transport, fetch
 from staging_exporter.net.proxy import basic
 from staging_exporter.net.url import Url
 from staging_exporter.options.addresses import HttpUrl
@@ -21,8 +24,6 @@ from staging_exporter.options.secrets import Secret
 
 _EARLY = 30.0  # seconds before its end when a token is fetched anew
 _MAX_TOKEN = 64 * 1024
-# Tokens by the options that they were fetched with: (token, monotonic time of its end).
-_tokens: dict[str, tuple[str, float]] = {}
 
 
 class Basic(Model):
@@ -41,35 +42,35 @@ class OAuth2(Model):
     scopes: Listed[str] = ()
     params: dict[str, str] = Field(default_factory=dict, description="further fields of the request, such as audience")
 
-    async def token(self, trace: Trace, via: Via) -> str:
-        """The access token, from memory until 30 s before its end. Raises ProbeFailed, OSError, ssl.SSLError."""
-        found, end = _tokens.get(self._key, ("", 0.0))
-        if end <= time.monotonic():
-            found, end = await self._fetch(trace, via)
-            for key in [key for key, (_, over) in _tokens.items() if over <= time.monotonic()]:
-                del _tokens[key]
-            _tokens[self._key] = (found, end)
-        return found
+    @property
+    def server(self) -> str:
+        """Who issues the token, for details."""
+        return f"token server {self.token_url.authority}"
 
-    def forget(self) -> None:
-        """Drop the token: the target refused it."""
-        _tokens.pop(self._key, None)
+    async def token(self, context: ProbeContext, transport: Transport) -> str:
+        """The access token, from memory until 30 s before its end. Raises ProbeFailed, OSError, ssl.SSLError."""
+        token: str | None = context.cache.get(self.cache_key)
+        if token is None:
+            token, end = await self._fetch(context, transport)
+            context.cache.put(self.cache_key, token, end)
+        return token
 
     @property
-    def _key(self) -> str:
-        return self.model_dump_json()
+    def cache_key(self) -> tuple[str, str]:
+        """Under which the token is cached: everything that it was fetched with."""
+        return "oauth2", self.model_dump_json()
 
-    async def _fetch(self, trace: Trace, via: Via) -> tuple[str, float]:
-        secret = trace.reveal(self.client_secret)
+    async def _fetch(self, context: ProbeContext, transport: Transport) -> tuple[str, float]:
+        secret = context.reveal(self.client_secret)
         # RFC 6749 section 2.3.1: both are form-encoded before they become Basic credentials.
         headers = {
-            "Authorization": basic(trace, quote(self.client_id, ""), quote(secret, "")),
+            "Authorization": basic(context, quote(self.client_id, ""), quote(secret, "")),
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
         }
         form = {"grant_type": "client_credentials", **({"scope": " ".join(self.scopes)} if self.scopes else {})}
-        call = Call(self.token_url, "POST", headers, urlencode(form | self.params).encode())
-        answer = _document(await _fetch_token(trace, call, via))
+        request = HttpRequest(self.token_url, "POST", headers, urlencode(form | self.params).encode())
+        answer = _document(await _fetch_token(context, request, transport))
         token = answer.get("access_token")
         if not isinstance(token, str) or not token:
             raise ProbeFailed(Reason.CONTENT, "the answer holds no access_token")
@@ -87,16 +88,21 @@ class GoogleIdToken(Model):
     audience: str
     metadata_url: HttpUrl = Field("http://metadata.google.internal", validate_default=True)
 
-    async def token(self, trace: Trace, via: Via) -> str:
+    @property
+    def server(self) -> str:
+        """Who issues the token, for details."""
+        return f"metadata server {self.metadata_url.authority}"
+
+    async def token(self, context: ProbeContext, transport: Transport) -> str:
         """The identity token; the metadata server keeps it. Raises ProbeFailed, OSError."""
         path = "/computeMetadata/v1/instance/service-accounts/default/identity"
         url = self.metadata_url._replace(target=f"{path}?audience={quote(self.audience, '')}")
-        response = await _fetch_token(trace, Call(url, headers={"Metadata-Flavor": "Google"}), Via())
+        response = await _fetch_token(context, HttpRequest(url, headers={"Metadata-Flavor": "Google"}), Transport())
         return response.text.strip()
 
 
 class Auth(Model):
-    """Exactly one way of proving who we are."""
+    """Credentials of the exporter: exactly one of these."""
 
     basic: Basic | None = None
     bearer: Secret | None = None
@@ -109,23 +115,41 @@ class Auth(Model):
             raise ValueError(f"auth is exactly one of {', '.join(type(self).model_fields)}")
         return self
 
-    async def headers(self, trace: Trace, via: Via) -> dict[str, str]:
-        """The Authorization header. Phase `token`, when one is fetched; its failures begin with `token: `."""
+    async def headers(self, context: ProbeContext, transport: Transport) -> dict[str, str]:
+        """The Authorization header; phase `token`, when one is fetched.
+
+        Raises ProbeFailed: `credentials` when the bearer token has expired, `probe_error` when a secret cannot be read.
+        When the server of tokens fails, the reason is `credentials`, and the detail names that server.
+        """
         if self.basic is not None:
-            return {"Authorization": basic(trace, self.basic.username, trace.reveal(self.basic.password))}
+            return {"Authorization": basic(context, self.basic.username, context.reveal(self.basic.password))}
         if self.bearer is not None:
-            return {"Authorization": f"Bearer {trace.reveal(self.bearer)}"}
+            bearer = context.reveal(self.bearer)
+            _require_not_expired(bearer)
+            return {"Authorization": f"Bearer {bearer}"}
         source = self.oauth2 or self.google_id_token
         assert source is not None
-        with trace.blaming("token"):
-            token = await source.token(trace, via.elsewhere())
-        trace.secrets.add(token)
+        with context.helper(source.server, Reason.CREDENTIALS):
+            token = await source.token(context, transport.elsewhere())
+        context.secrets.add(token)
         return {"Authorization": f"Bearer {token}"}
 
-    def refused(self, status: int) -> None:
-        """Told of the status of the target: with 401 a kept token is dropped."""
+    def check_refusal(self, context: ProbeContext, status: int) -> None:
+        """Drop a cached token when the `status` of the target says that it is not valid."""
         if status == 401 and self.oauth2 is not None:
-            self.oauth2.forget()
+            context.cache.forget(self.oauth2.cache_key)
+
+
+def _require_not_expired(token: str) -> None:
+    """Raises ProbeFailed (`credentials`) for a JSON Web Token whose `exp` has passed: RFC 7519 section 4.1.4."""
+    try:
+        _, claims, _ = token.split(".")
+        end = float(json.loads(base64.urlsafe_b64decode(claims + "=="))["exp"])
+        date = f"{datetime.fromtimestamp(end, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, TypeError, LookupError, OverflowError, OSError):
+        return  # not a JSON Web Token, or one without an end
+    if end <= time.time():
+        raise ProbeFailed(Reason.CREDENTIALS, f"the bearer token expired on {date}")
 
 
 def hosts_asked(url: Url, auth: Auth | None) -> tuple[str, ...]:
@@ -134,34 +158,35 @@ def hosts_asked(url: Url, auth: Auth | None) -> tuple[str, ...]:
 
 
 async def fetch_as(
-    auth: Auth | None, trace: Trace, call: Call, via: Via, *, follow: bool = True, max_body: int = MAX_BODY
+    auth: Auth | None,
+    context: ProbeContext,
+    request: HttpRequest,
+    transport: Transport,
+    *,
+    follow: bool = True,
+    max_body: int = MAX_BODY,
 ) -> Response:
     """`fetch` with the Authorization header, if any; a kept token that the target refuses is dropped."""
     if auth is None:
-        return await fetch(trace, call, via, follow=follow, max_body=max_body)
-    call = replace(call, headers={**call.headers, **await auth.headers(trace, via)})
-    response = await fetch(trace, call, via, follow=follow, max_body=max_body)
-    auth.refused(response.status)
+        return await fetch(context, request, transport, follow=follow, max_body=max_body)
+    request = replace(request, headers={**request.headers, **await auth.headers(context, transport)})
+    response = await fetch(context, request, transport, follow=follow, max_body=max_body)
+    auth.check_refusal(context, response.status)
     return response
 
 
-async def _fetch_token(trace: Trace, call: Call, via: Via) -> Response:
+async def _fetch_token(context: ProbeContext, request: HttpRequest, transport: Transport) -> Response:
     """A successful answer. Its inner phases and facts stay out of those of the target."""
-    with trace.phase("token"):
-        response = await fetch(_apart(trace), call, via, follow=False, max_body=_MAX_TOKEN)
+    inner = context.aside(context.remaining)
+    inner.helpers = context.helpers
+    with context.phase("token"):
+        response = await fetch(inner, request, transport, follow=False, max_body=_MAX_TOKEN)
     if response.status != 200:
         detail = f"status {response.status}, expected 200; body: {response.text[:200]}"
         raise ProbeFailed(status_reason(response.status), detail)
     if response.fault is not None:
         raise response.fault
     return response
-
-
-def _apart(trace: Trace) -> Trace:
-    inner = Trace(trace.remaining, trace.resolver)
-    inner.secrets = trace.secrets
-    inner.blamed = trace.blamed
-    return inner
 
 
 def _document(response: Response) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.options.model import Model, PositiveDuration
 
 
@@ -32,10 +32,10 @@ class Check(Model):
     degraded: Degraded = Degraded()
 
     @abstractmethod
-    async def run(self, trace: Trace) -> None:
+    async def run(self, context: ProbeContext) -> None:
         """Probe once; returning is a pass.
 
-        Records phases and facts in `trace` as it goes, so that they survive a deadline. Need not watch the deadline,
+        Records phases and facts in `context` as it goes, so that they survive a deadline. Need not watch the deadline,
         which the runner enforces by cancelling. Raises ProbeFailed or ProbeDegraded with a reason and what was seen
         beside what was expected; OSError, ssl.SSLError, EOFError and TimeoutError may be left to the runner,
         which turns them into reasons for all kinds alike.

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import ProbeFailed, Reason
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.websocket import Session
 from staging_exporter.options.matchers import JsonMatcher, JsonPath, Pattern, find, first_mismatch, search, wanted_text
 from staging_exporter.options.model import Listed, Model, PositiveDuration
@@ -85,24 +85,24 @@ class Step(Model):
         return self
 
 
-async def converse(trace: Trace, session: Session, steps: Sequence[Step]) -> None:
+async def converse(context: ProbeContext, session: Session, steps: Sequence[Step]) -> None:
     """Walk the steps. Raises ProbeFailed for the first that fails, OSError."""
     for step in steps:
         if step.send is not None:
-            await session.send(reveal(trace, step.send))
+            await session.send(reveal(context, step.send))
         elif step.hold is not None:
-            await _hold(trace, session, step.hold)
+            await _hold(context, session, step.hold)
         elif step.ping:
-            async with _waiting(trace, step, "a pong", Counter()):
+            async with _waiting(context, step, "a pong", Counter()):
                 await session.ping()
         else:
-            await _listen(trace, session, step)
+            await _listen(context, session, step)
 
 
-async def _listen(trace: Trace, session: Session, step: Step) -> None:
+async def _listen(context: ProbeContext, session: Session, step: Step) -> None:
     progress = _Progress(step)
     came: Counter[str] = Counter()
-    async with _waiting(trace, step, progress, came):
+    async with _waiting(context, step, progress, came):
         while not progress.done:
             message = await session.message()
             progress.take(message)
@@ -140,10 +140,10 @@ class _Progress:
 
 
 @asynccontextmanager
-async def _waiting(trace: Trace, step: Step, wanted: object, came: Counter[str]) -> AsyncIterator[None]:
+async def _waiting(context: ProbeContext, step: Step, wanted: object, came: Counter[str]) -> AsyncIterator[None]:
     """Ends the wait in time, and says what was expected beside what came."""
-    left = max(0.0, trace.remaining - _MARGIN)
-    limit = format_duration(step.within if step.within is not None else trace.timeout)
+    left = max(0.0, context.remaining - _MARGIN)
+    limit = format_duration(step.within if step.within is not None else context.timeout)
     try:
         async with asyncio.timeout(min(step.within or left, left)) as timer:
             yield
@@ -157,9 +157,9 @@ async def _waiting(trace: Trace, step: Step, wanted: object, came: Counter[str])
         raise ProbeFailed(error.reason, f"{error.detail}, expected {wanted}{_told(came)}") from None
 
 
-async def _hold(trace: Trace, session: Session, seconds: float) -> None:
-    if trace.remaining < seconds:
-        left = format_duration(trace.remaining)
+async def _hold(context: ProbeContext, session: Session, seconds: float) -> None:
+    if context.remaining < seconds:
+        left = format_duration(context.remaining)
         raise ProbeFailed(Reason.PROBE_ERROR, f"hold {format_duration(seconds)} does not fit into the {left} left")
     try:
         async with asyncio.timeout(seconds) as timer:

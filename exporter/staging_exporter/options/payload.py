@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.options.model import Model
 from staging_exporter.options.secrets import FromEnv, FromFile, Secret
 
@@ -63,13 +63,13 @@ def is_secret(text: Any) -> bool:
     return isinstance(text, FromEnv | FromFile | Prefixed)
 
 
-def reveal(trace: Trace, text: str | FromEnv | FromFile | Prefixed | Json) -> str:
+def reveal(context: ProbeContext, text: str | FromEnv | FromFile | Prefixed | Json) -> str:
     """The text itself, its secret masked from now on. Raises ProbeFailed (`probe_error`)."""
     match text:
         case str():
             return text
         case Prefixed():
-            return text.prefix + trace.reveal(text.secret)
+            return text.prefix + context.reveal(text.secret)
         case Json():
             return json.dumps(text.json_, separators=(",", ":"), default=str)
-    return trace.reveal(text)
+    return context.reveal(text)

@@ -9,7 +9,7 @@ from urllib.request import getproxies_environment, proxy_bypass
 from pydantic import BeforeValidator, Field, model_validator
 
 from staging_exporter.core.model import ProbeFailed, Reason
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.proxy import ProxyServer, basic
 from staging_exporter.net.url import Url, parse_url
 from staging_exporter.options.addresses import ProxyUrl
@@ -40,15 +40,15 @@ class ProxyOptions(Model):
             raise ValueError("a proxy takes username and password, or neither")
         return self
 
-    def server_for(self, trace: Trace, url: Url) -> ProxyServer | None:
+    def server_for(self, context: ProbeContext, url: Url) -> ProxyServer | None:
         """The proxy that requests for `url` go through; None when it is reached directly. Raises ProbeFailed."""
         if self.environment:
-            return _from_environment(trace, url)
+            return _from_environment(context, url)
         if self.url is None or proxy_bypass(str(url.address), {"no": ",".join(self.no_proxy)}):
             return None
-        headers = {name: reveal(trace, value) for name, value in self.headers.items()}
+        headers = {name: reveal(context, value) for name, value in self.headers.items()}
         if self.username is not None and self.password is not None:
-            headers["Proxy-Authorization"] = basic(trace, self.username, trace.reveal(self.password))
+            headers["Proxy-Authorization"] = basic(context, self.username, context.reveal(self.password))
         return ProxyServer(self.url.address, headers)
 
 
@@ -61,7 +61,7 @@ def _short(value: object) -> object:
 Proxy = Annotated[ProxyOptions, BeforeValidator(_short)]
 
 
-def _from_environment(trace: Trace, url: Url) -> ProxyServer | None:
+def _from_environment(context: ProbeContext, url: Url) -> ProxyServer | None:
     proxies = getproxies_environment()
     found = proxies.get({"ws": "http", "wss": "https"}.get(url.scheme, url.scheme))
     if not found or proxy_bypass(str(url.address), proxies):
@@ -74,5 +74,5 @@ def _from_environment(trace: Trace, url: Url) -> ProxyServer | None:
     if not credentials:
         return ProxyServer(address, {})
     username, _, password = unquote(credentials).partition(":")
-    trace.secrets.add(password)
-    return ProxyServer(address, {"Proxy-Authorization": basic(trace, username, password)})
+    context.secrets.add(password)
+    return ProxyServer(address, {"Proxy-Authorization": basic(context, username, password)})

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import HostPort
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.dnswire import (
     Protocol,
     ask,
@@ -71,34 +71,34 @@ class Dns(Check):
         """The name server, when one is configured."""
         return (name_server(self.server, 53).host,) if self.server else ()
 
-    async def run(self, trace: Trace) -> None:
+    async def run(self, context: ProbeContext) -> None:
         """Ask and judge. Raises ProbeFailed, and for a configured server also OSError, EOFError, ssl.SSLError."""
-        server, answer = await self._answer(trace)
+        server, answer = await self._answer(context)
         rcode = dns.rcode.to_text(answer.rcode())
         records = record_texts(answer)
-        trace.facts.update(rcode=rcode, answers=records[:20], **section_facts(answer))
+        context.facts.update(rcode=rcode, answers=records[:20], **section_facts(answer))
         try:
             self._judge(rcode, records)
         except ProbeFailed as failure:
-            raise ProbeFailed(failure.reason, failure.detail + await self._drift(trace, failure, server)) from None
+            raise ProbeFailed(failure.reason, failure.detail + await self._drift(context, failure, server)) from None
 
-    async def _answer(self, trace: Trace) -> tuple[HostPort, dns.message.Message]:
+    async def _answer(self, context: ProbeContext) -> tuple[HostPort, dns.message.Message]:
         port = 853 if self.protocol == "tls" else 53
         if self.server:
             server = name_server(self.server, port)
-            return server, await self._ask(trace, server, self.name)
-        servers = [HostPort(s.host, port if s.port == 53 else s.port) for s in trace.resolver.name_servers()]
+            return server, await self._ask(context, server, self.name)
+        servers = [HostPort(s.host, port if s.port == 53 else s.port) for s in context.resolver.name_servers()]
         failures = []
         for left, server in zip(range(len(servers), 0, -1), servers, strict=True):
             try:
-                async with asyncio.timeout(trace.remaining * _SHARE / left):
-                    return server, await self._ask(trace, server, self.name)
+                async with asyncio.timeout(context.remaining * _SHARE / left):
+                    return server, await self._ask(context, server, self.name)
             except (OSError, EOFError, ProbeFailed) as error:
                 failures.append(f"{server}: {str(error) or 'no answer'}")
         raise ProbeFailed(Reason.RESOLVER, f"no name server of this machine answers: {'; '.join(failures)}")
 
-    async def _ask(self, trace: Trace, server: HostPort, name: str) -> dns.message.Message:
-        return await ask(trace, server, make_question(name, self.type), self.protocol, self.tls)
+    async def _ask(self, context: ProbeContext, server: HostPort, name: str) -> dns.message.Message:
+        return await ask(context, server, make_question(name, self.type), self.protocol, self.tls)
 
     def _judge(self, rcode: str, records: list[str]) -> None:
         wanted, missing = self.expect, f"{self.name} has no {self.type} record"
@@ -119,23 +119,23 @@ class Dns(Check):
         if wanted.matches is not None and not any(search(wanted.matches, record) for record in records):
             raise ProbeFailed(Reason.CONTENT, f"{seen}, expected one to match {wanted.matches!r}")
 
-    async def _drift(self, trace: Trace, failure: ProbeFailed, server: HostPort) -> str:
+    async def _drift(self, context: ProbeContext, failure: ProbeFailed, server: HostPort) -> str:
         """What to say of the siblings that resolve where this name does not."""
         if failure.reason != Reason.DNS or self.siblings == "none":
             return ""
-        found = trace.facts["siblings"] = {}
-        with trace.phase("siblings"):
-            await asyncio.gather(*(self._sibling(trace, server, name, found) for name in siblings(self.name)))
+        found = context.facts["siblings"] = {}
+        with context.phase("siblings"):
+            await asyncio.gather(*(self._sibling(context, server, name, found) for name in siblings(self.name)))
         said = [f"its sibling {name} is {', '.join(records)}" for name, records in sorted(found.items())]
         return "".join(f", {text}" for text in said)
 
-    async def _sibling(self, trace: Trace, server: HostPort, name: str, found: dict[str, list[str]]) -> None:
-        spare = Trace(min(_SIBLING_TIME, trace.remaining * _SHARE), trace.resolver)
+    async def _sibling(self, context: ProbeContext, server: HostPort, name: str, found: dict[str, list[str]]) -> None:
+        spare = context.aside(min(_SIBLING_TIME, context.remaining * _SHARE))
         try:
             async with asyncio.timeout(spare.timeout):
                 records = record_texts(await self._ask(spare, server, name))
         except (OSError, EOFError, ProbeFailed) as error:
-            trace.log(f"sibling {name}: {str(error) or 'no answer'}")
+            context.log(f"sibling {name}: {str(error) or 'no answer'}")
             return
         if records:
             found[name] = records[:5]

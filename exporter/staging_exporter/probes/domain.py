@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from staging_exporter.core.model import ProbeFailed, Reason
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import Response
 from staging_exporter.net.failures import error_text
-from staging_exporter.net.http import Call, Via, fetch
+from staging_exporter.net.http import HttpRequest, Transport, fetch
 from staging_exporter.net.url import Url, parse_url
 from staging_exporter.options.answers import Expected, Matchers, require_all, require_identity, require_status
 from staging_exporter.options.check import Check
@@ -52,61 +52,61 @@ class Domain(Check):
         """The name alone: that its siblings are other forms of it is the point."""
         return (self.name,)
 
-    async def run(self, trace: Trace) -> None:
+    async def run(self, context: ProbeContext) -> None:
         """Ask all of them, judge the name. Raises ProbeFailed, OSError, ssl.SSLError."""
-        trace.facts["names"] = {}
-        looks = [asyncio.create_task(self._look(trace, name)) for name in self._siblings()]
+        context.facts["names"] = {}
+        looks = [asyncio.create_task(self._look(context, name)) for name in self._siblings()]
         try:
-            await self._reach_and_wait(trace, looks)
+            await self._reach_and_wait(context, looks)
         finally:
             for look in looks:
                 look.cancel()
             await asyncio.gather(*looks, return_exceptions=True)
-        trace.facts.pop("siblings", None)  # only where they reach what the name does not
+        context.facts.pop("siblings", None)  # only where they reach what the name does not
 
-    async def _reach_and_wait(self, trace: Trace, looks: list[asyncio.Task[None]]) -> None:
+    async def _reach_and_wait(self, context: ProbeContext, looks: list[asyncio.Task[None]]) -> None:
         try:
-            await self._reach(trace, self.name, trace)
+            await self._reach(context, self.name, context)
         except (OSError, EOFError, ProbeFailed) as error:
             if looks:
-                await asyncio.wait(looks, timeout=min(_PATIENCE, trace.remaining * 0.8))
+                await asyncio.wait(looks, timeout=min(_PATIENCE, context.remaining * 0.8))
             if isinstance(error, ProbeFailed) and error.reason == Reason.DNS:
-                trace.log(error.detail)
+                context.log(error.detail)
                 raise ProbeFailed(Reason.DNS, f"{self.name} does not resolve") from None
             raise
         if looks:
-            await asyncio.wait(looks, timeout=min(_COURTESY, trace.remaining * 0.8))
+            await asyncio.wait(looks, timeout=min(_COURTESY, context.remaining * 0.8))
 
-    async def _look(self, trace: Trace, name: str) -> None:
-        """Ask a sibling, on a trace of its own; where it reaches the right service, a failure of the name says so."""
+    async def _look(self, context: ProbeContext, name: str) -> None:
+        """Ask a sibling, on a context of its own; where it reaches the right service, a failure of the name says so."""
         try:
-            who = await self._reach(Trace(trace.remaining, trace.resolver), name, trace)
+            who = await self._reach(context.aside(context.remaining), name, context)
         except (OSError, EOFError, ProbeFailed):
             return
-        trace.facts.setdefault("siblings", {})[name] = who
-        trace.hint += f", its sibling {name} reaches {who}"
+        context.facts.setdefault("siblings", {})[name] = who
+        context.hint += f", its sibling {name} reaches {who}"
 
-    async def _reach(self, trace: Trace, name: str, notes: Trace) -> str:
+    async def _reach(self, context: ProbeContext, name: str, notes: ProbeContext) -> str:
         """Who answers under this name. What was seen is noted for the facts, whatever comes of it."""
         seen: dict[str, Any] = {}
         notes.facts["names"][name] = seen
         try:
-            response = await fetch(trace, Call(self._url(name)), Via(self.tls))
+            response = await fetch(context, HttpRequest(self._url(name)), Transport(self.tls))
             seen["answers"] = who = self._who(response)
-            self._judge(trace, response)
+            self._judge(context, response)
         except (OSError, EOFError, ProbeFailed) as error:
             seen["error"] = error_text(error)
             raise
         finally:
             about = {"address": "ip", "certificate": "tls_names", "status": "status"}
-            seen.update({key: trace.facts[fact] for key, fact in about.items() if fact in trace.facts})
+            seen.update({key: context.facts[fact] for key, fact in about.items() if fact in context.facts})
         return who
 
-    def _judge(self, trace: Trace, response: Response) -> None:
+    def _judge(self, context: ProbeContext, response: Response) -> None:
         require_status(response, self.expect.status)
         if response.fault is not None:
             raise response.fault
-        require_identity(trace, response, self.identity, self.expect)
+        require_identity(context, response, self.identity, self.expect)
         require_all(response, self.expect, Reason.CONTENT)
 
     def _who(self, response: Response) -> str:

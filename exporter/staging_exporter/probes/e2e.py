@@ -11,13 +11,13 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from staging_exporter.core.durations import format_duration
-from staging_exporter.core.model import INCONCLUSIVE, ProbeFailed, Reason
+from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.evidence.reports import Format, newest_report, read_file, read_report
 from staging_exporter.evidence.testcases import Report, Rules, Unreadable
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import status_reason
-from staging_exporter.net.failures import classify
-from staging_exporter.net.http import Call, Via
+from staging_exporter.net.failures import as_evidence
+from staging_exporter.net.http import HttpRequest, Transport
 from staging_exporter.options.addresses import HttpUrl
 from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
 from staging_exporter.options.check import Check
@@ -70,19 +70,19 @@ class E2e(Check):
         """The host of the URL, and the one that tokens come from."""
         return hosts_asked(self.url, self.auth) if self.url else ()
 
-    async def run(self, trace: Trace) -> None:
+    async def run(self, context: ProbeContext) -> None:
         """Read and judge. Raises ProbeFailed (`failed`, `no_evidence`, of a URL also other inconclusive ones)."""
         try:
-            async with asyncio.timeout(trace.remaining - _MARGIN / 2):
-                written, report = await (self._download(trace, self.url) if self.url else self._read(trace))
+            async with asyncio.timeout(context.remaining - _MARGIN / 2):
+                written, report = await (self._download(context, self.url) if self.url else self._read(context))
         except (Unreadable, OSError, EOFError, ProbeFailed) as error:
-            raise _no_report(error, trace) from None
+            raise _no_report(error, context) from None
         started = _started(report, written)
-        trace.facts.update(
+        context.facts.update(
             tests=report.counts, run_timestamp=started, run_duration=report.duration, failing=report.failing
         )
         if report.claimed is not None and report.claimed != report.total:
-            trace.log(f"the attributes claim {report.claimed} tests, {report.total} were counted")
+            context.log(f"the attributes claim {report.claimed} tests, {report.total} were counted")
         self._judge(report, time.time() - started)
 
     def accept(self, file: Path) -> Report:
@@ -92,27 +92,33 @@ class E2e(Check):
     def _rules(self) -> Rules:
         return Rules(self.environment_skips, self.harness_errors)
 
-    async def _read(self, trace: Trace) -> tuple[float, Report]:
-        with trace.phase("read"):
-            if self.path is None and trace.pushed is None:
+    async def _read(self, context: ProbeContext) -> tuple[float, Report]:
+        with context.phase("read"):
+            if self.path is None and context.pushed is None:
                 raise Unreadable("reports are to be pushed, but this exporter keeps none: it runs without storage")
             path, written, report = await asyncio.to_thread(
-                newest_report, self.path, trace.pushed, self.format, self._rules(), trace.deadline - _MARGIN
+                newest_report,
+                self.path,
+                context.pushed,
+                self.format,
+                self._rules(),
+                context.deadline - _MARGIN,
+                context.cache,
             )
-        trace.facts["report"] = path.name
+        context.facts["report"] = path.name
         return written, report
 
-    async def _download(self, trace: Trace, url: HttpUrl) -> tuple[float, Report]:
-        response = await fetch_as(self.auth, trace, Call(url), Via(self.tls), max_body=MAX_DOWNLOAD)
+    async def _download(self, context: ProbeContext, url: HttpUrl) -> tuple[float, Report]:
+        response = await fetch_as(self.auth, context, HttpRequest(url), Transport(self.tls), max_body=MAX_DOWNLOAD)
         if response.status != 200:
             raise ProbeFailed(status_reason(response.status), f"status {response.status} for the report, expected 200")
         if response.fault is not None:
             raise Unreadable(str(response.fault))
-        trace.facts["report"] = PurePath(url.target.partition("?")[0]).name
-        deadline = trace.deadline - _MARGIN
-        with trace.phase("read"):
+        context.facts["report"] = PurePath(url.target.partition("?")[0]).name
+        deadline = context.deadline - _MARGIN
+        with context.phase("read"):
             report = await asyncio.to_thread(read_report, [response.body], self.format, self._rules(), deadline)
-        return trace.facts.get("last_modified", time.time()), report
+        return context.facts.get("last_modified", time.time()), report
 
     def _judge(self, report: Report, age: float) -> None:
         counts = report.counts
@@ -133,10 +139,10 @@ class E2e(Check):
             _unknown(f"{report.total} tests took {took}, expected at least {wanted}")
 
 
-def _no_report(error: Exception, trace: Trace) -> ProbeFailed:
+def _no_report(error: Exception, context: ProbeContext) -> ProbeFailed:
     """Where a report is kept says nothing of what it reports on: whatever goes wrong there is no evidence."""
-    reason, detail = (Reason.NO_EVIDENCE, str(error)) if isinstance(error, Unreadable) else classify(error, trace)
-    return ProbeFailed(reason if reason in INCONCLUSIVE else Reason.NO_EVIDENCE, f"no report to read: {detail}")
+    reason, detail = (Reason.NO_EVIDENCE, str(error)) if isinstance(error, Unreadable) else as_evidence(error, context)
+    return ProbeFailed(reason, f"no report to read: {detail}")
 
 
 def _unknown(detail: str) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.options.check import Check
 from staging_exporter.options.model import Listed
 from staging_exporter.options.secrets import FromEnv, FromFile
@@ -33,20 +33,20 @@ class Exec(Check):
     command: Annotated[Listed[str], Field(min_length=1)]
     env: dict[str, str | FromEnv | FromFile] = Field(default_factory=dict)
 
-    async def run(self, trace: Trace) -> None:
+    async def run(self, context: ProbeContext) -> None:
         """Run the command. Raises ProbeFailed, ProbeDegraded (`failed`, `probe_error`)."""
         output = _Output(_MAX_OUTPUT)
         env = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         for name, value in self.env.items():
-            env[name] = value if isinstance(value, str) else trace.reveal(value)
+            env[name] = value if isinstance(value, str) else context.reveal(value)
         try:
-            with trace.phase("run"):
+            with context.phase("run"):
                 status = await _execute(self.command, env, output)
         except (OSError, ValueError) as error:
             raise ProbeFailed(Reason.PROBE_ERROR, f"cannot run {self.command[0]!r}: {error}") from None
         finally:
-            trace.facts["output"] = _shown(output.text)
-        trace.facts["exit_status"] = status
+            context.facts["output"] = _shown(output.text)
+        context.facts["exit_status"] = status
         _judge(status, _shown(output.text))
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.connect import connect
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.grpchealth import SERVING, ask_health, grpc_status, health_of
 from staging_exporter.options.addresses import Address
 from staging_exporter.options.check import Check
@@ -34,16 +34,16 @@ class Grpc(Check):
         """The host of the address, unless it is a unix socket."""
         return self.address.hosts
 
-    async def run(self, trace: Trace) -> None:
+    async def run(self, context: ProbeContext) -> None:
         """Ask for the health. Raises ProbeFailed, OSError, ssl.SSLError."""
         authority = "localhost" if self.address.unix else str(self.address)
-        async with connect(trace, self.address, self.tls, self.ip_family, alpn=("h2",)) as connection:
-            with trace.phase("check"):
-                secure, timeout = self.tls is not None, trace.remaining
+        async with connect(context, self.address, self.tls, self.ip_family, alpn=("h2",)) as connection:
+            with context.phase("check"):
+                secure, timeout = self.tls is not None, context.remaining
                 answer = await ask_health(connection, authority, self.service, secure=secure, timeout=timeout)
         if "grpc-status" in answer.headers:
-            trace.facts["grpc_status"] = grpc_status(answer.headers)
-        health = trace.facts["health"] = health_of(answer)
+            context.facts["grpc_status"] = grpc_status(answer.headers)
+        health = context.facts["health"] = health_of(answer)
         if health != SERVING:
             of = f" of {self.service}" if self.service else ""
             raise ProbeFailed(Reason.CONTENT, f"the health{of} is {health}, expected {SERVING}")

@@ -8,9 +8,9 @@ from pydantic import Field, model_validator
 
 from staging_exporter.core.model import Reason
 from staging_exporter.net.address import IpFamily
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import Response
-from staging_exporter.net.http import MAX_BODY, Call, Via
+from staging_exporter.net.http import MAX_BODY, HttpRequest, Transport
 from staging_exporter.options.addresses import HttpUrl
 from staging_exporter.options.answers import (
     Answer,
@@ -76,27 +76,27 @@ class Http(Check):
         """The host of the URL, and the one that tokens come from."""
         return hosts_asked(self.url, self.auth)
 
-    async def run(self, trace: Trace) -> None:
+    async def run(self, context: ProbeContext) -> None:
         """Ask and judge. Raises ProbeFailed, ProbeDegraded, OSError, ssl.SSLError."""
-        via = Via(self.tls, self.proxy, self.ip_family)
-        call, follow = self._call(trace), self.follow_redirects
-        response = await fetch_as(self.auth, trace, call, via, follow=follow, max_body=self.max_body)
-        record_facts(trace, response, self.facts)
-        self._judge(trace, response)
+        transport = Transport(self.tls, self.proxy, self.ip_family)
+        request, follow = self._request(context), self.follow_redirects
+        response = await fetch_as(self.auth, context, request, transport, follow=follow, max_body=self.max_body)
+        record_facts(context, response, self.facts)
+        self._judge(context, response)
 
-    def _call(self, trace: Trace) -> Call:
-        headers = {name: reveal(trace, value) for name, value in self.headers.items()}
+    def _request(self, context: ProbeContext) -> HttpRequest:
+        headers = {name: reveal(context, value) for name, value in self.headers.items()}
         private = {name.lower() for name, value in self.headers.items() if is_secret(value)}
         if isinstance(self.body, Json) and "content-type" not in {name.lower() for name in headers}:
             headers["Content-Type"] = "application/json"
-        body = b"" if self.body is None else reveal(trace, self.body).encode()
-        return Call(self.url, self.method, headers, body, frozenset(private))
+        body = b"" if self.body is None else reveal(context, self.body).encode()
+        return HttpRequest(self.url, self.method, headers, body, frozenset(private))
 
-    def _judge(self, trace: Trace, response: Response) -> None:
+    def _judge(self, context: ProbeContext, response: Response) -> None:
         require_not_starting(response, self.startup_when)
         require_status(response, self.expect.status + self.degraded.status)
         if response.fault is not None:
             raise response.fault
-        require_identity(trace, response, self.identity, self.expect)
+        require_identity(context, response, self.identity, self.expect)
         degrade_on_any(response, self.degraded, self.degraded.status)
         require_all(response, self.expect, Reason.CONTENT)

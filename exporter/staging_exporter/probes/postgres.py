@@ -10,7 +10,7 @@ from pydantic import Field
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
 from staging_exporter.net.address import HostPort
 from staging_exporter.net.connect import connect
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.postgres import DRIVER_ERRORS, Session, ask_for_tls, explained, greet, plain, slots_in_use
 from staging_exporter.net.tls import TlsSettings, client_context
 from staging_exporter.options.check import Check
@@ -79,18 +79,18 @@ class Postgres(Check):
         """The host, unless it is a socket directory."""
         return self._address().hosts
 
-    async def run(self, trace: Trace) -> None:
+    async def run(self, context: ProbeContext) -> None:
         """Log in and ask. Raises ProbeFailed and ProbeDegraded (`saturated`), OSError, ssl.SSLError."""
-        password = trace.reveal(self.password) if self.password else ""
+        password = context.reveal(self.password) if self.password else ""
         tls = None if self._address().unix else self.tls.options(self.host)
-        await self._prelude(trace, tls)
+        await self._prelude(context, tls)
         try:
-            with trace.phase("startup"):
-                session = await self._log_in(trace, password, tls)
+            with context.phase("startup"):
+                session = await self._log_in(context, password, tls)
             try:
-                with trace.phase("query"):
-                    await self._ask(trace, session)
-                    await self._look_at_slots(trace, session)
+                with context.phase("query"):
+                    await self._ask(context, session)
+                    await self._look_at_slots(context, session)
                 await session.close(timeout=_FAREWELL)
             finally:
                 session.terminate()
@@ -103,17 +103,17 @@ class Postgres(Check):
         path = self.host if ".s.PGSQL." in self.host else f"{self.host.rstrip('/')}/.s.PGSQL.{self.port}"
         return HostPort(path, 0)
 
-    async def _prelude(self, trace: Trace, tls: TlsSettings | None) -> None:
-        async with connect(trace, self._address()) as connection:
+    async def _prelude(self, context: ProbeContext, tls: TlsSettings | None) -> None:
+        async with connect(context, self._address()) as connection:
             if tls is not None:
-                await connection.start_tls(trace, self._address(), tls, ask=ask_for_tls)
+                await connection.start_tls(context, self._address(), tls, ask=ask_for_tls)
             else:
-                with trace.phase("startup"):
+                with context.phase("startup"):
                     await greet(connection)
 
-    async def _log_in(self, trace: Trace, password: str, tls: TlsSettings | None) -> asyncpg.Connection:
+    async def _log_in(self, context: ProbeContext, password: str, tls: TlsSettings | None) -> asyncpg.Connection:
         return await asyncpg.connect(
-            host=trace.facts.get("ip", self._address().host),
+            host=context.facts.get("ip", self._address().host),
             port=self.port,
             user=self.user,
             password=password,
@@ -127,22 +127,22 @@ class Postgres(Check):
             statement_cache_size=0,
             server_settings={
                 "application_name": "staging-exporter",
-                "statement_timeout": str(max(1, round(trace.remaining * 1000))),
+                "statement_timeout": str(max(1, round(context.remaining * 1000))),
             },
         )
 
-    async def _ask(self, trace: Trace, session: asyncpg.Connection) -> None:
+    async def _ask(self, context: ProbeContext, session: asyncpg.Connection) -> None:
         row = await session.fetchrow(self.query)
         if row:
-            trace.facts["value"] = plain(row[0])
-        document = {"query": trace.facts["value"]} if row else {}
+            context.facts["value"] = plain(row[0])
+        document = {"query": context.facts["value"]} if row else {}
         if self.expect and (mismatch := first_mismatch(document, {"query": self.expect.value})):
             raise ProbeFailed(Reason.CONTENT, mismatch.removeprefix("json "))
 
-    async def _look_at_slots(self, trace: Trace, session: asyncpg.Connection) -> None:
+    async def _look_at_slots(self, context: ProbeContext, session: asyncpg.Connection) -> None:
         if self.connections is None:
             return
-        slots = trace.facts["connections"] = await slots_in_use(session)
+        slots = context.facts["connections"] = await slots_in_use(session)
         share = slots["used"] / max(1, slots["usable"])
         seen = f"{slots['used']} of {slots['usable']} usable connections are in use, expected at most"
         if share > self.connections.down_above:

@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 
 from pydantic import Field, model_validator
 
-from staging_exporter.core.model import INCONCLUSIVE, ProbeDegraded, ProbeFailed, Reason
+from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
 from staging_exporter.net.address import IpFamily
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import Response, status_reason
-from staging_exporter.net.failures import error_text
-from staging_exporter.net.http import Call, Via
+from staging_exporter.net.failures import as_evidence
+from staging_exporter.net.http import HttpRequest, Transport
 from staging_exporter.options.addresses import HttpUrl
 from staging_exporter.options.answers import snippet
 from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
@@ -67,14 +67,14 @@ class Promql(Check):
         """The host of the URL, and the one that tokens come from."""
         return hosts_asked(self.url, self.auth)
 
-    async def run(self, trace: Trace) -> None:
+    async def run(self, context: ProbeContext) -> None:
         """Query and judge. Raises ProbeFailed, ProbeDegraded."""
-        series = _series(await self._answer(trace))
-        trace.facts["series"] = len(series)
+        series = _series(await self._answer(context))
+        context.facts["series"] = len(series)
         if not series and not _on_existence(self.expect.value):
             raise ProbeFailed(Reason.NO_EVIDENCE, "the query selects no series")
         if series and math.isfinite(series[0][1]):  # JSON has no word for NaN
-            trace.facts["value"] = series[0][1]
+            context.facts["value"] = series[0][1]
         self._judge(series)
 
     def _judge(self, series: Series) -> None:
@@ -87,38 +87,29 @@ class Promql(Check):
             if not match_value(node, self.expect.value):
                 raise ProbeFailed(Reason.CONTENT, f"{seen}, expected {wanted_text(self.expect.value)}")
 
-    async def _answer(self, trace: Trace) -> Response:
+    async def _answer(self, context: ProbeContext) -> Response:
         """The successful answer. Whatever hinders it is no evidence, and is said as such."""
         address = f"{self.url.shown.rstrip('/')}/api/v1/query"
         try:
-            async with asyncio.timeout(max(0.0, trace.remaining - _MARGIN)):
-                response = await self._ask(trace)
-        except TimeoutError:
-            raise ProbeFailed(Reason.NO_EVIDENCE, f"{address}: no answer in time") from None
+            async with asyncio.timeout(max(0.0, context.remaining - _MARGIN)):
+                response = await self._ask(context)
+            if response.status != 200:
+                # Prometheus answers 400 to a query that it cannot parse: the fault is in the configuration.
+                reason = Reason.PROBE_ERROR if response.status == 400 else status_reason(response.status)
+                raise ProbeFailed(reason, f"status {response.status}, expected 200{snippet(response)}")
         except (OSError, EOFError, ProbeFailed) as error:
-            reason = error.reason if isinstance(error, ProbeFailed) else Reason.NO_EVIDENCE
-            raise ProbeFailed(_as_evidence(reason), f"{address}: {error_text(error)}") from None
-        if response.status != 200:
-            # 400 is how Prometheus refuses a query that it cannot parse: the fault is in the configuration.
-            reason = Reason.PROBE_ERROR if response.status == 400 else status_reason(response.status)
-            raise ProbeFailed(
-                _as_evidence(reason), f"{address}: status {response.status}, expected 200{snippet(response)}"
-            )
+            reason, detail = as_evidence(error, context)
+            raise ProbeFailed(reason, f"{address}: {detail}") from None
         return response
 
-    async def _ask(self, trace: Trace) -> Response:
-        via = Via(self.tls, self.proxy, self.ip_family)
-        query = urlencode({"query": self.query, "timeout": f"{max(1, round(trace.remaining * 1000))}ms"})
+    async def _ask(self, context: ProbeContext) -> Response:
+        transport = Transport(self.tls, self.proxy, self.ip_family)
+        query = urlencode({"query": self.query, "timeout": f"{max(1, round(context.remaining * 1000))}ms"})
         url = self.url._replace(target=f"{self.url.target.rstrip('/')}/api/v1/query?{query}")
-        response = await fetch_as(self.auth, trace, Call(url), via)
+        response = await fetch_as(self.auth, context, HttpRequest(url), transport)
         if response.fault is not None:
             raise response.fault
         return response
-
-
-def _as_evidence(reason: Reason) -> Reason:
-    """What befell the server is no verdict on what it measures."""
-    return reason if reason in INCONCLUSIVE else Reason.NO_EVIDENCE
 
 
 def _on_existence(wanted: Wanted) -> bool:

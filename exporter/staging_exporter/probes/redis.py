@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.connect import Connection, connect
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.options.addresses import Address
 from staging_exporter.options.check import Check
 from staging_exporter.options.secrets import Secret
@@ -47,14 +47,14 @@ class Redis(Check):
         """The host of the address, unless it is a unix socket."""
         return self.address.hosts
 
-    async def run(self, trace: Trace) -> None:
+    async def run(self, context: ProbeContext) -> None:
         """Connect, log in, ping. Raises ProbeFailed, OSError, ssl.SSLError, EOFError."""
-        login = [trace.reveal(secret) for secret in (self.username, self.password) if secret]
-        async with connect(trace, self.address, self.tls) as connection:
+        login = [context.reveal(secret) for secret in (self.username, self.password) if secret]
+        async with connect(context, self.address, self.tls) as connection:
             if login:
-                with trace.phase("auth"):
+                with context.phase("auth"):
                     await _ask(connection, ["AUTH", *login], "+OK")
-            with trace.phase("ping"):
+            with context.phase("ping"):
                 await _ask(connection, ["PING"], "+PONG")
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.connect import Connection, connect
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.options.addresses import Address
 from staging_exporter.options.check import Check
 from staging_exporter.options.matchers import Pattern, compile_pattern
@@ -49,11 +49,11 @@ class Tcp(Check):
         """The host of the address, unless it is a unix socket."""
         return self.address.hosts
 
-    async def run(self, trace: Trace) -> None:
+    async def run(self, context: ProbeContext) -> None:
         """Connect and converse. Raises ProbeFailed (`content`, `closed`), OSError, ssl.SSLError."""
-        async with connect(trace, self.address, self.tls, self.ip_family) as connection:
+        async with connect(context, self.address, self.tls, self.ip_family) as connection:
             if self.steps:
-                with trace.phase("conversation"):
+                with context.phase("conversation"):
                     await self._converse(connection)
 
     async def _converse(self, connection: Connection) -> None:

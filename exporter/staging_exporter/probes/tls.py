@@ -14,7 +14,7 @@ from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import ProbeDegraded, Reason
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.connect import connect
-from staging_exporter.net.context import Trace
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.tls import TlsSettings
 from staging_exporter.options.addresses import Address
 from staging_exporter.options.check import Check, Degraded
@@ -52,11 +52,11 @@ class TlsEndpoint(Check):
         """The host of the address, unless it is a unix socket."""
         return self.address.hosts
 
-    async def run(self, trace: Trace) -> None:
+    async def run(self, context: ProbeContext) -> None:
         """Shake hands and judge. Raises ProbeDegraded (`content`), ProbeFailed, OSError, ssl.SSLError."""
         tls = replace(self.tls, server_name=self.server_name) if self.server_name else self.tls
-        async with connect(trace, self.address, tls, self.ip_family):
-            end: float = trace.facts.get("tls_chain_not_after", math.inf)
+        async with connect(context, self.address, tls, self.ip_family):
+            end: float = context.facts.get("tls_chain_not_after", math.inf)
         left = end - time.time()  # by the calendar, not by our clock that never jumps
         if left < self.degraded.expires_within:
             date = f"{datetime.fromtimestamp(end, UTC):%Y-%m-%d %H:%M} UTC"

@@ -8,9 +8,9 @@ from pydantic import Field, model_validator
 
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import IpFamily
-from staging_exporter.net.context import Trace
-from staging_exporter.net.http import Via
-from staging_exporter.net.proxy import open_way
+from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.http import Transport
+from staging_exporter.net.proxy import open_route
 from staging_exporter.net.websocket import upgrade
 from staging_exporter.options.addresses import WebSocketUrl
 from staging_exporter.options.answers import Answer, require_not_starting, require_status
@@ -67,25 +67,25 @@ class WebSocket(Check):
         """The host of the URL, and the one that tokens come from."""
         return hosts_asked(self.url, self.auth)
 
-    async def run(self, trace: Trace) -> None:
+    async def run(self, context: ProbeContext) -> None:
         """Upgrade, converse, close. Raises ProbeFailed, OSError, ssl.SSLError."""
-        headers = {name: reveal(trace, value) for name, value in self.headers.items()}
-        subprotocols = [reveal(trace, item) for item in self.subprotocols]
+        headers = {name: reveal(context, value) for name, value in self.headers.items()}
+        subprotocols = [reveal(context, item) for item in self.subprotocols]
         if self.auth:
-            headers |= await self.auth.headers(trace, Via(self.tls, self.proxy, self.ip_family))
-        async with open_way(trace, self.url, self.tls, self.proxy, self.ip_family) as way:
-            response, session = await upgrade(trace, way.connection, self.url, headers, subprotocols, self.origin)
+            headers |= await self.auth.headers(context, Transport(self.tls, self.proxy, self.ip_family))
+        async with open_route(context, self.url, self.tls, self.proxy, self.ip_family) as route:
+            response, session = await upgrade(context, route.connection, self.url, headers, subprotocols, self.origin)
             if self.auth:
-                self.auth.refused(response.status)
+                self.auth.check_refusal(context, response.status)
             require_not_starting(response, self.startup_when)
             require_status(response, ("101",))
             assert session is not None
-            self._check_subprotocol(trace)
-            await converse(trace, session, self.steps)
+            self._check_subprotocol(context)
+            await converse(context, session, self.steps)
             await session.close()
 
-    def _check_subprotocol(self, trace: Trace) -> None:
-        wanted, chosen = self.expect.subprotocol, trace.facts["subprotocol"]
+    def _check_subprotocol(self, context: ProbeContext) -> None:
+        wanted, chosen = self.expect.subprotocol, context.facts["subprotocol"]
         if wanted is not None and chosen != wanted:
             seen = f"subprotocol {chosen!r}" if chosen else "no subprotocol"
             raise ProbeFailed(Reason.CONTENT, f"the server chose {seen}, expected {wanted!r}")
