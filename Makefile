@@ -4,62 +4,104 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+LOCKS := requirements.lock requirements-build.lock requirements-dashboards.lock requirements-demo.lock requirements-dev.lock
+PROJECTS := . $(patsubst %/pyproject.toml,%,$(wildcard exporter/*/pyproject.toml))
+PYTEST_OPTIONS := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help demo test lint unit replay bench compare-blackbox soak clean bench-detect page bench-page
+.PHONY: help demo test lint unit lock sbom test-newest test-oldest test-pythons prove clean
+.PHONY: replay bench compare-blackbox soak bench-detect page bench-page
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
 
-demo: $(VENV)/.installed  ## a small staging environment on this machine, with the exporter on it; ARGS="--fault F03"
+demo: $(VENV)/.demo  ## a small staging environment on this machine, with the exporter on it; ARGS="--fault F03"
 	$(BIN)/staging-exporter demo $(ARGS)
 
 test: lint unit  ## everything: lint, types, import contracts, all tests with full branch coverage of the core
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.dev
+	$(BIN)/python -m tests.packaging.locks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-unit: $(VENV)/.installed
+unit: $(VENV)/.dev
 	tests/install-system-packages
-	$(BIN)/pytest --numprocesses=4 --dist=loadfile --no-loadscope-reorder \
+	$(BIN)/pytest $(PYTEST_OPTIONS) \
 	  --cov=staging_exporter.core --cov-branch --cov-report=term --cov-fail-under=100 $(ARGS)
 
-replay: $(VENV)/.installed  ## the scenarios of the incident through the pure core, as a table
+replay: $(VENV)/.dev  ## the scenarios of the incident through the pure core, as a table
 	$(BIN)/python -m tests.replay
 
-bench-detect: $(VENV)/.installed  ## from injection to the settled root on the demo, 50 injections
+bench-detect: $(VENV)/.dev  ## from injection to the settled root on the demo, 50 injections
 	$(BIN)/python -m tests.bench.detect $(ARGS)
 
-bench: $(VENV)/.installed  ## CPU, memory, scrape and latency figures beside blackbox_exporter
+bench: $(VENV)/.dev  ## CPU, memory, scrape and latency figures beside blackbox_exporter
 	tests/install-system-packages
 	$(BIN)/python -m tests.bench $(ARGS)
 
-compare-blackbox: $(VENV)/.installed  ## every case beside blackbox_exporter, as a table, with why where they differ
+compare-blackbox: $(VENV)/.dev  ## every case beside blackbox_exporter, as a table, with why where they differ
 	tests/install-system-packages
 	$(BIN)/python -m tests.compare
 
-soak: $(VENV)/.installed  ## ten minutes of probes on peers of changing mood: nothing may be left behind; ARGS="--minutes 2"
+soak: $(VENV)/.dev  ## ten minutes of probes on peers of changing mood: nothing may be left behind; ARGS="--minutes 2"
 	tests/install-system-packages
 	$(BIN)/python -m tests.soak $(ARGS)
 
-page: $(VENV)/.installed  ## every scenario through real Prometheus, Alertmanager and a webhook: exactly the expected pages
+page: $(VENV)/.dev  ## every scenario through real Prometheus, Alertmanager and a webhook: exactly the expected pages
 	tests/install-system-packages
 	$(BIN)/python -m tests.paging $(ARGS)
 
-bench-page: $(VENV)/.installed  ## from fault to delivered page, beside a stock blackbox_exporter
+bench-page: $(VENV)/.dev  ## from fault to delivered page, beside a stock blackbox_exporter
 	tests/install-system-packages
 	$(BIN)/python -m tests.paging.bench
 
-clean:  ## remove what make made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+prove: $(VENV)/.dev  ## what takes longer than the tests may; writes deploy/docs/proofs.md; ARGS="simulation soak"
+	tests/install-system-packages
+	$(BIN)/python -m tests.prove $(ARGS)
 
-$(VENV)/.installed: pyproject.toml exporter/pytest-staging/pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo 'Python 3.11 or later is needed: make PYTHON=/path/to/python3.11 ...'; exit 1; }
-	@$(PYTHON) -m venv $(VENV) \
-	  || { echo 'Python cannot make virtual environments; on Debian: apt-get install python3-venv'; exit 1; }
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dashboards,demo,dev]' \
-	  --editable exporter/pytest-staging
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --custom-compile-command 'make lock' $(ARGS)
+comma := ,
+LIKE_DEV := --constraint requirements-dev.lock
+
+lock: $(VENV)/.dev  ## renew the locks, with as few changes as pyproject.toml needs; ARGS=--upgrade takes the newest
+	$(LOCK) pyproject.toml --all-extras --group dev --output-file requirements-dev.lock
+	$(LOCK) pyproject.toml $(LIKE_DEV) --output-file requirements.lock
+	$(LOCK) pyproject.toml $(LIKE_DEV) --extra dashboards --output-file requirements-dashboards.lock
+	$(LOCK) pyproject.toml $(LIKE_DEV) --extra demo --output-file requirements-demo.lock
+	$(LOCK) $(LIKE_DEV) --group build --output-file requirements-build.lock
+	$(BIN)/python -m tests.packaging.locks
+
+sbom: $(VENV)/.dev  ## the bill of materials of what is installed, CycloneDX, from the lock: build/sbom.json
+	mkdir -p build
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json \
+	  requirements.lock
+
+test-newest: RESOLUTION := highest
+test-oldest: RESOLUTION := lowest-direct
+test-newest:  ## the tests with the newest of everything that pyproject.toml allows; ARGS=tests/config narrows them
+test-oldest:  ## the tests with every lower bound of pyproject.toml
+test-newest test-oldest: $(VENV)/.dev
+	tests/install-system-packages
+	rm -rf build/$(RESOLUTION)
+	$(BIN)/uv venv --quiet --python $(BIN)/python build/$(RESOLUTION)
+	$(BIN)/uv pip install --python build/$(RESOLUTION) --resolution $(RESOLUTION) --group dev \
+	  $(addprefix --editable ./,$(addsuffix [dashboards$(comma)demo],$(firstword $(PROJECTS))) $(wordlist 2,9,$(PROJECTS)))
+	build/$(RESOLUTION)/bin/pytest $(PYTEST_OPTIONS) $(ARGS)
+
+test-pythons:  ## the tests on every Python from 3.11 on of this machine; ARGS=tests/config narrows them
+	tests/install-system-packages
+	PYTEST_OPTIONS='$(PYTEST_OPTIONS)' tests/on-every-python $(ARGS)
+
+clean:  ## remove what make made
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+
+$(VENV)/.demo: pyproject.toml requirements.lock requirements-build.lock requirements-demo.lock
+	PYTHON=$(PYTHON) tests/install-python-packages demo $(VENV)
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo $(LOCKS) $(wildcard exporter/*/pyproject.toml)
+	PYTHON=$(PYTHON) tests/install-python-packages dev $(VENV)
 	@touch $@

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -98,15 +99,25 @@ def test_the_image_is_made_of_what_is_sent_to_its_builder() -> None:
     ]
     lines = (DEPLOY / "image" / "Dockerfile.dockerignore").read_text().splitlines()
     assert [line[1:] for line in lines if line.startswith("!")] == copied
-    needed = {PROJECT["readme"], *PROJECT["license-files"], "pyproject.toml", "exporter"}
+    locks = {"requirements.lock", "requirements-build.lock", "requirements-dashboards.lock"}
+    needed = {PROJECT["readme"], *PROJECT["license-files"], "pyproject.toml", "exporter", *locks}
     assert set(copied) == needed
     assert all((ROOT / name).exists() for name in copied)
 
 
-def test_the_extra_that_the_image_speaks_of_exists() -> None:
+def test_the_extra_that_the_image_speaks_of_exists_and_has_its_lock() -> None:
     named = re.findall(r"EXTRAS=(\w+)", (DEPLOY / "image" / "Dockerfile").read_text())
     assert named == ["dashboards"]
     assert set(named) <= set(PROJECT["optional-dependencies"])
+    assert all((ROOT / f"requirements-{name}.lock").exists() for name in named)
+
+
+def test_the_image_installs_nothing_without_a_hash_but_this_project() -> None:
+    runs = " && ".join(rest for word, rest in files.instructions() if word == "RUN")
+    installs = [shlex.split(part) for part in runs.split("&&") if "pip" in part.split()]
+    free = [words for words in installs if "--require-hashes" not in words]
+    assert len(installs) == 3
+    assert [words[-3:] for words in free] == [["--no-deps", "--no-build-isolation", "/src"]]
 
 
 def test_the_manifests_run_this_version() -> None:

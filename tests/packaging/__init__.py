@@ -1,1 +1,1 @@
-"""What is installed: both distributions, their contents, and what they leave alone."""
+"""What is installed: the distributions, their contents and what they leave alone, and the locks."""
