@@ -22,6 +22,7 @@ LONG = (
     "alerts/test_delivery.py",
     "demo/test_faults.py",
     "e2e",
+    "packaging",
     "demo",
     "generate/test_dashboards_live.py",
     "browser",

@@ -101,7 +101,7 @@ def test_the_image_is_made_of_what_is_sent_to_its_builder() -> None:
     assert [line[1:] for line in lines if line.startswith("!")] == copied
     locks = {"requirements.lock", "requirements-build.lock", "requirements-dashboards.lock"}
     needed = {PROJECT["readme"], *PROJECT["license-files"], "pyproject.toml", "exporter", *locks}
-    assert set(copied) == needed
+    assert set(copied) == {Path(name).parts[0] for name in needed}
     assert all((ROOT / name).exists() for name in copied)
 
 

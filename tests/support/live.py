@@ -92,11 +92,11 @@ class Demo:
 
 
 @contextmanager
-def demo(directory: Path, *arguments: str) -> Iterator[Demo]:
+def demo(directory: Path, *arguments: str, exporter: list[str] = EXPORTER, **options: Any) -> Iterator[Demo]:
     """`staging-exporter demo`, ready to be broken."""
     log = directory / "demo.log"
-    command = [*EXPORTER, "demo", "--web.listen-address", "127.0.0.1:0", *arguments]
-    with process(command, log) as child:
+    command = [*exporter, "demo", "--web.listen-address", "127.0.0.1:0", *arguments]
+    with process(command, log, **options) as child:
 
         def ready() -> Demo | None:
             said = log.read_text()
