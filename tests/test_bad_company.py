@@ -1,4 +1,4 @@
-"""The commands in bad company: closed streams, signals, and servers that are no exporter."""
+"""The commands with closed streams, signals, and servers that are not an exporter."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.live import EXPORTER, process, staging_exporter, wait_for
 
 
 class _Strange(BaseHTTPRequestHandler):
-    """Gives the answers of its server, each once, the last one for ever; a body of None does not end."""
+    """Sends the responses of its server, each once and the last one repeatedly; a body of None is endless."""
 
     def do_GET(self) -> None:
         assert isinstance(self.server, _Server)
@@ -57,7 +57,7 @@ def serving(*answers: tuple[int, bytes | None]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_check_that_is_ended_tells_nothing_and_leaves_no_program(
+def test_a_check_that_is_ended_by_a_signal_leaves_no_program(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
     mark, file = tmp_path / "pid", tmp_path / "config.yml"
@@ -87,31 +87,31 @@ def test_only_a_root_cause_exits_1_wherever_the_output_goes(tmp_path: Path, redi
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "said"),
+    ("status", "body", "message"),
     [
-        (200, b"null", "is no exporter"),
-        (200, b"[1, 2]", "is no exporter"),
-        (200, b'{"components": {}, "pending": false}', "is no exporter"),
-        (200, b"[" * 200_000, "no exporter answers"),
-        (200, b"<html>", "no exporter answers"),
-        (200, b"\xff", "no exporter answers"),
+        (200, b"null", "is not a staging-exporter"),
+        (200, b"[1, 2]", "is not a staging-exporter"),
+        (200, b'{"components": {}, "pending": false}', "is not a staging-exporter"),
+        (200, b"[" * 200_000, "cannot reach an exporter"),
+        (200, b"<html>", "cannot reach an exporter"),
+        (200, b"\xff", "cannot reach an exporter"),
         (500, b"\x1b[31mboom", "answered 500: [31mboom"),
     ],
 )
-def test_what_is_no_exporter_exits_2(status: int, body: bytes, said: str) -> None:
+def test_check_exits_2_when_the_server_is_not_an_exporter(status: int, body: bytes, message: str) -> None:
     with serving((status, body)) as url:
         done = staging_exporter("check", "--from", url)
-    assert (done.returncode, said in done.stderr, "\x1b" in done.stderr) == (2, True, False)
+    assert (done.returncode, message in done.stderr, "\x1b" in done.stderr) == (2, True, False)
 
 
-def test_a_proxy_without_its_exporter_is_waited_for() -> None:
+def test_the_client_waits_for_the_exporter_behind_a_proxy() -> None:
     status = dict.fromkeys(
         ("environment", "generated_at", "state", "pending", "root_causes", "components", "journeys", "verdict")
     )
     with serving((503, b"no backend"), (502, b""), (200, json.dumps(status).encode())) as url:
-        assert Client(url).watch(lambda _: True, 30.0) == status
+        assert Client(url).wait_for_status(lambda _: True, 30.0) == status
 
 
-def test_an_answer_that_does_not_end_is_not_waited_for() -> None:
-    with serving((200, None)) as url, pytest.raises(ClientError, match="does not end"):
+def test_the_client_stops_reading_an_endless_response() -> None:
+    with serving((200, None)) as url, pytest.raises(ClientError, match="takes too long"):
         Client(url, timeout=0.3).status()

@@ -1,4 +1,4 @@
-"""`check --wait`: until it is well, or until waiting is of no use; on a terminal and in a log."""
+"""`check --wait`: until it passes, or until waiting is useless; on a terminal and in a log."""
 
 from __future__ import annotations
 
@@ -83,18 +83,18 @@ def checking(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
             child.kill()
 
 
-def said(child: subprocess.Popen[str], line: str) -> None:
-    """Wait until it said that on standard error."""
+def until_line(child: subprocess.Popen[str], line: str) -> None:
+    """Wait for this line on standard error."""
     assert child.stderr
     while line not in (seen := child.stderr.readline()):
-        assert seen, f"it ended without saying {line}"
+        assert seen, f"it ended without the line {line}"
 
 
-def test_exit_0_once_what_starts_is_up(tmp_path: Path, backend: Backend) -> None:
+def test_exit_0_once_everything_is_up(tmp_path: Path, backend: Backend) -> None:
     with checking("--config.file", config(tmp_path, backend), "--wait", "1m") as child:
-        said(child, "starting: backend\n")
+        until_line(child, "starting: backend\n")
         backend.starting = False
-        said(child, "all 2 are up\n")
+        until_line(child, "all 2 are up\n")
         out, _ = child.communicate(timeout=30)
     assert (child.returncode, out.splitlines()[-1]) == (0, "check passed")
     assert out.startswith("staging is up: all 2 checks pass\n")
@@ -112,12 +112,12 @@ def test_exit_1_as_soon_as_the_startup_budget_is_spent(tmp_path: Path, backend: 
     assert done.stdout.splitlines()[-1] == "check failed: backend is a root cause"
 
 
-def test_exit_3_when_the_time_is_up(tmp_path: Path, backend: Backend) -> None:
+def test_exit_3_when_the_wait_is_over(tmp_path: Path, backend: Backend) -> None:
     done = check("--config.file", config(tmp_path, backend), "--wait", "2s")
-    assert (done.exit_code, done.stdout.splitlines()[-1]) == (3, "check undecided: backend is starting")
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (3, "check undetermined: backend is starting")
 
 
-def test_what_is_not_required_is_not_waited_for(tmp_path: Path, backend: Backend) -> None:
+def test_components_that_are_not_required_are_ignored(tmp_path: Path, backend: Backend) -> None:
     done = check("--config.file", config(tmp_path, backend), "--wait", "1m", "--require", "other")
     assert (done.exit_code, done.stderr.split("s  ")[1]) == (0, "all 1 are up\n")
     backend.starting = False
@@ -130,17 +130,17 @@ MAINTENANCE = """
 maintenance: [{components: [backend], start: 2020-01-01T00:00:00Z, end: 2120-01-01T00:00:00Z}]
 """
 PASSES = (0, "check passed")
-BROKEN = (3, "check undecided: backend is in maintenance, and its last probe failed")
+FAILING = (3, "check undetermined: backend is in maintenance, and its last probe failed")
 IN_MAINTENANCE = {
-    "for the whole environment it is well": ((), PASSES),
-    "so it is for what does not need it": (("--require", "other"), PASSES),
-    "what is required must be well": (("--require", "backend"), BROKEN),
-    "so must the steps of a journey": (("--journey", "golden-path"), BROKEN),
+    "nothing is required": ((), PASSES),
+    "another component is required": (("--require", "other"), PASSES),
+    "the component is required": (("--require", "backend"), FAILING),
+    "its journey is required": (("--journey", "golden-path"), FAILING),
 }
 
 
 @pytest.mark.parametrize("case", IN_MAINTENANCE)
-def test_what_fails_in_maintenance(case: str, tmp_path: Path) -> None:
+def test_a_component_fails_during_its_maintenance(case: str, tmp_path: Path) -> None:
     arguments, expected = IN_MAINTENANCE[case]
     file = tmp_path / "staging.yml"
     file.write_text(CONFIG.format(port=free_port(), budget="5m", other="true") + MAINTENANCE)
@@ -148,20 +148,20 @@ def test_what_fails_in_maintenance(case: str, tmp_path: Path) -> None:
     assert (done.exit_code, done.stdout.splitlines()[-1]) == expected
 
 
-def test_what_is_well_in_maintenance_passes_though_it_is_required(tmp_path: Path, backend: Backend) -> None:
+def test_a_required_component_may_pass_during_its_maintenance(tmp_path: Path, backend: Backend) -> None:
     backend.starting = False
     file = config(tmp_path, backend)
     file.write_text(file.read_text() + MAINTENANCE)
     assert check("--config.file", file, "--require", "backend").exit_code == 0
 
 
-def test_asking_a_running_exporter_waits_for_evidence_that_is_new(tmp_path: Path, backend: Backend) -> None:
+def test_a_running_exporter_is_asked_until_its_evidence_is_new(tmp_path: Path, backend: Backend) -> None:
     url, log = f"http://127.0.0.1:{free_port()}", tmp_path / "log"
     file = config(tmp_path, backend)
     address = url.removeprefix("http://")
-    with checking("--from", url, "--wait", "1m") as child:  # the exporter itself is still to come
+    with checking("--from", url, "--wait", "1m") as child:  # the exporter starts later
         with process([*EXPORTER, "run", "--config.file", str(file), "--web.listen-address", address], log):
-            said(child, "starting: backend\n")
+            until_line(child, "starting: backend\n")
             backend.starting = False
             out, _ = child.communicate(timeout=30)
         assert (child.returncode, out.splitlines()[-1]) == (0, "check passed")
@@ -178,7 +178,7 @@ def test_asking_a_running_exporter_waits_for_evidence_that_is_new(tmp_path: Path
         ),
         (
             ["--from", "http://127.0.0.1:1"],
-            "no exporter answers at http://127.0.0.1:1: [Errno 111] Connection refused\n",
+            "cannot reach an exporter at http://127.0.0.1:1: [Errno 111] Connection refused\n",
         ),
         (
             ["--config.file", "{file}", "--require", "bakend"],
@@ -190,26 +190,28 @@ def test_asking_a_running_exporter_waits_for_evidence_that_is_new(tmp_path: Path
         ),
     ],
 )
-def test_exit_2_for(arguments: list[str], message: str, tmp_path: Path, backend: Backend) -> None:
+def test_exit_2_and_one_line_for_a_mistake(
+    arguments: list[str], message: str, tmp_path: Path, backend: Backend
+) -> None:
     file = config(tmp_path, backend)
     done = check(*(argument.format(file=file) for argument in arguments))
     assert (done.exit_code, done.stderr.endswith(message)) == (2, True), done.stderr
 
 
-def test_github_gets_annotations_and_a_summary(
+def test_github_gets_annotations_and_a_step_summary(
     tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = tmp_path / "summary.md"
-    page.write_text("# before\n")
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    step_summary = tmp_path / "summary.md"
+    step_summary.write_text("# before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(step_summary))
     file = config(tmp_path, backend, other="false")
     done = check("--config.file", file, "--format", "github")
     assert done.exit_code == 1
     assert done.stdout.startswith("::error title=other is the root cause (P1%2C failed)::exit status 1, expected 0")
-    assert page.read_text().startswith("# before\n## ❌ staging is down: other is the root cause\n")
+    assert step_summary.read_text().startswith("# before\n## ❌ staging is down: other is the root cause\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "absent" / "summary.md"))
     done = check("--config.file", file, "--format", "github")
-    assert (done.exit_code, done.stderr.startswith("no step summary: ")) == (1, True)
+    assert (done.exit_code, done.stderr.startswith("cannot write the step summary ")) == (1, True)
 
 
 def watch(command: list[str], shown: Callable[[pyte.Screen], None]) -> pyte.Screen:
@@ -224,7 +226,7 @@ def watch(command: list[str], shown: Callable[[pyte.Screen], None]) -> pyte.Scre
         while select.select([terminal], [], [], 60)[0]:
             stream.feed(os.read(terminal, 65536))
             shown(screen)
-    except OSError:  # how Linux says that nobody writes to the terminal any more
+    except OSError:  # on Linux, the other end of the terminal is closed
         pass
     finally:
         os.close(terminal)
@@ -232,7 +234,7 @@ def watch(command: list[str], shown: Callable[[pyte.Screen], None]) -> pyte.Scre
     return screen
 
 
-def test_on_a_terminal(tmp_path: Path, backend: Backend) -> None:
+def test_the_progress_on_a_terminal(tmp_path: Path, backend: Backend) -> None:
     waiting = []
 
     def shown(screen: pyte.Screen) -> None:
@@ -246,11 +248,11 @@ def test_on_a_terminal(tmp_path: Path, backend: Backend) -> None:
     assert seen.replace("confirming, ", "") == PANE.read_text()
 
 
-@pytest.mark.parametrize(("wish", "coloured"), [("", True), ("1", False)])
-def test_a_terminal_has_colours_unless_none_are_wanted(
-    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch, wish: str, coloured: bool
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_a_terminal_has_colours_unless_no_color_is_set(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch, no_color: str, coloured: bool
 ) -> None:
-    monkeypatch.setenv("NO_COLOR", wish)
+    monkeypatch.setenv("NO_COLOR", no_color)
     command = [*EXPORTER, "check", "--config.file", str(config(tmp_path, backend, other="false"))]
     screen = watch(command, lambda _: None)
     assert screen.display[0].startswith("staging is down: other is the root cause")

@@ -1,4 +1,4 @@
-"""The commands as a user runs them: what they print and how they exit."""
+"""The commands as a user runs them: output and exit codes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def config(directory: Path, check: str, **more: str) -> Path:
     return file
 
 
-def test_check_says_well_when_all_is_well(tmp_path: Path) -> None:
+def test_check_exits_0_when_everything_passes(tmp_path: Path) -> None:
     file = config(tmp_path, '{kind: exec, command: ["true"]}')
     done = staging_exporter("check", "--config.file", file)
     assert (done.returncode, done.stderr) == (0, "")
@@ -37,7 +37,7 @@ def test_check_names_the_root_cause_and_exits_1(tmp_path: Path) -> None:
     assert "\x1b" not in done.stdout
 
 
-def test_check_may_ignore_what_is_not_urgent(tmp_path: Path) -> None:
+def test_check_ignores_root_causes_below_fail_on(tmp_path: Path) -> None:
     file = config(tmp_path, '{kind: exec, command: ["false"]}')
     assert staging_exporter("check", "--config.file", file, "--fail-on", "P0").returncode == 0
 
@@ -46,19 +46,19 @@ def test_check_exits_2_for_a_bad_file(tmp_path: Path) -> None:
     file = config(tmp_path, '{kind: exec, command: ["true"], colour: red}')
     done = staging_exporter("check", "--config.file", file)
     assert done.returncode == 2
-    said = "components.target.check: unknown key `colour`; choose command, degraded, env or kind"
-    assert done.stderr == f"{file}:5: {said}\n"
+    message = "components.target.check: unknown key `colour`; choose command, degraded, env or kind"
+    assert done.stderr == f"{file}:5: {message}\n"
     assert "Traceback" not in done.stderr
 
 
-def test_check_exits_3_when_nothing_can_be_told(tmp_path: Path) -> None:
+def test_check_exits_3_when_the_verdict_is_undetermined(tmp_path: Path) -> None:
     file = config(tmp_path, '{kind: exec, command: ["/no/such/program"]}')
     done = staging_exporter("check", "--config.file", file)
     assert done.returncode == 3
-    assert "Not known:" in done.stdout
+    assert "Undetermined:" in done.stdout
 
 
-def test_check_speaks_json(tmp_path: Path) -> None:
+def test_check_prints_json(tmp_path: Path) -> None:
     file = config(tmp_path, '{kind: exec, command: ["false"]}')
     done = staging_exporter("check", "--config.file", file, "--format", "json")
     assert done.returncode == 1
@@ -102,10 +102,10 @@ def test_run_reloads_on_sighup_and_stops_within_two_seconds(tmp_path: Path, numb
     url, log = f"127.0.0.1:{free_port()}", tmp_path / "log"
     command = [*EXPORTER, "run", "--config.file", str(file), "--web.listen-address", url, "--log.format", "json"]
     with process(command, log) as child:
-        wait_for(lambda: "listening" in log.read_text(), "it listens")
+        wait_for(lambda: "listening" in log.read_text(), "the exporter listens")
         wait_for(lambda: len(_children(child.pid)) >= 50, "fifty probes hang")
         child.send_signal(signal.SIGHUP)
-        wait_for(lambda: "configuration reloaded" in log.read_text(), "it reloads")
+        wait_for(lambda: "configuration reloaded" in log.read_text(), "the configuration is reloaded")
         assert "staging_exporter_build_info" in fetch(f"http://{url}/metrics")
         begin = time.monotonic()
         child.send_signal(number)
@@ -114,7 +114,7 @@ def test_run_reloads_on_sighup_and_stops_within_two_seconds(tmp_path: Path, numb
     assert all(isinstance(json.loads(line)["ts"], str) for line in log.read_text().splitlines())
 
 
-def test_run_says_when_it_cannot_listen(tmp_path: Path) -> None:
+def test_run_exits_2_when_it_cannot_listen(tmp_path: Path) -> None:
     file = config(tmp_path, '{kind: exec, command: ["true"]}')
     done = staging_exporter("run", "--config.file", file, "--web.listen-address", "192.0.2.1:9877")
     assert done.returncode == 2

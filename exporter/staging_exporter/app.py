@@ -27,38 +27,38 @@ from staging_exporter.engine.loop_lag import StallWatch
 from staging_exporter.logs import event
 from staging_exporter.net.address import HostPort
 from staging_exporter.probes.e2e import E2e
-from staging_exporter.storage.reports import Spool
-from staging_exporter.storage.state import Storage, keep
+from staging_exporter.storage.reports import ReportStore
+from staging_exporter.storage.state import StateFile, save_periodically
 from staging_exporter.views.metrics import ReloadStatus
-from staging_exporter.web.requests import NotTaken
+from staging_exporter.web.exporter import ReportRefused
 from staging_exporter.web.server import make_app
 
 log = logging.getLogger("exporter")
 
 
 class App:
-    """The running exporter. `start`, then `stop`; `run` does both, and waits for a signal in between."""
+    """The running exporter. `start`, then `stop`; `run` does both and waits for a signal in between."""
 
     def __init__(
         self,
         config_file: Path,
         config: Config,
         announce: Callable[[Snapshot], None] | None = None,
-        storage: Storage | None = None,
-        spool: Spool | None = None,
+        state: StateFile | None = None,
+        reports: ReportStore | None = None,
     ) -> None:
         """`announce` is called with the snapshot of each change of state or verdict; by default it is logged.
 
-        With a `storage` the state outlives this process, with a `spool` reports may be pushed.
+        With `state` the state survives a restart, with `reports` test reports may be pushed.
         """
         self._file, self._config, self._announce = config_file, config, announce or log_verdict
         self.reload_status = ReloadStatus(successful=True, loaded_at=now())
         self._stalls = StallWatch()
-        self._storage, self._spool = storage, spool
+        self._state, self._reports = state, reports
         self._parts = self._assemble(config)
-        if storage:
-            self._parts.board.recall(storage.load(config.topology.environment))
-        self._keeping: asyncio.Task[None] | None = None
+        if state:
+            self._parts.board.recall(state.load(config.topology.environment))
+        self._saving: asyncio.Task[None] | None = None
         self._announced: tuple[State, tuple[str, ...]] | None = None
         self._looked_at = -1
         self._reloading = asyncio.Lock()
@@ -73,7 +73,7 @@ class App:
 
         def reload() -> None:
             task = asyncio.create_task(self.reload())
-            reloads.add(task)  # the loop itself keeps only a weak reference
+            reloads.add(task)  # the loop keeps only a weak reference
             task.add_done_callback(reloads.discard)
 
         loop.add_signal_handler(signal.SIGHUP, reload)
@@ -84,7 +84,7 @@ class App:
             await self.stop()
 
     async def start(self, listen: HostPort) -> str:
-        """Begin to probe and to serve; returns the URL. Raises OSError when the address cannot be listened on."""
+        """Start probing and serving; returns the URL. Raises OSError when the address cannot be listened on."""
         runner = web.AppRunner(make_app(self), access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         site = web.TCPSite(runner, listen.host or None, listen.port)
@@ -94,13 +94,13 @@ class App:
             await runner.cleanup()
             raise
         self._web = runner
-        tell_missing(self._config)
+        log_unreadable_secrets(self._config)
         gc.collect()
-        gc.freeze()  # what is loaded by now stays, and collections that look at it would hold up the probes
+        gc.freeze()  # loaded modules stay, and garbage collections that visit them would delay probes
         self._stalls.start()
         self._parts.scheduler.start()
-        if self._storage:
-            self._keeping = asyncio.create_task(keep(self._storage, lambda: self._parts.board.memory()))
+        if self._state:
+            self._saving = asyncio.create_task(save_periodically(self._state, lambda: self._parts.board.memory()))
         host, port = runner.addresses[0][:2]
         url = f"http://{HostPort('127.0.0.1' if host in ('0.0.0.0', '::') else host, port)}"  # noqa: S104
         event(log, "listening", url=url, environment=self._config.topology.environment, checks=len(self._config.checks))
@@ -111,16 +111,16 @@ class App:
         await self._parts.scheduler.stop()
         self._parts.ondemand.stop()
         self._stalls.stop()
-        if self._keeping and self._storage:
-            self._keeping.cancel()
-            await asyncio.wait({self._keeping})  # or two would write the file at once
-            self._storage.save(self._parts.board.memory())
+        if self._saving and self._state:
+            self._saving.cancel()
+            await asyncio.wait({self._saving})  # or two would write the file at once
+            self._state.save(self._parts.board.memory())
         if self._web:
             await self._web.cleanup()
         event(log, "stopped")
 
     def snapshot(self) -> Snapshot:
-        """What is published now."""
+        """The published snapshot."""
         return self._parts.board.snapshot(now())
 
     async def probe(self, name: str, longest: float | None) -> Probed:
@@ -130,32 +130,32 @@ class App:
         return await self._parts.ondemand.probe(name, longest)
 
     def maintain(self, components: Sequence[str], duration: float) -> None:
-        """Begin a maintenance window of `duration` seconds; 0 ends it. Raises KeyError for an unknown component."""
-        begin = now()
-        self._parts.board.maintain(MaintenanceWindow(tuple(components), Once(begin, begin + duration)), begin)
+        """Start a maintenance window of `duration` seconds; 0 ends it. Raises KeyError for an unknown component."""
+        start = now()
+        self._parts.board.maintain(MaintenanceWindow(tuple(components), Once(start, start + duration)), start)
         if duration:
-            event(log, "maintenance begins", components=list(components), seconds=duration)
+            event(log, "maintenance started", components=list(components), seconds=duration)
         else:
-            event(log, "maintenance ends", components=list(components))
+            event(log, "maintenance ended", components=list(components))
 
     def deploy(self, components: Sequence[str], revision: str) -> None:
-        """Note that components were deployed just now. Raises KeyError for an unknown component."""
+        """Mark components as deployed just now. Raises KeyError for an unknown component."""
         self._parts.board.deploy(components, Deploy(now(), revision))
         event(log, "deployed", components=list(components), revision=revision)
 
-    async def take_report(self, component: str, chunks: AsyncIterator[bytes]) -> dict[str, Any]:
-        """Keep a report that was pushed, and probe: what was read in it, JSON values.
+    async def receive_report(self, component: str, chunks: AsyncIterator[bytes]) -> dict[str, Any]:
+        """Store a pushed report and probe its component; returns what was read in it, as JSON values.
 
-        Raises KeyError for an unknown component, NotTaken, Unreadable, OSError.
+        Raises KeyError for an unknown component, ReportRefused, Unreadable, OSError.
         """
         if component not in self._config.topology.components:
             raise KeyError(component)
         check = self._config.checks.get(component)
         if not isinstance(check, E2e) or check.url is not None:
-            raise NotTaken(f"{component} takes no reports: it has no check of kind e2e, or one that reads a URL")
-        if self._spool is None:
-            raise NotTaken("this exporter keeps no reports: it runs without --storage.path")
-        report = await self._spool.receive(component, chunks, check.accept)
+            raise ReportRefused(f"{component} accepts no reports: its check is not of kind e2e, or reads a URL")
+        if self._reports is None:
+            raise ReportRefused("this exporter does not store reports: it runs without --storage.path")
+        report = await self._reports.receive(component, chunks, check.accept)
         event(log, "report pushed", component=component, tests=report.total)
         self._parts.scheduler.request([component])
         return {"component": component, "tests": report.counts, "failing": report.failing}
@@ -165,28 +165,28 @@ class App:
         return self._parts.board.journal.incidents
 
     def token(self) -> str | None:
-        """The token that guards what changes something, None without; one that cannot be read lets nobody pass."""
+        """The token that write endpoints require, None when none is configured; an unreadable one denies everybody."""
         if self._config.token is None:
             return None
         try:
             return self._config.token.read()
         except ProbeFailed as error:
-            event(log, "the api.token cannot be read", logging.ERROR, error=error.detail)
+            event(log, "cannot read api.token", logging.ERROR, error=error.detail)
             return secrets.token_hex()
 
     async def reload(self) -> str | None:
-        """Load the configuration again, keeping the state of what did not change; what is wrong with it, or None."""
+        """Load the configuration again, keeping the state of unchanged components; returns its errors, or None."""
         async with self._reloading:
             try:
                 config = await asyncio.to_thread(load_config, self._file)
             except ConfigError as error:
                 self.reload_status = ReloadStatus(successful=False, loaded_at=self.reload_status.loaded_at)
-                event(log, "reload failed, the old configuration is kept", logging.ERROR, error=str(error))
+                event(log, "reload failed, keeping the previous configuration", logging.ERROR, error=str(error))
                 return str(error)
             await self._adopt(config)
             self.reload_status = ReloadStatus(successful=True, loaded_at=now())
             event(log, "configuration reloaded", checks=len(config.checks))
-            tell_missing(config)
+            log_unreadable_secrets(config)
             return None
 
     async def _adopt(self, config: Config) -> None:
@@ -206,10 +206,10 @@ class App:
         parts.scheduler.request(asked)
 
     def _assemble(self, config: Config) -> Parts:
-        return assemble(config, self._stalls, self._look, pushed=self._spool.directory if self._spool else None)
+        return assemble(config, self._stalls, self._look, pushed=self._reports.directory if self._reports else None)
 
     def _look(self, board: Board) -> None:
-        """Announce each change of state or verdict, once every check has run and no round leaves the state open."""
+        """Announce each change of state or verdict, once every check has run and no open round affects it."""
         if board.changes == self._looked_at or not board.ready:
             return
         self._looked_at = board.changes
@@ -221,14 +221,14 @@ class App:
             self._announce(snapshot)
 
 
-def tell_missing(config: Config) -> None:
-    """One log line per secret that cannot be read now: the checks that need it will say `probe_error`."""
+def log_unreadable_secrets(config: Config) -> None:
+    """Log one line per secret that cannot be read now; the checks that need it end with `probe_error`."""
     for error, users in missing_secrets(config).items():
-        event(log, "a secret cannot be read", logging.WARNING, error=error, used_by=users)
+        event(log, "cannot read secret", logging.WARNING, error=error, used_by=users)
 
 
 def log_verdict(snapshot: Snapshot) -> None:
-    """One log line for the verdict, one more per root cause."""
+    """Log one line for the verdict and one per root cause."""
     roots = [root.component for root in snapshot.root_causes]
     event(log, "verdict", state=snapshot.state, root_causes=roots or "none", settled=snapshot.settled)
     for root in snapshot.root_causes:

@@ -1,4 +1,4 @@
-"""The command line: one group, and every command that there is."""
+"""The command line: one group with every command."""
 
 from __future__ import annotations
 
@@ -10,19 +10,25 @@ from typing import Any
 
 import click
 
-from staging_exporter.commands.describe import kinds, schema, validate
+from staging_exporter.commands.check import check
+from staging_exporter.commands.demo import demo
+from staging_exporter.commands.deploy import deploy
+from staging_exporter.commands.explain import explain
 from staging_exporter.commands.generate import generate
-from staging_exporter.commands.judge import check, explain_
-from staging_exporter.commands.serve import demo, run
-from staging_exporter.commands.tell import deploy, maintenance, report
+from staging_exporter.commands.kinds import kinds
+from staging_exporter.commands.maintenance import maintenance
+from staging_exporter.commands.report import report
+from staging_exporter.commands.run import run
+from staging_exporter.commands.schema import schema
+from staging_exporter.commands.validate import validate
 
 
 class _Main(click.Group):
-    """Exit code 1 says that there is a root cause: nothing else that happens to us may end with it."""
+    """Keeps exit code 1 for a root cause: no other failure of ours may end with it."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        _open_what_is_closed()
+        _open_closed_streams()
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit):
@@ -32,15 +38,15 @@ class _Main(click.Group):
         except asyncio.CancelledError:
             ctx.exit(143)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written goes there
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # buffered output is written there
             ctx.exit(141)
         except Exception:
             traceback.print_exc()
             ctx.exit(70)  # EX_SOFTWARE of sysexits.h
 
 
-def _open_what_is_closed() -> None:
-    """Where a caller closed stdin, stdout or stderr, the next socket would get its number, which uvloop aborts on."""
+def _open_closed_streams() -> None:
+    """Open stdin, stdout and stderr where the caller closed them: uvloop aborts when a socket gets their number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
@@ -49,8 +55,11 @@ def _open_what_is_closed() -> None:
 @click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="staging-exporter", message="staging-exporter, version %(version)s")
 def main() -> None:
-    """Names the root cause when a staging environment breaks, as Prometheus metrics."""
+    """Find the root cause when a staging environment breaks.
+
+    A Prometheus exporter that probes an environment and diagnoses its dependency graph.
+    """
 
 
-for command in (run, check, explain_, maintenance, deploy, report, generate, validate, kinds, schema, demo):
+for command in (run, check, explain, maintenance, deploy, report, generate, validate, kinds, schema, demo):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""The HTTP client behind `--from` and `--to`: a running exporter's API, every failure in one plain sentence."""
+"""The HTTP client behind `--from` and `--to`: the API of a running exporter; every failure is one plain sentence."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
+
+from staging_exporter.views.document_types import IncidentDocument, StatusDocument
 
 MAX_REPORT = 20_000_000  # bytes
 _TIMEOUT = 10.0  # seconds
 _PUSH_TIMEOUT = 60.0  # seconds
-_EVERY = 1.0  # seconds between two looks
-_MAX_ANSWER = 64 * 1024 * 1024
-_PIECE = 256 * 1024
-_AWAY = frozenset({502, 503, 504})  # what a proxy says while the exporter behind it starts again
-_STATUS = frozenset(
+_POLL = 1.0  # seconds between two requests
+_MAX_RESPONSE = 64 * 1024 * 1024  # bytes
+_CHUNK = 256 * 1024  # bytes
+_UNAVAILABLE = frozenset({502, 503, 504})  # statuses of a proxy while the exporter behind it restarts
+_STATUS_KEYS = frozenset(
     {"environment", "generated_at", "state", "pending", "root_causes", "components", "journeys", "verdict"}
 )
 
 
 class ClientError(Exception):
-    """The exporter could not be asked, or refused; the text says why."""
+    """The exporter did not answer, or refused; the text says why."""
 
 
 class Refused(ClientError):
-    """The exporter answered, and will not do it."""
+    """The exporter answered that it will not do it."""
 
 
 class Client:
@@ -42,37 +44,37 @@ class Client:
             raise ClientError(f"{url!r} is not the address of an exporter; write it like http://127.0.0.1:9877")
         self._url, self._token, self._timeout = url.rstrip("/"), token, timeout
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> StatusDocument:
         """The document of `/api/v1/status`. Raises ClientError."""
         answer = self._call("GET", "/api/v1/status")
-        if not isinstance(answer, dict) or not answer.keys() >= _STATUS:
-            raise ClientError(f"what answers at {self._url} is no exporter, or not one of this version")
-        return answer
+        if not isinstance(answer, dict) or not answer.keys() >= _STATUS_KEYS:
+            raise ClientError(f"the server at {self._url} is not a staging-exporter, or of another version")
+        return cast(StatusDocument, answer)
 
-    def watch(self, enough: Callable[[dict[str, Any]], bool], seconds: float) -> dict[str, Any]:
-        """The first status that will do, asked for once a second; that of the end after `seconds`.
+    def wait_for_status(self, done: Callable[[StatusDocument], bool], seconds: float) -> StatusDocument:
+        """The first status for which `done` is true, requested once a second; after `seconds` the last one.
 
-        An exporter that does not answer may yet do so: raises ClientError when it did not at the end, or refused.
+        An exporter that does not answer is asked again: raises ClientError when the last request failed, or refused.
         """
         deadline = time.monotonic() + seconds
         while True:
             try:
                 status = self.status()
-                if enough(status) or time.monotonic() >= deadline:
+                if done(status) or time.monotonic() >= deadline:
                     return status
             except Refused:
                 raise
             except ClientError:
                 if time.monotonic() >= deadline:
                     raise
-            time.sleep(min(_EVERY, max(0.0, deadline - time.monotonic())))
+            time.sleep(min(_POLL, max(0.0, deadline - time.monotonic())))
 
     def push_report(self, component: str, file: Path) -> dict[str, Any]:
-        """Hand in the report of a suite; what the exporter read in it. Raises ClientError."""
+        """Push the report of a test suite; returns what the exporter read in it. Raises ClientError."""
         try:
             size = file.stat().st_size
             if size > MAX_REPORT:
-                raise ClientError(f"{file} has {size} bytes, the exporter takes at most {MAX_REPORT}")
+                raise ClientError(f"{file} has {size} bytes, the exporter accepts at most {MAX_REPORT}")
             with file.open("rb") as body:
                 headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
                 path = f"/api/v1/e2e/{urllib.parse.quote(component, safe='')}"
@@ -80,7 +82,7 @@ class Client:
         except OSError as error:
             raise ClientError(f"{file} cannot be read: {error.strerror or error}") from None
 
-    def incidents(self) -> list[dict[str, Any]]:
+    def incidents(self) -> list[IncidentDocument]:
         """The incidents, newest last. Raises ClientError."""
         return list(self._call("GET", "/api/v1/incidents"))
 
@@ -89,7 +91,7 @@ class Client:
         return dict(self._call("POST", "/api/v1/maintenance", {"components": components, "duration": duration}))
 
     def deploy(self, components: list[str], revision: str) -> dict[str, Any]:
-        """Say that components were deployed just now. Raises ClientError."""
+        """Mark components as deployed just now. Raises ClientError."""
         return dict(self._call("POST", "/api/v1/deploys", {"components": components, "revision": revision}))
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
@@ -107,25 +109,25 @@ class Client:
             with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310
                 return json.loads(_read(response, time.monotonic() + timeout))
         except urllib.error.HTTPError as error:
-            kind = ClientError if error.code in _AWAY else Refused
-            raise kind(f"{self._url} answered {error.code}: {_said(error)}") from None
+            kind = ClientError if error.code in _UNAVAILABLE else Refused
+            raise kind(f"{self._url} answered {error.code}: {_message(error)}") from None
         except (OSError, ValueError, HTTPException, RecursionError) as error:
             reason = getattr(error, "reason", error)
-            raise ClientError(f"no exporter answers at {self._url}: {reason}") from None
+            raise ClientError(f"cannot reach an exporter at {self._url}: {reason}") from None
 
 
 def _read(response: HTTPResponse, deadline: float) -> bytes:
-    """The body, which has to be there in time as a whole. Raises TimeoutError."""
+    """The whole body. Raises TimeoutError when it is not complete by the deadline."""
     body = bytearray()
-    while (piece := response.read1(_PIECE)) and len(body) < _MAX_ANSWER:
-        body += piece
+    while (chunk := response.read1(_CHUNK)) and len(body) < _MAX_RESPONSE:
+        body += chunk
         if time.monotonic() > deadline:
-            raise TimeoutError("its answer does not end")
+            raise TimeoutError("the response takes too long")
     return bytes(body)
 
 
-def _said(error: urllib.error.HTTPError) -> str:
-    """What came with an error, in one line that a terminal shows as it is."""
+def _message(error: urllib.error.HTTPError) -> str:
+    """The message of an error response, as one printable line."""
     try:
         text = error.read(2000).decode(errors="replace")
     except (OSError, HTTPException):

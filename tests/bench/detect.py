@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 import click
 from staging_exporter.app import App
-from staging_exporter.commands.demonstration import environment
+from staging_exporter.commands.demo import environment
 from staging_exporter.config import load_config
 from staging_exporter.core.model import State
 from staging_exporter.core.snapshot import Snapshot

@@ -46,7 +46,7 @@ def test_all_is_well(page: Page, environment: Demo) -> None:
     assert page.locator(".card").count() == 0
     assert page.locator(".strip li").all_inner_texts()[0].split() == ["page", "edge-app", "up"]
     assert page.locator(".node").count() == page.locator(".tile").count() == 22
-    assert page.locator(".line.blamed").count() == 1, "only that of the legend"
+    assert page.locator(".line.explains").count() == 1, "only that of the legend"
     assert serious(page) == []
 
 
@@ -69,7 +69,7 @@ def test_a_broken_scene(page: Page, environment: Demo, fault: str, roots: set[st
         expect(page.locator(".strip .break")).to_have_count(1)
         assert "breaks here" in page.locator(".strip .break").inner_text()
         assert set(page.locator(".node.root").evaluate_all("nodes => nodes.map(n => n.dataset.key)")) == roots
-        assert page.locator(".drawing .line.blamed").count() >= 5
+        assert page.locator(".drawing .line.explains").count() >= 5
         assert serious(page) == []
     finally:
         environment.mend()

@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 from staging_exporter.app import App
-from staging_exporter.commands.demonstration import environment
+from staging_exporter.commands.demo import environment
 from staging_exporter.config import load_config
 from staging_exporter.core.model import Reason, State
 from staging_exporter.core.snapshot import Snapshot

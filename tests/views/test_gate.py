@@ -1,4 +1,4 @@
-"""What counts for a pipeline, whether waiting may help, and how JUnit and GitHub are told."""
+"""What counts for a pipeline, whether waiting helps, and the formats for JUnit and GitHub."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from staging_exporter.core.model import Priority
 from staging_exporter.evidence.reports import read_report
 from staging_exporter.evidence.testcases import Rules
 from staging_exporter.views.document import document
-from staging_exporter.views.gate import Gate, named
+from staging_exporter.views.gate import Gate, required_components
 from staging_exporter.views.github import summary, workflow_commands
 from staging_exporter.views.junit import junit
 from staging_exporter.views.report import text
@@ -33,7 +33,7 @@ def seen() -> Any:
     return document(board(components=components).snapshot(26.0))
 
 
-def well(document: Any) -> Any:
+def passing(document: Any) -> Any:
     """The same with everything up."""
     changed = copy.deepcopy(document)
     changed["root_causes"], changed["state"] = [], "up"
@@ -56,44 +56,44 @@ def with_component(document: Any, name: str, **changes: Any) -> Any:
 
 def test_the_exit_code(seen: Any) -> None:
     assert ALL.exit_code(seen) == 1
-    assert ALL.exit_code(well(seen)) == 0
+    assert ALL.exit_code(passing(seen)) == 0
     assert ALL.exit_code(with_root(seen, priority="P1")) == 1
     assert Gate(Priority.P1).exit_code(with_root(seen, priority="P1")) == 1
     assert Gate(Priority.P0).exit_code(with_root(seen, priority="P1")) == 0
     assert Gate(Priority.P1).exit_code(with_root(seen, priority="P2")) == 3  # `silent` is unknown
-    assert ALL.exit_code(well(seen) | {"pending": True}) == 3
-    assert ALL.exit_code(with_component(well(seen), "cache", state="starting")) == 3
-    assert ALL.exit_code(with_component(well(seen), "vpc", state="unknown")) == 0
-    assert ALL.exit_code(with_component(well(seen), "cache", state="maintenance")) == 0
+    assert ALL.exit_code(passing(seen) | {"pending": True}) == 3
+    assert ALL.exit_code(with_component(passing(seen), "cache", state="starting")) == 3
+    assert ALL.exit_code(with_component(passing(seen), "vpc", state="unknown")) == 0
+    assert ALL.exit_code(with_component(passing(seen), "cache", state="maintenance")) == 0
 
 
-def test_what_fails_without_blame_is_not_well(seen: Any) -> None:
-    recovering = with_component(well(seen), "backend", state="down")
+def test_a_failure_without_root_cause_is_undetermined(seen: Any) -> None:
+    recovering = with_component(passing(seen), "backend", state="down")
     assert ALL.exit_code(recovering) == 3
-    assert ALL.sentence(recovering) == "undecided: backend is down, and nothing is blamed for it"
+    assert ALL.sentence(recovering) == "undetermined: backend is down, no root cause identified"
     assert not ALL.decided(recovering)
-    assert "Failing, but nothing is blamed for it:\n  backend is down" in text(recovering)
+    assert "Failing, no root cause identified:\n  backend is down" in text(recovering)
     maintained = with_component(recovering, "database", state="maintenance")
     assert ALL.exit_code(maintained) == 0
-    assert "nothing is blamed" not in text(maintained)
+    assert "no root cause" not in text(maintained)
 
 
 DECIDED = {
-    "all is well": (lambda d: well(d), True),
+    "everything passes": (lambda d: passing(d), True),
     "a root cause is down": (lambda d: d, True),
-    "it flaps": (lambda d: with_root(d, state="flapping"), True),
-    "it is merely degraded": (lambda d: with_root(d, state="degraded"), False),
-    "it is only remembered": (lambda d: with_root(d, stale=True), False),
-    "it does not count": (lambda d: with_root(d, component="silent", priority="P2"), False),
-    "a round is open": (lambda d: d | {"pending": True}, False),
-    "well, but a round is open": (lambda d: well(d) | {"pending": True}, False),
-    "something starts": (lambda d: with_component(well(d), "backend", state="starting"), False),
-    "something is unknown": (lambda d: with_component(well(d), "backend", state="unknown"), False),
+    "the root cause is flapping": (lambda d: with_root(d, state="flapping"), True),
+    "the root cause is only degraded": (lambda d: with_root(d, state="degraded"), False),
+    "the root cause is stale": (lambda d: with_root(d, stale=True), False),
+    "the root cause does not count": (lambda d: with_root(d, component="silent", priority="P2"), False),
+    "a root cause is down, but a round is open": (lambda d: d | {"pending": True}, False),
+    "everything passes, but a round is open": (lambda d: passing(d) | {"pending": True}, False),
+    "a component is starting": (lambda d: with_component(passing(d), "backend", state="starting"), False),
+    "a component is unknown": (lambda d: with_component(passing(d), "backend", state="unknown"), False),
 }
 
 
 @pytest.mark.parametrize("name", DECIDED)
-def test_waiting_is_of_no_use_when(name: str, seen: Any) -> None:
+def test_whether_waiting_is_useless(name: str, seen: Any) -> None:
     change, expected = DECIDED[name]
     assert Gate(Priority.P1).decided(change(seen)) is expected
 
@@ -102,67 +102,67 @@ def test_old_evidence_decides_nothing(seen: Any) -> None:
     gate = Gate(since=10.0)
     assert not gate.decided(seen)  # the database was last probed at 3
     assert gate.decided(with_component(seen, "database", last_probe=11.0))
-    assert gate.decided(with_component(well(seen), "vpc", last_probe=None))
-    early = with_component(well(seen), "cache", last_probe=9.0)
+    assert gate.decided(with_component(passing(seen), "vpc", last_probe=None))
+    early = with_component(passing(seen), "cache", last_probe=9.0)
     assert (gate.decided(early), gate.exit_code(early)) == (False, 3)
-    assert gate.sentence(early) == "undecided: cache was not probed yet since the check began"
+    assert gate.sentence(early) == "undetermined: cache has not been probed since the check started"
 
 
-def test_an_inferred_root_has_no_probe_to_be_fresh(seen: Any) -> None:
+def test_an_inferred_root_cause_needs_no_fresh_probe(seen: Any) -> None:
     assert Gate(since=10.0).decided(with_root(seen, component="vpc"))
 
 
-def test_only_what_is_required_and_what_it_depends_on_counts(seen: Any) -> None:
-    backend = ALL.requiring(seen, named(seen, [], ["backend"]))
+def test_only_required_components_and_their_dependencies_count(seen: Any) -> None:
+    backend = ALL.requiring(seen, required_components(seen, [], ["backend"]))
     assert backend.scope == {"backend", "database", "model-a", "model-b", "cache", "vpc"}
-    assert ALL.requiring(seen, named(seen, ["login"], [])).scope == backend.scope
-    models = ALL.requiring(seen, named(seen, [], ["model-a", "model-b"]))
+    assert ALL.requiring(seen, required_components(seen, ["login"], [])).scope == backend.scope
+    models = ALL.requiring(seen, required_components(seen, [], ["model-a", "model-b"]))
     assert models.scope == {"model-a", "model-b"}
     assert backend.exit_code(seen) == 1
     assert models.exit_code(seen) == 0
-    assert ALL.requiring(seen, named(seen, [], ["silent"])).exit_code(seen) == 3
+    assert ALL.requiring(seen, required_components(seen, [], ["silent"])).exit_code(seen) == 3
 
 
-def resting(document: Any, name: str, *outcomes: str) -> Any:
+def in_maintenance(document: Any, name: str, *outcomes: str) -> Any:
     """The component is in maintenance, and its runs ended so."""
     return with_component(document, name, state="maintenance", recent={"outcomes": list(outcomes), "durations": []})
 
 
 FAILS = "cache is in maintenance, and its last probe failed"
 REQUIRED: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "all is well": (lambda d: d, "passed"),
-    "in maintenance, and well": (lambda d: resting(d, "cache", "fail", "pass"), "passed"),
-    "in maintenance, and tired": (lambda d: resting(d, "cache", "degraded"), "passed"),
-    "in maintenance, and broken": (lambda d: resting(d, "cache", "pass", "fail"), f"undecided: {FAILS}"),
-    "in maintenance, and not known": (
-        lambda d: resting(d, "cache", "pass", "unknown"),
-        "undecided: cache is in maintenance, and its last probe came to no conclusion",
+    "everything passes": (lambda d: d, "passed"),
+    "in maintenance and passing": (lambda d: in_maintenance(d, "cache", "fail", "pass"), "passed"),
+    "in maintenance and degraded": (lambda d: in_maintenance(d, "cache", "degraded"), "passed"),
+    "in maintenance and failing": (lambda d: in_maintenance(d, "cache", "pass", "fail"), f"undetermined: {FAILS}"),
+    "in maintenance and inconclusive": (
+        lambda d: in_maintenance(d, "cache", "pass", "unknown"),
+        "undetermined: cache is in maintenance, and its last probe was inconclusive",
     ),
-    "in maintenance, and not probed": (
-        lambda d: resting(d, "cache"),
-        "undecided: cache is in maintenance, and was not probed yet",
+    "in maintenance and not probed": (
+        lambda d: in_maintenance(d, "cache"),
+        "undetermined: cache is in maintenance, and has not been probed yet",
     ),
-    "what is needed is in maintenance, and broken": (lambda d: resting(d, "database", "fail"), "passed"),
-    "down, because what it needs is in maintenance": (
-        lambda d: with_component(resting(d, "database", "fail"), "backend", state="down"),
-        "undecided: backend is down while database is in maintenance",
+    "a dependency is in maintenance and failing": (lambda d: in_maintenance(d, "database", "fail"), "passed"),
+    "down because a dependency is in maintenance": (
+        lambda d: with_component(in_maintenance(d, "database", "fail"), "backend", state="down"),
+        "undetermined: backend is down while database is in maintenance",
     ),
 }
 
 
 @pytest.mark.parametrize("case", REQUIRED)
-def test_maintenance_excuses_nothing_that_is_named(case: str, seen: Any) -> None:
+def test_a_required_component_must_pass_even_in_maintenance(case: str, seen: Any) -> None:
     change, sentence = REQUIRED[case]
-    document = change(well(seen))
-    gate = ALL.requiring(document, named(document, [], ["backend", "cache"]))
+    document = change(passing(seen))
+    gate = ALL.requiring(document, required_components(document, [], ["backend", "cache"]))
     assert (gate.sentence(document), gate.exit_code(document)) == (sentence, 0 if sentence == "passed" else 3)
     assert gate.decided(document) is (sentence == "passed")
     assert (ALL.sentence(document), ALL.exit_code(document)) == ("passed", 0)
 
 
-def test_the_steps_of_a_journey_are_named(seen: Any) -> None:
-    broken = resting(well(seen), "backend", "fail")
-    assert ALL.requiring(broken, named(broken, ["login"], [])).untold(broken) == {
+def test_the_components_of_a_required_journey_are_required(seen: Any) -> None:
+    broken = in_maintenance(passing(seen), "backend", "fail")
+    assert ALL.requiring(broken, required_components(broken, ["login"], [])).undetermined(broken) == {
         "backend": "backend is in maintenance, and its last probe failed"
     }
 
@@ -175,22 +175,22 @@ def test_the_steps_of_a_journey_are_named(seen: Any) -> None:
         ([], ["bakcend"], "there is no component 'bakcend', did you mean 'backend'?"),
     ],
 )
-def test_a_name_that_is_unknown(seen: Any, journeys: list[str], components: list[str], message: str) -> None:
+def test_an_unknown_name(seen: Any, journeys: list[str], components: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
-        named(seen, journeys, components)
+        required_components(seen, journeys, components)
 
 
 def test_the_outcome_in_a_sentence(seen: Any) -> None:
     assert ALL.sentence(seen) == "failed: database is a root cause"
-    assert ALL.sentence(well(seen)) == "passed"
-    many = with_component(well(seen), "silent", state="unknown") | {"pending": True}
-    assert ALL.sentence(many) == "undecided: the verdict is still open, silent is unknown"
+    assert ALL.sentence(passing(seen)) == "passed"
+    many = with_component(passing(seen), "silent", state="unknown") | {"pending": True}
+    assert ALL.sentence(many) == "undetermined: a change is still being confirmed, silent is unknown"
     two = seen | {"root_causes": [root | {"component": name} for root in seen["root_causes"] for name in "ab"]}
     assert ALL.sentence(two) == "failed: a, b are root causes"
 
 
 @pytest.mark.parametrize("view", ["report.txt", "junit.xml", "github.txt", "summary.md"])
-def test_as_recorded(view: str, seen: Any) -> None:
+def test_the_view_is_as_recorded(view: str, seen: Any) -> None:
     shown = {
         "report.txt": lambda: text(seen),
         "junit.xml": lambda: junit(seen, ALL),
@@ -200,36 +200,37 @@ def test_as_recorded(view: str, seen: Any) -> None:
     assert shown == (RECORDED / view).read_text()
 
 
-def test_the_report_fits_its_terminal(seen: Any) -> None:
+def test_the_report_fits_the_terminal(seen: Any) -> None:
     narrow = text(seen, width=60).splitlines()
     assert max(map(len, narrow)) <= 60
-    at = narrow.index("    contradicts report needs it and is up: the fault may lie")
-    assert narrow[at + 1] == "                on the path from here"
+    at = narrow.index("    contradicted  report depends on it and is up: the")
+    assert narrow[at + 1] == "                  problem may be the network path from the"
     (title,) = (line for line in text(seen, width=70, colour=True).splitlines() if "P0  database" in line)
-    assert title.endswith("UTC"), "colours take no room"
+    assert title.endswith("UTC"), "colours take no columns"
     assert " ".join(text(seen, width=60).split()) == " ".join(text(seen).split())
 
 
-SAID = {
-    "suspects": (lambda d: with_root(d, suspects=["cache", "silent"]), "    suspects    cache, silent"),
-    "several that contradict it": (
+LINES = {
+    "suspects": (lambda d: with_root(d, suspects=["cache", "silent"]), "    suspects      cache, silent"),
+    "several dependents that are up": (
         lambda d: with_component(d, "database", contradicted_by=["report", "suite", "cache"]),
-        "    contradicts report, suite and cache need it and are up: the fault may lie on the path from here",
+        "    contradicted  report, suite and cache depend on it and are up: "
+        "the problem may be the network path from the exporter",
     ),
     "a deploy before it": (
         lambda d: with_component(with_root(d, since=12.4), "database", deployed={"at": 10.0, "revision": "r42"}),
-        "    deployed    r42, 2 s before",
+        "    deployed      r42, 2 s before",
     ),
-    "a round that is open": (lambda d: d | {"pending": True}, "A round is still open: the verdict may change"),
-    "silent checks": (lambda d: d | {"settled": False}, "Some checks stayed silent: the verdict was published without"),
-    "that we are offline": (lambda d: d | {"online": False}, "The exporter itself is offline"),
-    "a root seen no longer": (lambda d: with_root(d, stale=True), "down (closed, no longer seen)"),
+    "an open round": (lambda d: d | {"pending": True}, "A change is still being confirmed: the verdict may change"),
+    "checks without result": (lambda d: d | {"settled": False}, "Some checks did not finish in time: the verdict was"),
+    "an offline exporter": (lambda d: d | {"online": False}, "The exporter is offline"),
+    "a stale root cause": (lambda d: with_root(d, stale=True), "down (closed, stale)"),
 }
 
 
-@pytest.mark.parametrize("name", SAID)
-def test_the_report_says(name: str, seen: Any) -> None:
-    change, line = SAID[name]
+@pytest.mark.parametrize("name", LINES)
+def test_the_report_has_a_line_for(name: str, seen: Any) -> None:
+    change, line = LINES[name]
     assert line in text(change(seen))
     assert line not in text(seen | {"settled": True})
 
@@ -251,11 +252,11 @@ def test_junit_counts_what_the_gate_counts(seen: Any) -> None:
     assert counts(ALL) == {"passed": 5, "failed": 1, "error": 1, "skipped": 2}
     assert counts(Gate(Priority.P0), with_root(seen, priority="P1")) == {"passed": 5, "skipped": 4}
     assert counts(Gate(scope=frozenset({"model-a", "backend"}))) == {"passed": 1, "skipped": 1}
-    assert counts(ALL, well(seen)) == {"passed": 9}
-    assert counts(ALL, with_component(well(seen), "cache", state="maintenance")) == {"passed": 8, "skipped": 1}
+    assert counts(ALL, passing(seen)) == {"passed": 9}
+    assert counts(ALL, with_component(passing(seen), "cache", state="maintenance")) == {"passed": 8, "skipped": 1}
 
 
-def test_github_is_spared_more_than_it_shows(seen: Any) -> None:
+def test_github_gets_at_most_fifty_annotations_and_rows(seen: Any) -> None:
     many = seen | {"root_causes": seen["root_causes"] * 60}
     assert len(workflow_commands(many, ALL).splitlines()) == 50
     assert len([line for line in summary(many, ALL).splitlines() if "**database**" in line]) == 50

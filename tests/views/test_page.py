@@ -1,4 +1,4 @@
-"""What the page is made of: words, bars, the picture of the graph, and text that stays text."""
+"""The parts of the pages: texts, bars, the dependency graph, and escaping."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from staging_exporter.views.badge import badge
 from staging_exporter.views.document import component_document, document
 from staging_exporter.views.page import component_page, inert, static, status_page
 from staging_exporter.views.page.bars import phases, sparkline
-from staging_exporter.views.page.picture import picture
-from staging_exporter.views.page.words import ago, banners, clock, linked, precise
+from staging_exporter.views.page.graph import graph
+from staging_exporter.views.page.texts import ago, banners, clock, linked, precise
 
 from tests.views.fleet import board
 
 NOW = 1_763_800_000.0  # 2025-11-22 08:26:40 UTC
 
 
-def seen() -> dict[str, Any]:
+def seen() -> Any:
     return document(board().snapshot(26.0))
 
 
@@ -53,16 +53,16 @@ LINKS = {
 
 
 @pytest.mark.parametrize(("text", "expected"), LINKS.items())
-def test_what_becomes_a_link(text: str, expected: bool) -> None:
+def test_only_http_links_become_links(text: str, expected: bool) -> None:
     assert linked(text) is expected
 
 
 BANNERS = {
-    "all is well": ({"settled": True}, 26.0, []),
+    "no banner": ({"settled": True}, 26.0, []),
     "offline": ({"settled": True, "online": False}, 26.0, ["offline"]),
-    "a round is open": ({"pending": True}, 26.0, ["pending"]),
-    "published without all": ({}, 26.0, ["unsettled"]),
-    "old": ({"settled": True}, 34.0, ["old"]),
+    "confirming": ({"pending": True}, 26.0, ["pending"]),
+    "unsettled": ({}, 26.0, ["unsettled"]),
+    "out of date": ({"settled": True}, 34.0, ["old"]),
 }
 
 
@@ -73,16 +73,16 @@ def test_banners(changes: dict[str, bool], now: float, expected: list[str]) -> N
 
 
 def test_conflicting_evidence_comes_first_and_names_the_suite() -> None:
-    said = "suite passes although database is down: it does not test what it claims to"
-    assert next(banners(seen())) == ("conflict", f"Conflicting evidence: {said}.")
+    sentence = "suite passes although database is down: it does not test what it claims to"
+    assert next(banners(seen())) == ("conflict", f"Conflicting evidence: {sentence}.")
 
 
-def test_the_banner_of_old_data_says_how_old() -> None:
+def test_the_banner_of_old_data_has_its_age() -> None:
     shown = {**seen(), "settled": True, "generated_at": 63.0}
-    assert list(banners(shown))[1:] == [("old", "The data is old: the last probe began 60 s ago.")]
+    assert list(banners(shown))[1:] == [("old", "This data is out of date: the last probe started 60 s ago.")]
 
 
-def test_a_sparkline_tells_outcomes_apart_by_height() -> None:
+def test_a_sparkline_shows_outcomes_by_height() -> None:
     line = sparkline(["pass", "pass", "degraded", "fail", "unknown"], [0.1, 0.2, 0.1, 5.0, 0.0])
     assert line.width == 20
     assert line.paths == {
@@ -91,7 +91,7 @@ def test_a_sparkline_tells_outcomes_apart_by_height() -> None:
         "fail": "M14 20v-20.0",
         "unknown": "M18 20v-2.0",
     }
-    assert line.spoken == "last 5 runs, oldest first: 2 pass, 1 degraded, 1 fail, 1 unknown"
+    assert line.aria_label == "last 5 runs, oldest first: 2 pass, 1 degraded, 1 fail, 1 unknown"
 
 
 def test_phases_follow_each_other() -> None:
@@ -102,35 +102,35 @@ def test_phases_follow_each_other() -> None:
     ]
 
 
-def test_the_picture() -> None:
-    drawn = picture(seen())
+def test_the_graph() -> None:
+    drawn = graph(seen())
     nodes = {node.name: node for node in drawn.nodes}
     assert [node.name for node in drawn.nodes if node.root] == ["database"]
     assert [node.name for node in drawn.nodes if node.latent] == ["vpc"]
-    assert nodes["database"].spoken == "database, infrastructure, down, root cause"
-    assert nodes["backend"].spoken == "backend, application, down, suffers from database"
+    assert nodes["database"].aria_label == "database, infrastructure, down, root cause"
+    assert nodes["backend"].aria_label == "backend, application, down, affected by database"
     sorts = sorted(link.sort for link in drawn.links)
     assert sorts == ["any", "any", "covers", "hard", "hard", "hard", "hard", "optional"]
-    blamed = [link for link in drawn.links if link.blamed]
-    assert blamed == [drawn.links[-1]], "the one from the database to the backend, drawn last"
+    explaining = [link for link in drawn.links if link.explains]
+    assert explaining == [drawn.links[-1]], "the one from the database to the backend, drawn last"
     right_of_database = nodes["database"].box.x + nodes["database"].box.width
-    assert blamed[0].path.startswith(f"M{right_of_database:.1f} ")
+    assert explaining[0].path.startswith(f"M{right_of_database:.1f} ")
 
 
-def test_what_only_starts_carries_no_blame() -> None:
+def test_a_start_explains_no_failure_in_the_graph() -> None:
     shown = seen()
     shown["components"]["backend"]["root_causes"] = []
-    assert not any(link.blamed for link in picture(shown).links)
+    assert not any(link.explains for link in graph(shown).links)
 
 
-def test_long_names_are_cut_in_the_picture_alone() -> None:
+def test_long_names_are_cut_only_in_the_graph() -> None:
     shown = seen()
     shown["components"]["x" * 63] = shown["components"]["silent"]
-    last = picture(shown).nodes[-1]
+    last = graph(shown).nodes[-1]
     assert (last.name, last.label) == ("x" * 63, "x" * 25 + "…")
 
 
-def test_marks_that_turn_text_around_are_spelt_out() -> None:
+def test_invisible_characters_are_spelt_out() -> None:
     assert inert("a\u202eb\u200b") == "a⌈U+202E⌉b⌈U+200B⌉"
     assert inert(5) == 5
 

@@ -40,22 +40,22 @@ async def pages(snapshot: Callable[[], Snapshot]) -> AsyncIterator[aiohttp.Clien
         yield session
 
 
-ANSWERS = {
+RESPONSES = {
     "/": (200, "text/html", "staging is down: database is the root cause"),
     "/components/backend": (200, "text/html", "backend is down, a symptom"),
     "/components/nothing": (404, "text/plain", "there is no component 'nothing'."),
     "/badge/login.svg": (200, "image/svg+xml", "login: blocked"),
     "/badge/vpc.svg": (200, "image/svg+xml", "vpc: up"),
-    "/badge/nothing.svg": (404, "text/plain", "there is no journey and no component 'nothing'."),
+    "/badge/nothing.svg": (404, "text/plain", "there is no journey or component 'nothing'."),
     "/static/page.js": (200, "text/javascript", "morph"),
     "/static/page.css": (200, "text/css", "prefers-color-scheme"),
     "/static/icon.svg": (200, "image/svg+xml", "<svg"),
-    "/static/secret": (404, "text/plain", "there is no such file."),
+    "/static/secret": (404, "text/plain", "file not found."),
 }
 
 
-@pytest.mark.parametrize(("path", "status", "kind", "part"), [(p, *a) for p, a in ANSWERS.items()], ids=ANSWERS)
-async def test_an_answer(path: str, status: int, kind: str, part: str) -> None:
+@pytest.mark.parametrize(("path", "status", "kind", "part"), [(p, *a) for p, a in RESPONSES.items()], ids=RESPONSES)
+async def test_a_response(path: str, status: int, kind: str, part: str) -> None:
     async with pages(lambda: board().snapshot(26.0)) as session, session.get(path) as answer:
         assert (answer.status, answer.content_type) == (status, kind)
         assert part in await answer.text()
@@ -66,7 +66,7 @@ async def test_an_answer(path: str, status: int, kind: str, part: str) -> None:
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_it_is_packed_for_those_who_can_unpack() -> None:
+async def test_a_page_is_compressed_for_clients_that_accept_gzip() -> None:
     async with pages(lambda: board().snapshot(26.0)) as session:
         async with session.get("/", headers={"Accept-Encoding": "identity"}) as plain:
             assert "Content-Encoding" not in plain.headers
@@ -76,7 +76,7 @@ async def test_it_is_packed_for_those_who_can_unpack() -> None:
             assert await packed.text() == text
 
 
-async def test_those_who_look_at_once_share_one_rendering() -> None:
+async def test_concurrent_viewers_share_one_rendering() -> None:
     asked = []
 
     def snapshot() -> Snapshot:
@@ -96,7 +96,7 @@ def test_there_is_a_badge_for_every_state(state: str) -> None:
 
 @pytest.fixture
 def frozen() -> Iterator[None]:
-    """As `run` does: full collections do not look at what was loaded before."""
+    """As `run` does: garbage collections skip the loaded modules."""
     gc.collect()
     gc.freeze()
     yield

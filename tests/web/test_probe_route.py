@@ -95,7 +95,7 @@ async def slow_to_answer(seen: list[int], gate: asyncio.Event) -> AsyncIterator[
         yield target
 
 
-async def test_it_runs_the_check_now_and_answers_with_the_names_of_blackbox_exporter(tmp_path: Path) -> None:
+async def test_a_check_runs_now_and_its_metrics_have_the_names_of_blackbox_exporter(tmp_path: Path) -> None:
     web = Web({"*": response(200, b"fine")})
     async with serving(web) as target, running(tmp_path, target) as exporter:
         before = len(web.seen)
@@ -110,7 +110,7 @@ async def test_it_runs_the_check_now_and_answers_with_the_names_of_blackbox_expo
     }
 
 
-async def test_the_board_hears_nothing_of_it(tmp_path: Path) -> None:
+async def test_the_result_does_not_reach_the_board(tmp_path: Path) -> None:
     web = Web({"*": response(200)})
     async with serving(web) as target, running(tmp_path, target) as exporter:
         web.routes["*"] = response(500)
@@ -122,7 +122,7 @@ async def test_the_board_hears_nothing_of_it(tmp_path: Path) -> None:
         assert status.stats.runs == 1
 
 
-async def test_openmetrics_for_who_asks_for_it(tmp_path: Path) -> None:
+async def test_the_accept_header_selects_openmetrics(tmp_path: Path) -> None:
     async with serving(Web({"*": response()})) as target, running(tmp_path, target) as exporter:
         _, text = await exporter.get("/probe?component=backend", Accept="application/openmetrics-text")
     assert "probe_success" in {family.name for family in parse_openmetrics(text)}
@@ -139,7 +139,7 @@ async def test_debug_adds_the_log_of_the_run_without_secrets(tmp_path: Path) -> 
     assert "probe_success 0.0" in text
 
 
-async def test_who_asks_meanwhile_shares_the_run(tmp_path: Path) -> None:
+async def test_concurrent_requests_share_one_run(tmp_path: Path) -> None:
     came: list[int] = []
     gate = asyncio.Event()
     gate.set()
@@ -177,38 +177,38 @@ async def test_the_timeout_of_the_scrape_ends_the_run_half_a_second_earlier(tmp_
 
 
 @pytest.mark.parametrize(
-    ("path", "header", "status", "said"),
+    ("path", "header", "status", "message"),
     [
-        ("/probe", "10", 400, "name a component: /probe?component=NAME\n"),
-        ("/probe?component=", "10", 400, "name a component: /probe?component=NAME\n"),
+        ("/probe", "10", 400, "missing parameter: use /probe?component=NAME\n"),
+        ("/probe?component=", "10", 400, "missing parameter: use /probe?component=NAME\n"),
         ("/probe?component=nobody", "10", 404, "there is no component 'nobody'.\n"),
         ("/probe?component=vantage%5B0%5D", "10", 404, "there is no component 'vantage[0]'.\n"),
-        ("/probe?component=network", "10", 400, "network has no check: those that depend on it judge it.\n"),
+        ("/probe?component=network", "10", 400, "network has no check: it is inferred from its dependents.\n"),
         ("/probe?component=backend", "soon", 400, "'soon' is not a number of seconds"),
         ("/probe?component=backend", "-1", 400, "'-1' is not a number of seconds"),
         ("/probe?component=backend", "inf", 400, "'inf' is not a number of seconds"),
         ("/api/v1/components/nobody", "10", 404, "there is no component 'nobody'.\n"),
     ],
 )
-async def test_what_cannot_be_answered(tmp_path: Path, path: str, header: str, status: int, said: str) -> None:
+async def test_an_invalid_request_is_refused(tmp_path: Path, path: str, header: str, status: int, message: str) -> None:
     async with serving(Web({})) as target, running(tmp_path, target) as exporter:
         got, text = await exporter.get(path, X_Prometheus_Scrape_Timeout_Seconds=header)
     assert got == status
-    assert said in text
+    assert message in text
 
 
-async def test_the_request_budget_of_the_host_is_kept(tmp_path: Path) -> None:
+async def test_the_rate_limit_of_the_host_holds(tmp_path: Path) -> None:
     web = Web({"*": response()})
     limits = "limits: {requests_per_minute: 3}"
     async with serving(web) as target, running(tmp_path, target, limits) as exporter:
         answers = [await exporter.get("/probe?component=backend") for _ in range(5)]
     assert len(web.seen) <= 3
-    status, said = answers[-1]
+    status, text = answers[-1]
     assert status == 429
-    assert "the request budget of its host has room again in" in said
+    assert "the rate limit of its host allows the next request in" in text
 
 
-async def test_a_host_that_wants_to_be_left_alone_is_left_alone(tmp_path: Path) -> None:
+async def test_a_host_that_answered_429_is_not_probed(tmp_path: Path) -> None:
     web = Web({"*": response()})
     async with serving(web) as target, running(tmp_path, target) as exporter:
         web.routes["*"] = response(429, headers={"Retry-After": "120"})
@@ -218,14 +218,17 @@ async def test_a_host_that_wants_to_be_left_alone_is_left_alone(tmp_path: Path) 
         assert len(web.seen) == asked
 
 
-async def test_a_reload_forgets_neither_what_a_host_was_sent_nor_that_it_wants_to_be_left_alone(tmp_path: Path) -> None:
+async def test_a_reload_keeps_the_rate_limit_and_the_retry_after_of_a_host(tmp_path: Path) -> None:
     web = Web({"*": response()})
     limits = "limits: {requests_per_minute: 3}"
     async with serving(web) as target, running(tmp_path, target, limits) as exporter:
         while (await exporter.get("/probe?component=backend"))[0] != 429:
             assert len(web.seen) <= 3
         assert await exporter.app.reload() is None
-        assert "has room again in" in (await exporter.get("/probe?component=backend"))[1]
+        assert (
+            "the rate limit of its host allows the next request in"
+            in (await exporter.get("/probe?component=backend"))[1]
+        )
     async with serving(web) as target, running(tmp_path, target) as exporter:
         web.routes["*"] = response(429, headers={"Retry-After": "120"})
         await exporter.get("/probe?component=backend")
@@ -235,7 +238,7 @@ async def test_a_reload_forgets_neither_what_a_host_was_sent_nor_that_it_wants_t
         assert len(web.seen) == asked
 
 
-async def test_the_last_runs_and_failures_of_a_component_outlive_a_reload(tmp_path: Path) -> None:
+async def test_the_last_runs_and_failures_of_a_component_survive_a_reload(tmp_path: Path) -> None:
     web = Web({"*": response()})
 
     async def document(exporter: Running, name: str) -> dict[str, Any]:

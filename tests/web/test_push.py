@@ -1,4 +1,4 @@
-"""Reports that pipelines push: nothing acknowledged is lost, nothing half-taken is read."""
+"""Pushed test reports: an acknowledged one is never lost, a partial one is never read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from staging_exporter.evidence.testcases import Unreadable
-from staging_exporter.storage.reports import Spool
+from staging_exporter.storage.reports import ReportStore
 
 from tests.support.live import EXPORTER, wait_for
 from tests.support.suite import TOKEN, Staging, staging
@@ -38,7 +38,7 @@ def push(exporter: Staging, file: Path, *arguments: str, token: str = TOKEN) -> 
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
-def kept(exporter: Staging) -> list[Path]:
+def stored(exporter: Staging) -> list[Path]:
     return sorted((exporter.config.parent / "storage" / "e2e" / "suite").glob("*"))
 
 
@@ -54,7 +54,7 @@ def put(exporter: Staging, data: bytes, name: str = "suite", *, token: str = TOK
         return response.status, response.read().decode()
 
 
-def test_the_command_hands_in_a_report_and_the_suite_is_judged_by_it(running: Staging, tmp_path: Path) -> None:
+def test_a_report_pushed_by_the_command_decides_the_state_of_the_suite(running: Staging, tmp_path: Path) -> None:
     (tmp_path / "r.xml").write_bytes(PASSED)
     done = push(running, tmp_path / "r.xml", "--component", "suite")
     assert (done.returncode, done.stdout, done.stderr) == (0, "suite: 1 passed.\n", "")
@@ -65,39 +65,39 @@ def test_the_command_hands_in_a_report_and_the_suite_is_judged_by_it(running: St
 
 
 REFUSED: dict[str, tuple[bytes, str, str, int, str]] = {
-    "an unknown component": (PASSED, "nope", TOKEN, 404, "there is no component 'nope'"),
-    "a component of another kind": (PASSED, "backend", TOKEN, 409, "backend takes no reports"),
-    "a wrong token": (PASSED, "suite", "wrong", 401, "needs the api.token"),
-    "a report that breaks off": (PASSED[:40], "suite", TOKEN, 422, "cannot be read, and is not kept: XML: unclosed"),
-    "something else": (b"\x89PNG", "suite", TOKEN, 422, "not well-formed"),
-    "nothing": (b"", "suite", TOKEN, 422, "the file is empty"),
+    "unknown component": (PASSED, "nope", TOKEN, 404, "there is no component 'nope'"),
+    "component of another kind": (PASSED, "backend", TOKEN, 409, "backend accepts no reports"),
+    "wrong token": (PASSED, "suite", "wrong", 401, "requires the api.token"),
+    "incomplete report": (PASSED[:40], "suite", TOKEN, 422, "unreadable report, not stored: XML: unclosed"),
+    "binary file": (b"\x89PNG", "suite", TOKEN, 422, "not well-formed"),
+    "empty file": (b"", "suite", TOKEN, 422, "the file is empty"),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refused_is(name: str, running: Staging) -> None:
+def test_a_report_is_refused_and_not_stored(name: str, running: Staging) -> None:
     data, component, token, status, text = REFUSED[name]
-    before = kept(running)
+    before = stored(running)
     seen = put(running, data, component, token=token)
     assert (seen[0], text in seen[1]) == (status, True), seen
-    assert kept(running) == before
+    assert stored(running) == before
 
 
-def test_the_command_says_why_it_was_refused(running: Staging, tmp_path: Path) -> None:
+def test_the_command_prints_why_a_report_was_refused(running: Staging, tmp_path: Path) -> None:
     (tmp_path / "r.xml").write_bytes(PASSED)
     done = push(running, tmp_path / "r.xml", "--component", "suite", token="wrong")
-    refused = "this endpoint needs the api.token; commands take --token or STAGING_EXPORTER_TOKEN."
+    refused = "this endpoint requires the api.token: pass --token or set STAGING_EXPORTER_TOKEN."
     assert (done.returncode, done.stderr) == (2, f"{running.url} answered 401: {refused}\n")
     done = push(running, tmp_path / "absent.xml", "--component", "suite")
     assert (done.returncode, done.stderr) == (2, f"{tmp_path}/absent.xml cannot be read: No such file or directory\n")
     with (tmp_path / "big").open("wb") as file:
         file.truncate(20_000_001)
     done = push(running, tmp_path / "big", "--component", "suite")
-    assert (done.returncode, "takes at most 20000000" in done.stderr) == (2, True)
+    assert (done.returncode, "accepts at most 20000000" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_twenty_megabytes_are_the_limit(running: Staging, chunked: bool) -> None:
+def test_a_report_has_at_most_twenty_megabytes(running: Staging, chunked: bool) -> None:
     filling = b"<testsuite><testcase name='a'><system-out>"
     whole = filling + b"x" * (20_000_000 - len(filling) - 37) + b"</system-out></testcase></testsuite>\n"
     assert len(whole) == 20_000_000
@@ -107,43 +107,45 @@ def test_twenty_megabytes_are_the_limit(running: Staging, chunked: bool) -> None
 
 
 @pytest.mark.parametrize("head", [b"Content-Length: 71", b"Transfer-Encoding: chunked"])
-def test_a_push_that_breaks_off_leaves_nothing(running: Staging, head: bytes) -> None:
-    before = kept(running)
+def test_an_interrupted_upload_leaves_no_file(running: Staging, head: bytes) -> None:
+    before = stored(running)
     host, port = running.url.removeprefix("http://").split(":")
     sent = b"47\r\n" + PASSED[:40] if head.startswith(b"T") else PASSED[:40]
     with socket.create_connection((host, int(port))) as connection:
         lines = [b"PUT /api/v1/e2e/suite HTTP/1.1", b"Host: x", f"Authorization: Bearer {TOKEN}".encode(), head]
         connection.sendall(b"\r\n".join([*lines, b"", sent]))
-        wait_for(lambda: any(path.suffix == ".part" for path in kept(running)), "it is being taken in")
-    wait_for(lambda: kept(running) == before, "nothing of it is left")
+        wait_for(lambda: any(path.suffix == ".part" for path in stored(running)), "the upload is under way")
+    wait_for(lambda: stored(running) == before, "the partial file is removed")
 
 
-def test_many_at_once_and_the_newest_ten_are_kept(running: Staging) -> None:
+def test_of_many_concurrent_uploads_the_newest_ten_are_stored(running: Staging) -> None:
     with ThreadPoolExecutor(15) as threads:
         answers = [threads.submit(put, running, PASSED) for _ in range(15)]
     assert {answer.result()[0] for answer in answers} == {200}
-    assert [path.suffix for path in kept(running)] == [".report"] * 10
-    assert {path.read_bytes() for path in kept(running)} == {PASSED}
+    assert [path.suffix for path in stored(running)] == [".report"] * 10
+    assert {path.read_bytes() for path in stored(running)} == {PASSED}
 
 
-def test_it_survives_a_restart_which_clears_away_what_was_half_taken(tmp_path: Path) -> None:
+def test_reports_survive_a_restart_and_partial_files_are_removed(tmp_path: Path) -> None:
     with staging(tmp_path, up=True) as exporter:
         assert put(exporter, PASSED)[0] == 200
         exporter.until("suite", state="up")
-        (kept(exporter)[0].parent / "9.part").write_bytes(PASSED[:9])
+        (stored(exporter)[0].parent / "9.part").write_bytes(PASSED[:9])
     with staging(tmp_path, up=True) as exporter:
         exporter.until("suite", state="up")
-        assert [path.suffix for path in kept(exporter)] == [".report"]
+        assert [path.suffix for path in stored(exporter)] == [".report"]
 
 
 @pytest.mark.parametrize(
     ("options", "status", "text"),
     [
-        ({"api": ""}, 403, "without api.token in the configuration this endpoint is off.\n"),
-        ({"storage": False}, 409, "this exporter keeps no reports: it runs without --storage.path.\n"),
+        ({"api": ""}, 403, "this endpoint is disabled: api.token is not configured.\n"),
+        ({"storage": False}, 409, "this exporter does not store reports: it runs without --storage.path.\n"),
     ],
 )
-def test_it_is_off_unless_there_is(tmp_path: Path, options: dict[str, Any], status: int, text: str) -> None:
+def test_uploads_are_disabled_without_token_or_storage(
+    tmp_path: Path, options: dict[str, Any], status: int, text: str
+) -> None:
     with staging(tmp_path, up=True, **options) as exporter:
         assert put(exporter, PASSED) == (status, text)
         expected = "no report was pushed" if not options.get("api", "x") else "it runs without storage"
@@ -152,7 +154,7 @@ def test_it_is_off_unless_there_is(tmp_path: Path, options: dict[str, Any], stat
 
 @contextmanager
 def small_disk(directory: Path) -> Iterator[Path]:
-    """A file system of one megabyte; mounting it is root's, as installing the tests' system packages is."""
+    """A file system of one megabyte; mounting it needs root."""
     as_root = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
     subprocess.run([*as_root, "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(directory)], check=True)
     try:
@@ -161,26 +163,26 @@ def small_disk(directory: Path) -> Iterator[Path]:
         subprocess.run([*as_root, "umount", "--lazy", str(directory)], check=True)
 
 
-def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+def test_a_full_disk_loses_no_acknowledged_report(tmp_path: Path) -> None:
     (tmp_path / "storage").mkdir()
     with small_disk(tmp_path / "storage"), staging(tmp_path, up=True) as exporter:
         assert put(exporter, PASSED)[0] == 200
         large = PASSED.replace(b"/>", b">" + b"x" * 2_000_000 + b"</testcase>")
         status, text = put(exporter, large)
-        assert (status, text) == (507, "the report cannot be kept: No space left on device.\n")
-        assert [path.read_bytes() for path in kept(exporter)] == [PASSED]
+        assert (status, text) == (507, "the report cannot be stored: No space left on device.\n")
+        assert [path.read_bytes() for path in stored(exporter)] == [PASSED]
         assert put(exporter, FAILED)[0] == 200
         exporter.until("suite", state="down")
 
 
-async def test_what_is_refused_by_its_reader_is_not_kept(tmp_path: Path) -> None:
+async def test_a_report_refused_by_its_reader_is_not_stored(tmp_path: Path) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         yield b"x"
 
     def refuse(_file: Path) -> None:
         raise Unreadable("no")
 
-    spool = Spool(tmp_path / "e2e")
+    store = ReportStore(tmp_path / "e2e")
     with pytest.raises(Unreadable):
-        await spool.receive("suite", chunks(), refuse)
-    assert list(spool.directory("suite").iterdir()) == []
+        await store.receive("suite", chunks(), refuse)
+    assert list(store.directory("suite").iterdir()) == []

@@ -1,1 +1,5 @@
-"""The commands, a file per purpose: serve, judge, describe, tell; `common` has what they share."""
+"""The commands, one file each: their options, output and exit codes. Imported by `cli` alone.
+
+`common` has shared options, `status_source` where `check` and `explain` get their status, `progress` what `check`
+shows while it runs.
+"""

@@ -1,4 +1,4 @@
-"""What the commands share: their common options, the loop they run on, and how they give up."""
+"""Options, option types and helpers that several commands share."""
 
 from __future__ import annotations
 
@@ -21,6 +21,15 @@ from staging_exporter.net.address import HostPort
 T = TypeVar("T")
 CONFIG_FILE = click.option(
     "--config.file", "config_file", required=True, type=Path, metavar="FILE", help="The configuration file."
+)
+TO = click.option(
+    "--to", "url", required=True, metavar="URL", help="Address of the exporter, such as http://127.0.0.1:9877."
+)
+TOKEN = click.option(
+    "--token", envvar="STAGING_EXPORTER_TOKEN", show_envvar=True, help="The api.token of the exporter, if it has one."
+)
+COMPONENTS = click.option(
+    "--component", "components", multiple=True, required=True, metavar="A,B", help="Names of components; repeatable."
 )
 
 
@@ -53,15 +62,15 @@ class Period(click.ParamType[float]):
 
 
 def load(config_file: Path) -> Config:
-    """The configuration; says everything that is wrong with it and exits 2 when it is bad."""
+    """The configuration; prints every error and exits 2 when it has any."""
     try:
         return load_config(config_file)
     except ConfigError as error:
         give_up(str(error))
 
 
-def ask(call: Callable[[], T]) -> T:
-    """What a running exporter answers; says why and exits 2 when it does not."""
+def call_exporter(call: Callable[[], T]) -> T:
+    """The result of a client call; prints the error and exits 2 when it fails."""
     try:
         return call()
     except ClientError as error:
@@ -69,12 +78,12 @@ def ask(call: Callable[[], T]) -> T:
 
 
 def colours(stream: TextIO) -> bool:
-    """True when it is a terminal, and nobody asked for no colours (https://no-color.org)."""
+    """True for a terminal, unless NO_COLOR is set (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
 def columns(stream: TextIO) -> int | None:
-    """How wide the terminal is; None when it is none."""
+    """The width of the terminal, None when it is not one."""
     return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
@@ -84,12 +93,12 @@ def split(values: Iterable[str]) -> list[str]:
 
 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end on a uvloop."""
+    """Run a coroutine to its end on a uvloop."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
 
 
 def give_up(message: str) -> NoReturn:
-    """Say what is wrong and exit 2."""
+    """Print the message on standard error and exit 2."""
     click.echo(message, err=True)
     sys.exit(2)

@@ -1,4 +1,4 @@
-"""`generate`: what other programs need, written from the configuration."""
+"""`generate`: configuration of Prometheus, Alertmanager and Grafana, made from ours."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from staging_exporter.generate.alertmanager import config_file as alertmanager_c
 from staging_exporter.generate.rules import OPERATOR_FILE, RULES_FILE, Refused, operator_file, rule_file
 
 _OUTPUT = click.option(
-    "--output", required=True, type=Path, metavar="DIR", help="The directory to write to; made when missing."
+    "--output", required=True, type=Path, metavar="DIR", help="Directory to write to; created when missing."
 )
 _NO_DASHBOARDS = "dashboards need the extra `dashboards`: pip install 'staging-exporter[dashboards]'"
 
 
 @click.group()
 def generate() -> None:
-    """Write what other programs need, from the configuration."""
+    """Generate alert rules, alert routing and dashboards."""
 
 
 @generate.command()
@@ -39,9 +39,16 @@ def dashboards(config_file: Path, output: Path) -> None:
 @generate.command()
 @CONFIG_FILE
 @_OUTPUT
-@click.option("--format", "form", type=click.Choice(["rules", "prometheusrule"]), default="rules", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["rules", "prometheusrule"]),
+    default="rules",
+    show_default=True,
+    help="A rule file of Prometheus, or a PrometheusRule resource of the operator.",
+)
 def rules(config_file: Path, output: Path, form: str) -> None:
-    """Write the alert rules, for Prometheus or its operator."""
+    """Write the alert rules for Prometheus or its operator."""
     write(output, rule_files(load(config_file), form))
 
 
@@ -49,7 +56,7 @@ def rules(config_file: Path, output: Path, form: str) -> None:
 @CONFIG_FILE
 @_OUTPUT
 def alertmanager(config_file: Path, output: Path) -> None:
-    """Write Alertmanager's configuration and its templates."""
+    """Write the configuration of Alertmanager and its templates."""
     try:
         write(output, alertmanager_files(load(config_file)))
     except NoReceivers as error:
@@ -60,25 +67,25 @@ def alertmanager(config_file: Path, output: Path) -> None:
 @CONFIG_FILE
 @_OUTPUT
 def everything(config_file: Path, output: Path) -> None:
-    """Write all of it, each in a directory of its own.
+    """Write everything, each part into a directory of its own.
 
-    These are prometheus/, alertmanager/ and dashboards/.
+    The directories are prometheus/, alertmanager/ and dashboards/.
     """
     config = load(config_file)
     write(output / "prometheus", rule_files(config))
     try:
         write(output / "alertmanager", alertmanager_files(config))
     except NoReceivers as error:
-        click.echo(f"no Alertmanager configuration: {error}", err=True)
+        click.echo(f"skipped the Alertmanager configuration: {error}", err=True)
     made = dashboard_files(config)
     if made is None:
-        click.echo(f"no dashboards: {_NO_DASHBOARDS}", err=True)
+        click.echo(f"skipped the dashboards: {_NO_DASHBOARDS}", err=True)
     else:
         write(output / "dashboards", made)
 
 
 def rule_files(config: Config, form: str = "rules") -> dict[str, str]:
-    """The rules by file name; says which objectives cannot be alerted on and exits 2 when there are any."""
+    """The rules by file name; exits 2 when an objective cannot be alerted on."""
     name, text = (OPERATOR_FILE, operator_file) if form == "prometheusrule" else (RULES_FILE, rule_file)
     try:
         return {name: text(config.topology, config.slo, config.alerting)}
@@ -106,7 +113,7 @@ def dashboard_files(config: Config) -> dict[str, str] | None:
 
 
 def write(output: Path, files: Mapping[str, str]) -> None:
-    """Write the files and say so; exit 2 when that is not possible."""
+    """Write the files and print their names; exit 2 when one cannot be written."""
     try:
         for name, text in files.items():
             path = output / name

@@ -1,4 +1,4 @@
-"""What is shown while `check` runs: a line that lives, on a terminal; a line per change, where logs are kept."""
+"""The progress of `check`: one line that is rewritten on a terminal, one line per change elsewhere."""
 
 from __future__ import annotations
 
@@ -8,68 +8,69 @@ from collections.abc import Callable, Mapping
 
 from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import LATENT, State
+from staging_exporter.views.document_types import ComponentDocument, StatusDocument
 from staging_exporter.views.gate import Gate
-from staging_exporter.views.questions import Document, few
+from staging_exporter.views.queries import few
 from staging_exporter.views.report import Paint
 
-_AGAIN = 60.0  # seconds after which a log is told that nothing has changed
-_TROUBLE = (State.DOWN, State.FLAPPING, State.DEGRADED, State.STARTING, State.UNKNOWN, State.MAINTENANCE)
-_WIDTH = 100  # columns where nobody knows better
+_REPEAT = 60.0  # seconds after which an unchanged line is written again, where it is not rewritten
+_NOT_UP = (State.DOWN, State.FLAPPING, State.DEGRADED, State.STARTING, State.UNKNOWN, State.MAINTENANCE)
+_WIDTH = 100  # columns, when the terminal does not say
 
 
 class Progress:
-    """Call it with each document, then `end` it."""
+    """Call it with each status, then call `end`."""
 
-    def __init__(self, gate: Gate, wait: float, *, live: bool, colour: bool, say: Callable[[str], None]) -> None:
-        """`wait` is the longest that it may take, 0 when nothing was said of it; `say` prints without a newline."""
-        self._gate, self._wait, self._live, self._say = gate, wait, live, say
-        self._began = time.monotonic()
-        self._said, self._said_at = "", self._began
+    def __init__(self, gate: Gate, wait: float, *, live: bool, colour: bool, write: Callable[[str], None]) -> None:
+        """`wait` is the value of `--wait` in seconds; `write` prints without a newline; `live` is for a terminal."""
+        self._gate, self._wait, self._live, self._write = gate, wait, live, write
+        self._started = time.monotonic()
+        self._line, self._line_at = "", self._started
         self._paint = Paint(colour)
 
-    def __call__(self, document: Document) -> None:
-        """Show how things are now."""
-        checked = _checked(document, self._gate)
+    def __call__(self, status: StatusDocument) -> None:
+        """Show this status."""
+        checked = _checked(status, self._gate)
         probed = sum(component["last_probe"] is not None for component in checked.values())
         if self._wait and probed == len(checked):
-            self._tell(_troubles(checked))
+            self._print(_by_state(checked))
         if self._live:
-            self._show(probed, len(checked), confirming=document["pending"])
+            self._rewrite(probed, len(checked), confirming=status["pending"])
 
-    def _tell(self, line: str) -> None:
-        """A line for good, when it is news, or when a log has heard nothing for long."""
+    def _print(self, line: str) -> None:
+        """Print a permanent line, when it differs from the last one or when the last one is old."""
         now = time.monotonic()
-        if line != self._said or (not self._live and now - self._said_at >= _AGAIN):
+        if line != self._line or (not self._live and now - self._line_at >= _REPEAT):
             self._erase()
-            self._say(f"{self._paint(f'{now - self._began:5.0f}s', 'dim')}  {line}\n")
-            self._said, self._said_at = line, now
+            self._write(f"{self._paint(f'{now - self._started:5.0f}s', 'dim')}  {line}\n")
+            self._line, self._line_at = line, now
 
-    def _show(self, probed: int, checks: int, *, confirming: bool) -> None:
-        """The line that lives."""
+    def _rewrite(self, probed: int, checks: int, *, confirming: bool) -> None:
+        """Rewrite the last line of the terminal."""
         parts = [f"probed {probed} of {checks}"] if probed < checks or not self._wait else []
         parts += ["confirming"] if confirming else []
         if self._wait:
-            parts.append(f"waiting {time.monotonic() - self._began:.0f}s of at most {format_duration(self._wait)}")
+            parts.append(f"waiting {time.monotonic() - self._started:.0f}s of at most {format_duration(self._wait)}")
         width = shutil.get_terminal_size((_WIDTH, 24)).columns - 1
         self._erase()
-        self._say(self._paint(f"{', '.join(parts)} ..."[:width], "dim"))
+        self._write(self._paint(f"{', '.join(parts)} ..."[:width], "dim"))
 
     def end(self) -> None:
-        """Leave the terminal to others."""
+        """Erase the line that is rewritten."""
         self._erase()
 
     def _erase(self) -> None:
         if self._live:
-            self._say("\r\x1b[K")
+            self._write("\r\x1b[K")
 
 
-def _checked(document: Document, gate: Gate) -> dict[str, Document]:
+def _checked(status: StatusDocument, gate: Gate) -> dict[str, ComponentDocument]:
     """The components that count and have a check."""
-    components = document["components"].items()
-    return {name: said for name, said in components if said["kind"] != LATENT and gate.covers(name)}
+    components = status["components"].items()
+    return {name: each for name, each in components if each["kind"] != LATENT and gate.covers(name)}
 
 
-def _troubles(checked: Mapping[str, Document]) -> str:
-    """Which components are in which trouble, in one line."""
-    by_state = [(state, [name for name, said in checked.items() if said["state"] == state]) for state in _TROUBLE]
+def _by_state(checked: Mapping[str, ComponentDocument]) -> str:
+    """The components that are not up, by state, in one line."""
+    by_state = [(state, [name for name, each in checked.items() if each["state"] == state]) for state in _NOT_UP]
     return "; ".join(f"{state}: {few(names)}" for state, names in by_state if names) or f"all {len(checked)} are up"

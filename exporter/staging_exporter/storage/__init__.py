@@ -1,1 +1,1 @@
-"""What outlives a restart; imported by the application and the commands."""
+"""Files under `--storage.path`: state that survives a restart, pushed reports. Imported by `app` and `commands`."""

@@ -1,4 +1,4 @@
-"""Reports that pipelines push: a directory per component, complete files only, the newest ten of each."""
+"""Pushed test reports: a directory per component, complete files only, the newest ten of each."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from typing import BinaryIO, TypeVar
 from staging_exporter.evidence.reports import PUSHED
 
 _KEPT = 10  # reports of one component
-_AT_ONCE = 4  # reports that are taken in at the same time
+_CONCURRENT = 4  # reports that are received at the same time
 _PARTS = "*.part"
 
 T = TypeVar("T")
 
 
-class Spool:
-    """One directory of one exporter."""
+class ReportStore:
+    """The reports of one exporter, in one directory."""
 
     def __init__(self, root: Path) -> None:
-        """Removes what a crash left half-taken. Raises OSError when the directory can neither be used nor made."""
+        """Removes partial files of a crash. Raises OSError when the directory does not exist and cannot be created."""
         self._root = root
-        self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(_CONCURRENT)
         root.mkdir(parents=True, exist_ok=True)
         for part in root.glob(f"*/{_PARTS}"):
             part.unlink()
@@ -35,33 +35,33 @@ class Spool:
         return self._root / component
 
     async def receive(self, component: str, chunks: AsyncIterator[bytes], accept: Callable[[Path], T]) -> T:
-        """Keep what the chunks amount to, if `accept`, called in a thread, takes it; returns what that says.
+        """Store the report in `chunks` if `accept`, called in a thread, reads it; returns the result of `accept`.
 
-        Once this returns the report is on disk for good. Raises OSError, and whatever `chunks` and `accept` raise:
-        then nothing is kept, and nothing is lost that was there before.
+        The report is on disk, synced, when this returns. Raises OSError and whatever `chunks` and `accept` raise: then
+        the report is not stored, and earlier ones are unchanged.
         """
         directory = self.directory(component)
-        async with self._turn:
+        async with self._slots:
             await asyncio.to_thread(directory.mkdir, exist_ok=True)
             part = directory / f"{time.time_ns()}-{secrets.token_hex(4)}.part"
             try:
                 with await asyncio.to_thread(part.open, "xb") as file:
                     async for chunk in chunks:
                         await asyncio.to_thread(file.write, chunk)
-                    await asyncio.to_thread(_flush, file)
-                said = await asyncio.to_thread(accept, part)
-                await asyncio.to_thread(_keep, part)
+                    await asyncio.to_thread(_sync, file)
+                result = await asyncio.to_thread(accept, part)
+                await asyncio.to_thread(_store, part)
             finally:
                 part.unlink(missing_ok=True)
-            return said
+            return result
 
 
-def _flush(file: BinaryIO) -> None:
+def _sync(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
 
 
-def _keep(part: Path) -> None:
+def _store(part: Path) -> None:
     part.rename(part.with_suffix(Path(PUSHED).suffix))
     directory = os.open(part.parent, os.O_RDONLY)
     try:

@@ -1,4 +1,4 @@
-"""The file under `--storage.path`: what a restart must not forget, replaced as a whole, never half-written."""
+"""The state file under `--storage.path`: replaced atomically, so that it is never half-written."""
 
 from __future__ import annotations
 
@@ -16,58 +16,58 @@ from staging_exporter.logs import event
 
 log = logging.getLogger("exporter")
 _FILE = "state.json"
-_EVERY = 5.0  # seconds between two looks at whether something changed
+_INTERVAL = 5.0  # seconds between two checks whether the state changed
 
 
-class Storage:
-    """One directory of one exporter."""
+class StateFile:
+    """The state of one exporter, in one directory."""
 
     def __init__(self, directory: Path) -> None:
-        """Raises OSError when the directory can neither be used nor made."""
+        """Raises OSError when the directory does not exist and cannot be created."""
         directory.mkdir(parents=True, exist_ok=True)
         self._file = directory / _FILE
         self._written: dict[str, Any] | None = None
 
     def load(self, environment: str) -> Memory:
-        """What was kept of it; nothing when there is no file, or, said in the log, when that cannot be taken up."""
+        """The stored state of the environment; an empty one without a file, or (logged) when it is unreadable."""
         try:
             document = json.loads(self._file.read_text(encoding="utf-8"))
             memory = parse(document)
             if memory.environment != environment:
-                raise ValueError(f"it is of environment {memory.environment!r}, this is {environment!r}")
+                raise ValueError(f"it belongs to environment {memory.environment!r}, not to {environment!r}")
         except FileNotFoundError:
             return Memory(environment)
         except (OSError, ValueError, RecursionError) as error:
-            aside = self._file.with_suffix(".aside")
-            event(log, "the stored state is left aside", logging.ERROR, file=aside, error=error)
-            with suppress(OSError):  # a later version may read it, a person can
-                self._file.replace(aside)
+            ignored = self._file.with_suffix(".ignored")
+            event(log, "ignoring unreadable state file", logging.ERROR, renamed_to=ignored, error=error)
+            with suppress(OSError):  # kept for a later version, or for a person
+                self._file.replace(ignored)
             return Memory(environment)
         self._written = document
         return memory
 
     def save(self, memory: Memory) -> None:
-        """Replace the file, when anything changed; that it could not is said in the log."""
+        """Replace the file when the state changed; a failure is logged."""
         document = dump(memory)
         if document == self._written:
             return
-        half = self._file.with_suffix(".tmp")
+        temporary = self._file.with_suffix(".tmp")
         try:
-            with half.open("w", encoding="utf-8") as file:
+            with temporary.open("w", encoding="utf-8") as file:
                 json.dump(document, file)
                 file.flush()
                 os.fsync(file.fileno())
-            half.replace(self._file)
+            temporary.replace(self._file)
             self._written = document
         except OSError as error:
-            event(log, "the state could not be stored", logging.ERROR, file=self._file, error=error)
+            event(log, "cannot write the state file", logging.ERROR, file=self._file, error=error)
 
 
-async def keep(storage: Storage, memory: Callable[[], Memory], every: float = _EVERY) -> None:
-    """Save what `memory()` returns every few seconds, off the event loop; cancelled, it ends with what is under way."""
+async def save_periodically(state_file: StateFile, memory: Callable[[], Memory], interval: float = _INTERVAL) -> None:
+    """Save what `memory()` returns every few seconds, off the event loop; a cancellation waits for a running save."""
     while True:
-        await asyncio.sleep(every)
-        saving = asyncio.ensure_future(asyncio.to_thread(storage.save, memory()))
+        await asyncio.sleep(interval)
+        saving = asyncio.ensure_future(asyncio.to_thread(state_file.save, memory()))
         try:
             await asyncio.shield(saving)
         finally:

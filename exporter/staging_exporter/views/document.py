@@ -1,18 +1,28 @@
-"""Snapshot -> the document of `/api/v1/status` and `check --format json`: JSON values, the contract's names."""
+"""Snapshot -> the documents of the API, as JSON values; `document_types` has their types."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterable
 
 from staging_exporter.core.explain import explain
+from staging_exporter.core.incidents import Incident
 from staging_exporter.core.model import Component
 from staging_exporter.core.snapshot import ComponentStatus, JourneyStatus, RootCause, Run, Snapshot
+from staging_exporter.views.document_types import (
+    ComponentDetailDocument,
+    ComponentDocument,
+    IncidentDocument,
+    JourneyDocument,
+    RecentRuns,
+    RootCauseDocument,
+    RunDocument,
+    StatusDocument,
+)
 from staging_exporter.views.verdict import verdict
 
 
-def document(snapshot: Snapshot) -> dict[str, Any]:
-    """The whole snapshot as JSON values; times are Unix seconds, None where nothing was seen yet."""
+def document(snapshot: Snapshot) -> StatusDocument:
+    """The document of `/api/v1/status` and of `check --format json`."""
     return {
         "environment": snapshot.environment,
         "generated_at": snapshot.generated_at,
@@ -20,29 +30,49 @@ def document(snapshot: Snapshot) -> dict[str, Any]:
         "pending": snapshot.pending,
         "settled": snapshot.settled,
         "online": snapshot.online,
-        "root_causes": [_root(root) for root in snapshot.root_causes],
-        "components": {name: _explained(snapshot, name) for name in snapshot.components},
+        "root_causes": [_root_cause(root) for root in snapshot.root_causes],
+        "components": {name: _component(snapshot, name) for name in snapshot.components},
         "journeys": {name: _journey(status) for name, status in snapshot.journeys.items()},
         "verdict": verdict(snapshot),
     }
 
 
-def component_document(snapshot: Snapshot, name: str) -> dict[str, Any]:
-    """One component as in `document`, and its last 30 runs and last 10 failures, newest last. Raises KeyError."""
+def component_document(snapshot: Snapshot, name: str) -> ComponentDetailDocument:
+    """The document of `/api/v1/components/NAME`. Raises KeyError."""
     stats = snapshot.components[name].stats
     return {
         "component": name,
-        **_explained(snapshot, name),
+        **_component(snapshot, name),
         "runs": [_run(run) for run in stats.last] if stats else [],
         "failures": [_run(run) for run in stats.last_failures] if stats else [],
     }
 
 
-def _explained(snapshot: Snapshot, name: str) -> dict[str, Any]:
-    return _component(snapshot.components[name]) | {"explanation": explain(snapshot, name)}
+def incident_documents(incidents: Iterable[Incident]) -> list[IncidentDocument]:
+    """The document of `/api/v1/incidents`, in the given order."""
+    return [
+        {
+            "began": incident.began,
+            "ended": incident.ended,
+            "roots": [
+                {
+                    "component": root.component,
+                    "layer": root.layer,
+                    "priority": root.priority,
+                    "reason": root.reason,
+                    "detail": root.detail,
+                    "since": root.since,
+                    "until": root.until,
+                }
+                for root in incident.roots
+            ],
+            "moved": list(incident.moved),
+        }
+        for incident in incidents
+    ]
 
 
-def _run(run: Run) -> dict[str, Any]:
+def _run(run: Run) -> RunDocument:
     return {
         "started": run.started,
         "duration": run.duration,
@@ -53,7 +83,7 @@ def _run(run: Run) -> dict[str, Any]:
     }
 
 
-def _root(root: RootCause) -> dict[str, Any]:
+def _root_cause(root: RootCause) -> RootCauseDocument:
     return {
         "component": root.component,
         "layer": str(root.layer),
@@ -70,8 +100,9 @@ def _root(root: RootCause) -> dict[str, Any]:
     }
 
 
-def _component(status: ComponentStatus) -> dict[str, Any]:
-    component = status.component
+def _component(snapshot: Snapshot, name: str) -> ComponentDocument:
+    status = snapshot.components[name]
+    component, deployed = status.component, status.deployed
     return {
         "state": str(status.state),
         "reason": str(status.reason),
@@ -93,25 +124,26 @@ def _component(status: ComponentStatus) -> dict[str, Any]:
         "contradicted_by": list(status.contradicted_by),
         "conflicts": list(status.conflicts),
         "links": dict(component.links),
-        "deployed": asdict(status.deployed) if status.deployed else None,
+        "deployed": {"at": deployed.at, "revision": deployed.revision} if deployed else None,
         "phases": dict(status.phases),
         "facts": dict(status.facts),
         "recent": _recent(status),
+        "explanation": explain(snapshot, name),
     }
 
 
-def _recent(status: ComponentStatus) -> dict[str, list[Any]]:
-    """Outcomes and durations (seconds) of the last runs, oldest first, as columns: a fleet has thousands of runs."""
+def _recent(status: ComponentStatus) -> RecentRuns:
+    """Columns instead of objects, because a large environment has thousands of runs."""
     last = status.stats.last if status.stats else ()
     return {"outcomes": [str(run.outcome) for run in last], "durations": [round(run.duration, 4) for run in last]}
 
 
 def _groups(component: Component) -> list[str | list[str]]:
-    """As written in the configuration: a name, or a list of names of which any one will do."""
+    """The dependencies as in the configuration: a name, or a list of names of which any one is enough."""
     return [group[0] if len(group) == 1 else list(group) for group in component.depends_on]
 
 
-def _journey(status: JourneyStatus) -> dict[str, Any]:
+def _journey(status: JourneyStatus) -> JourneyDocument:
     return {
         "state": str(status.state),
         "priority": str(status.priority),

@@ -1,138 +1,135 @@
-"""What of a verdict counts for a pipeline: the document -> exit code, and whether waiting could change it."""
+"""Which part of the verdict counts for a pipeline: status document -> exit code, and whether waiting can change it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Any
 
 from staging_exporter.core.model import LATENT, Outcome, Priority, State
 from staging_exporter.core.rules import IS_DOWN
 from staging_exporter.core.words import joined, verb
-from staging_exporter.views.questions import UNTOLD, Document, few, unblamed, with_needs
+from staging_exporter.views.document_types import ComponentDocument, RootCauseDocument, StatusDocument
+from staging_exporter.views.queries import UNDETERMINED, few, with_dependencies, without_root_cause
 
-PASSED, FAILED, UNDECIDED = 0, 1, 3
-_UNWELL = {Outcome.FAIL: "its last probe failed", Outcome.UNKNOWN: "its last probe came to no conclusion"}
+PASSED, FAILED, NO_VERDICT = 0, 1, 3
+_NOT_UP: dict[str, str] = {Outcome.FAIL: "its last probe failed", Outcome.UNKNOWN: "its last probe was inconclusive"}
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Root causes of effective priority `fail_on` or more urgent count, within `scope` (None: everywhere).
+    """Counts root causes of effective priority `fail_on` or more urgent, within `scope` (None: everywhere).
 
-    For what is `named` a maintenance is no excuse: it must be well. `since` asks for evidence that is no older (Unix
-    seconds of the exporter's clock).
+    The `required` components must be up even in maintenance. Evidence older than `since` (Unix seconds of the
+    exporter's clock) does not count.
     """
 
     fail_on: Priority = Priority.P2
     scope: frozenset[str] | None = None
-    named: frozenset[str] = frozenset()
+    required: frozenset[str] = frozenset()
     since: float | None = None
 
-    def requiring(self, document: Document, names: frozenset[str]) -> Gate:
-        """The same, but only these components and all that they depend on count. Raises KeyError."""
-        return replace(self, scope=with_needs(document, names), named=names)
+    def requiring(self, document: StatusDocument, names: frozenset[str]) -> Gate:
+        """The same gate, limited to these components and all that they depend on. Raises KeyError."""
+        return replace(self, scope=with_dependencies(document, names), required=names)
 
     def covers(self, name: str) -> bool:
         """True when the component counts."""
         return self.scope is None or name in self.scope
 
-    def roots(self, document: Document) -> list[Document]:
+    def root_causes(self, document: StatusDocument) -> list[RootCauseDocument]:
         """The root causes that count."""
         return [r for r in document["root_causes"] if r["priority"] <= self.fail_on and self.covers(r["component"])]
 
-    def untold(self, document: Document) -> dict[str, str]:
-        """Checked components that count and on which there is no verdict, and why."""
+    def undetermined(self, document: StatusDocument) -> dict[str, str]:
+        """Checked components that count and have no verdict, and why."""
         return {
             name: why
             for name, component in document["components"].items()
             if component["kind"] != LATENT and component["priority"] <= self.fail_on and self.covers(name)
-            if (why := self._untold(document, name))
+            if (why := self._why_undetermined(document, name))
         }
 
-    def _untold(self, document: Document, name: str) -> str | None:
-        """Why there is no verdict on a component, None when there is one."""
+    def _why_undetermined(self, document: StatusDocument, name: str) -> str | None:
+        """Why a component has no verdict, None when it has one."""
         component = document["components"][name]
         state = component["state"]
-        if state in UNTOLD:
+        if state in UNDETERMINED:
             return f"{name} is {state}"
-        if state in IS_DOWN and unblamed(document, name, ()) and (why := self._unexcused(document, name)):
-            return f"{name} is {state}{why}"
-        if state == State.MAINTENANCE and name in self.named and (why := _unwell(component)):
+        if state in IS_DOWN and without_root_cause(document, name, ()):
+            resting = _in_maintenance(document, name)
+            if not resting:
+                return f"{name} is {state}, no root cause identified"
+            if name in self.required:
+                return f"{name} is {state} while {joined(resting)} {verb(resting)} in maintenance"
+        if state == State.MAINTENANCE and name in self.required and (why := _last_probe_problem(component)):
             return f"{name} is in maintenance, and {why}"
         if self.since is not None and (component["last_probe"] or 0) < self.since:
-            return f"{name} was not probed yet since the check began"
+            return f"{name} has not been probed since the check started"
         return None
 
-    def _unexcused(self, document: Document, name: str) -> str | None:
-        """How to go on about a component that is down without blame, None when a maintenance is excuse enough."""
-        resting = _resting(document, name)
-        if not resting:
-            return ", and nothing is blamed for it"
-        return f" while {joined(resting)} {verb(resting)} in maintenance" if name in self.named else None
-
-    def exit_code(self, document: Document) -> int:
-        """1 for a root cause that counts; else 3 when something that counts cannot be told; else 0."""
-        if self.roots(document):
+    def exit_code(self, document: StatusDocument) -> int:
+        """1 for a root cause that counts, else 3 when a component that counts is undetermined, else 0."""
+        if self.root_causes(document):
             return FAILED
-        return UNDECIDED if document["pending"] or self.untold(document) else PASSED
+        return NO_VERDICT if document["pending"] or self.undetermined(document) else PASSED
 
-    def decided(self, document: Document) -> bool:
-        """True when waiting is of no use: all is well, or a root cause is down.
+    def decided(self, document: StatusDocument) -> bool:
+        """True when waiting is useless: everything passes, or a root cause is down by evidence that is not too old.
 
-        Down by evidence that is not too old: what may still start is `starting` as long as its startup budget lasts.
+        A component that may still start is `starting`, not down, until its startup budget is spent.
         """
         if document["pending"]:
             return False
         if self.exit_code(document) == PASSED:
             return True
-        return any(self._incurable(root, document) for root in self.roots(document))
+        return any(self._is_final(root, document) for root in self.root_causes(document))
 
-    def _incurable(self, root: Document, document: Document) -> bool:
-        seen = document["components"][root["component"]]["last_probe"]
-        fresh = self.since is None or seen is None or seen >= self.since
+    def _is_final(self, root: RootCauseDocument, document: StatusDocument) -> bool:
+        last_probe = document["components"][root["component"]]["last_probe"]
+        fresh = self.since is None or last_probe is None or last_probe >= self.since
         return fresh and root["state"] in IS_DOWN and not root["stale"]
 
-    def sentence(self, document: Document) -> str:
+    def sentence(self, document: StatusDocument) -> str:
         """The outcome in one line."""
         match self.exit_code(document):
             case 0:
                 return "passed"
             case 1:
-                names = [root["component"] for root in self.roots(document)]
+                names = [root["component"] for root in self.root_causes(document)]
                 return f"failed: {few(names)} {verb(names, 'is a root cause', 'are root causes')}"
-        open_still = ["the verdict is still open"] if document["pending"] else []
-        return f"undecided: {few([*open_still, *self.untold(document).values()])}"
+        pending = ["a change is still being confirmed"] if document["pending"] else []
+        return f"undetermined: {few([*pending, *self.undetermined(document).values()])}"
 
 
-def named(document: Document, journeys: Iterable[str], components: Iterable[str]) -> frozenset[str]:
-    """These components, and those that the steps of these journeys use.
+def required_components(document: StatusDocument, journeys: Iterable[str], components: Iterable[str]) -> frozenset[str]:
+    """These components, and those of the steps of these journeys.
 
-    Raises ValueError, in plain words, for a name that is unknown.
+    Raises ValueError, whose text is for users, for an unknown name.
     """
     found = set()
     for journey in journeys:
-        _must_be_in(document["journeys"], journey, "journey")
+        _check_name(document["journeys"], journey, "journey")
         found |= {step["component"] for step in document["journeys"][journey]["steps"]}
     for name in components:
-        _must_be_in(document["components"], name, "component")
+        _check_name(document["components"], name, "component")
         found.add(name)
     return frozenset(found)
 
 
-def _resting(document: Document, name: str) -> list[str]:
-    """What is in maintenance of all that a component needs."""
+def _in_maintenance(document: StatusDocument, name: str) -> list[str]:
+    """The dependencies of a component, direct or not, that are in maintenance."""
     components = document["components"]
-    return sorted(other for other in with_needs(document, [name]) if components[other]["state"] == State.MAINTENANCE)
+    return sorted(o for o in with_dependencies(document, [name]) if components[o]["state"] == State.MAINTENANCE)
 
 
-def _unwell(component: Document) -> str | None:
-    """What the last run says against a component whose state a maintenance hides."""
+def _last_probe_problem(component: ComponentDocument) -> str | None:
+    """What is wrong with the last run of a component whose state is hidden by maintenance."""
     outcomes = component["recent"]["outcomes"]
-    return _UNWELL.get(outcomes[-1]) if outcomes else "was not probed yet"
+    return _NOT_UP.get(outcomes[-1]) if outcomes else "has not been probed yet"
 
 
-def _must_be_in(known: Mapping[str, Any], name: str, what: str) -> None:
+def _check_name(known: Collection[str], name: str, what: str) -> None:
     if name not in known:
         near = get_close_matches(name, known, 1)
         hint = f", did you mean {near[0]!r}?" if near else f"; there are {', '.join(known) or 'none'}"

@@ -1,4 +1,4 @@
-"""The document -> what GitHub Actions shows: annotations for the log, a step summary in Markdown.
+"""Status document -> annotations and a step summary (Markdown) for GitHub Actions.
 
 Workflow commands: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
 """
@@ -9,38 +9,39 @@ import re
 from collections.abc import Iterable, Iterator
 
 from staging_exporter.core.snapshot import JourneyState
+from staging_exporter.views.document_types import RootCauseDocument, StatusDocument
 from staging_exporter.views.gate import FAILED, PASSED, Gate
-from staging_exporter.views.questions import Document, conflicts
+from staging_exporter.views.queries import conflicts
 
-_MOST = 50  # rows and annotations: GitHub itself shows fewer annotations, and takes a summary of 1 MiB
+_MOST = 50  # rows and annotations: GitHub shows fewer annotations, and accepts a summary of 1 MiB
 _SPECIAL = re.compile(r"([\\`*_\[\]|~])")
 _IN_LINKS = {ord(character): f"%{ord(character):02X}" for character in "<>|"}
 _ICONS = {PASSED: "✅", FAILED: "❌"}
-_OF_JOURNEY = {JourneyState.UP: "✅", JourneyState.BLOCKED: "❌"}
+_OF_JOURNEY: dict[str, str] = {JourneyState.UP: "✅", JourneyState.BLOCKED: "❌"}
 
 
-def workflow_commands(document: Document, gate: Gate) -> str:
-    """An error per root cause that counts; warnings for conflicts and for what cannot be told."""
+def workflow_commands(document: StatusDocument, gate: Gate) -> str:
+    """One error per root cause that counts; one warning per conflict and per undetermined component."""
     lines = [*_errors(document, gate), *_warnings(document, gate)][:_MOST]
     return "".join(f"{line}\n" for line in lines)
 
 
-def _errors(document: Document, gate: Gate) -> Iterator[str]:
-    for root in gate.roots(document):
+def _errors(document: StatusDocument, gate: Gate) -> Iterator[str]:
+    for root in gate.root_causes(document):
         title = f"{root['component']} is the root cause ({root['priority']}, {root['reason']})"
         yield _command("error", title, _evidence(document, root))
 
 
-def _warnings(document: Document, gate: Gate) -> Iterator[str]:
+def _warnings(document: StatusDocument, gate: Gate) -> Iterator[str]:
     for sentence in conflicts(document):
         yield _command("warning", "Conflicting evidence", sentence)
-    for name, untold in gate.untold(document).items():
-        yield _command("warning", untold, document["components"][name]["detail"] or untold)
+    for name, why in gate.undetermined(document).items():
+        yield _command("warning", why, document["components"][name]["detail"] or why)
 
 
-def _evidence(document: Document, root: Document) -> str:
+def _evidence(document: StatusDocument, root: RootCauseDocument) -> str:
     lines = [root["detail"] or root["reason"]]
-    lines += [f"suffering: {', '.join(root['affected'])}"] if root["affected"] else []
+    lines += [f"affected: {', '.join(root['affected'])}"] if root["affected"] else []
     lines += [f"blocks: {', '.join(root['journeys'])}"] if root["journeys"] else []
     links = document["components"][root["component"]]["links"]
     return "\n".join([*lines, *(f"{name}: {link}" for name, link in links.items())])
@@ -52,22 +53,22 @@ def _command(level: str, title: str, message: str) -> str:
     return f"::{level} title={title}::{'%0A'.join(lines)}"
 
 
-def summary(document: Document, gate: Gate) -> str:
-    """Markdown: the verdict, conflicts, root causes, journeys, what is not known."""
+def summary(document: StatusDocument, gate: Gate) -> str:
+    """Markdown: the verdict, conflicts, root causes, journeys, undetermined components."""
     icon = _ICONS.get(gate.exit_code(document), "⚠️")
     parts = [
         [f"## {icon} {_text(document['verdict'])}"],
         [f"check {_text(gate.sentence(document))}"],
         [f"- ⚠️ {_text(sentence)}" for sentence in conflicts(document)],
-        _table(("Root cause", "Priority", "Layer", "Reason", "Evidence", "Suffering"), _root_rows(document)),
+        _table(("Root cause", "Priority", "Layer", "Reason", "Evidence", "Affected"), _root_rows(document)),
         _table(("Journey", "State", "Blocked at", "Because of"), _journey_rows(document)),
-        [f"- {_text(untold)}: {_text(document['components'][name]['detail'])}"
-         for name, untold in gate.untold(document).items()],
+        [f"- {_text(why)}: {_text(document['components'][name]['detail'])}"
+         for name, why in gate.undetermined(document).items()],
     ]  # fmt: skip
     return "\n\n".join("\n".join(part[: _MOST + 2]) for part in parts if part) + "\n"
 
 
-def _root_rows(document: Document) -> Iterator[tuple[str, ...]]:
+def _root_rows(document: StatusDocument) -> Iterator[tuple[str, ...]]:
     for root in document["root_causes"]:
         runbook = document["components"][root["component"]]["links"].get("runbook")
         name = _text(root["component"])
@@ -81,7 +82,7 @@ def _root_rows(document: Document) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _journey_rows(document: Document) -> Iterator[tuple[str, ...]]:
+def _journey_rows(document: StatusDocument) -> Iterator[tuple[str, ...]]:
     for name, journey in document["journeys"].items():
         icon = _OF_JOURNEY.get(journey["state"], "⚠️")
         because = ", ".join(journey["root_causes"])
@@ -94,7 +95,7 @@ def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]
 
 
 def _text(text: str) -> str:
-    """Text that Markdown and HTML leave alone, on one line."""
+    """The text on one line, escaped for Markdown and HTML."""
     plain = _plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(r"\\\1", plain)
 

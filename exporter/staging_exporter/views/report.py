@@ -1,4 +1,4 @@
-"""The document -> the verdict for a terminal: conflicts, root causes, what is not known, journeys."""
+"""Status document -> the verdict for a terminal: conflicts, root causes, what is undetermined, journeys."""
 
 from __future__ import annotations
 
@@ -12,17 +12,23 @@ from staging_exporter.core.model import LATENT, State
 from staging_exporter.core.rules import EXCUSES, FAILS
 from staging_exporter.core.snapshot import JourneyState
 from staging_exporter.core.words import joined, verb
-from staging_exporter.views.questions import UNTOLD, Document, conflicts, counts, unblamed
+from staging_exporter.views.document_types import (
+    ComponentDocument,
+    JourneyDocument,
+    RootCauseDocument,
+    StatusDocument,
+)
+from staging_exporter.views.queries import UNDETERMINED, conflicts, counts, without_root_cause
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
-_VALUES = 16  # the column in which evidence, links and the like stand
+_LABEL = 14  # columns of the labels `evidence`, `runbook` and so on, behind an indent of 4
 _COLOUR = re.compile("\x1b\\[[0-9;]*m")
 _OF_STATE: Mapping[str, str] = {State.UP: "green", State.DEGRADED: "yellow", State.DOWN: "red", State.FLAPPING: "red"}
 _OF_JOURNEY: Mapping[str, str] = {JourneyState.UP: "green", JourneyState.BLOCKED: "red"}
 
 
 class Paint:
-    """Colours a text when the terminal wants colours; the words say it all without them."""
+    """Colours a text, or leaves it plain on a terminal without colours; no meaning is in the colours alone."""
 
     def __init__(self, colour: bool) -> None:
         self._colour = colour
@@ -34,41 +40,38 @@ class Paint:
         return f"\x1b[{';'.join(_COLOURS[style] for style in styles)}m{text}\x1b[0m"
 
 
-def text(document: Document, *, colour: bool = False, width: int | None = None) -> str:
-    """The verdict as a tired engineer wants it: what contradicts itself, roots, what suffers, what is not known.
-
-    `width` is that of the terminal, in columns; None leaves lines as long as they are.
-    """
+def text(document: StatusDocument, *, colour: bool = False, width: int | None = None) -> str:
+    """The whole report, most important first. `width` is that of the terminal in columns; None wraps nothing."""
     paint = Paint(colour)
     lines = [*_headline(document, paint), *_body(document, paint)]
-    return "\n".join(lines if width is None else [_fitted(line, width) for line in lines]) + "\n"
+    return "\n".join(lines if width is None else [_wrapped(line, width) for line in lines]) + "\n"
 
 
-def _fitted(line: str, width: int) -> str:
-    """The line, broken between words where it is too long: what follows a heading stands below it."""
+def _wrapped(line: str, width: int) -> str:
+    """The line, wrapped between words and indented below its label."""
     if len(_COLOUR.sub("", line)) <= width:
         return line
-    hang = " " * (_VALUES if line.startswith("    ") else 4)
+    hang = " " * (4 + _LABEL if line.startswith("    ") else 4)
     return textwrap.fill(line, width, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False)
 
 
-def _headline(document: Document, paint: Paint) -> Iterator[str]:
+def _headline(document: StatusDocument, paint: Paint) -> Iterator[str]:
     yield paint(document["verdict"], "bold", _OF_STATE.get(document["state"], "yellow"))
     if not document["online"]:
-        yield paint("The exporter itself is offline: all of its vantage checks fail.", "yellow")
+        yield paint("The exporter is offline: all vantage checks are failing.", "yellow")
     if document["pending"]:
-        yield paint("A round is still open: the verdict may change within seconds.", "yellow")
+        yield paint("A change is still being confirmed: the verdict may change within seconds.", "yellow")
     elif not document["settled"]:
-        yield paint("Some checks stayed silent: the verdict was published without them.", "yellow")
+        yield paint("Some checks did not finish in time: the verdict was published without them.", "yellow")
 
 
-def _body(document: Document, paint: Paint) -> Iterator[str]:
+def _body(document: StatusDocument, paint: Paint) -> Iterator[str]:
     yield from _section("Conflicting evidence", conflicts(document), paint, "bold", "yellow")
     for root in document["root_causes"]:
         yield ""
-        yield from _root(root, document["components"][root["component"]], paint)
-    yield from _section("Failing, but nothing is blamed for it", _unblamed(document), paint)
-    yield from _section("Not known", _untold(document), paint)
+        yield from _root_cause(root, document["components"][root["component"]], paint)
+    yield from _section("Failing, no root cause identified", _without_root_cause(document), paint)
+    yield from _section("Undetermined", _undetermined(document), paint)
     journeys = [_journey(name, journey, paint) for name, journey in document["journeys"].items()]
     yield from _section("Journeys", journeys, paint)
     yield ""
@@ -82,50 +85,54 @@ def _section(title: str, lines: list[str], paint: Paint, *styles: str) -> Iterat
         yield from (f"  {line}" for line in lines)
 
 
-def _root(root: Document, component: Document, paint: Paint) -> Iterator[str]:
-    stale = ", no longer seen" if root["stale"] else ""
+def _root_cause(root: RootCauseDocument, component: ComponentDocument, paint: Paint) -> Iterator[str]:
+    stale = ", stale" if root["stale"] else ""
     title = paint(f"{root['priority']}  {root['component']}", "bold", "red")
     yield f"{title}  {root['state']} ({root['reason']}{stale}), layer {root['layer']}{_since(root['since'])}"
-    yield f"    evidence    {root['detail'] or root['reason']}"
+    yield from (f"    {label:<{_LABEL}}{value}" for label, value in _about_root_cause(root, component))
+
+
+def _about_root_cause(root: RootCauseDocument, component: ComponentDocument) -> Iterator[tuple[str, str]]:
+    yield "evidence", root["detail"] or root["reason"]
     deployed = component["deployed"]
     if deployed and root["since"] and root["since"] >= deployed["at"]:
-        after = root["since"] - deployed["at"]
-        yield f"    deployed    {deployed['revision'] or 'without a name'}, {span(after)} before"
-    for word, key in (("suffering", "affected"), ("blocks", "journeys")):
-        if root[key]:
-            yield f"    {word:<11} {', '.join(root[key])}"
+        yield "deployed", f"{deployed['revision'] or 'unnamed revision'}, {span(root['since'] - deployed['at'])} before"
+    if root["affected"]:
+        yield "affected", ", ".join(root["affected"])
+    if root["journeys"]:
+        yield "blocks", ", ".join(root["journeys"])
     if up := component["contradicted_by"]:
-        needs = f"{joined(up)} {verb(up, 'needs', 'need')} it and {verb(up)} up"
-        yield f"    contradicts {needs}: the fault may lie on the path from here"
+        depends = f"{joined(up)} {verb(up, 'depends', 'depend')} on it and {verb(up)} up"
+        yield "contradicted", f"{depends}: the problem may be the network path from the exporter"
     if root["suspects"]:
-        yield f"    suspects    {', '.join(root['suspects'])}"
+        yield "suspects", ", ".join(root["suspects"])
     for name in ("owner", "runbook", "issue"):
         if name in component["links"]:
-            yield f"    {name:<11} {component['links'][name]}"
+            yield name, component["links"][name]
 
 
 def _since(since: float | None) -> str:
     return "" if since is None else f", since {datetime.fromtimestamp(since, UTC):%H:%M:%S} UTC"
 
 
-def _unblamed(document: Document) -> list[str]:
-    """What waits for a start, or for the end of a maintenance, is spared: that is said of what it waits for."""
+def _without_root_cause(document: StatusDocument) -> list[str]:
+    """A component that waits for a start or for the end of a maintenance is left out."""
     return [
-        said["explanation"]
-        for name, said in document["components"].items()
-        if said["state"] in FAILS and unblamed(document, name, EXCUSES)
+        component["explanation"]
+        for name, component in document["components"].items()
+        if component["state"] in FAILS and without_root_cause(document, name, EXCUSES)
     ]
 
 
-def _untold(document: Document) -> list[str]:
+def _undetermined(document: StatusDocument) -> list[str]:
     return [
-        f"{name} is {said['state']} ({said['reason']}): {said['detail']}"
-        for name, said in document["components"].items()
-        if said["state"] in UNTOLD and said["kind"] != LATENT
+        f"{name} is {component['state']} ({component['reason']}): {component['detail']}"
+        for name, component in document["components"].items()
+        if component["state"] in UNDETERMINED and component["kind"] != LATENT
     ]
 
 
-def _journey(name: str, journey: Document, paint: Paint) -> str:
+def _journey(name: str, journey: JourneyDocument, paint: Paint) -> str:
     state = paint(journey["state"], _OF_JOURNEY.get(journey["state"], "yellow"))
     at = f" at {journey['blocked_at']}" if journey["blocked_at"] else ""
     because = f", because of {', '.join(journey['root_causes'])}" if journey["root_causes"] else ""

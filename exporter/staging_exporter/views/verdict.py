@@ -1,4 +1,4 @@
-"""Snapshot -> the verdict in one sentence: what the report and the page begin with."""
+"""Snapshot -> the verdict in one sentence, the first line of the report and of the status page."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ from staging_exporter.core.rules import FAILS
 from staging_exporter.core.snapshot import ComponentStatus, Snapshot
 from staging_exporter.core.words import joined, verb
 
-_NAMED = 3  # components that are named when no root cause is
-_UNTOLD = {State.STARTING: "still starting", State.UNKNOWN: "not known"}
+_NAMED = 3  # components that are listed by name
+_UNDETERMINED = {State.STARTING: "still starting", State.UNKNOWN: "unknown"}
 
 
 def verdict(snapshot: Snapshot) -> str:
-    """`staging is down: postgres is the root cause`, or why there is no root cause."""
-    return f"{snapshot.environment} is {snapshot.state}: {_because(snapshot)}"
+    """`staging is down: postgres is the root cause`, or why no root cause is named."""
+    return f"{snapshot.environment} is {snapshot.state}: {_reason(snapshot)}"
 
 
-def _because(snapshot: Snapshot) -> str:
+def _reason(snapshot: Snapshot) -> str:
     roots = [root.component for root in snapshot.root_causes]
     if roots:
         return f"{_list(roots)} {verb(roots, 'is the root cause', 'are root causes')}"
     if not snapshot.online:
-        return "the exporter itself is offline"
+        return "the exporter is offline"
     checked = {name: each for name, each in snapshot.components.items() if not each.component.latent}
     if snapshot.state == State.UP:
-        resting = sum(each.state == State.MAINTENANCE for each in checked.values())
-        passing = f"all {len(checked) - resting} checks pass"
-        return f"{passing}, {resting} in maintenance" if resting else passing
+        in_maintenance = sum(each.state == State.MAINTENANCE for each in checked.values())
+        passing = f"all {len(checked) - in_maintenance} checks pass"
+        return f"{passing}, {in_maintenance} in maintenance" if in_maintenance else passing
     if snapshot.state == State.DEGRADED:
-        return _unblamed(checked)
+        return _without_root_cause(checked)
     names = [name for name, each in checked.items() if each.state == snapshot.state]
-    return f"{_list(names)} {verb(names)} {_UNTOLD[snapshot.state]}"
+    return f"{_list(names)} {verb(names)} {_UNDETERMINED[snapshot.state]}"
 
 
-def _unblamed(checked: Mapping[str, ComponentStatus]) -> str:
-    """Of failing components without a root cause: they wait for a start or a maintenance, recover, or are new."""
+def _without_root_cause(checked: Mapping[str, ComponentStatus]) -> str:
+    """Why failing components have no root cause: a start, a maintenance, a recovery, or nothing is known yet."""
     failing = [name for name, each in checked.items() if each.state in FAILS]
     starting = [name for name, each in checked.items() if each.state == State.STARTING]
     if starting:
-        waiting = f"{len(failing)} {verb(failing, 'waits', 'wait')}"
-        return f"{_list(starting)} {verb(starting)} still starting, {waiting} for that"
-    resting = sorted({other for name in failing for other in checked[name].explained_by if _rests(checked.get(other))})
-    if resting:
-        return f"{_list(failing)} {verb(failing, 'waits', 'wait')} for {_list(resting)}, in maintenance"
-    gone = sorted({root for name in failing for root in checked[name].recovering_from})
-    if gone:
-        return f"{_list(failing)} {verb(failing)} still recovering from {_list(gone)}"
-    return f"{_list(failing)} {verb(failing)} not well, and nothing is blamed for it"
+        return f"{_list(starting)} {verb(starting)} still starting, {len(failing)} {verb(failing)} waiting for that"
+    explaining = {other for name in failing for other in checked[name].explained_by}
+    in_maintenance = sorted(other for other in explaining if _is_in_maintenance(checked.get(other)))
+    if in_maintenance:
+        return f"{_list(failing)} {verb(failing)} waiting for {_list(in_maintenance)}, in maintenance"
+    recovered = sorted({root for name in failing for root in checked[name].recovering_from})
+    if recovered:
+        return f"{_list(failing)} {verb(failing)} still recovering from {_list(recovered)}"
+    return f"{_list(failing)} {verb(failing)} failing, no root cause identified"
 
 
-def _rests(status: ComponentStatus | None) -> bool:
+def _is_in_maintenance(status: ComponentStatus | None) -> bool:
     return status is not None and status.state == State.MAINTENANCE
 
 

@@ -1,1 +1,4 @@
-"""The HTTP server: routes for machines and for people; imported by the application."""
+"""The HTTP server: status pages, metrics and API over a running exporter, and who may write. Imported by `app`.
+
+`server` puts the routes together, `api` has those for programs, `pages` those for people, `access` the token rule.
+"""

@@ -1,43 +1,81 @@
-"""The bodies that the API takes, judged strictly: what is wrong with one is said in plain words."""
+"""What routes read from requests: bodies, validated strictly with plain errors, uploads, the scrape timeout."""
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, TypeVar
 
+from aiohttp import web
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from staging_exporter.core.redaction import clean
 from staging_exporter.options.model import Duration, Listed, Model
 
-_LONGEST = 30 * 86400.0  # seconds that a posted maintenance window may last
+_LONGEST_WINDOW = 30 * 86400.0  # seconds
+_MAX_UPLOAD = 20_000_000  # bytes
+_CHUNK = 256 * 1024  # bytes
+_SCRAPE_TIMEOUT = "X-Prometheus-Scrape-Timeout-Seconds"
+_OFFSET = 0.5  # seconds before the end of a scrape when its probe ends, as in blackbox_exporter
 Components = Annotated[Listed[str], Field(min_length=1, max_length=1000)]
 
 
 class Maintenance(Model):
-    """`POST /api/v1/maintenance`: these components are in maintenance from now on, for `duration`; `0s` ends it."""
+    """`POST /api/v1/maintenance`: a window of `duration` from now on; `0s` ends it."""
 
     components: Components
-    duration: Annotated[Duration, Field(le=_LONGEST)]
+    duration: Annotated[Duration, Field(le=_LONGEST_WINDOW)]
 
 
 class Deployed(Model):
-    """`POST /api/v1/deploys`: these components were deployed just now. The revision is made fit for page and log."""
+    """`POST /api/v1/deploys`: components that were deployed just now. The revision is cleaned for page and log."""
 
     components: Components
     revision: Annotated[str, StringConstraints(max_length=200), AfterValidator(lambda text: clean(text, set()))] = ""
 
 
-class NotTaken(Exception):
-    """What was sent is not taken here, and why."""
-
-
 M = TypeVar("M", bound=Model)
 
 
-def judge(model: type[M], body: Any) -> M:
-    """The body as this model. Raises ValueError, one line per thing that is wrong."""
+async def parsed(model: type[M], request: web.Request) -> M:
+    """The JSON body as this model. Raises HTTPBadRequest, with one line per error."""
+    try:
+        return parse(model, json.loads(await request.read()))
+    except (ValueError, web.RequestPayloadError) as error:
+        raise web.HTTPBadRequest(text=f"{error}\n") from None
+    except RecursionError:
+        raise web.HTTPBadRequest(text="the body is nested too deeply.\n") from None
+
+
+def parse(model: type[M], body: Any) -> M:
+    """The body as this model. Raises ValueError, with one line per error."""
     try:
         return model.model_validate(body)
     except ValidationError as error:
         found = ((".".join(map(str, e["loc"])) or "body", e["msg"]) for e in error.errors())
-        raise ValueError("\n".join(f"{at}: {said.removeprefix('Value error, ')}" for at, said in found)) from None
+        raise ValueError("\n".join(f"{at}: {text.removeprefix('Value error, ')}" for at, text in found)) from None
+
+
+def probe_deadline(request: web.Request) -> float | None:
+    """Seconds that a probe may take by Prometheus' scrape timeout; None without one. Raises HTTPBadRequest."""
+    text = request.headers.get(_SCRAPE_TIMEOUT)
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise web.HTTPBadRequest(text=f"{_SCRAPE_TIMEOUT}: {text[:50]!r} is not a number of seconds.\n")
+    return max(seconds - _OFFSET, seconds / 2)
+
+
+async def upload(request: web.Request) -> AsyncIterator[bytes]:
+    """The body in chunks. Raises ConnectionError when the client disconnects, HTTPRequestEntityTooLarge."""
+    received = 0
+    async for chunk in request.content.iter_chunked(_CHUNK):
+        received += len(chunk)
+        if max(received, request.content_length or 0) > _MAX_UPLOAD:
+            raise web.HTTPRequestEntityTooLarge(_MAX_UPLOAD, request.content_length or received)
+        yield chunk

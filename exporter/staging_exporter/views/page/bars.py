@@ -1,4 +1,4 @@
-"""Small drawings of runs: a sparkline of the last ones, and the phases of one. Numbers for the templates."""
+"""Small drawings of runs: a sparkline of the last ones, and the phases of one; numbers for the templates."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from staging_exporter.core.model import Outcome
 
 HEIGHT = 20.0
 STEP = 4.0  # from one bar to the next
-# A bar says by its height what its colour says: whatever is no pass stands out.
+# Height repeats what colour says: a run that did not pass is visible without colours.
 _HEIGHTS = {Outcome.FAIL: HEIGHT, Outcome.DEGRADED: 16.0, Outcome.UNKNOWN: 2.0}
 _LOWEST, _HIGHEST = 4.0, 12.0  # of a pass, by its duration
 
 
 @dataclass(frozen=True, slots=True)
 class Sparkline:
-    """One path per outcome, each bar a stroke of it; `spoken` says it in words."""
+    """One path per outcome, each bar a stroke of it; `aria_label` says it in words."""
 
     width: float
     paths: Mapping[str, str]
-    spoken: str
+    aria_label: str
 
 
 def sparkline(outcomes: Sequence[str], durations: Sequence[float]) -> Sparkline:
@@ -37,7 +37,7 @@ def sparkline(outcomes: Sequence[str], durations: Sequence[float]) -> Sparkline:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One phase of a run: seconds, and where its bar lies in a line of 100."""
+    """One phase of a run: seconds, and where its bar begins on a line of 100, and its width."""
 
     name: str
     seconds: float
@@ -46,7 +46,7 @@ class Phase:
 
 
 def phases(seconds: Mapping[str, float]) -> list[Phase]:
-    """The phases one after the other."""
+    """The phases, one after another."""
     total = sum(seconds.values()) or 1.0
     found: list[Phase] = []
     begin = 0.0

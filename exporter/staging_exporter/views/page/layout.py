@@ -1,6 +1,6 @@
-"""Where the boxes and lines of a dependency graph go: columns by depth, few crossings, no overlaps. Pure.
+"""The layout of a dependency graph: columns by depth, few crossings, no overlaps. Pure.
 
-Sugiyama's method: each box gets a column (dependencies left of what needs them), a line that spans several columns
+Sugiyama's method: each box gets a column (dependencies left of their dependents), a line that spans several columns
 gets a bend in each, columns are ordered by the barycentres of their neighbours, and heights are the least-squares
 solution that keeps order and distance. Units are those of the drawing.
 """
@@ -16,13 +16,13 @@ from typing import TypeAlias
 
 BOX = 30.0  # height of a box
 _PITCH = 40.0  # from one box to the next
-_BEND = 14.0  # what a line takes of a column that it only passes
+_BEND = 14.0  # height that a line takes in a column that it crosses
 _GAP = 64.0  # between two columns
 _MARGIN = 12.0
 _SWEEPS = 8
 
 Edge: TypeAlias = tuple[str, str]  # (dependency, dependent)
-Slot: TypeAlias = str | tuple[Edge, int]  # a box, or a line that passes the column of that number
+Slot: TypeAlias = str | tuple[Edge, int]  # a box, or a line in the column of that number that it crosses
 Neighbours: TypeAlias = Mapping[Slot, Sequence[Slot]]
 
 
@@ -67,7 +67,7 @@ def layout(widths: Mapping[str, float], edges: Iterable[Edge]) -> Drawing:
 
 
 def depths(names: Sequence[str], edges: Iterable[Edge]) -> dict[str, int]:
-    """The column of each: right of all that it depends on; what depends on nothing stands next to what needs it."""
+    """The column of each: right of all its dependencies; one without dependencies is next to its dependents."""
     needs: dict[str, list[str]] = {name: [] for name in names}
     needed_by: dict[str, list[str]] = {name: [] for name in names}
     for dependency, dependent in edges:

@@ -1,9 +1,9 @@
-// Keeps the page up to date without a reload: fetches it again and changes only what changed.
+// Keeps the page up to date without a reload: fetches it again and changes only the elements that differ.
 "use strict";
 
-const EVERY = 3000; // ms from one answer to the next question
-const PATIENCE = 10000; // ms that an answer may take
-const LIVE = ["top", "main"]; // ids of what is kept up to date
+const INTERVAL = 3000; // ms from one response to the next request
+const TIMEOUT = 10000; // ms that a response may take
+const LIVE = ["top", "main"]; // ids of the elements that are kept up to date
 
 const keyOf = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.getAttribute("data-key") : null);
 const alike = (old, fresh) => old.nodeName === fresh.nodeName && keyOf(old) === keyOf(fresh);
@@ -27,7 +27,7 @@ function morphChildren(old, fresh) {
   for (const child of fresh.childNodes) {
     const same = keyOf(child) !== null ? keyed.get(keyOf(child)) : at;
     if (same && alike(same, child)) {
-      // A node that is moved loses the focus: what stands in its way goes first, where it has no name of its own.
+      // A node that is moved loses the focus: nodes without a key that are in its way are removed instead.
       while (at !== null && at !== same && keyOf(at) === null) at = removed(at);
       if (same === at) at = at.nextSibling;
       else old.insertBefore(same, at);
@@ -46,29 +46,29 @@ function removed(node) {
 }
 
 async function update() {
-  const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
-  if (!answer.ok) throw new Error(`status ${answer.status}`);
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const response = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT) });
+  if (!response.ok) throw new Error(`status ${response.status}`);
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   if (document.title !== fresh.title) document.title = fresh.title;
   for (const id of LIVE) morph(document.getElementById(id), fresh.getElementById(id));
 }
 
-let answered = new Date();
+let lastResponse = new Date();
 
-async function keepUp() {
+async function keepUpToDate() {
   if (!document.hidden) {
     const contact = document.getElementById("contact");
     try {
       await update();
-      answered = new Date();
+      lastResponse = new Date();
       contact.hidden = true;
     } catch {
-      document.getElementById("contact-since").textContent = answered.toLocaleTimeString();
+      document.getElementById("contact-since").textContent = lastResponse.toLocaleTimeString();
       contact.hidden = false;
     }
   }
-  setTimeout(keepUp, EVERY);
+  setTimeout(keepUpToDate, INTERVAL);
 }
 
-setTimeout(keepUp, EVERY);
+setTimeout(keepUpToDate, INTERVAL);
 document.addEventListener("visibilitychange", () => document.hidden || update().catch(() => {}));

@@ -1,4 +1,4 @@
-"""What the page says in words: times, durations, banners. Functions of the document alone."""
+"""The texts of the pages: times, durations, banners."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from staging_exporter.core.explain import span
-from staging_exporter.views.questions import Document, conflicts
+from staging_exporter.views.document_types import StatusDocument
+from staging_exporter.views.queries import conflicts
 
-_OLD = 3  # intervals without a result after which the data of a component is old
+_OLD = 3  # intervals without a result after which the data of a component is out of date
 
 
 def clock(at: float | None, now: float) -> str:
@@ -27,7 +28,7 @@ def iso(at: float) -> str:
 
 
 def ago(at: float, now: float) -> str:
-    """`12 s ago`, or `in 3 days` for what is to come."""
+    """`12 s ago`, or `in 3 days` for the future."""
     return f"in {span(at - now)}" if at > now else f"{span(now - at)} ago"
 
 
@@ -39,7 +40,7 @@ def precise(seconds: float) -> str:
 
 
 def linked(text: str) -> bool:
-    """Whether a configured link may become one: http and https only."""
+    """Whether a configured text becomes a link: http and https only."""
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -47,27 +48,31 @@ def linked(text: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
-def banners(document: Document) -> Iterator[tuple[str, str]]:
-    """What a reader must know before the verdict is believed: (a word for its sort, a sentence)."""
+def banners(document: StatusDocument) -> Iterator[tuple[str, str]]:
+    """Warnings above the verdict, as (CSS class, sentence)."""
     if conflicting := conflicts(document):
         yield "conflict", f"Conflicting evidence: {'; '.join(conflicting)}."
     if not document["online"]:
         yield (
             "offline",
-            "The exporter itself is offline: all of its vantage checks fail. What it last knew still stands.",
+            "The exporter is offline: all vantage checks are failing. Root causes shown are those seen before.",
         )
     if document["pending"]:
-        yield "pending", "A round is open: everything around a change is probed at once, the verdict may still move."
+        yield (
+            "pending",
+            "A change is being confirmed: the components around it are probed again, and the verdict may still change.",
+        )
     elif not document["settled"]:
-        yield "unsettled", "Some checks stayed silent: the verdict was published without them."
+        yield "unsettled", "Some checks did not finish in time: the verdict was published without them."
     if oldest := _oldest(document):
-        yield "old", f"The data is old: the last probe began {oldest} ago."
+        yield "old", f"This data is out of date: the last probe started {oldest} ago."
 
 
-def _oldest(document: Document) -> str | None:
-    """How long ago the last probe of all began, when every component is overdue."""
+def _oldest(document: StatusDocument) -> str | None:
+    """How long ago the newest probe started, when every component is overdue."""
     now = document["generated_at"]
-    checked = [each for each in document["components"].values() if each["last_probe"] is not None]
-    if not checked or any(now - each["last_probe"] < _OLD * each["interval"] for each in checked):
+    components = document["components"].values()
+    probed = [(at, each["interval"]) for each in components if (at := each["last_probe"]) is not None]
+    if not probed or any(now - at < _OLD * interval for at, interval in probed):
         return None
-    return span(now - max(each["last_probe"] for each in checked))
+    return span(now - max(at for at, _ in probed))

@@ -1,4 +1,4 @@
-"""What a running exporter is told and asked: maintenance, deploys, incidents, why; and what outlives a restart."""
+"""Commands that talk to a running exporter: maintenance, deploy, explain; incidents, and state over a restart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def incidents(exporter: Staging) -> list[dict[str, Any]]:
     return list(json.loads(fetch(f"{exporter.url}/api/v1/incidents")))
 
 
-def test_explain_says_why(broken: Staging) -> None:
+def test_explain_names_the_root_cause(broken: Staging) -> None:
     done = staging_exporter("explain", "backend", "--from", broken.url)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("backend is down (refused): nothing listens at 127.0.0.1")
@@ -25,39 +25,39 @@ def test_explain_says_why(broken: Staging) -> None:
     assert done.stdout.endswith("It suffers from backend.\n")
 
 
-def test_explain_probes_by_itself(broken: Staging) -> None:
+def test_explain_probes_a_configuration(broken: Staging) -> None:
     done = staging_exporter("explain", "websocket", "--config.file", broken.config, env={"SUITE_TOKEN": TOKEN})
     assert (done.returncode, done.stdout[-26:]) == (0, " It suffers from backend.\n")
 
 
 KNOWN = "backend, websocket, other, suite"
 MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
-    "explain: an unknown component": (
+    "explain: unknown component": (
         ("explain", "x", "--from", "{url}"),
         f"there is no component 'x'; there are {KNOWN}",
     ),
-    "explain: a slip of the finger": (
+    "explain: misspelt component": (
         ("explain", "backnd", "--from", "{url}"),
         "there is no component 'backnd', did you mean 'backend'?",
     ),
-    "explain: nobody to ask": (("explain", "x"), "give either --config.file or --from"),
+    "explain: no source": (("explain", "x"), "give either --config.file or --from"),
     "maintenance: no token": (
         ("maintenance", "--to", "{url}", "--component", "other", "--duration", "1h"),
-        "{url} answered 401: this endpoint needs the api.token; commands take --token or STAGING_EXPORTER_TOKEN.",
+        "{url} answered 401: this endpoint requires the api.token: pass --token or set STAGING_EXPORTER_TOKEN.",
     ),
-    "maintenance: an unknown component": (
+    "maintenance: unknown component": (
         ("maintenance", "--to", "{url}", "--token", TOKEN, "--component", "x", "--duration", "1h"),
         "{url} answered 404: there is no component 'x'.",
     ),
-    "maintenance: no duration": (
+    "maintenance: bad duration": (
         ("maintenance", "--to", "{url}", "--token", TOKEN, "--component", "other", "--duration", "soon"),
         "{url} answered 400: duration: 'soon' is not a duration; write it like 500ms, 15s or 1m30s",
     ),
-    "deploy: an unknown component": (
+    "deploy: unknown component": (
         ("deploy", "--to", "{url}", "--token", TOKEN, "--component", "x"),
         "{url} answered 404: there is no component 'x'.",
     ),
-    "deploy: not the address of an exporter": (
+    "deploy: bad address": (
         ("deploy", "--to", "localhost:9877", "--component", "x"),
         "'localhost:9877' is not the address of an exporter; write it like http://127.0.0.1:9877",
     ),
@@ -65,13 +65,13 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_told_in_one_line(name: str, broken: Staging) -> None:
-    arguments, said = MISTAKES[name]
+def test_a_mistake_is_reported_in_one_line(name: str, broken: Staging) -> None:
+    arguments, message = MISTAKES[name]
     done = staging_exporter(*(argument.format(url=broken.url) for argument in arguments))
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", said.format(url=broken.url) + "\n")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", message.format(url=broken.url) + "\n")
 
 
-def test_what_it_was_told_outlives_a_restart_and_so_do_incidents(tmp_path: Path) -> None:
+def test_maintenance_deploys_and_incidents_survive_a_restart(tmp_path: Path) -> None:
     with staging(tmp_path) as exporter:
         (incident,) = incidents(exporter)
         assert [(root["component"], root["until"]) for root in incident["roots"]] == [("backend", None)]
@@ -89,15 +89,15 @@ def test_what_it_was_told_outlives_a_restart_and_so_do_incidents(tmp_path: Path)
         assert incidents(exporter) == before
 
 
-def test_a_secret_that_is_not_there_is_told_at_the_start(tmp_path: Path) -> None:
+def test_an_unreadable_secret_is_logged_at_startup(tmp_path: Path) -> None:
     with staging(tmp_path, api="api: {token: {env: NO_SUCH_TOKEN}}"):
-        told = 'msg="a secret cannot be read" error="environment variable NO_SUCH_TOKEN is not set" used_by=api.token\n'
+        line = 'msg="cannot read secret" error="environment variable NO_SUCH_TOKEN is not set" used_by=api.token\n'
         log = (tmp_path / "exporter.log").read_text()
-        assert log.index(told) < log.index("msg=listening")
+        assert log.index(line) < log.index("msg=listening")
         assert log.count("NO_SUCH_TOKEN") == 1
 
 
-def test_a_revision_cannot_play_tricks_on_who_reads_the_log(tmp_path: Path) -> None:
+def test_control_characters_of_a_revision_are_removed(tmp_path: Path) -> None:
     with staging(tmp_path) as exporter:
         to = ("--to", exporter.url, "--token", TOKEN)
         staging_exporter("deploy", *to, "--component", "other", "--revision", "r7\x1b[2J\u202e\u2066")
@@ -106,26 +106,26 @@ def test_a_revision_cannot_play_tricks_on_who_reads_the_log(tmp_path: Path) -> N
         assert 'msg=deployed components=other revision="r7 [2J"\n' in log
 
 
-def test_maintenance_ends_early_when_that_is_said(tmp_path: Path) -> None:
+def test_a_duration_of_zero_ends_maintenance(tmp_path: Path) -> None:
     with staging(tmp_path) as exporter:
-        tell = ("maintenance", "--to", exporter.url, "--token", TOKEN, "--component", "other", "--duration")
-        staging_exporter(*tell, "1h")
+        command = ("maintenance", "--to", exporter.url, "--token", TOKEN, "--component", "other", "--duration")
+        staging_exporter(*command, "1h")
         exporter.until("other", state="maintenance")
-        assert staging_exporter(*tell, "0s").stdout == "other: the announced maintenance is over.\n"
+        assert staging_exporter(*command, "0s").stdout == "other: maintenance ended.\n"
         exporter.until("other", state="up")
 
 
-def test_a_stored_state_that_is_spoilt_is_left_aside(tmp_path: Path) -> None:
+def test_an_unreadable_state_file_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "storage").mkdir()
     state = tmp_path / "storage" / "state.json"
     state.write_text('{"version": 1, "compo')
     with staging(tmp_path) as exporter:
-        assert 'level=error msg="the stored state is left aside"' in (tmp_path / "exporter.log").read_text()
+        assert 'level=error msg="ignoring unreadable state file"' in (tmp_path / "exporter.log").read_text()
         assert [root["component"] for root in exporter.status()["root_causes"]] == ["backend"]
     assert json.loads(state.read_text())["components"]["backend"]["state"] == "down"
 
 
-def test_run_says_that_it_cannot_store(tmp_path: Path) -> None:
+def test_run_exits_2_when_it_cannot_store(tmp_path: Path) -> None:
     (tmp_path / "c.yml").write_text(
         "environment: e\ncomponents: {a: {layer: test, priority: P2, check: {kind: tcp, address: 'a.test:1'}}}\n"
     )

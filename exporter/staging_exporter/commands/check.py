@@ -1,0 +1,131 @@
+"""`check`: the verdict once, as an exit code and in the format of a terminal, JSON, JUnit or GitHub Actions."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from staging_exporter.commands.common import Period, colours, columns, give_up, split
+from staging_exporter.commands.progress import Progress
+from staging_exporter.commands.status_source import CONFIG_FILE_OPTION, FROM_OPTION, status_source
+from staging_exporter.core.model import Priority
+from staging_exporter.views.document_types import StatusDocument
+from staging_exporter.views.gate import Gate, required_components
+from staging_exporter.views.github import summary, workflow_commands
+from staging_exporter.views.junit import junit
+from staging_exporter.views.report import text
+
+
+@click.command()
+@CONFIG_FILE_OPTION
+@FROM_OPTION
+@click.option("--wait", type=Period(), default="0s", help="Wait up to this long for recovery, such as 10m.")
+@click.option(
+    "--fail-on",
+    type=click.Choice([*Priority]),
+    default="P2",
+    show_default=True,
+    help="Lowest effective priority of a root cause that fails the check.",
+)
+@click.option(
+    "--journey", "journeys", multiple=True, metavar="A,B", help="Check only the components that these journeys need."
+)
+@click.option(
+    "--require", "components", multiple=True, metavar="A,B", help="Check only these components and their dependencies."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "junit", "github"]),
+    default="text",
+    show_default=True,
+    help="Output format.",
+)
+def check(
+    config_file: Path | None,
+    url: str | None,
+    wait: float,
+    fail_on: str,
+    journeys: tuple[str, ...],
+    components: tuple[str, ...],
+    form: str,
+) -> None:
+    """Print the verdict on the environment and exit.
+
+    Probes every component and confirms failures, or asks a running exporter.
+
+    \b
+    Exit codes:
+      0  passed
+      1  failed: a root cause of effective priority --fail-on or more urgent
+      2  wrong usage or configuration, or the exporter does not answer
+      3  undetermined: a component of such priority is unknown or starting,
+         or is required and did not pass during its maintenance
+
+    With --wait it exits as soon as the check passes, or when a root cause is
+    down and has no startup budget left.
+    """
+    source = status_source(config_file, url, wait)
+    gate = _gate(source.first(), Priority(fail_on), wait, journeys, components)
+    live = sys.stderr.isatty() and (wait > 0 or form == "text")
+    progress = Progress(
+        gate,
+        wait,
+        live=live,
+        colour=live and colours(sys.stderr),
+        write=lambda line: click.echo(line, nl=False, err=True),
+    )
+
+    def done(status: StatusDocument) -> bool:
+        if live or wait:
+            progress(status)
+        return not wait or gate.decided(status)
+
+    try:
+        status = source.until(done, wait)
+    finally:
+        progress.end()
+    _print(status, gate, form)
+    sys.exit(gate.exit_code(status))
+
+
+def _gate(
+    first: StatusDocument, fail_on: Priority, wait: float, journeys: tuple[str, ...], components: tuple[str, ...]
+) -> Gate:
+    gate = Gate(fail_on, since=first["generated_at"] if wait else None)
+    if not journeys and not components:
+        return gate
+    try:
+        return gate.requiring(first, required_components(first, split(journeys), split(components)))
+    except ValueError as error:
+        give_up(str(error))
+
+
+def _print(status: StatusDocument, gate: Gate, form: str) -> None:
+    if form == "json":
+        click.echo(json.dumps(status, indent=2, ensure_ascii=False))
+    elif form == "junit":
+        click.echo(junit(status, gate), nl=False)
+    else:
+        if form == "github":
+            click.echo(workflow_commands(status, gate), nl=False)
+            _write_step_summary(summary(status, gate))
+        painted = form == "text" and colours(sys.stdout)
+        click.echo(text(status, colour=painted, width=columns(sys.stdout)), nl=False)
+        click.echo(f"check {gate.sentence(status)}")
+
+
+def _write_step_summary(markdown: str) -> None:
+    """Append to the step summary of GitHub Actions, where there is one."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(markdown)
+    except OSError as error:
+        click.echo(f"cannot write the step summary {path}: {error.strerror or error}", err=True)

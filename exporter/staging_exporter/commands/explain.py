@@ -1,0 +1,33 @@
+"""`explain`: why one component is in its state."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from pathlib import Path
+
+import click
+
+from staging_exporter.commands.common import columns, give_up
+from staging_exporter.commands.status_source import CONFIG_FILE_OPTION, FROM_OPTION, status_source
+from staging_exporter.views.gate import required_components
+
+
+@click.command()
+@click.argument("component")
+@CONFIG_FILE_OPTION
+@FROM_OPTION
+def explain(component: str, config_file: Path | None, url: str | None) -> None:
+    """Explain the state of a component and name its root cause."""
+    source = status_source(config_file, url)
+    status = source.first()
+    try:
+        required_components(status, [], [component])
+    except ValueError as error:
+        give_up(str(error))
+    if config_file is not None:
+        status = source.until(lambda _: True, 0.0)
+    explanation, width = status["components"][component]["explanation"], columns(sys.stdout)
+    if width is not None:
+        explanation = textwrap.fill(explanation, width, break_long_words=False, break_on_hyphens=False)
+    click.echo(explanation)

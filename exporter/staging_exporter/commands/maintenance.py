@@ -1,0 +1,29 @@
+"""`maintenance`: a maintenance window on a running exporter, from now on."""
+
+from __future__ import annotations
+
+import click
+
+from staging_exporter.client import Client
+from staging_exporter.commands.common import COMPONENTS, TO, TOKEN, call_exporter, split
+from staging_exporter.core.durations import format_duration
+
+
+@click.command()
+@TO
+@TOKEN
+@COMPONENTS
+@click.option(
+    "--duration", required=True, metavar="DURATION", help="Length of the window from now, such as 2h; 0s ends it."
+)
+def maintenance(url: str, token: str | None, components: tuple[str, ...], duration: str) -> None:
+    """Suppress alerts for components during maintenance.
+
+    The components are still probed and shown, but are never a root cause. A
+    new window replaces the previous one of the same component.
+    """
+    names = split(components)
+    window = call_exporter(lambda: Client(url, token).maintain(names, duration))
+    ended = window["duration"] == format_duration(0)
+    outcome = "maintenance ended" if ended else f"in maintenance for {duration}"
+    click.echo(f"{', '.join(names)}: {outcome}.")

@@ -1,0 +1,15 @@
+"""`schema`: the JSON Schema of the configuration."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from staging_exporter.config import json_schema
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration, for editors."""
+    click.echo(json.dumps(json_schema(), indent=2))

@@ -1,0 +1,159 @@
+"""The types of the API's documents: what `/api/v1/status`, `/api/v1/components/NAME` and `/api/v1/incidents` return.
+
+All times are Unix seconds, all durations seconds. States, reasons, layers and priorities are the strings of
+`core.model`. mypy reports a misspelt key wherever these types are used.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+
+class RootCauseDocument(TypedDict):
+    """One root cause. `priority` is the effective one; `since` is when its state was published, None before.
+
+    `inferred` is true for a component without a check, `stale` while its component cannot be seen. `suspects` are
+    components that may be involved, `affected` its symptoms, `journeys` those that it blocks.
+    """
+
+    component: str
+    layer: str
+    priority: str
+    state: str
+    reason: str
+    detail: str
+    since: float | None
+    inferred: bool
+    stale: bool
+    suspects: list[str]
+    affected: list[str]
+    journeys: list[str]
+
+
+class DeployDocument(TypedDict):
+    """The last deploy of a component: when (Unix seconds) and which revision, which may be empty."""
+
+    at: float
+    revision: str
+
+
+class RecentRuns(TypedDict):
+    """The last 30 runs as columns, oldest first: `durations` in seconds."""
+
+    outcomes: list[str]
+    durations: list[float]
+
+
+class RunDocument(TypedDict):
+    """One run of a check: `started` in Unix seconds, `duration` and `phases` in seconds."""
+
+    started: float
+    duration: float
+    outcome: str
+    reason: str
+    detail: str
+    phases: dict[str, float]
+
+
+class ComponentDocument(TypedDict):
+    """One component: its configuration, its state, and what is concluded about it.
+
+    `since` is when the state was published and `last_probe` when the last run started, in Unix seconds, None before.
+    `kind` is `latent` without a check. `priority` is the configured one. `interval` is in seconds. In `depends_on` a
+    list is a group of which any one is enough. `root_causes` are those of a symptom, `explained_by` the dependencies
+    that explain the failure, `recovering_from` root causes that recovered a moment ago. `contradicted_by` are
+    dependents that are up although this component is down, `conflicts` components that are down although this suite
+    covers them and passes. `phases` are those of the last run, in seconds; `facts` depend on the kind.
+    """
+
+    state: str
+    reason: str
+    detail: str
+    since: float | None
+    last_probe: float | None
+    kind: str
+    layer: str
+    priority: str
+    depends_on: list[str | list[str]]
+    optional_depends_on: list[str]
+    covers: list[str]
+    interval: float
+    root_causes: list[str]
+    explained_by: list[str]
+    recovering_from: list[str]
+    suspects: list[str]
+    contradicted: bool
+    contradicted_by: list[str]
+    conflicts: list[str]
+    links: dict[str, str]
+    deployed: DeployDocument | None
+    phases: dict[str, float]
+    facts: dict[str, Any]
+    recent: RecentRuns
+    explanation: str
+
+
+class ComponentDetailDocument(ComponentDocument):
+    """One component with its name, its last 30 runs and the last 10 that did not pass, newest last."""
+
+    component: str
+    runs: list[RunDocument]
+    failures: list[RunDocument]
+
+
+class StepDocument(TypedDict):
+    """One step of a journey, and the state of its component."""
+
+    name: str
+    component: str
+    state: str
+
+
+class JourneyDocument(TypedDict):
+    """A journey: `blocked_at` is the first step whose component is down, None when there is none."""
+
+    state: str
+    priority: str
+    blocked_at: str | None
+    root_causes: list[str]
+    steps: list[StepDocument]
+
+
+class StatusDocument(TypedDict):
+    """The whole environment at `generated_at`, in Unix seconds. `components` and `journeys` are by name.
+
+    `pending` is true while a change is being confirmed, `settled` when no check was left out of the verdict, `online`
+    unless all vantage checks fail. `verdict` is one sentence.
+    """
+
+    environment: str
+    generated_at: float
+    state: str
+    pending: bool
+    settled: bool
+    online: bool
+    root_causes: list[RootCauseDocument]
+    components: dict[str, ComponentDocument]
+    journeys: dict[str, JourneyDocument]
+    verdict: str
+
+
+class IncidentRootCauseDocument(TypedDict):
+    """A root cause within an incident, from `since` until `until`, in Unix seconds; `until` is None while it lasts."""
+
+    component: str
+    layer: str
+    priority: str
+    reason: str
+    detail: str
+    since: float
+    until: float | None
+
+
+class IncidentDocument(TypedDict):
+    """An incident in Unix seconds: `ended` is None while it lasts, `moved` are changes of its set of root causes."""
+
+    began: float
+    ended: float | None
+    roots: list[IncidentRootCauseDocument]
+    moved: list[float]

@@ -1,0 +1,67 @@
+"""Queries on a status document that several views share: conflicts, root causes, dependencies, counts by state."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from staging_exporter.core.model import LATENT, State
+from staging_exporter.core.words import joined, verb
+from staging_exporter.views.document_types import ComponentDocument, RootCauseDocument, StatusDocument
+
+UNDETERMINED = frozenset({State.UNKNOWN, State.STARTING})  # states of a component that has no verdict yet
+
+
+def conflicts(document: StatusDocument) -> list[str]:
+    """One sentence per test suite that passes although a component that it covers is down."""
+    return [
+        f"{name} passes although {joined(covered)} {verb(covered)} down: it does not test what it claims to"
+        for name, component in document["components"].items()
+        if (covered := component["conflicts"])
+    ]
+
+
+def root_cause_of(document: StatusDocument, name: str) -> RootCauseDocument | None:
+    """The root cause that this component is, None when it is none."""
+    return next((root for root in document["root_causes"] if root["component"] == name), None)
+
+
+def without_root_cause(document: StatusDocument, name: str, explaining: Collection[str]) -> bool:
+    """True when a failing component has no root cause, and no dependency of it is in one of the `explaining` states."""
+    if document["components"][name]["root_causes"] or root_cause_of(document, name):
+        return False
+    return all(
+        document["components"][other]["state"] not in explaining for other in with_dependencies(document, [name])
+    )
+
+
+def with_dependencies(document: StatusDocument, names: Iterable[str]) -> frozenset[str]:
+    """These components and all that they depend on, directly or not. Raises KeyError for an unknown one."""
+    wanted, found = list(names), set[str]()
+    while wanted:
+        name = wanted.pop()
+        if name not in found:
+            found.add(name)
+            wanted += dependencies(document["components"][name])
+    return frozenset(found)
+
+
+def dependencies(component: ComponentDocument) -> Iterable[str]:
+    """The direct dependencies of a component, optional ones included."""
+    for group in component["depends_on"]:
+        yield from [group] if isinstance(group, str) else group
+    yield from component["optional_depends_on"]
+
+
+def counts(document: StatusDocument) -> str:
+    """`20 checked: 18 up, 2 down; 4 latent`."""
+    components = document["components"].values()
+    states = [component["state"] for component in components if component["kind"] != LATENT]
+    latent = len(components) - len(states)
+    by_state = ", ".join(f"{count} {state}" for state in State if (count := states.count(state)))
+    return f"{len(states)} checked: {by_state or 'none'}" + (f"; {latent} latent" if latent else "")
+
+
+def few(names: Sequence[str], most: int = 5) -> str:
+    """The first `most` names, and how many more there are."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

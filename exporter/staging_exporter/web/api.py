@@ -1,0 +1,128 @@
+"""The routes for programs: metrics, probes on demand, the API, health and reload."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+
+from aiohttp import web
+
+from staging_exporter.core.probe_run import NoCheck, OverBudget
+from staging_exporter.evidence.testcases import Unreadable
+from staging_exporter.options.model import Model
+from staging_exporter.views.document import component_document, document, incident_documents
+from staging_exporter.views.exposition import TEXT, content_type
+from staging_exporter.views.metrics import Metrics
+from staging_exporter.views.probe import body as probe_body
+from staging_exporter.views.probe import debug
+from staging_exporter.web.exporter import Exporter, ReportRefused
+from staging_exporter.web.requests import Deployed, Maintenance, parsed, probe_deadline, upload
+from staging_exporter.web.responses import compressed, joined_in_slices, unknown_component
+
+_UPLOAD_TIMEOUT = 120.0  # seconds
+
+
+class Api:
+    """The handlers; `server` says at which paths."""
+
+    def __init__(self, exporter: Exporter) -> None:
+        self._exporter = exporter
+        self._metrics = Metrics()
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """All metrics, in the format that the Accept header prefers."""
+        form = content_type(request.headers.get("Accept", ""))
+        pieces = self._metrics.pieces(self._exporter.snapshot(), self._exporter.reload_status, form)
+        body = await joined_in_slices(pieces)
+        return await compressed(request, body, {"Content-Type": form, "Vary": "Accept"})
+
+    async def status(self, _request: web.Request) -> web.Response:
+        """The status document."""
+        return web.json_response(document(self._exporter.snapshot()))
+
+    async def component(self, request: web.Request) -> web.Response:
+        """The document of one component, with its last runs."""
+        snapshot, name = self._exporter.snapshot(), request.match_info["name"]
+        if name not in snapshot.components:
+            return unknown_component(name)
+        return web.json_response(component_document(snapshot, name))
+
+    async def probe(self, request: web.Request) -> web.Response:
+        """Run one check now; the result in the metric names of blackbox_exporter."""
+        name = request.query.get("component")
+        if not name:
+            return web.Response(status=400, text="missing parameter: use /probe?component=NAME\n")
+        try:
+            run = await self._exporter.probe(name, probe_deadline(request))
+        except KeyError:
+            return unknown_component(name)
+        except NoCheck:
+            return web.Response(status=400, text=f"{name} has no check: it is inferred from its dependents.\n")
+        except OverBudget as error:
+            headers = {"Retry-After": str(math.ceil(error.seconds))}
+            text = f"not probed: the rate limit of its host allows the next request in {error}.\n"
+            return web.Response(status=429, text=text, headers=headers)
+        if request.query.get("debug") == "true":
+            return web.Response(text=debug(run.log, run.seen, probe_body(run.kind, run.timeout, run.seen, TEXT)))
+        form = content_type(request.headers.get("Accept", ""))
+        body = probe_body(run.kind, run.timeout, run.seen, form)
+        return web.Response(body=body.encode(), headers={"Content-Type": form, "Vary": "Accept"})
+
+    async def incidents(self, _request: web.Request) -> web.Response:
+        """Past and present incidents, newest last."""
+        return web.json_response(incident_documents(self._exporter.incidents()))
+
+    async def maintain(self, request: web.Request) -> web.Response:
+        """Start or end a maintenance window."""
+        body = await parsed(Maintenance, request)
+        return _applied(lambda: self._exporter.maintain(body.components, body.duration), body)
+
+    async def deploy(self, request: web.Request) -> web.Response:
+        """Mark components as deployed."""
+        body = await parsed(Deployed, request)
+        return _applied(lambda: self._exporter.deploy(body.components, body.revision), body)
+
+    async def push(self, request: web.Request) -> web.Response:
+        """Store the report of a test suite."""
+        name = request.match_info["name"]
+        try:
+            async with asyncio.timeout(_UPLOAD_TIMEOUT):
+                return web.json_response(await self._exporter.receive_report(name, upload(request)))
+        except KeyError:
+            return unknown_component(name)
+        except ReportRefused as error:
+            return web.Response(status=409, text=f"{error}.\n")
+        except Unreadable as error:
+            return web.Response(status=422, text=f"unreadable report, not stored: {error}.\n")
+        except TimeoutError:
+            return web.Response(status=408, text=f"the upload took longer than {_UPLOAD_TIMEOUT:g} s.\n")
+        except (ConnectionError, web.RequestPayloadError):
+            return web.Response(status=400, text="the upload is incomplete.\n")
+        except OSError as error:
+            return web.Response(status=507, text=f"the report cannot be stored: {error.strerror or error}.\n")
+
+    async def healthy(self, _request: web.Request) -> web.Response:
+        """200 while the process runs."""
+        return web.Response(text="staging-exporter is healthy.\n")
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        """200 once every check has run."""
+        if self._exporter.snapshot().ready:
+            return web.Response(text="staging-exporter is ready.\n")
+        return web.Response(status=503, text="staging-exporter is not ready: some checks have not run yet.\n")
+
+    async def reload(self, _request: web.Request) -> web.Response:
+        """Load the configuration again."""
+        errors = await self._exporter.reload()
+        if errors is None:
+            return web.Response(text="configuration reloaded.\n")
+        return web.Response(status=500, text=f"reload failed, the previous configuration stays in use:\n{errors}\n")
+
+
+def _applied(change: Callable[[], None], body: Model) -> web.Response:
+    try:
+        change()
+    except KeyError as error:
+        return unknown_component(error.args[0])
+    return web.json_response(body.model_dump(mode="json"))

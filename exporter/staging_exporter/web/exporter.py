@@ -1,0 +1,48 @@
+"""What the routes need of the running exporter; `app.App` implements it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Protocol
+
+from staging_exporter.core.incidents import Incident
+from staging_exporter.core.probe_run import Probed
+from staging_exporter.core.snapshot import Snapshot
+from staging_exporter.views.metrics import ReloadStatus
+
+
+class ReportRefused(Exception):
+    """A pushed report is not accepted; the text says why."""
+
+
+class Exporter(Protocol):
+    """The running exporter, as the routes see it."""
+
+    reload_status: ReloadStatus
+
+    def snapshot(self) -> Snapshot:
+        """The published snapshot."""
+
+    async def reload(self) -> str | None:
+        """Load the configuration again; returns its errors, or None."""
+
+    async def probe(self, name: str, longest: float | None) -> Probed:
+        """Run the check of a component now, within `longest` seconds. Raises KeyError, NoCheck and OverBudget."""
+
+    def maintain(self, components: Sequence[str], duration: float) -> None:
+        """Start a maintenance window of `duration` seconds; 0 ends it. Raises KeyError for an unknown component."""
+
+    def deploy(self, components: Sequence[str], revision: str) -> None:
+        """Mark components as deployed just now. Raises KeyError for an unknown component."""
+
+    async def receive_report(self, component: str, chunks: AsyncIterator[bytes]) -> dict[str, Any]:
+        """Store a pushed report; returns what was read in it, as JSON values.
+
+        Raises KeyError, ReportRefused, Unreadable and OSError.
+        """
+
+    def incidents(self) -> Sequence[Incident]:
+        """Past and present incidents, newest last."""
+
+    def token(self) -> str | None:
+        """The token that write endpoints require, None when none is configured."""
