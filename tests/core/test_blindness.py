@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from staging_exporter.core.board import Board
 from staging_exporter.core.maintenance import MaintenanceWindow, Once
+from staging_exporter.core.masking import Vantage
 from staging_exporter.core.model import Observation, Outcome, Reason, State, Topology
-from staging_exporter.core.vantage import Vantage
 
 from tests.support.stage import COMPONENTS, VANTAGE, Stage
 
@@ -42,7 +42,7 @@ def test_a_failure_is_not_published_before_a_vantage_check_passed_since_it_began
         stage.now += 1.0
         stage.run("database", Reason.REFUSED)
     assert stage["database"].state == State.UNKNOWN
-    assert "vantage checks have not passed" in stage["database"].detail
+    assert "no vantage check of the exporter has passed" in stage["database"].detail
     assert stage.snapshot.root_causes == ()
     stage.run(VANTAGE.name)
     assert stage["database"].state == State.DOWN

@@ -19,7 +19,7 @@ class Journal:
     incidents: tuple[Incident, ...] = ()
 
     @property
-    def standing(self) -> frozenset[str]:
+    def current_roots(self) -> frozenset[str]:
         """The root causes of the incident that is not over yet."""
         last = self.incidents[-1] if self.incidents else None
         return frozenset(root.component for root in last.roots if root.until is None) if last else frozenset()

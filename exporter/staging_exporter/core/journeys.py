@@ -40,16 +40,19 @@ def _roots_of(status: ComponentStatus) -> tuple[str, ...]:
 def root_causes(
     components: Mapping[str, ComponentStatus],
     journeys: Iterable[JourneyStatus],
-    held: Mapping[str, Condition],
+    last_seen: Mapping[str, Condition],
 ) -> tuple[RootCause, ...]:
-    """Rule 8 for every root, the most urgent first, then the oldest; `held` is how the stale ones were last seen."""
+    """Rule 8 for every root, the most urgent first, then the oldest; `last_seen` is how the stale ones were.
+
+    `components` may be some only: the roots, their symptoms, and the steps of the journeys.
+    """
     symptoms: dict[str, list[str]] = {}
     for name, status in components.items():
         for root in status.root_causes:
             symptoms.setdefault(root, []).append(name)
     blocked = [journey for journey in journeys if journey.state == JourneyState.BLOCKED]
     found = [
-        _root_cause(status, [components[s] for s in symptoms.get(name, ())], blocked, held.get(name))
+        _root_cause(status, [components[s] for s in symptoms.get(name, ())], blocked, last_seen.get(name))
         for name, status in components.items()
         if status.root
     ]
@@ -57,26 +60,26 @@ def root_causes(
 
 
 def _root_cause(
-    status: ComponentStatus, symptoms: list[ComponentStatus], blocked: list[JourneyStatus], held: Condition | None
+    status: ComponentStatus, symptoms: list[ComponentStatus], blocked: list[JourneyStatus], last_seen: Condition | None
 ) -> RootCause:
     component = status.component
+    seen = last_seen if last_seen and status.state == State.UNKNOWN else status
     journeys = [journey for journey in blocked if component.name in journey.root_causes]
     priority = min(
         [component.priority]
         + [symptom.component.priority for symptom in symptoms if symptom.state in IS_DOWN]
         + [journey.priority for journey in journeys]
     )
-    state = held.state if held else status.state
-    if state == State.DEGRADED and not journeys:
+    if seen.state == State.DEGRADED and not journeys:
         priority = max(priority, Priority.P1)
     return RootCause(
         component=component.name,
         layer=component.layer,
         priority=priority,
-        state=state,
-        reason=held.reason if held else status.reason,
-        detail=held.detail if held else status.detail,
-        since=held.since if held else status.since,
+        state=seen.state,
+        reason=seen.reason,
+        detail=seen.detail,
+        since=seen.since,
         inferred=component.latent,
         stale=status.stale,
         suspects=status.suspects,

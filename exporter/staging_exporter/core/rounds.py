@@ -13,13 +13,14 @@ decides about it, so that a slow one holds up nobody else.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.health import Health
-from staging_exporter.core.model import Component, Observation, Outcome, Reason, State
-from staging_exporter.core.vantage import Vantage
+from staging_exporter.core.masking import Vantage
+from staging_exporter.core.model import Component, Outcome, Reason, State
+from staging_exporter.core.records import Record, Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,28 +119,26 @@ class Rounds:
                 self._begin(open_round(self._graph, trigger, old._open[trigger, first].opened))
         self.unsettled = {trigger: missed for trigger, names in old.unsettled.items() if (missed := names & kept)}
 
-    def awaited(self, health: Mapping[str, Health], last: Mapping[str, Observation]) -> frozenset[str]:
+    def awaited(self, records: Records) -> frozenset[str]:
         """All that the open rounds still wait for."""
-        return frozenset().union(*(silent(a_round, health, last) for a_round in self._open.values()))
+        return frozenset().union(*(silent(a_round, records) for a_round in self._open.values()))
 
     def heard(self, name: str) -> None:
         """A component has reported: no round that was cut short misses it any more."""
         if self.unsettled:
             self.unsettled = {trigger: left for trigger, names in self.unsettled.items() if (left := names - {name})}
 
-    def close(
-        self, now: float, health: Mapping[str, Health], last: Mapping[str, Observation], vantage: Vantage
-    ) -> tuple[frozenset[str], frozenset[str]]:
+    def close(self, now: float, records: Records, vantage: Vantage) -> tuple[frozenset[str], frozenset[str]]:
         """Close the rounds that are complete or overdue; returns the triggers of all of them, and of the overdue."""
         closed: set[str] = set()
         overdue: set[str] = set()
         for a_round in list(self._open.values()):
             late = now >= a_round.deadline
-            if not late and (self._waits(a_round, health, last) or not vantage.answered(a_round.opened)):
+            if not late and (self._waits(a_round, records) or not vantage.answered(a_round.opened)):
                 continue
             closed.add(a_round.trigger)
             self._end(a_round)
-            if waiting := silent(a_round, health, last):
+            if waiting := silent(a_round, records):
                 self.unsettled[a_round.trigger] = waiting
                 overdue.add(a_round.trigger)
         return frozenset(closed), frozenset(overdue)
@@ -153,23 +152,24 @@ class Rounds:
         self._blocked_by.pop((a_round.trigger, a_round.first), None)
         self._covered.subtract(a_round.covers)
 
-    def _waits(self, a_round: Round, health: Mapping[str, Health], last: Mapping[str, Observation]) -> bool:
+    def _waits(self, a_round: Round, records: Records) -> bool:
         key = (a_round.trigger, a_round.first)
         known = self._blocked_by.get(key)
-        if known is not None and not _settled(a_round, known, health[known], last.get(known)):
+        if known is not None and not _settled(a_round, known, records[known]):
             return True
-        blocker = next((n for n in a_round.wanted if not _settled(a_round, n, health[n], last.get(n))), None)
+        blocker = next((n for n in a_round.wanted if not _settled(a_round, n, records[n])), None)
         if blocker is not None:
             self._blocked_by[key] = blocker
         return blocker is not None
 
 
-def silent(a_round: Round, health: Mapping[str, Health], last: Mapping[str, Observation]) -> frozenset[str]:
+def silent(a_round: Round, records: Records) -> frozenset[str]:
     """Those that the round still waits for; it is complete when there are none."""
-    return frozenset(name for name in a_round.wanted if not _settled(a_round, name, health[name], last.get(name)))
+    return frozenset(name for name in a_round.wanted if not _settled(a_round, name, records[name]))
 
 
-def _settled(a_round: Round, name: str, health: Health, last: Observation | None) -> bool:
+def _settled(a_round: Round, name: str, record: Record) -> bool:
+    health, last = record.health, record.last
     if health.state == State.UNKNOWN and health.reason == Reason.RATE_LIMITED:
         return True  # it must not be asked, so there is no use in waiting
     if last is None or health.confirming:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from staging_exporter.core.health import Health
 from staging_exporter.core.model import Reason, State
 
 FAILS = frozenset({State.DOWN, State.FLAPPING, State.DEGRADED})
@@ -42,3 +43,9 @@ class Condition:
     failing_since: float | None = None
     detail: str = field(default="", compare=False)
     since: float | None = field(default=None, compare=False)
+
+
+def condition_of(shown: Health) -> Condition:
+    """What the diagnosis takes from the health of a component, as it is published."""
+    failing_since = None if shown.state == State.UP else shown.failing_since
+    return Condition(shown.state, shown.reason, failing_since, shown.detail, shown.since)

@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from staging_exporter.core.diagnosis import Verdict
-from staging_exporter.core.health import Health, startup_ends
+from staging_exporter.core.health import startup_ends
 from staging_exporter.core.inference import Inference
-from staging_exporter.core.model import Component, Observation, Reason, State
+from staging_exporter.core.model import Component, Reason, State
+from staging_exporter.core.records import Record
 from staging_exporter.core.rules import FAILS
 from staging_exporter.core.snapshot import ComponentStatus, Deploy, ProbeStats
 from staging_exporter.core.verdict_lifecycle import RecoveryGrace
@@ -17,15 +18,15 @@ from staging_exporter.core.words import joined, verb
 
 def checked_status(
     component: Component,
-    health: Health,
+    record: Record,
     verdict: Verdict,
-    excuse: RecoveryGrace | None,
-    last: Observation | None,
-    stats: ProbeStats,
+    grace: RecoveryGrace | None,
     roots: Collection[str],
     deployed: Deploy | None,
+    stats: ProbeStats | None,
 ) -> ComponentStatus:
-    """The status of a component with a check; `roots` are all root causes that stand, published ones."""
+    """The status of a component with a check; `roots` are all published root causes."""
+    health, last = record.shown, record.last
     failing = health.state in FAILS
     return ComponentStatus(
         component=component,
@@ -39,7 +40,7 @@ def checked_status(
         stale=verdict.root and health.state == State.UNKNOWN,
         root_causes=tuple(root for root in verdict.roots if root in roots) if failing else (),
         explained_by=verdict.explained_by if failing else (),
-        recovering_from=excuse.roots if excuse and failing else (),
+        recovering_from=grace.roots if grace and failing else (),
         suspects=verdict.suspects if failing or verdict.root else (),
         contradicted_by=verdict.contradicted_by if failing else (),
         conflicts=verdict.conflicts if health.state == State.UP else (),

@@ -1,9 +1,9 @@
 """Rule 7: recovery is not a new fault, and blindness never resolves a page. From one published verdict to the next.
 
-- When what accounts for a component recovers, whatever began to fail before is excused: it keeps its roots as
+- When what accounts for a component recovers, whatever began to fail before is graced: it keeps its roots as
   *recovering from* them for `recovery`, or for its startup budget; only if it still fails after that does it become a
   root. This holds also for what was not published, or not even confirmed yet: a fault may be over before its round is.
-  What is excused convicts no latent either.
+  What is graced convicts no latent either.
 - A published root whose component turns `unknown` is held: it goes on to count as it was last seen, marked stale, until
   it is seen again. A latent root is held until one of its dependents, or every one of its convicts, is up.
 
@@ -33,15 +33,15 @@ class RecoveryGrace:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The verdicts that stand, the excuses granted, and how each root was last seen before it turned `unknown`.
+    """The verdicts that stand, the graces granted, and how each root was last seen before it turned `unknown`.
 
     `drafts` are the verdicts that would stand if no round were open.
     """
 
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     drafts: Mapping[str, Verdict] = field(default_factory=dict)
-    excuses: Mapping[str, RecoveryGrace] = field(default_factory=dict)
-    held: Mapping[str, Condition] = field(default_factory=dict)
+    graces: Mapping[str, RecoveryGrace] = field(default_factory=dict)
+    last_seen: Mapping[str, Condition] = field(default_factory=dict)
 
     @property
     def roots(self) -> frozenset[str]:
@@ -62,8 +62,8 @@ class Published:
         return Published(
             {**self.verdicts, **verdicts},
             {**self.drafts, **{n: old.drafts[n].among(there) for n in verdicts if n in same}},
-            {n: replace(e, roots=only(e.roots, there)) for n, e in old.excuses.items() if n in same},
-            {name: condition for name, condition in old.held.items() if name in verdicts},
+            {n: replace(e, roots=only(e.roots, there)) for n, e in old.graces.items() if n in same},
+            {name: condition for name, condition in old.last_seen.items() if name in verdicts},
         )
 
 
@@ -78,38 +78,38 @@ def conclude(
     """What is published after the verdicts on `names` were renewed; all others stay as they were."""
     seen = {name: _as_last_seen(before, name, condition) for name, condition in conditions.items()}
     latents = {name: v.inference for name, v in before.verdicts.items() if v.root and v.inference is not None}
-    excuses = {name: e for name, e in before.excuses.items() if name in seen and not _began_after(seen[name], e)}
-    drafts = diagnose(graph, seen, _excused(excuses, seen), latents)
-    while lost := [name for name in _left_without_cause(graph, before.drafts, drafts) if _is_new(excuses, name, now)]:
-        excuses |= {
+    graces = {name: e for name, e in before.graces.items() if name in seen and not _began_after(seen[name], e)}
+    drafts = diagnose(graph, seen, _recovering(graces, seen), latents)
+    while lost := [name for name in _left_without_cause(graph, before.drafts, drafts) if _is_new(graces, name, now)]:
+        graces |= {
             name: RecoveryGrace(_left_behind(before, name), now, now + _patience(graph, name, recovery))
             for name in lost
         }
-        drafts = diagnose(graph, seen, _excused(excuses, seen), latents)
+        drafts = diagnose(graph, seen, _recovering(graces, seen), latents)
     published = {**before.verdicts, **{name: drafts[name] for name in names}}
-    return Published(published, drafts, excuses, _remember(before, published, conditions, seen))
+    return Published(published, drafts, graces, _remember(before, published, conditions, seen))
 
 
 def _as_last_seen(before: Published, name: str, condition: Condition) -> Condition:
-    return before.held.get(name, condition) if condition.state == State.UNKNOWN else condition
+    return before.last_seen.get(name, condition) if condition.state == State.UNKNOWN else condition
 
 
-def _began_after(condition: Condition, excuse: RecoveryGrace) -> bool:
-    return condition.failing_since is not None and condition.failing_since > excuse.since
+def _began_after(condition: Condition, grace: RecoveryGrace) -> bool:
+    return condition.failing_since is not None and condition.failing_since > grace.since
 
 
-def _excused(excuses: Collection[str], seen: Mapping[str, Condition]) -> frozenset[str]:
-    return frozenset(name for name in excuses if seen[name].state in FAILS)
+def _recovering(graces: Collection[str], seen: Mapping[str, Condition]) -> frozenset[str]:
+    return frozenset(name for name in graces if seen[name].state in FAILS)
 
 
-def _is_new(excuses: Mapping[str, RecoveryGrace], name: str, now: float) -> bool:
-    return name not in excuses or excuses[name].since < now
+def _is_new(graces: Mapping[str, RecoveryGrace], name: str, now: float) -> bool:
+    return name not in graces or graces[name].since < now
 
 
 def _left_behind(before: Published, name: str) -> tuple[str, ...]:
     """The roots that a symptom had, or those that its own causes were recovering from; else whom it waited for."""
     draft = before.drafts[name]
-    older = (before.excuses[other].roots for other in draft.explained_by if other in before.excuses)
+    older = (before.graces[other].roots for other in draft.explained_by if other in before.graces)
     return tuple(sorted({*draft.roots, *(root for roots in older for root in roots)})) or draft.explained_by
 
 
@@ -143,6 +143,6 @@ def _remember(
     seen: Mapping[str, Condition],
 ) -> dict[str, Condition]:
     """How the roots that stand were last seen, for when they are seen no longer."""
-    held = {n: c for n, c in before.held.items() if n in conditions and conditions[n].state == State.UNKNOWN}
+    held = {n: c for n, c in before.last_seen.items() if n in conditions and conditions[n].state == State.UNKNOWN}
     held |= {name: seen[name] for name, verdict in published.items() if verdict.root and name in seen}
     return {name: condition for name, condition in held.items() if condition.state in FAILS}
