@@ -22,6 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import Component, Observation, Outcome, Reason, State
 
 WINDOW = 12  # runs that flapping looks at
@@ -166,7 +167,7 @@ def _next_base(health: Health, component: Component) -> State:
 
 def _remember_uptime(health: Health, seen: Observation) -> Health:
     """An uptime that went backwards says that the peer was restarted, until it is up again."""
-    uptime = seen.facts.get("uptime")
+    uptime = seen.facts.get(Fact.UPTIME)
     if isinstance(uptime, bool) or not isinstance(uptime, int | float):
         uptime = health.uptime
     backwards = uptime is not None and health.uptime is not None and uptime < health.uptime

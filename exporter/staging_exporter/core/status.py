@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from staging_exporter.core.diagnosis import Verdict
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.health import startup_ends
 from staging_exporter.core.inference import Inference
 from staging_exporter.core.model import Component, Reason, State
@@ -81,7 +82,7 @@ def timely(components: Mapping[str, ComponentStatus]) -> dict[str, ComponentStat
 
 
 def _timely(suite: ComponentStatus, components: Mapping[str, ComponentStatus]) -> ComponentStatus:
-    ran = suite.facts.get("run_timestamp", float("inf"))
+    ran = suite.facts.get(Fact.RUN_TIMESTAMP, float("inf"))
     return replace(suite, conflicts=tuple(c for c in suite.conflicts if (components[c].failed_since or 0.0) <= ran))
 
 

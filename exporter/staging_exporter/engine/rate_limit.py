@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import Component, Observation, Reason
 from staging_exporter.options.check import Check
 
@@ -70,7 +71,7 @@ class Budget:
 
     def heed(self, seen: Observation) -> None:
         """A peer that answered 429 with a Retry-After is left alone for so long, by every check that asks its host."""
-        retry_after = seen.facts.get("retry_after")
+        retry_after = seen.facts.get(Fact.RETRY_AFTER)
         if seen.reason == Reason.RATE_LIMITED and isinstance(retry_after, int | float):
             self.block(seen.component, seen.ended + min(retry_after, _LONGEST_BAN))
 

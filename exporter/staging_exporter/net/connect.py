@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from aiohappyeyeballs import start_connection
 
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed
 from staging_exporter.net.address import HostPort, IpFamily
 from staging_exporter.net.context import ProbeContext
@@ -109,7 +110,7 @@ async def open_socket(context: ProbeContext, address: HostPort, family: IpFamily
     with context.phase("connect"):
         sock = await start_connection(found, happy_eyeballs_delay=0.25)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    context.facts.update(ip=sock.getpeername()[0], ip_family=4 if sock.family == socket.AF_INET else 6)
+    context.facts.update({Fact.IP: sock.getpeername()[0], Fact.IP_FAMILY: 4 if sock.family == socket.AF_INET else 6})
     return sock
 
 

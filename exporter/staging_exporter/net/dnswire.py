@@ -17,6 +17,7 @@ import dns.rdatatype
 from dns.rdtypes.ANY.SOA import SOA
 from dns.rdtypes.txtbase import TXTBase
 
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import HostPort, parse_host_port
 from staging_exporter.net.connect import connect
@@ -86,7 +87,7 @@ async def _datagram(context: ProbeContext, server: HostPort, wire: bytes) -> byt
     with socket.socket(family, socket.SOCK_DGRAM) as sock, context.phase("query"):
         sock.setblocking(False)
         sock.connect(address)  # from now on the kernel drops what others send, and tells when nothing listens
-        context.facts.update(ip=address[0], ip_family=4 if family == socket.AF_INET else 6)
+        context.facts.update({Fact.IP: address[0], Fact.IP_FAMILY: 4 if family == socket.AF_INET else 6})
         await loop.sock_sendall(sock, wire)
         return await loop.sock_recv(sock, _DATAGRAM)
 
@@ -128,10 +129,10 @@ def record_texts(answer: dns.message.Message) -> list[str]:
 
 def section_facts(answer: dns.message.Message) -> dict[str, int]:
     """How many records each section has, and the `serial` of a zone where one came."""
-    names = ("answer_rrs", "authority_rrs", "additional_rrs")
+    names = (Fact.ANSWER_RRS, Fact.AUTHORITY_RRS, Fact.ADDITIONAL_RRS)
     counts = (sum(map(len, section)) for section in (answer.answer, answer.authority, answer.additional))
     serials = [record.serial for rrset in answer.answer for record in rrset if isinstance(record, SOA)]
-    return dict(zip(names, counts, strict=True)) | ({"serial": serials[0]} if serials else {})
+    return dict(zip(names, counts, strict=True)) | ({Fact.SERIAL: serials[0]} if serials else {})
 
 
 def _text(record: Any) -> str:

@@ -8,6 +8,7 @@ import ssl
 import traceback
 
 from staging_exporter.core.durations import format_duration
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import INCONCLUSIVE, ProbeFailed, Reason
 from staging_exporter.net.context import ProbeContext
 
@@ -85,8 +86,8 @@ def _certificate(error: ssl.SSLCertVerificationError, context: ProbeContext) -> 
     untrusted = Reason.TLS_UNTRUSTED if error.verify_code in _UNTRUSTED_CODES else Reason.TLS
     reason = _CERTIFICATE_CODES.get(error.verify_code, untrusted)
     facts = context.facts
-    names = ", ".join(facts.get("tls_names", ())) or "no names"
-    seen = f"; the certificate has {names}, issued by {facts['tls_issuer']}" if "tls_issuer" in facts else ""
+    names = ", ".join(facts.get(Fact.TLS_NAMES, ())) or "no names"
+    seen = f"; the certificate has {names}, issued by {facts[Fact.TLS_ISSUER]}" if Fact.TLS_ISSUER in facts else ""
     return reason, f"certificate refused: {error.verify_message}{seen}"
 
 

@@ -10,6 +10,7 @@ from functools import cache
 from importlib.metadata import version
 from time import time
 
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.context import ProbeContext
@@ -79,7 +80,7 @@ async def fetch(
     """
     first = request.url.address
     for redirects in range(MAX_REDIRECTS + 1):
-        context.facts.update(final_host=request.url.host, redirects=redirects)
+        context.facts.update({Fact.FINAL_HOST: request.url.host, Fact.REDIRECTS: redirects})
         hop = transport if request.url.address == first else transport.elsewhere()
         async with open_route(context, request.url, hop.tls, hop.proxy, hop.ip_family) as route:
             exchange = Exchange(route.connection)
@@ -93,7 +94,7 @@ async def fetch(
             location = response.header("location") if follow and response.status in _REDIRECTS else None
             if location is None:
                 await exchange.read_body(context, response, max_body)
-                context.facts["body_length"] = len(response.body)
+                context.facts[Fact.BODY_LENGTH] = len(response.body)
                 return response
         try:
             request = request.redirected(join_url(request.url, location), response.status)
@@ -119,16 +120,16 @@ def wire_headers(request: HttpRequest, extra: Mapping[str, str]) -> list[tuple[s
 
 def record_head(context: ProbeContext, response: Response) -> None:
     """Facts of the head of a response."""
-    facts: dict[str, object] = {"status": response.status, "http_version": response.version}
+    facts: dict[str, object] = {Fact.STATUS: response.status, Fact.HTTP_VERSION: response.version}
     if (length := response.header("content-length")) and length.isdecimal():
-        facts["content_length"] = int(length)
+        facts[Fact.CONTENT_LENGTH] = int(length)
     for name in ("server", "via"):
         if value := response.header(name):
             facts[name] = value[:200]
     with suppress(ValueError, TypeError, OverflowError):
-        facts["last_modified"] = parsedate_to_datetime(response.header("last-modified") or "").timestamp()
+        facts[Fact.LAST_MODIFIED] = parsedate_to_datetime(response.header("last-modified") or "").timestamp()
     if (wait := retry_after(response)) is not None:
-        facts["retry_after"] = wait
+        facts[Fact.RETRY_AFTER] = wait
     context.facts.update(facts)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason
 
 Version = Literal["1.2", "1.3"]
@@ -91,14 +92,14 @@ def session_facts(session: ssl.SSLObject | ssl.SSLSocket, *, verified: bool) -> 
     """
     der = session.getpeercert(binary_form=True)
     cipher = session.cipher()
-    shown = {"tls_chain_not_after": _earliest(_chain(session, "get_unverified_chain"))}
-    trusted = {"tls_verified_not_after": _earliest(_chain(session, "get_verified_chain"))} if verified else {}
+    shown = {Fact.TLS_CHAIN_NOT_AFTER: _earliest(_chain(session, "get_unverified_chain"))}
+    trusted = {Fact.TLS_VERIFIED_NOT_AFTER: _earliest(_chain(session, "get_verified_chain"))} if verified else {}
     return {
         **(certificate_facts(der) if der else {}),
         **{name: end for name, end in (shown | trusted).items() if end is not None},
-        "tls_verified": verified,
-        "tls_version": session.version(),
-        "tls_cipher": cipher[0] if cipher else None,
+        Fact.TLS_VERIFIED: verified,
+        Fact.TLS_VERSION: session.version(),
+        Fact.TLS_CIPHER: cipher[0] if cipher else None,
     }
 
 
@@ -111,7 +112,7 @@ def _chain(session: ssl.SSLObject | ssl.SSLSocket, which: str) -> list[bytes]:
 
 
 def _earliest(chain: Iterable[bytes]) -> float | None:
-    ends = [certificate_facts(der).get("tls_not_after") for der in chain]
+    ends = [certificate_facts(der).get(Fact.TLS_NOT_AFTER) for der in chain]
     return min((end for end in ends if end is not None), default=None)
 
 
@@ -125,16 +126,16 @@ def certificate_facts(der: bytes) -> dict[str, Any]:
     try:
         certificate = x509.load_der_x509_certificate(der)
         return {
-            "tls_not_after": certificate.not_valid_after_utc.timestamp(),
-            "tls_not_before": certificate.not_valid_before_utc.timestamp(),
-            "tls_names": _names(certificate),
-            "tls_subject": _common_name(certificate.subject),
-            "tls_issuer": _common_name(certificate.issuer),
-            "tls_serial": f"{certificate.serial_number:x}",
-            "tls_fingerprint_sha256": hashlib.sha256(der).hexdigest(),
+            Fact.TLS_NOT_AFTER: certificate.not_valid_after_utc.timestamp(),
+            Fact.TLS_NOT_BEFORE: certificate.not_valid_before_utc.timestamp(),
+            Fact.TLS_NAMES: _names(certificate),
+            Fact.TLS_SUBJECT: _common_name(certificate.subject),
+            Fact.TLS_ISSUER: _common_name(certificate.issuer),
+            Fact.TLS_SERIAL: f"{certificate.serial_number:x}",
+            Fact.TLS_FINGERPRINT_SHA256: hashlib.sha256(der).hexdigest(),
         }
     except ValueError as error:  # a peer may send any bytes that OpenSSL let pass
-        return {"tls_unreadable": str(error)}
+        return {Fact.TLS_UNREADABLE: str(error)}
 
 
 def _names(certificate: x509.Certificate) -> list[str]:

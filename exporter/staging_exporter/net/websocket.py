@@ -20,6 +20,7 @@ from websockets.protocol import State
 from websockets.typing import Origin, Subprotocol
 from websockets.uri import WebSocketURI
 
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.connect import Connection
 from staging_exporter.net.context import ProbeContext
@@ -100,7 +101,7 @@ class Session:
 
         Raises ProbeFailed when the peer closes with a code that says that something is wrong.
         """
-        if self._end is not None and self._trace.facts.get("close_code") in _FAREWELLS:
+        if self._end is not None and self._trace.facts.get(Fact.CLOSE_CODE) in _FAREWELLS:
             return  # all that was expected had come before
         self._still_open()
         with self._trace.phase("close"), suppress(TimeoutError, ConnectionError, ProbeFailed):
@@ -108,7 +109,7 @@ class Session:
                 self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
                 await self._flush()
                 await self.drain()
-        if self._end is not None and self._trace.facts.get("close_code", 1000) not in _FAREWELLS:
+        if self._end is not None and self._trace.facts.get(Fact.CLOSE_CODE, 1000) not in _FAREWELLS:
             raise self._end
 
     def _still_open(self) -> None:
@@ -167,7 +168,7 @@ class Session:
 
     def _ended(self) -> ProbeFailed | None:
         if (close := self._protocol.close_rcvd) is not None:
-            self._trace.facts["close_code"] = int(close.code)
+            self._trace.facts[Fact.CLOSE_CODE] = int(close.code)
             said = f" {close.reason!r}" if close.reason else ""
             code = "without a code" if close.code == CloseCode.NO_STATUS_RCVD else f"with {int(close.code)}"
             return ProbeFailed(_CLOSE_REASONS.get(close.code, Reason.STATUS), f"the peer closed {code}{said}")
@@ -207,7 +208,7 @@ async def upgrade(
         protocol.process_response(HandshakeResponse(101, "", Headers(response.headers)))
     except InvalidHandshake as error:
         raise ProbeFailed(Reason.PROTOCOL, f"the handshake is not valid: {error}") from None
-    context.facts["subprotocol"] = protocol.subprotocol
+    context.facts[Fact.SUBPROTOCOL] = protocol.subprotocol
     return response, Session(context, connection, protocol, response.rest)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import Response, status_reason
@@ -190,7 +191,7 @@ def require_all(response: Response, matchers: Matchers, reason: Reason) -> None:
 def require_identity(context: ProbeContext, response: Response, identity: Matchers, expected: Expected) -> None:
     """Raises ProbeFailed (`identity`) when another service answered, or another host after redirects."""
     require_all(response, identity, Reason.IDENTITY)
-    host = str(context.facts["final_host"])
+    host = str(context.facts[Fact.FINAL_HOST])
     if expected.final_host is not None and not search(expected.final_host, host):
         raise ProbeFailed(Reason.IDENTITY, f"{host} answered, expected a match of {expected.final_host!r}")
 

@@ -9,6 +9,7 @@ import dns.message
 import dns.rcode
 from pydantic import AfterValidator, Field, model_validator
 
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import HostPort
 from staging_exporter.net.context import ProbeContext
@@ -76,7 +77,7 @@ class Dns(Check):
         server, answer = await self._answer(context)
         rcode = dns.rcode.to_text(answer.rcode())
         records = record_texts(answer)
-        context.facts.update(rcode=rcode, answers=records[:20], **section_facts(answer))
+        context.facts.update({Fact.RCODE: rcode, "answers": records[:20], **section_facts(answer)})
         try:
             self._judge(rcode, records)
         except ProbeFailed as failure:
@@ -123,7 +124,7 @@ class Dns(Check):
         """What to say of the siblings that resolve where this name does not."""
         if failure.reason != Reason.DNS or self.siblings == "none":
             return ""
-        found = context.facts["siblings"] = {}
+        found = context.facts[Fact.SIBLINGS] = {}
         with context.phase("siblings"):
             await asyncio.gather(*(self._sibling(context, server, name, found) for name in siblings(self.name)))
         said = [f"its sibling {name} is {', '.join(records)}" for name, records in sorted(found.items())]

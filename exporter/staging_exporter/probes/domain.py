@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import Response
@@ -54,7 +55,7 @@ class Domain(Check):
 
     async def run(self, context: ProbeContext) -> None:
         """Ask all of them, judge the name. Raises ProbeFailed, OSError, ssl.SSLError."""
-        context.facts["names"] = {}
+        context.facts[Fact.NAMES] = {}
         looks = [asyncio.create_task(self._look(context, name)) for name in self._siblings()]
         try:
             await self._reach_and_wait(context, looks)
@@ -62,7 +63,7 @@ class Domain(Check):
             for look in looks:
                 look.cancel()
             await asyncio.gather(*looks, return_exceptions=True)
-        context.facts.pop("siblings", None)  # only where they reach what the name does not
+        context.facts.pop(Fact.SIBLINGS, None)  # only where they reach what the name does not
 
     async def _reach_and_wait(self, context: ProbeContext, looks: list[asyncio.Task[None]]) -> None:
         try:
@@ -83,13 +84,13 @@ class Domain(Check):
             who = await self._reach(context.aside(context.remaining), name, context)
         except (OSError, EOFError, ProbeFailed):
             return
-        context.facts.setdefault("siblings", {})[name] = who
+        context.facts.setdefault(Fact.SIBLINGS, {})[name] = who
         context.hint += f", its sibling {name} reaches {who}"
 
     async def _reach(self, context: ProbeContext, name: str, notes: ProbeContext) -> str:
         """Who answers under this name. What was seen is noted for the facts, whatever comes of it."""
         seen: dict[str, Any] = {}
-        notes.facts["names"][name] = seen
+        notes.facts[Fact.NAMES][name] = seen
         try:
             response = await fetch(context, HttpRequest(self._url(name)), Transport(self.tls))
             seen["answers"] = who = self._who(response)
@@ -98,7 +99,7 @@ class Domain(Check):
             seen["error"] = error_text(error)
             raise
         finally:
-            about = {"address": "ip", "certificate": "tls_names", "status": "status"}
+            about = {"address": Fact.IP, "certificate": Fact.TLS_NAMES, "status": Fact.STATUS}
             seen.update({key: context.facts[fact] for key, fact in about.items() if fact in context.facts})
         return who
 

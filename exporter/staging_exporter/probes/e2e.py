@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from staging_exporter.core.durations import format_duration
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.evidence.reports import Format, newest_report, read_file, read_report
 from staging_exporter.evidence.testcases import Report, Rules, Unreadable
@@ -79,7 +80,12 @@ class E2e(Check):
             raise _no_report(error, context) from None
         started = _started(report, written)
         context.facts.update(
-            tests=report.counts, run_timestamp=started, run_duration=report.duration, failing=report.failing
+            {
+                Fact.TESTS: report.counts,
+                Fact.RUN_TIMESTAMP: started,
+                Fact.RUN_DURATION: report.duration,
+                Fact.FAILING: report.failing,
+            }
         )
         if report.claimed is not None and report.claimed != report.total:
             context.log(f"the attributes claim {report.claimed} tests, {report.total} were counted")
@@ -105,7 +111,7 @@ class E2e(Check):
                 context.deadline - _MARGIN,
                 context.cache,
             )
-        context.facts["report"] = path.name
+        context.facts[Fact.REPORT] = path.name
         return written, report
 
     async def _download(self, context: ProbeContext, url: HttpUrl) -> tuple[float, Report]:
@@ -114,11 +120,11 @@ class E2e(Check):
             raise ProbeFailed(status_reason(response.status), f"status {response.status} for the report, expected 200")
         if response.fault is not None:
             raise Unreadable(str(response.fault))
-        context.facts["report"] = PurePath(url.target.partition("?")[0]).name
+        context.facts[Fact.REPORT] = PurePath(url.target.partition("?")[0]).name
         deadline = context.deadline - _MARGIN
         with context.phase("read"):
             report = await asyncio.to_thread(read_report, [response.body], self.format, self._rules(), deadline)
-        return context.facts.get("last_modified", time.time()), report
+        return context.facts.get(Fact.LAST_MODIFIED, time.time()), report
 
     def _judge(self, report: Report, age: float) -> None:
         counts = report.counts

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.connect import connect
@@ -42,8 +43,8 @@ class Grpc(Check):
                 secure, timeout = self.tls is not None, context.remaining
                 answer = await ask_health(connection, authority, self.service, secure=secure, timeout=timeout)
         if "grpc-status" in answer.headers:
-            context.facts["grpc_status"] = grpc_status(answer.headers)
-        health = context.facts["health"] = health_of(answer)
+            context.facts[Fact.GRPC_STATUS] = grpc_status(answer.headers)
+        health = context.facts[Fact.HEALTH] = health_of(answer)
         if health != SERVING:
             of = f" of {self.service}" if self.service else ""
             raise ProbeFailed(Reason.CONTENT, f"the health{of} is {health}, expected {SERVING}")

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import asyncpg
 from pydantic import Field
 
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
 from staging_exporter.net.address import HostPort
 from staging_exporter.net.connect import connect
@@ -113,7 +114,7 @@ class Postgres(Check):
 
     async def _log_in(self, context: ProbeContext, password: str, tls: TlsSettings | None) -> asyncpg.Connection:
         return await asyncpg.connect(
-            host=context.facts.get("ip", self._address().host),
+            host=context.facts.get(Fact.IP, self._address().host),
             port=self.port,
             user=self.user,
             password=password,
@@ -134,15 +135,15 @@ class Postgres(Check):
     async def _ask(self, context: ProbeContext, session: asyncpg.Connection) -> None:
         row = await session.fetchrow(self.query)
         if row:
-            context.facts["value"] = plain(row[0])
-        document = {"query": context.facts["value"]} if row else {}
+            context.facts[Fact.VALUE] = plain(row[0])
+        document = {"query": context.facts[Fact.VALUE]} if row else {}
         if self.expect and (mismatch := first_mismatch(document, {"query": self.expect.value})):
             raise ProbeFailed(Reason.CONTENT, mismatch.removeprefix("json "))
 
     async def _look_at_slots(self, context: ProbeContext, session: asyncpg.Connection) -> None:
         if self.connections is None:
             return
-        slots = context.facts["connections"] = await slots_in_use(session)
+        slots = context.facts[Fact.CONNECTIONS] = await slots_in_use(session)
         share = slots["used"] / max(1, slots["usable"])
         seen = f"{slots['used']} of {slots['usable']} usable connections are in use, expected at most"
         if share > self.connections.down_above:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from pydantic import Field, model_validator
 
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.context import ProbeContext
@@ -74,7 +75,7 @@ class Promql(Check):
         if not series and not _on_existence(self.expect.value):
             raise ProbeFailed(Reason.NO_EVIDENCE, "the query selects no series")
         if series and math.isfinite(series[0][1]):  # JSON has no word for NaN
-            context.facts["value"] = series[0][1]
+            context.facts[Fact.VALUE] = series[0][1]
         self._judge(series)
 
     def _judge(self, series: Series) -> None:

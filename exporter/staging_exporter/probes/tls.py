@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from staging_exporter.core.durations import format_duration
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeDegraded, Reason
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.connect import connect
@@ -56,7 +57,7 @@ class TlsEndpoint(Check):
         """Shake hands and judge. Raises ProbeDegraded (`content`), ProbeFailed, OSError, ssl.SSLError."""
         tls = replace(self.tls, server_name=self.server_name) if self.server_name else self.tls
         async with connect(context, self.address, tls, self.ip_family):
-            end: float = context.facts.get("tls_chain_not_after", math.inf)
+            end: float = context.facts.get(Fact.TLS_CHAIN_NOT_AFTER, math.inf)
         left = end - time.time()  # by the calendar, not by our clock that never jumps
         if left < self.degraded.expires_within:
             date = f"{datetime.fromtimestamp(end, UTC):%Y-%m-%d %H:%M} UTC"

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.context import ProbeContext
@@ -85,7 +86,7 @@ class WebSocket(Check):
             await session.close()
 
     def _check_subprotocol(self, context: ProbeContext) -> None:
-        wanted, chosen = self.expect.subprotocol, context.facts["subprotocol"]
+        wanted, chosen = self.expect.subprotocol, context.facts[Fact.SUBPROTOCOL]
         if wanted is not None and chosen != wanted:
             seen = f"subprotocol {chosen!r}" if chosen else "no subprotocol"
             raise ProbeFailed(Reason.CONTENT, f"the server chose {seen}, expected {wanted!r}")

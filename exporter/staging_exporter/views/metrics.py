@@ -13,6 +13,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from staging_exporter.core import names
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import Layer, Outcome, State
 from staging_exporter.core.names import Metric
 from staging_exporter.core.snapshot import ComponentStatus, JourneyState, Snapshot
@@ -158,18 +159,18 @@ def _about_probes(checked: Components) -> Iterator[Family]:
     yield Samples(names.LAST_RUN, ((at, s.last_probe) for at, s in checked if s.last_probe is not None))
     yield Samples(names.INTERVAL, ((at, s.component.interval) for at, s in checked))
     yield Samples(
-        names.TLS_NOT_AFTER, ((at, s.facts["tls_not_after"]) for at, s in checked if "tls_not_after" in s.facts)
+        names.TLS_NOT_AFTER, ((at, s.facts[Fact.TLS_NOT_AFTER]) for at, s in checked if Fact.TLS_NOT_AFTER in s.facts)
     )
     named = [(at, s) for at, s in checked if s.component.kind in _ASK_SIBLINGS]
-    yield Samples(names.DOMAIN_DRIFT, ((at, bool(s.facts.get("siblings"))) for at, s in named))
-    slots = [(at, s.facts["connections"]) for at, s in checked if "connections" in s.facts]
+    yield Samples(names.DOMAIN_DRIFT, ((at, bool(s.facts.get(Fact.SIBLINGS))) for at, s in named))
+    slots = [(at, s.facts[Fact.CONNECTIONS]) for at, s in checked if Fact.CONNECTIONS in s.facts]
     yield Samples(names.CONNECTIONS, ((at, seen["used"]) for at, seen in slots))
     yield Samples(names.MAX_CONNECTIONS, ((at, seen["usable"]) for at, seen in slots))
 
 
 def _about_tests(checked: Components) -> Iterator[Family]:
     suites = [(at, status) for at, status in checked if status.component.kind == "e2e"]
-    counted = [(at, status.facts["tests"]) for at, status in suites if "tests" in status.facts]
+    counted = [(at, status.facts[Fact.TESTS]) for at, status in suites if Fact.TESTS in status.facts]
     yield Samples(
         names.TESTS,
         (
@@ -178,8 +179,12 @@ def _about_tests(checked: Components) -> Iterator[Family]:
             for outcome in _TEST_OUTCOMES
         ),
     )
-    yield Samples(names.TEST_RUN, ((at, s.facts["run_timestamp"]) for at, s in suites if s.facts.get("run_timestamp")))
-    yield Samples(names.TEST_DURATION, ((at, s.facts["run_duration"]) for at, s in suites if "run_duration" in s.facts))
+    yield Samples(
+        names.TEST_RUN, ((at, s.facts[Fact.RUN_TIMESTAMP]) for at, s in suites if s.facts.get(Fact.RUN_TIMESTAMP))
+    )
+    yield Samples(
+        names.TEST_DURATION, ((at, s.facts[Fact.RUN_DURATION]) for at, s in suites if Fact.RUN_DURATION in s.facts)
+    )
     yield Samples(names.TEST_CONFLICT, ((at, bool(s.conflicts)) for at, s in suites))
 
 

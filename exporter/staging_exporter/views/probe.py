@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import Observation, Outcome, Reason
 from staging_exporter.core.names import GAUGE, Metric
 from staging_exporter.views.exposition import OPENMETRICS, Family, Samples, label, render
@@ -80,35 +81,35 @@ _REGEX_HELP = "Whether the probe failed because the content was not what is expe
 # Gauges by kind: the rest of the name behind `probe_`, HELP, and the value, none of which leaves the metric out.
 _OF_KIND: dict[str, tuple[tuple[str, str, Callable[[Facts], float | None]], ...]] = {
     "http": (
-        ("http_status_code", "The status of the response, 0 without one.", _number("status")),
+        ("http_status_code", "The status of the response, 0 without one.", _number(Fact.STATUS)),
         (
             "http_content_length",
             "Length of the body by its header, -1 without that.",
-            lambda facts: float(facts.get("content_length", -1 if "status" in facts else 0)),
+            lambda facts: float(facts.get(Fact.CONTENT_LENGTH, -1 if Fact.STATUS in facts else 0)),
         ),
-        ("http_uncompressed_body_length", "Length of the body, decompressed.", _number("body_length")),
-        ("http_redirects", "How many redirects were followed.", _number("redirects")),
-        ("http_ssl", "Whether TLS was spoken.", _present("tls_version")),
-        ("http_version", "The HTTP version of the response.", _number("http_version")),
-        ("http_last_modified_timestamp_seconds", "Last-Modified, Unix time.", _fact("last_modified")),
+        ("http_uncompressed_body_length", "Length of the body, decompressed.", _number(Fact.BODY_LENGTH)),
+        ("http_redirects", "How many redirects were followed.", _number(Fact.REDIRECTS)),
+        ("http_ssl", "Whether TLS was spoken.", _present(Fact.TLS_VERSION)),
+        ("http_version", "The HTTP version of the response.", _number(Fact.HTTP_VERSION)),
+        ("http_last_modified_timestamp_seconds", "Last-Modified, Unix time.", _fact(Fact.LAST_MODIFIED)),
     ),
     "dns": (
-        ("dns_query_succeeded", "Whether there was an answer.", _present("rcode")),
-        ("dns_answer_rrs", "Records in the answer section.", _number("answer_rrs")),
-        ("dns_authority_rrs", "Records in the authority section.", _number("authority_rrs")),
-        ("dns_additional_rrs", "Records in the additional section.", _number("additional_rrs")),
-        ("dns_serial", "The serial of the zone, of an answer of type SOA.", _fact("serial")),
+        ("dns_query_succeeded", "Whether there was an answer.", _present(Fact.RCODE)),
+        ("dns_answer_rrs", "Records in the answer section.", _number(Fact.ANSWER_RRS)),
+        ("dns_authority_rrs", "Records in the authority section.", _number(Fact.AUTHORITY_RRS)),
+        ("dns_additional_rrs", "Records in the additional section.", _number(Fact.ADDITIONAL_RRS)),
+        ("dns_serial", "The serial of the zone, of an answer of type SOA.", _fact(Fact.SERIAL)),
     ),
     "grpc": (
-        ("grpc_ssl", "Whether TLS was spoken.", _present("tls_version")),
-        ("grpc_status_code", "The gRPC status of the response.", _number("grpc_status")),
+        ("grpc_ssl", "Whether TLS was spoken.", _present(Fact.TLS_VERSION)),
+        ("grpc_status_code", "The gRPC status of the response.", _number(Fact.GRPC_STATUS)),
     ),
     "websocket": (
-        ("websocket_status_code", "The status of the handshake, 0 without one.", _number("status")),
+        ("websocket_status_code", "The status of the handshake, 0 without one.", _number(Fact.STATUS)),
         (
             "websocket_connection_upgraded",
             "Whether the connection was upgraded.",
-            lambda facts: float(facts.get("status") == 101),
+            lambda facts: float(facts.get(Fact.STATUS) == 101),
         ),
     ),
 }
@@ -134,17 +135,17 @@ def _families(kind: str, timeout: float, seen: Observation) -> Iterator[Family]:
     yield _one(_TIMEOUT, timeout)
     yield _info(_REASON, seen.reason)
     yield _one(_LOOKUP, seen.phases.get("resolve", 0.0))
-    if "ip_family" in facts:
-        yield _one(_PROTOCOL, facts["ip_family"])
-        yield _one(_ADDRESS, _address_hash(facts["ip"]))
+    if Fact.IP_FAMILY in facts:
+        yield _one(_PROTOCOL, facts[Fact.IP_FAMILY])
+        yield _one(_ADDRESS, _address_hash(facts[Fact.IP]))
     yield _phases(kind, seen.phases)
     for name, text, value in _OF_KIND.get(kind, ()):
         if (number := value(facts)) is not None:
             yield _one(_gauge(f"probe_{name}", help=text), number)
     if kind in _WITH_REGEX:
         yield _one(_gauge(f"probe_{_WITH_REGEX[kind]}", help=_REGEX_HELP), float(seen.reason == Reason.CONTENT))
-    if "health" in facts:
-        yield Samples(_HEALTH, [(label("serving_status", s), float(s == facts["health"])) for s in _SERVING])
+    if Fact.HEALTH in facts:
+        yield Samples(_HEALTH, [(label("serving_status", s), float(s == facts[Fact.HEALTH])) for s in _SERVING])
     yield from _certificate(facts)
 
 
@@ -165,16 +166,16 @@ def _phases(kind: str, phases: Mapping[str, float]) -> Samples:
 
 
 def _certificate(facts: Facts) -> Iterator[Family]:
-    if "tls_chain_not_after" in facts:
-        yield _one(_NOT_AFTER, facts["tls_chain_not_after"])
-    if "tls_verified_not_after" in facts:
-        yield _one(_CHAIN_NOT_AFTER, facts["tls_verified_not_after"])
-    if "tls_fingerprint_sha256" in facts:
-        about = [facts[name] for name in ("tls_fingerprint_sha256", "tls_subject", "tls_issuer")]
-        yield _info(_CHAIN, *about, ",".join(facts["tls_names"])[:_MAX_NAMES], facts["tls_serial"])
-    if facts.get("tls_version"):
-        yield _info(_TLS_VERSION, facts["tls_version"].replace("TLSv", "TLS "))
-        yield _info(_TLS_CIPHER, str(facts["tls_cipher"]))
+    if Fact.TLS_CHAIN_NOT_AFTER in facts:
+        yield _one(_NOT_AFTER, facts[Fact.TLS_CHAIN_NOT_AFTER])
+    if Fact.TLS_VERIFIED_NOT_AFTER in facts:
+        yield _one(_CHAIN_NOT_AFTER, facts[Fact.TLS_VERIFIED_NOT_AFTER])
+    if Fact.TLS_FINGERPRINT_SHA256 in facts:
+        about = [facts[name] for name in (Fact.TLS_FINGERPRINT_SHA256, Fact.TLS_SUBJECT, Fact.TLS_ISSUER)]
+        yield _info(_CHAIN, *about, ",".join(facts[Fact.TLS_NAMES])[:_MAX_NAMES], facts[Fact.TLS_SERIAL])
+    if facts.get(Fact.TLS_VERSION):
+        yield _info(_TLS_VERSION, facts[Fact.TLS_VERSION].replace("TLSv", "TLS "))
+        yield _info(_TLS_CIPHER, str(facts[Fact.TLS_CIPHER]))
 
 
 def _address_hash(address: str) -> float:
