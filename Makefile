@@ -8,7 +8,7 @@ LOCKS := requirements.lock requirements-build.lock requirements-dashboards.lock 
 PROJECTS := . $(patsubst %/pyproject.toml,%,$(wildcard exporter/*/pyproject.toml))
 PYTEST_OPTIONS := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help demo test lint unit lock sbom test-newest test-oldest test-pythons prove clean
+.PHONY: help demo test lint unit generate lock sbom test-newest test-oldest test-pythons prove clean
 .PHONY: replay bench compare-blackbox soak bench-detect page bench-page
 
 help:  ## what can be made
@@ -30,6 +30,9 @@ unit: $(VENV)/.dev
 	tests/install-system-packages
 	$(BIN)/pytest $(PYTEST_OPTIONS) \
 	  --cov=staging_exporter.core --cov-branch --cov-report=term --cov-fail-under=100 $(ARGS)
+
+generate: $(VENV)/.dev  ## renew the generated files under deploy/ and dashboards/
+	$(BIN)/python -m tests.generate
 
 replay: $(VENV)/.dev  ## the scenarios of the incident through the pure core, as a table
 	$(BIN)/python -m tests.replay

@@ -36,5 +36,5 @@ def test_every_command_in_it_takes_what_it_is_given() -> None:
 def test_secrets_are_given_only_to_the_steps_that_need_them() -> None:
     workflow = yaml.safe_load(WORKFLOW.read_text())
     with_secret = [step["name"] for step in workflow["jobs"]["deploy-and-test"]["steps"] if "secrets." in str(step)]
-    assert with_secret == ["Tell the exporter", "Hand in the report"]
+    assert with_secret == ["Announce the deploy", "Send the report"]
     assert workflow["permissions"] == {"contents": "read"}

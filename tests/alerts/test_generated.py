@@ -1,4 +1,4 @@
-"""`staging-exporter generate`: what is committed is what it writes now, and what it refuses or escapes."""
+"""`staging-exporter generate`: the committed rules are current; bad input is refused, any name is escaped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ components:
 alerting:
   {alerting}
 """
-TOLD = 'receivers: {P0: [{kind: webhook, url: "http://127.0.0.1:1/"}]}'
+RECEIVERS = 'receivers: {P0: [{kind: webhook, url: "http://127.0.0.1:1/"}]}'
 MAIL = "kind: email, to: a, from: b"
 HOSTILE = ['a "quoted\\" one', "{{ $value }}", "$1 `tick` 'single'", "ünï ☃", "- [yaml]: {x}", "line\nbreak", "a|b.*"]
 
@@ -36,7 +36,7 @@ def generate(*arguments: str | Path) -> Result:
 
 
 def config(
-    directory: Path, environment: str = "test", alerting: str = TOLD, top: str = "", component: str = ""
+    directory: Path, environment: str = "test", alerting: str = RECEIVERS, top: str = "", component: str = ""
 ) -> Path:
     file = directory / "f.yml"
     name = yaml.safe_dump(environment, default_style='"', width=1000).strip()
@@ -52,7 +52,7 @@ def config(
         pytest.param("alertmanager", ["alertmanager"], id="Alertmanager"),
     ],
 )
-def test_what_is_committed_is_what_is_generated(folder: str, arguments: list[str], tmp_path: Path) -> None:
+def test_the_committed_file_is_current(folder: str, arguments: list[str], tmp_path: Path) -> None:
     assert generate(*arguments, "--config.file", CONFIG, "--output", tmp_path).exit_code == 0
     made = sorted(tmp_path.iterdir())
     assert made
@@ -61,17 +61,17 @@ def test_what_is_committed_is_what_is_generated(folder: str, arguments: list[str
         assert committed.read_text() == file.read_text(), f"generate {' '.join(arguments)} makes another {committed}"
 
 
-def test_all_writes_all(tmp_path: Path) -> None:
+def test_all_writes_every_part(tmp_path: Path) -> None:
     done = generate("all", "--config.file", CONFIG, "--output", tmp_path)
     assert (done.exit_code, done.stderr) == (0, "")
     assert {path.parent.name for path in tmp_path.rglob("*.*")} >= {"prometheus", "alertmanager", "dashboards"}
     assert f"wrote {tmp_path}/prometheus/staging.rules.yml\n" in done.stdout
 
 
-def test_all_without_receivers_writes_the_rest_and_says_so(tmp_path: Path) -> None:
+def test_all_without_receivers_leaves_out_alertmanager(tmp_path: Path) -> None:
     done = generate("all", "--config.file", config(tmp_path, alerting="{}"), "--output", tmp_path / "out")
     assert done.exit_code == 0
-    assert done.stderr.startswith("no Alertmanager configuration: alerting.receivers: nobody is told")
+    assert done.stderr.startswith("no Alertmanager configuration: alerting.receivers: no receivers are configured")
     assert (tmp_path / "out" / "prometheus").exists()
     assert not (tmp_path / "out" / "alertmanager").exists()
 
@@ -81,11 +81,11 @@ def test_alertmanager_without_receivers_is_refused(tmp_path: Path) -> None:
     done = generate("alertmanager", "--config.file", file, "--output", tmp_path)
     assert (done.exit_code, done.stderr) == (
         2,
-        f"{file}: alerting.receivers: nobody is told; name at least a receiver for P0\n",
+        f"{file}: alerting.receivers: no receivers are configured; add at least one for P0\n",
     )
 
 
-def test_a_directory_that_cannot_be_written_to(tmp_path: Path) -> None:
+def test_an_output_that_is_no_directory_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     done = generate("rules", "--config.file", config(tmp_path), "--output", tmp_path / "taken")
     assert done.exit_code == 2
@@ -156,7 +156,7 @@ def test_bad_input_is_refused(case: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("environment", HOSTILE)
 def test_any_name_of_an_environment_is_escaped(environment: str, tmp_path: Path) -> None:
-    """The rules of an environment fire for it and for no other, and Alertmanager routes by it."""
+    """Rules fire for their environment only, and Alertmanager routes by it."""
     done = generate("all", "--config.file", config(tmp_path, environment), "--output", tmp_path)
     assert done.exit_code == 0, done.output
     rules = tmp_path / "prometheus" / "staging.rules.yml"
@@ -186,7 +186,7 @@ def _routes_by(environment: str, file: Path) -> None:
     assert literal == environment
 
 
-def test_annotations_say_who_suffers_and_whom_to_ask(tmp_path: Path) -> None:
+def test_annotations_name_affected_components_and_the_owner(tmp_path: Path) -> None:
     environment = 'a "quoted" one'
     links = "alerting: {runbooks: https://r.example.com/x, exporter: https://e.example.com/, dashboard: https://d.example.com/d?a=b}"
     file = config(tmp_path, environment)
@@ -206,8 +206,8 @@ def test_annotations_say_who_suffers_and_whom_to_ask(tmp_path: Path) -> None:
         f'staging_component_links_info{{{at},component="db",owner="db-team",issue="https://i.example.com/1"}}': 1,
     }
     expected = {
-        "summary": f"db is the root cause of trouble in {environment}.",
-        "description": "db, layer service, is a root cause of priority P0 by what it takes down. Suffering from it: "
+        "summary": f"db is the root cause of the outage in {environment}.",
+        "description": "db, layer service, is a root cause with effective priority P0. Affected components: "
         "api, web. Blocked journeys in the environment: login.",
         "affected": "api, web",
         "journeys": "login",

@@ -112,7 +112,7 @@ def test_an_outage_that_was_told_is_not_told_again_for_its_budget(outage: str, t
         up: "1x420 0x29 1x400",
         marked: "0x420 1x29 0x400",
     }
-    if "blamed" in marked:
+    if "affected_by" in marked:
         half_an_hour[marked] = "_x420 1x29 stale"
     series = [{"series": name, "values": values} for name, values in half_an_hour.items()]
     alert = {"expr": 'ALERTS{alertname="StagingErrorBudgetBurn",priority="P1",alertstate="firing"}'}

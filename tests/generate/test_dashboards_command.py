@@ -1,4 +1,4 @@
-"""`generate dashboards` as a user runs it, and what Grafana is provisioned with."""
+"""`generate dashboards` as a user runs it, and the provisioning of Grafana."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_it_writes_the_committed_files(tmp_path: Path) -> None:
     assert sorted(done.stdout.splitlines()) == sorted(f"wrote {output / name}" for name in written)
 
 
-def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
+def test_without_the_extra_the_error_names_the_package_to_install(tmp_path: Path) -> None:
     arguments = ("generate", "dashboards", "--config.file", REFERENCE, "--output", tmp_path)
     done = run(sys.executable, "-c", WITHOUT_EXTRA, *arguments)
     assert done.returncode == 2
@@ -40,22 +40,24 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_the_extra_all_the_rest_is_written(tmp_path: Path) -> None:
+def test_without_the_extra_everything_else_is_written(tmp_path: Path) -> None:
     arguments = ("generate", "all", "--config.file", REFERENCE, "--output", tmp_path)
     done = run(sys.executable, "-c", WITHOUT_EXTRA, *arguments)
     assert done.returncode == 0
     assert "no dashboards" in done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["alertmanager", "prometheus"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("alertmanager", "ci", "grafana", "kubernetes", "prometheus", "runbooks", "systemd")
+    ]
 
 
-def test_it_says_where_it_cannot_write(tmp_path: Path) -> None:
+def test_the_error_names_the_path_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = run(*EXPORTER, "generate", "dashboards", "--config.file", REFERENCE, "--output", tmp_path / "file")
     assert done.returncode == 2
     assert done.stderr.startswith(f"cannot write {tmp_path / 'file'}")
 
 
-def test_grafana_is_told_the_scrape_interval_and_where_the_dashboards_are() -> None:
+def test_grafana_has_the_scrape_interval_and_the_path_of_the_dashboards() -> None:
     scraped = yaml.safe_load((REPOSITORY / "deploy" / "prometheus" / "prometheus.yml").read_text())
     (source,) = yaml.safe_load((GRAFANA / "datasources" / "prometheus.yml").read_text())["datasources"]
     assert (source["type"], source["jsonData"]["timeInterval"]) == ("prometheus", scraped["global"]["scrape_interval"])

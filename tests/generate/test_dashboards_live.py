@@ -21,11 +21,11 @@ from staging_exporter.generate.rules import rule_file
 from tests.generate.boards import COMPONENT, GOLDEN_PATH, GRAPH, Board, Query, made, other_queries, queries
 from tests.support.live import Demo, demo, fetch, prometheus, wait_for
 
-LOOKED_AT = "edge-api"  # the component of the component dashboard: it has a certificate, and suffers in every scene
-TABLE = f"{GOLDEN_PATH}: Who is to blame: "
-# What is empty, and rightly so: no root cause, nobody suffers, nothing failed, nothing is in doubt.
-QUIET = {f"{GOLDEN_PATH}: Most urgent: A", f"{GOLDEN_PATH}: Who suffers, and from whom: A",
-         f"{GOLDEN_PATH}: Firing alerts: A", f"{COMPONENT}: It suffers from: A",
+LOOKED_AT = "edge-api"  # for the component dashboard: it has a certificate, and is a symptom in every broken scene
+TABLE = f"{GOLDEN_PATH}: Root causes: "
+# Queries that are rightly empty: no root cause, no symptom, no failure, nothing unknown, no contradiction.
+QUIET = {f"{GOLDEN_PATH}: Most urgent: A", f"{GOLDEN_PATH}: Affected components: A",
+         f"{GOLDEN_PATH}: Firing alerts: A", f"{COMPONENT}: Affected by: A",
          *(f"{TABLE}{ref}" for ref in "ABCDEF"), *(f"{name}: annotation: Root causes" for name in made())}  # fmt: skip
 UNFAILED = {f"{COMPONENT}: Failures by reason: A"}
 CERTAIN = {f"{GRAPH}: Unknown: A"}
@@ -35,7 +35,7 @@ UNOWNED = f"{TABLE}F"  # the demo's connector has no links
 
 @dataclass(frozen=True)
 class Scene:
-    """A fault, the root cause that it makes, and what is empty while it lasts."""
+    """A fault, its root cause, and the queries that are empty meanwhile."""
 
     fault: str | None
     root: str | None
@@ -96,7 +96,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 def _rules(config: Path, file: Path) -> Path:
-    """The generated rules, every one of them evaluated each second instead of when it is worth it."""
+    """The generated rules, with every group evaluated each second."""
     loaded = load_config(config)
     tree = yaml.safe_load(rule_file(loaded.topology, loaded.slo, loaded.alerting))
     for group in tree["groups"]:
@@ -112,12 +112,12 @@ def _deploy(environment: Demo) -> None:
 
 @pytest.fixture(scope="module", params=SCENES)
 def scene(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Scene]:
-    """The scene, once the root cause table shows its root."""
+    """The scene, from when the table of root causes shows its root cause."""
     wanted = SCENES[request.param]
     roots = {wanted.root} if wanted.root else set()
     if wanted.fault:
         stage.environment.break_(wanted.fault)
-    wait_for(lambda: _components(stage.panel(GOLDEN_PATH, "Who is to blame")["A"]) == roots, f"{roots} in the table")
+    wait_for(lambda: _components(stage.panel(GOLDEN_PATH, "Root causes")["A"]) == roots, f"{roots} in the table")
     yield wanted
     stage.environment.mend()
     stage.environment.wait_healthy()
@@ -127,7 +127,7 @@ def _components(rows: list[Row]) -> set[str]:
     return {labels["component"] for labels, _ in rows}
 
 
-def test_no_panel_is_empty_that_should_not_be(stage: Stage, scene: Scene) -> None:
+def test_only_the_expected_panels_are_empty(stage: Stage, scene: Scene) -> None:
     unexpected: set[str] = set()
 
     def as_expected() -> bool:
@@ -135,19 +135,19 @@ def test_no_panel_is_empty_that_should_not_be(stage: Stage, scene: Scene) -> Non
         unexpected.update(stage.empty() ^ scene.empty)
         return not unexpected
 
-    with suppress(AssertionError):  # what is told is which panels, not that time is over
+    with suppress(AssertionError):  # the assertion below names the panels
         wait_for(as_expected, "the panels fill", timeout=20.0)
     assert unexpected == set()
 
 
 def test_the_root_cause_table_names_the_root_in_every_column(stage: Stage, scene: Scene) -> None:
-    columns = stage.panel(GOLDEN_PATH, "Who is to blame")
+    columns = stage.panel(GOLDEN_PATH, "Root causes")
     roots = {scene.root} if scene.root else set()
     assert [_components(columns[ref]) for ref in "ABCDE"] == [roots] * 5
     assert all(value == 0 for _, value in columns["B"]), "both faults are P0"
-    assert all(value > 0 for _, value in columns["E"]), "somebody suffers"
-    suffering = stage.panel(GOLDEN_PATH, "Who suffers, and from whom")["A"]
-    assert {labels["root_cause"] for labels, _ in suffering} == roots
+    assert all(value > 0 for _, value in columns["E"]), "some components are affected"
+    affected = stage.panel(GOLDEN_PATH, "Affected components")["A"]
+    assert {labels["root_cause"] for labels, _ in affected} == roots
 
 
 def test_the_journey_shows_where_it_breaks(stage: Stage, scene: Scene) -> None:
@@ -171,14 +171,14 @@ def test_the_graph_has_every_component_and_no_edge_without_its_node(stage: Stage
     assert {node["id"] for node in nodes if node["color"] == ROOT.colour} == ({scene.root} if scene.root else set())
 
 
-def test_the_tables_beside_the_graph_say_the_same(stage: Stage, scene: Scene) -> None:
+def test_the_tables_and_the_graph_agree(stage: Stage, scene: Scene) -> None:
     nodes = {labels["id"]: labels["subtitle"] for labels, _ in stage.panel(GRAPH, "Dependency graph")["nodes"]}
     words = {word.code: word.text for word in (*STATES.values(), SYMPTOM, ROOT)}
     table = {labels["component"]: words[int(value)] for labels, value in stage.panel(GRAPH, "Components")["A"]}
     assert nodes == table
 
 
-def test_blame_flows_along_purple_edges_from_a_symptom_to_its_root(stage: Stage, scene: Scene) -> None:
+def test_purple_edges_lead_from_a_symptom_to_its_root_cause(stage: Stage, scene: Scene) -> None:
     edges = [labels for labels, _ in stage.panel(GRAPH, "Dependency graph")["edges"]]
     purple: dict[str, set[str]] = {}
     for edge in edges:

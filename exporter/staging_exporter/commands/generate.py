@@ -1,4 +1,4 @@
-"""`generate`: configuration of Prometheus, Alertmanager and Grafana, made from ours."""
+"""`generate`: alert rules, Alertmanager configuration, dashboards, runbooks and examples, from the configuration."""
 
 from __future__ import annotations
 
@@ -12,33 +12,38 @@ from staging_exporter.config import Config
 from staging_exporter.generate.alertmanager import CONFIG_FILE as ALERTMANAGER_FILE
 from staging_exporter.generate.alertmanager import TEMPLATE_FILE, NoReceivers, template_file
 from staging_exporter.generate.alertmanager import config_file as alertmanager_config
+from staging_exporter.generate.examples import examples, runbooks
+from staging_exporter.generate.marker import is_generated
 from staging_exporter.generate.rules import OPERATOR_FILE, RULES_FILE, Refused, operator_file, rule_file
 
 _OUTPUT = click.option(
     "--output", required=True, type=Path, metavar="DIR", help="Directory to write to; created when missing."
 )
+_FORCE = click.option("--force", is_flag=True, help="Also overwrite files that were not generated.")
 _NO_DASHBOARDS = "dashboards need the extra `dashboards`: pip install 'staging-exporter[dashboards]'"
 
 
 @click.group()
 def generate() -> None:
-    """Generate alert rules, alert routing and dashboards."""
+    """Generate alert rules, alert routing, dashboards and more."""
 
 
 @generate.command()
 @CONFIG_FILE
 @_OUTPUT
-def dashboards(config_file: Path, output: Path) -> None:
+@_FORCE
+def dashboards(config_file: Path, output: Path, force: bool) -> None:
     """Write the Grafana dashboards, one JSON file each."""
     files = dashboard_files(load(config_file))
     if files is None:
         give_up(_NO_DASHBOARDS)
-    write(output, files)
+    write(output, files, force=force)
 
 
 @generate.command()
 @CONFIG_FILE
 @_OUTPUT
+@_FORCE
 @click.option(
     "--format",
     "form",
@@ -47,45 +52,56 @@ def dashboards(config_file: Path, output: Path) -> None:
     show_default=True,
     help="A rule file of Prometheus, or a PrometheusRule resource of the operator.",
 )
-def rules(config_file: Path, output: Path, form: str) -> None:
+def rules(config_file: Path, output: Path, force: bool, form: str) -> None:
     """Write the alert rules for Prometheus or its operator."""
-    write(output, rule_files(load(config_file), form))
+    write(output, rule_files(load(config_file), form), force=force)
 
 
 @generate.command()
 @CONFIG_FILE
 @_OUTPUT
-def alertmanager(config_file: Path, output: Path) -> None:
+@_FORCE
+def alertmanager(config_file: Path, output: Path, force: bool) -> None:
     """Write the configuration of Alertmanager and its templates."""
     try:
-        write(output, alertmanager_files(load(config_file)))
+        files = alertmanager_files(load(config_file))
     except NoReceivers as error:
         give_up(f"{config_file}: {error}")
+    write(output, files, force=force)
 
 
 @generate.command(name="all")
 @CONFIG_FILE
 @_OUTPUT
-def everything(config_file: Path, output: Path) -> None:
+@_FORCE
+def everything(config_file: Path, output: Path, force: bool) -> None:
     """Write everything, each part into a directory of its own.
 
-    The directories are prometheus/, alertmanager/ and dashboards/.
+    The directories are alertmanager/, ci/, dashboards/, grafana/, kubernetes/, prometheus/, runbooks/ and systemd/.
     """
     config = load(config_file)
-    write(output / "prometheus", rule_files(config))
+    environment, exporter = config.topology.environment, config.alerting.exporter
+    files = {**examples(environment, exporter), **_below("runbooks", runbooks(environment, exporter))}
+    for form in ("rules", "prometheusrule"):
+        files |= _below("prometheus", rule_files(config, form))
     try:
-        write(output / "alertmanager", alertmanager_files(config))
+        files |= _below("alertmanager", alertmanager_files(config))
     except NoReceivers as error:
         click.echo(f"skipped the Alertmanager configuration: {error}", err=True)
-    made = dashboard_files(config)
-    if made is None:
+    boards = dashboard_files(config)
+    if boards is None:
         click.echo(f"skipped the dashboards: {_NO_DASHBOARDS}", err=True)
     else:
-        write(output / "dashboards", made)
+        files |= _below("dashboards", boards)
+    write(output, files, force=force)
+
+
+def _below(directory: str, files: Mapping[str, str]) -> dict[str, str]:
+    return {f"{directory}/{name}": text for name, text in files.items()}
 
 
 def rule_files(config: Config, form: str = "rules") -> dict[str, str]:
-    """The rules by file name; exits 2 when an objective cannot be alerted on."""
+    """The rules by file name; exits 2 with the objectives that alerts are not possible for, if there are any."""
     name, text = (OPERATOR_FILE, operator_file) if form == "prometheusrule" else (RULES_FILE, rule_file)
     try:
         return {name: text(config.topology, config.slo, config.alerting)}
@@ -112,9 +128,17 @@ def dashboard_files(config: Config) -> dict[str, str] | None:
     return dashboards(config.topology)
 
 
-def write(output: Path, files: Mapping[str, str]) -> None:
-    """Write the files and print their names; exit 2 when one cannot be written."""
+def write(output: Path, files: Mapping[str, str], *, force: bool) -> None:
+    """Write the files and print their paths.
+
+    Exits 2, with nothing written, when a file exists that was not generated, unless `force`; and 2 when a file cannot
+    be written.
+    """
     try:
+        foreign = [] if force else [output / name for name, text in files.items() if _is_foreign(output / name, text)]
+        if foreign:
+            exist = "\n".join(f"{path} exists and was not generated by staging-exporter" for path in foreign)
+            give_up(f"{exist}\nnothing was written; --force overwrites these files")
         for name, text in files.items():
             path = output / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,3 +146,11 @@ def write(output: Path, files: Mapping[str, str]) -> None:
             click.echo(f"wrote {path}")
     except OSError as error:
         give_up(f"cannot write {error.filename}: {error.strerror}")
+
+
+def _is_foreign(path: Path, text: str) -> bool:
+    """Whether there is a file that `generate` did not write; one with the same content may as well be ours."""
+    if not path.is_file():
+        return False
+    present = path.read_bytes()
+    return present != text.encode() and not is_generated(present.decode(errors="replace"))

@@ -1,4 +1,4 @@
-"""Every metric and label name of `/metrics`, spelt once, with its HELP text. Views and generators import it."""
+"""Every metric and label name of `/metrics`, spelt once, with its HELP text; used by views and generators."""
 
 from __future__ import annotations
 
@@ -26,129 +26,148 @@ class Metric:
 COMPONENT_INFO = Metric(
     "staging_component_info",
     GAUGE,
-    "A configured component, always 1; kind is latent without a check, priority the configured one.",
+    "Configured component, always 1; kind is latent without a check, priority is the configured one.",
     (COMPONENT, "kind", "layer", "priority"),
 )
 COMPONENT_UP = Metric(
     "staging_component_up",
     GAUGE,
-    "1 when up or degraded, 0 when down, flapping or starting, by its last probe in maintenance; absent while unknown.",
+    "1 when up or degraded, 0 when down, flapping or starting; in maintenance by the last probe; absent while unknown.",
 )
 COMPONENT_STATE = Metric(
-    "staging_component_state", GAUGE, "1 for the state that is published, 0 for the others.", (COMPONENT, "state")
+    "staging_component_state", GAUGE, "1 for the published state, 0 for the others.", (COMPONENT, "state")
 )
 STATE_SINCE = Metric(
-    "staging_component_state_since_timestamp_seconds", GAUGE, "When the published state began; absent before the first."
+    "staging_component_state_since_timestamp_seconds",
+    GAUGE,
+    "Start of the published state; absent before the first one.",
 )
 ROOT_CAUSE = Metric(
-    "staging_component_root_cause", GAUGE, "1 when the last settled verdict names the component as a root cause."
+    "staging_component_root_cause", GAUGE, "1 when the component is a root cause by the last settled verdict, else 0."
 )
 AFFECTED_BY = Metric(
     "staging_component_affected_by_info",
     GAUGE,
-    "A symptom and a root cause that it suffers from, always 1.",
+    "Symptom and root cause that affects it, always 1.",
     (COMPONENT, "root_cause"),
 )
 EXPLAINED_BY = Metric(
     "staging_component_explained_by_info",
     GAUGE,
-    "What fails, and what it needs that fails, starts or is in maintenance, or did until now; always 1.",
+    "Failing component and the dependency that explains it: down, starting, in maintenance or just recovered.",
     (COMPONENT, "dependency"),
 )
 EFFECTIVE_PRIORITY = Metric(
     "staging_component_effective_priority",
     GAUGE,
-    "0, 1 or 2 for P0, P1, P2: the priority of a root cause by what it takes down; only for root causes.",
+    "Priority of a root cause including what it takes down: 0, 1 or 2 for P0, P1, P2; only for root causes.",
 )
 CONTRADICTED = Metric(
-    "staging_component_contradicted", GAUGE, "1 when it is down although something that needs it is up."
+    "staging_component_contradicted", GAUGE, "1 when the component is down although a dependent of it is up, else 0."
 )
 ROOT_CAUSE_STALE = Metric(
-    "staging_component_root_cause_stale", GAUGE, "1 when a root cause is remembered but no longer seen."
+    "staging_component_root_cause_stale",
+    GAUGE,
+    "1 when the component is a root cause that can no longer be observed, else 0.",
 )
-PENDING = Metric("staging_diagnosis_pending", GAUGE, "1 while a round is open and the verdict may still change.", ())
+PENDING = Metric(
+    "staging_diagnosis_pending",
+    GAUGE,
+    "1 while a round of probes is open and the verdict may still change, else 0.",
+    (),
+)
 DEPENDENCY = Metric(
     "staging_dependency_info",
     GAUGE,
-    "An edge of the dependency graph, always 1.",
+    "Edge of the dependency graph, always 1.",
     (COMPONENT, "depends_on", "optional"),
 )
 LINKS = Metric(
     "staging_component_links_info",
     GAUGE,
-    "Where to go from an alert, and whom to tell, as configured, always 1; only for components with links.",
+    "Configured links and owner of a component, always 1; only for components with links.",
     (COMPONENT, "runbook", "issue", "dashboard", "owner"),
 )
 STARTUP_BUDGET = Metric(
-    "staging_component_startup_budget_seconds", GAUGE, "The configured startup budget; absent without one."
+    "staging_component_startup_budget_seconds", GAUGE, "Configured startup budget; absent without one."
 )
 STARTUP_END = Metric(
     "staging_component_startup_budget_end_timestamp_seconds",
     GAUGE,
-    "When the startup budget is spent and the component will be down; only while it is starting.",
+    "End of the startup budget, from which the component counts as down; only while it is starting.",
 )
-PROBE_DURATION = Metric(
-    "staging_probe_duration_seconds", HISTOGRAM, "How long runs of the check took, failed ones included."
-)
+PROBE_DURATION = Metric("staging_probe_duration_seconds", HISTOGRAM, "Duration of probes, failed ones included.")
 PROBE_PHASE = Metric(
     "staging_probe_phase_duration_seconds",
     GAUGE,
-    "How long the phases of the last run took.",
+    "Duration of the phases of the last probe.",
     (COMPONENT, "phase"),
 )
-PROBES = Metric("staging_probes_total", COUNTER, "Runs of the check.")
+PROBES = Metric("staging_probes_total", COUNTER, "Probes that have finished.")
 PROBE_FAILURES = Metric(
     "staging_probe_failures_total",
     COUNTER,
-    "Runs that were no pass, by reason; degraded and inconclusive ones included.",
+    "Probes that did not pass, by reason; degraded and inconclusive ones included.",
     (COMPONENT, "reason"),
 )
 LAST_RUN = Metric(
-    "staging_probe_last_run_timestamp_seconds", GAUGE, "When the last run began; probes run on a timer of their own."
+    "staging_probe_last_run_timestamp_seconds",
+    GAUGE,
+    "Start of the last probe; probes run on their own timer, not on scrapes.",
 )
-INTERVAL = Metric("staging_probe_interval_seconds", GAUGE, "The configured interval from start to start.")
-LAG = Metric("staging_probe_schedule_lag_seconds", HISTOGRAM, "How late runs began after they were due.", ())
+INTERVAL = Metric("staging_probe_interval_seconds", GAUGE, "Configured interval between the starts of two probes.")
+LAG = Metric(
+    "staging_probe_schedule_lag_seconds", HISTOGRAM, "Delay between the scheduled and the actual start of probes.", ()
+)
 TLS_NOT_AFTER = Metric(
     "staging_probe_tls_not_after_timestamp_seconds",
     GAUGE,
-    "When the certificate that was shown expires, also when it was refused.",
+    "Expiry of the certificate seen by the last probe, whether or not it was accepted.",
 )
 DOMAIN_DRIFT = Metric(
     "staging_probe_domain_drift",
     GAUGE,
-    "1 when a sibling of the host name answers and the name itself does not; only for kinds that ask siblings.",
+    "1 when a sibling of the host name answers and the name itself does not, else 0; only for kinds with siblings.",
 )
 CONNECTIONS = Metric(
-    "staging_probe_connections", GAUGE, "Connections in use, as the peer told the last probe that asked."
+    "staging_probe_connections", GAUGE, "Connections in use, reported by the server in the last probe."
 )
-MAX_CONNECTIONS = Metric("staging_probe_connections_limit", GAUGE, "Connections that the peer has for ordinary users.")
+MAX_CONNECTIONS = Metric(
+    "staging_probe_connections_limit", GAUGE, "Connections available to ordinary users, reported by the server."
+)
 JOURNEY_STATE = Metric(
-    "staging_journey_state", GAUGE, "1 for the state of the journey, 0 for the others.", (JOURNEY, "state")
+    "staging_journey_state", GAUGE, "1 for the present state of the journey, 0 for the others.", (JOURNEY, "state")
 )
 STEP_STATE = Metric(
     "staging_journey_step_state",
     GAUGE,
-    "1 for the state of the step's component, 0 for the others.",
+    "1 for the present state of the component of the step, 0 for the others.",
     (JOURNEY, "step", "state"),
 )
-LAYER_ROOTS = Metric("staging_layer_root_causes", GAUGE, "How many root causes the layer owns now.", ("layer",))
-TESTS = Metric("staging_tests", GAUGE, "Tests of the last report, by outcome.", (COMPONENT, "outcome"))
-TEST_RUN = Metric("staging_test_run_timestamp_seconds", GAUGE, "When the tests of the last report ran.")
-TEST_DURATION = Metric("staging_test_run_duration_seconds", GAUGE, "How long the tests of the last report took.")
+LAYER_ROOTS = Metric("staging_layer_root_causes", GAUGE, "Number of root causes that the layer owns.", ("layer",))
+TESTS = Metric("staging_tests", GAUGE, "Number of tests in the last report, by outcome.", (COMPONENT, "outcome"))
+TEST_RUN = Metric("staging_test_run_timestamp_seconds", GAUGE, "Time of the test run of the last report.")
+TEST_DURATION = Metric("staging_test_run_duration_seconds", GAUGE, "Duration of the test run of the last report.")
 TEST_CONFLICT = Metric(
-    "staging_test_conflict", GAUGE, "1 when the suite passes although a component that it covers is down."
+    "staging_test_conflict", GAUGE, "1 when the suite passed although a component that it covers is down, else 0."
 )
-DEPLOY = Metric("staging_deploy_timestamp_seconds", GAUGE, "When the component was last deployed, as told to us.")
+DEPLOY = Metric("staging_deploy_timestamp_seconds", GAUGE, "Time of the last deploy that was announced.")
 BUILD_INFO = Metric(
-    "staging_exporter_build_info", GAUGE, "The version that runs, always 1.", ("version", "python_version")
+    "staging_exporter_build_info",
+    GAUGE,
+    "Version of the exporter and of Python, always 1.",
+    ("version", "python_version"),
 )
 RELOAD_OK = Metric(
-    "staging_exporter_config_last_reload_successful", GAUGE, "1 when the last configuration reload succeeded.", ()
+    "staging_exporter_config_last_reload_successful",
+    GAUGE,
+    "1 when the last reload of the configuration succeeded, else 0.",
+    (),
 )
 RELOAD_TIME = Metric(
     "staging_exporter_config_last_reload_success_timestamp_seconds",
     GAUGE,
-    "When the configuration was last loaded with success.",
+    "Time of the last successful load of the configuration.",
     (),
 )
-ONLINE = Metric("staging_exporter_online", GAUGE, "0 when all of our own vantage checks fail, else 1.", ())
+ONLINE = Metric("staging_exporter_online", GAUGE, "0 while all vantage checks fail, else 1.", ())

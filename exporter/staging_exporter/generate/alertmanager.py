@@ -1,17 +1,18 @@
-"""Configuration -> Alertmanager's configuration: who is told what, when, and in which words.
+"""Configuration -> Alertmanager's configuration: routes, receivers, inhibition rules and templates.
 
-For Alertmanager 0.25 and later: no fields that came after it, and matchers that its old and its new parser read alike.
+For Alertmanager 0.25 and later: no fields of later versions, and matchers that its old and its new parser read alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from importlib.resources import files
 from typing import Any
 
 from staging_exporter.core.durations import parse_duration
 from staging_exporter.core.model import Priority
 from staging_exporter.generate.alerts import Role
+from staging_exporter.generate.examples import template
+from staging_exporter.generate.marker import marked
 from staging_exporter.generate.monitoring import EXPORTER_DOWN, LOOP_HUNG, RESULTS_STALE, WATCHDOG
 from staging_exporter.generate.options import (
     DAYS,
@@ -31,8 +32,8 @@ CONFIG_FILE = "alertmanager.yml"
 TEMPLATE_FILE = "staging.tmpl"
 _HOURS = "working-hours"
 _TITLE, _TEXT = '{{ template "staging.title" . }}', '{{ template "staging.text" . }}'
-# group_wait, group_interval, repeat_interval. A verdict is settled before it is published, so that waiting gathers
-# nothing; what is not urgent waits for company.
+# group_wait, group_interval, repeat_interval. A verdict is settled before it is published, so that an urgent alert
+# need not wait for others to join it.
 _PACE = {Priority.P0: ("5s", "1m", "1h"), Priority.P1: ("30s", "5m", "4h"), Priority.P2: ("5m", "10m", "1d")}
 _NIGHT = "12h"
 # Opsgenie has P1, critical, to P5, informational.
@@ -43,25 +44,25 @@ _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})  # what the mat
 
 
 class NoReceivers(Exception):
-    """`alerting.receivers` says nobody."""
+    """`alerting.receivers` is not configured."""
 
 
 def config_file(environment: str, options: AlertingOptions) -> str:
     """The text of alertmanager.yml. Raises NoReceivers."""
     if options.receivers is None:
-        raise NoReceivers("alerting.receivers: nobody is told; name at least a receiver for P0")
+        raise NoReceivers("alerting.receivers: no receivers are configured; add at least one for P0")
     tree: dict[str, Any] = {"templates": [TEMPLATE_FILE]}
     tree["route"] = _route(environment, hours=options.working_hours is not None)
     if options.working_hours:
         tree["time_intervals"] = [_interval(options.working_hours)]
     tree["inhibit_rules"] = [*_inhibitions()]
     tree["receivers"] = [*_receivers(options.receivers)]
-    return dump(tree, "Made by `staging-exporter generate alertmanager`.")
+    return marked(CONFIG_FILE, dump(tree))
 
 
 def template_file() -> str:
     """The text of the notification templates."""
-    return files(__package__).joinpath(TEMPLATE_FILE).read_text(encoding="utf-8")
+    return template(f"alertmanager/{TEMPLATE_FILE}")
 
 
 def _match(label: str, value: str) -> str:
@@ -74,27 +75,27 @@ def _route(environment: str, *, hours: bool) -> dict[str, Any]:
         "matchers": [here, _match("alertname", WATCHDOG)],
         "receiver": "watchdog",
         "group_wait": "0s",
-        # Every minute: the first tick after a repeat_interval that begins with the delivery is the second one.
+        # Sent every minute: repeat_interval counts from the delivery, so that every second group_interval sends it.
         "group_interval": "30s",
         "repeat_interval": "30s",
     }
     routes = [route for priority in Priority for route in _by_priority(priority, here, hours=hours)]
     return {
-        "receiver": Priority.P1.value,  # what no route knows is still told to someone
+        "receiver": Priority.P1.value,  # alerts that no route matches still reach someone
         "group_by": ["environment", "alertname"],
         "routes": [watchdog, *routes],
     }
 
 
 def _by_priority(priority: Priority, here: str, *, hours: bool) -> Iterator[dict[str, Any]]:
-    """One notification per root cause; other alerts are gathered by their name."""
+    """One notification per root cause; other alerts are grouped by their name."""
     wait, interval, repeat = _PACE[priority]
     muted = hours and priority != Priority.P0
     common = {
         "receiver": priority.value,
         "group_wait": wait,
         "group_interval": interval,
-        # What ended in the night, untold, and begins again in the morning must not pass for told already.
+        # An alert that resolved during a muted night and fires again in the morning must be sent again.
         "repeat_interval": min(repeat, _NIGHT, key=parse_duration) if muted else repeat,
     } | ({"active_time_intervals": [_HOURS]} if muted else {})
     urgent = [here, _match("priority", priority)]
@@ -109,15 +110,15 @@ def _interval(hours: WorkingHours) -> dict[str, Any]:
 
 
 def _inhibitions() -> Iterator[dict[str, Any]]:
-    """A second net only: rules decide what fires. Labels in `equal` are set on both sides, since missing is equal.
+    """A safety net: the rules decide what fires. Labels in `equal` are set on both sides, since missing equals missing.
 
-    Root causes are never muted: Alertmanager forgets what ends while it is muted, and then takes the next page of the
-    same component, within `repeat_interval`, for one that it has told already.
+    Root causes are never muted: of an alert that resolves while it is muted Alertmanager sends no notification, and the
+    next alert of the same component within `repeat_interval` then counts as sent already.
     """
-    told = "|".join([Role.SYMPTOM, Role.EVIDENCE, Role.RISK, Role.SLO])
+    muted = "|".join([Role.SYMPTOM, Role.EVIDENCE, Role.RISK, Role.SLO])
     meta, root = _match("role", Role.META), _match("role", Role.ROOT_CAUSE)
     for source, target in (
-        ([_match("alertname", EXPORTER_DOWN), meta], [f'role=~"{told}"']),
+        ([_match("alertname", EXPORTER_DOWN), meta], [f'role=~"{muted}"']),
         ([root], [_match("role", Role.SLO)]),
         ([_match("alertname", LOOP_HUNG), meta], [_match("alertname", RESULTS_STALE), meta]),
     ):
@@ -125,18 +126,18 @@ def _inhibitions() -> Iterator[dict[str, Any]]:
 
 
 def _receivers(slots: Receivers) -> Iterator[dict[str, Any]]:
-    told: Sequence[Receiver] = ()
+    receivers: Sequence[Receiver] = ()
     for priority, configured in zip(Priority, (slots.P0, slots.P1, slots.P2), strict=True):
-        told = configured or told
-        yield {"name": priority.value, **_integrations(told)}
-    silent = {"send_resolved": False}  # a dead man's switch would take the end of the watchdog for one more beat
-    heard = _integrations(slots.watchdog)
-    yield {"name": "watchdog", **{kind: [one | silent for one in told] for kind, told in heard.items()}}
+        receivers = configured or receivers
+        yield {"name": priority.value, **_integrations(receivers)}
+    silent = {"send_resolved": False}  # a dead man's switch would count a resolved notification as a heartbeat
+    by_kind = _integrations(slots.watchdog)
+    yield {"name": "watchdog", **{kind: [one | silent for one in ways] for kind, ways in by_kind.items()}}
 
 
-def _integrations(told: Sequence[Receiver]) -> dict[str, list[dict[str, Any]]]:
+def _integrations(receivers: Sequence[Receiver]) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
-    for receiver in told:
+    for receiver in receivers:
         found.setdefault(f"{receiver.kind}_configs", []).append(_WRITERS[type(receiver)](receiver))
     return found
 
@@ -150,7 +151,7 @@ def _pagerduty(to: PagerDuty) -> dict[str, Any]:
         routing_key_file=to.routing_key,
         description=_TITLE,
         severity='{{ or .CommonLabels.severity "error" }}',
-        # Beside the text Alertmanager would send every label and annotation of every alert.
+        # By default Alertmanager sends every label and annotation of every alert as well.
         details={"text": _TEXT, "firing": "", "resolved": ""},
     )
 

@@ -1,8 +1,8 @@
-"""One alert as a rule: its name, whom it wakes, when it fires, what it says.
+"""One alert as a rule: its name, its urgency, its condition, its text.
 
-Conventions: the identity of an alert is environment and component, or journey, and never what moves (blame, reason,
-state), so that a change of the verdict does not resolve one alert to fire another. What moves stands in annotations,
-asked for by the `query` function of Prometheus' templates.
+Conventions: the labels of an alert are environment and component, or journey, and never what changes during an outage
+(root cause, reason, state), so that a new verdict does not resolve one alert and fire another. What changes is in
+annotations, which use the `query` function of Prometheus' templates.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import Priority
 from staging_exporter.generate.options import AlertingOptions
 
-KEEP_FIRING = 300.0  # seconds: without its series an alert resolves, and a restart of the exporter takes some
+KEEP_FIRING = 300.0  # seconds: an alert resolves without its series, as during a restart of the exporter
 SEVERITY = {Priority.P0: "critical", Priority.P1: "warning", Priority.P2: "info", None: "none"}
 
-# Alertmanager forgets an alert four times the resend delay after it was last sent; Prometheus remembers how long one
-# has been pending over its own restart only when `for` is at least its grace period. In between, a restart of
-# Prometheus resolves and repeats a page that stands (defaults of rules.alert.resend-delay and .for-grace-period).
+# Alertmanager resolves an alert that was not sent for four times the resend delay. After its own restart, Prometheus
+# remembers how long an alert was pending only when `for` is at least the grace period. With a `for` in between, a
+# restart of Prometheus resolves a firing alert and sends it again (by the defaults of rules.alert.resend-delay and
+# rules.alert.for-grace-period).
 FORBIDDEN = (240.0, 600.0)
 
 
 class Role(StrEnum):
-    """What an alert is about; routes and inhibitions look at it."""
+    """What an alert is about; routes and inhibition rules match it."""
 
     ROOT_CAUSE = "root_cause"
     SYMPTOM = "symptom"
@@ -39,9 +40,9 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """`hold` is `for`, `keep` is `keep_firing_for`, seconds. Without a `layer` the expression brings that label.
+    """`hold` is `for`, `keep` is `keep_firing_for`, in seconds. Without a `layer`, the expression has that label.
 
-    `annotations` come beside summary, description and the links.
+    `annotations` are added to summary, description and links.
     """
 
     name: str
@@ -56,7 +57,7 @@ class Alert:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
     def rule(self, options: AlertingOptions, interval: float) -> dict[str, Any]:
-        """The rule of Prometheus; `interval` is that of the probes, at least two of which an alert waits for."""
+        """The rule as Prometheus reads it; a `for` lasts at least two probe intervals of `interval` seconds."""
         rule: dict[str, Any] = {"alert": self.name, "expr": self.expr}
         if self.hold:
             rule["for"] = format_duration(allowed(max(self.hold, 2 * interval)))
@@ -89,33 +90,33 @@ class Alert:
 
 COMPONENT_LINKS = {"owner": "owner", "issue_url": "issue", "component_runbook_url": "runbook",
                    "component_dashboard_url": "dashboard"}  # fmt: skip
-# Prometheus expands the annotations of every active alert at every evaluation: what asks for series is for alerts of
-# which a broken environment has few.
+# Prometheus expands the annotations of every active alert at every evaluation, so that annotations with queries are
+# for alerts of which a broken environment has few.
 _FEW = frozenset({Role.ROOT_CAUSE})
-_NAMED = 20  # names in a sentence
+_NAMED = 20  # names in a list, at most
 _OF_COMPONENT = "environment=%q,component=%q"
 
 
 def allowed(hold: float) -> float:
-    """The shortest `for` of at least `hold` seconds that a restart of Prometheus does not upset."""
+    """The shortest `for` of at least `hold` seconds that survives a restart of Prometheus."""
     low, high = FORBIDDEN
     return high if low <= hold < high else hold
 
 
 def ask(metric: names.Metric, selection: str, compare: str = "", by: str = "") -> str:
-    """A template's `query` for series of that metric; `selection` has `%q` where the alert's labels go, in order.
+    """A template's `query` for series of that metric; `selection` has `%q` in place of the alert's labels, in order.
 
-    `by` is a label whose values are asked for, each once whatever number of exporters tell it.
+    `by` is a label whose values are wanted, each once however many exporters there are.
     """
     labels = [part.split("=")[0] for part in selection.split(",") if part.endswith("=%q")]
     values = " ".join(f"$labels.{'component' if label == 'root_cause' else label}" for label in labels)
     escaped = selection.replace('"', r"\"")
-    asked = f"{metric.name}{{{escaped}}}{compare}"
-    return f'query (printf "{f"count by ({by}) ({asked})" if by else asked}" {values})'
+    vector = f"{metric.name}{{{escaped}}}{compare}"
+    return f'query (printf "{f"count by ({by}) ({vector})" if by else vector}" {values})'
 
 
 def series(metric: names.Metric, selection: str, label: str, compare: str = "", nothing: str = "none") -> str:
-    """The values of one label of all those series, as a list in a sentence; of hundreds the first, and how many."""
+    """The values of one label of all those series as a list; of hundreds the first ones, and their number."""
     return (
         f'{{{{ $all := {ask(metric, selection, compare, label)} | sortByLabel "{label}" }}}}'
         f"{{{{ range $i, $s := $all }}}}{{{{ if lt $i {_NAMED} }}}}{{{{ if $i }}}}, {{{{ end }}}}"
@@ -126,8 +127,8 @@ def series(metric: names.Metric, selection: str, label: str, compare: str = "", 
 
 def value(metric: names.Metric, form: str, compare: str = "") -> str:
     """The value of that metric for the component of the alert, through a template function such as humanizeDuration."""
-    asked = ask(metric, _OF_COMPONENT, compare)
-    return f"{{{{ with {asked} }}}}{{{{ . | first | value | {form} }}}}{{{{ end }}}}"
+    found = ask(metric, _OF_COMPONENT, compare)
+    return f"{{{{ with {found} }}}}{{{{ . | first | value | {form} }}}}{{{{ end }}}}"
 
 
 def _link(label: str) -> str:

@@ -1,4 +1,4 @@
-"""Alerts on an environment, but those on its error budgets: the verdict, what to doubt in it, what breaks next."""
+"""Alerts on an environment, except its error budgets: root causes, uncertain results, test evidence, risks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ ROOT_CAUSE = "StagingRootCause"
 
 _P0, _P1, _P2 = Priority
 _DAY = 86400
-_SATURATION = 0.75  # of the connections; the check itself calls more than 80 % degraded, unless told otherwise
-_LEFT = 0.1  # of the startup budget
+_SATURATION = 0.75  # of the connections; by default the check is degraded above 80 %
+_LEFT = 0.1  # share of the startup budget
 _COMPONENT = "{{ $labels.component }}"
 
 
@@ -26,7 +26,7 @@ class Environment:
         self._of = Selectors(environment)
 
     def verdict(self) -> Iterator[Alert]:
-        """Root causes, and the nets below them."""
+        """Root causes, and the safety nets for failures without one."""
         more_urgent: list[str] = []
         for priority in Priority:
             alert = self._root_cause(priority, more_urgent)
@@ -43,9 +43,9 @@ class Environment:
                 f"unless {HERE} {self._of(names.AFFECTED_BY)}",
                 f"unless {HERE} {self._of(names.EXPLAINED_BY)}",
             ),
-            "Something in {{ $labels.environment }} is down and nothing is blamed for it.",
-            f"{_COMPONENT} has been down for 15 minutes, is no root cause, suffers from none, and waits for nothing "
-            "that starts or is in maintenance. Nobody else is paged for it.",
+            "A component of {{ $labels.environment }} is down and no root cause explains it.",
+            f"{_COMPONENT} has been down for 15 minutes. It is not a root cause, no root cause affects it, and no "
+            "dependency that is starting or in maintenance explains it. No other alert pages for it.",
             hold=900,
         )
         yield Alert(
@@ -55,20 +55,20 @@ class Environment:
             f"max by (environment, journey) ({self._of(names.JOURNEY_STATE, state=JourneyState.BLOCKED)}) == 1\n"
             f"unless on (environment) ({root})\n"
             f"unless on (environment) {self._of(names.EXPLAINED_BY)}",
-            "A user journey in {{ $labels.environment }} is blocked and no root cause is named.",
-            "Users cannot complete {{ $labels.journey }}, and nobody has been paged for a root cause.",
+            "A user journey of {{ $labels.environment }} is blocked and no root cause is known.",
+            "Users cannot complete {{ $labels.journey }}, and no alert on a root cause fires.",
             layer="application",
             hold=180,
         )
 
     def _root_cause(self, priority: Priority, more_urgent: Sequence[str]) -> Alert:
-        """Nobody is newly told of a lower urgency while an alert of a higher one stands for the same component.
+        """A less urgent alert does not start while a more urgent one fires for the same component.
 
-        Blindness resolves no page: what fires stays while no exporter answers.
+        Alerts that fire keep firing while no exporter answers: missing data never resolves a page.
         """
         name = f"{ROOT_CAUSE}{priority}"
-        told = self._firing(name)
-        symptoms = series(names.AFFECTED_BY, "environment=%q,root_cause=%q", "component")
+        firing = self._firing(name)
+        affected = series(names.AFFECTED_BY, "environment=%q,root_cause=%q", "component")
         journeys = series(names.JOURNEY_STATE, 'environment=%q,state="blocked"', "journey", " == 1")
         return Alert(
             name,
@@ -78,29 +78,29 @@ class Environment:
                 f"and {HERE} ({self._of(names.ROOT_CAUSE)} == 1)",
                 f"and {HERE} (min by (environment, component) ({self._of(names.EFFECTIVE_PRIORITY)})"
                 f" == {priority.number})",
-                *(f"unless {HERE} ({self._firing(other)} unless {HERE} {told})" for other in more_urgent),
-                f"or max by (environment, component, layer) ({told})",
+                *(f"unless {HERE} ({self._firing(other)} unless {HERE} {firing})" for other in more_urgent),
+                f"or max by (environment, component, layer) ({firing})",
                 f"and on (environment) absent({self._of(names.BUILD_INFO)})",
             ),
-            "{{ $labels.component }} is the root cause of trouble in {{ $labels.environment }}.",
-            f"{_COMPONENT}, layer {{{{ $labels.layer }}}}, is a root cause of priority {priority} by what it takes "
-            f"down. Suffering from it: {symptoms}. Blocked journeys in the environment: {journeys}.",
-            annotations={"affected": symptoms, "journeys": journeys},
+            "{{ $labels.component }} is the root cause of the outage in {{ $labels.environment }}.",
+            f"{_COMPONENT}, layer {{{{ $labels.layer }}}}, is a root cause with effective priority {priority}. "
+            f"Affected components: {affected}. Blocked journeys in the environment: {journeys}.",
+            annotations={"affected": affected, "journeys": journeys},
         )
 
     def _firing(self, alert: str) -> str:
         return self._of("ALERTS", alertname=alert, alertstate="firing")
 
-    def doubts(self) -> Iterator[Alert]:
-        """Where the verdict deserves a second look."""
+    def uncertain(self) -> Iterator[Alert]:
+        """Verdicts that may be wrong or out of date."""
         yield Alert(
             "StagingVerdictContradicted",
             _P2,
             Role.EVIDENCE,
             self._of.components(f"and {HERE} ({self._of(names.CONTRADICTED)} == 1)"),
-            "Something in {{ $labels.environment }} is called down although what needs it is up.",
-            f"{_COMPONENT} is down as seen from the exporter, but a component that depends on it is up: the fault "
-            "may lie on the path from here, or the other check may prove nothing.",
+            "A component of {{ $labels.environment }} is down although a dependent of it is up.",
+            f"{_COMPONENT} is down as seen from the exporter, but a component that depends on it is up: the problem "
+            "may be the network path from the exporter, or the other check proves too little.",
             hold=600,
         )
         yield Alert(
@@ -108,8 +108,8 @@ class Environment:
             _P2,
             Role.EVIDENCE,
             self._of.components(f"and {HERE} ({self._of(names.ROOT_CAUSE_STALE)} == 1)"),
-            "A root cause in {{ $labels.environment }} is remembered but no longer seen.",
-            f"{_COMPONENT} was a root cause when the exporter could last see it. Its page stays until it is seen up.",
+            "A root cause in {{ $labels.environment }} can no longer be observed.",
+            f"{_COMPONENT} was a root cause when it was last observed. Its alert fires until the component is seen up.",
             hold=600,
         )
         yield Alert(
@@ -117,22 +117,22 @@ class Environment:
             _P2,
             Role.EVIDENCE,
             self._of.components(f"and {HERE} ({self._of.state(State.FLAPPING)})"),
-            "Something in {{ $labels.environment }} keeps failing and recovering.",
-            f"{_COMPONENT} has been flapping for ten minutes: look for a crash loop, or for one bad replica of "
+            "A component of {{ $labels.environment }} keeps failing and recovering.",
+            f"{_COMPONENT} has been flapping for ten minutes. Typical causes are a crash loop or one bad replica among "
             "several.",
             hold=600,
         )
 
     def evidence(self) -> Iterator[Alert]:
-        """What tests and names say against each other."""
+        """Test reports and host names that contradict other results."""
         yield Alert(
             "StagingTestConflict",
             _P1,
             Role.EVIDENCE,
             self._of.components(f"and {HERE} ({self._of(names.TEST_CONFLICT)} == 1)"),
-            "A test suite passes in {{ $labels.environment }} although what it covers is down.",
-            f"The report of {_COMPONENT} says passed while a component that it covers is down: it tests mocks, or "
-            "another environment.",
+            "A test suite passes in {{ $labels.environment }} although a component that it covers is down.",
+            f"The tests of {_COMPONENT} passed while a component that they cover is down: they test mocks, or another "
+            "environment.",
             hold=180,
         )
         yield Alert(
@@ -143,8 +143,8 @@ class Environment:
                 f"and {HERE} {self._of(names.COMPONENT_INFO, kind='e2e')}",
                 f"and {HERE} ({self._of.state(State.UNKNOWN)})",
             ),
-            "A test suite proves nothing about {{ $labels.environment }}.",
-            f"The report of {_COMPONENT} is missing, too old, empty, or all of its tests were skipped.",
+            "A test suite gives no evidence about {{ $labels.environment }}.",
+            f"The report of {_COMPONENT} is missing, too old or empty, or all of its tests were skipped.",
             hold=900,
         )
         yield Alert(
@@ -152,23 +152,23 @@ class Environment:
             _P2,
             Role.EVIDENCE,
             self._of.components(f"and {HERE} ({self._of(names.DOMAIN_DRIFT)} == 1)"),
-            "A host name of {{ $labels.environment }} does not answer, its sibling does.",
-            f"The name that {_COMPONENT} checks is dead, and its variant with a dash or a dot is alive: names in "
-            "DNS, the load balancer and the configuration of clients have drifted apart.",
+            "A host name of {{ $labels.environment }} does not answer, but its variant does.",
+            f"The name that {_COMPONENT} checks does not answer, but its variant with a dash or a dot does: DNS, load "
+            "balancer and clients use different names.",
             hold=600,
         )
 
     def risks(self) -> Iterator[Alert]:
-        """What will break soon."""
-        # No `for`: a tenth of a budget is soon over, and time alone does not flap.
+        """Failures that are about to happen."""
+        # No `for`: a tenth of a budget can be shorter than any wait, and time does not flap.
         ends, budget = self._of.largest(names.STARTUP_END), self._of.largest(names.STARTUP_BUDGET)
         yield Alert(
             "StagingStartupBudgetNearlySpent",
             _P1,
             Role.RISK,
             self._of.components(f"and {HERE} ({ends} - time() < {HERE} {_LEFT} * {budget})"),
-            "A start in {{ $labels.environment }} takes nearly as long as it may.",
-            f"{_COMPONENT} has spent nine tenths of its startup budget; at its end it counts as down.",
+            "A startup in {{ $labels.environment }} has nearly used up its budget.",
+            f"{_COMPONENT} has used 90 % of its startup budget; at its end the component counts as down.",
         )
         for name, priority, days, hold in (
             ("StagingCertificateExpiresSoon", _P2, 14, 3600.0),
@@ -180,7 +180,7 @@ class Environment:
                 Role.RISK,
                 self._of.components(f"and {HERE} ({self._of(names.TLS_NOT_AFTER)} - time() < {days * _DAY})"),
                 f"A certificate in {{{{ $labels.environment }}}} expires within {days} days.",
-                f"The certificate that {_COMPONENT} shows expires in "
+                f"The certificate of {_COMPONENT} expires in "
                 f"{value(names.TLS_NOT_AFTER, 'humanizeDuration', ' - time()')}.",
                 hold=hold,
             )
@@ -190,8 +190,8 @@ class Environment:
             _P2,
             Role.RISK,
             self._of.components(f"and {HERE} ({used} > {HERE} {_SATURATION} * {usable})"),
-            "A server in {{ $labels.environment }} runs out of connections.",
+            "A server in {{ $labels.environment }} is running out of connections.",
             f"{value(names.CONNECTIONS, 'humanize')} of the {value(names.MAX_CONNECTIONS, 'humanize')} connections "
-            f"that {_COMPONENT} has are in use.",
+            f"of {_COMPONENT} are in use.",
             hold=600,
         )

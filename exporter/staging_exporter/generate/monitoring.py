@@ -1,4 +1,4 @@
-"""Alerts on the monitoring itself: what is not known, and whether exporter, Prometheus and Alertmanager work."""
+"""Alerts on the monitoring itself: unknown states, and whether exporter, Prometheus and Alertmanager work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WATCHDOG = "StagingWatchdog"
 
 _P0, _P1, _P2 = Priority
 _COMPONENT = "{{ $labels.component }}"
-# Names of Prometheus and Alertmanager, which say of themselves how they do.
+# Metrics of Prometheus and Alertmanager about themselves.
 _RULE_FAILURES = 'prometheus_rule_evaluation_failures_total{rule_group=~".*;staging-.*"}'
 _SEND_ERRORS = "prometheus_notifications_errors_total"
 _DROPPED = "prometheus_notifications_dropped_total"
@@ -25,55 +25,61 @@ _UNDELIVERED = "alertmanager_notifications_failed_total"
 
 
 class Monitoring:
-    """The alerts on what watches one environment, by group."""
+    """The alerts on the monitoring of one environment, by group."""
 
     def __init__(self, environment: str) -> None:
-        self._environment = environment
         self._of = Selectors(environment)
 
     def unknown(self) -> Iterator[Alert]:
-        """What is not known of a component."""
-        last, limited = self._of(names.LAST_RUN), self._limited()
+        """Components whose state is not known."""
+        yield self._not_probed()
+        yield self._component_unknown()
         yield Alert(
+            "StagingProberRateLimited",
+            _P2,
+            Role.META,
+            self._of.components(f"and {HERE} ({self._limited()})"),
+            "The exporter is rate limited in {{ $labels.environment }}.",
+            f"The host of {_COMPONENT} answers 429, so that the state behind it is unknown. Lower "
+            "limits.requests_per_minute, or allow the exporter's address.",
+            hold=60,
+        )
+
+    def _not_probed(self) -> Alert:
+        return Alert(
             "StagingNotProbed",
             _P2,
             Role.META,
             self._of.components(
-                f"and {HERE} {self._of(names.COMPONENT_INFO, kind='!latent')}", f"unless {HERE} {last}"
+                f"and {HERE} {self._of(names.COMPONENT_INFO, kind='!latent')}",
+                f"unless {HERE} {self._of(names.LAST_RUN)}",
             ),
-            "A component of {{ $labels.environment }} is configured and has never been probed.",
-            f"{_COMPONENT} has a check, and no run of it has ended since the exporter began.",
+            "A component of {{ $labels.environment }} is configured but has never been probed.",
+            f"No run of the check of {_COMPONENT} has finished since the exporter started.",
             hold=600,
         )
-        yield Alert(
+
+    def _component_unknown(self) -> Alert:
+        """Unless another alert covers it: old results, the rate limit, an exporter that is offline."""
+        return Alert(
             "StagingComponentUnknown",
             _P2,
             Role.META,
             self._of.components(
                 f"and {HERE} {self._of(names.COMPONENT_INFO, kind='!e2e')}",
-                f"and {HERE} {last}",
+                f"and {HERE} {self._of(names.LAST_RUN)}",
                 f"and {HERE} ({self._of.state(State.UNKNOWN)})",
                 f"unless {HERE} ({self._stale()})",
-                f"unless {HERE} ({limited})",
+                f"unless {HERE} ({self._limited()})",
                 f"unless on (environment) ({self._of(names.ONLINE)} == 0)",
             ),
-            "Nothing is known about a component of {{ $labels.environment }}.",
-            f"The check of {_COMPONENT} comes to no conclusion: the check itself is at fault, or our name servers are.",
+            "The state of a component of {{ $labels.environment }} is unknown.",
+            f"The check of {_COMPONENT} gives no result: it is misconfigured, or the exporter's name servers fail.",
             hold=600,
-        )
-        yield Alert(
-            "StagingProberRateLimited",
-            _P2,
-            Role.META,
-            self._of.components(f"and {HERE} ({limited})"),
-            "The prober is being blocked in {{ $labels.environment }}.",
-            f"The host of {_COMPONENT} answers 429: nothing is known of what is behind it. Lower "
-            "limits.requests_per_minute, or allow the prober's address.",
-            hold=60,
         )
 
     def exporter(self) -> Iterator[Alert]:
-        """Whether the exporter is there, probes, and runs on what it was given."""
+        """Whether the exporter is up, probes, and uses the current configuration."""
         yield from self._cadence()
         yield from self._exporter_itself()
 
@@ -88,7 +94,7 @@ class Monitoring:
             _P2,
             Role.META,
             self._of.components(f"and {HERE} ({self._stale()})", f"unless on (environment) ({hung})"),
-            "Results of {{ $labels.environment }} are old.",
+            "Results of {{ $labels.environment }} are out of date.",
             f"{_COMPONENT} has not been probed for more than three of its intervals.",
             hold=600,
         )
@@ -97,8 +103,8 @@ class Monitoring:
             _P1,
             Role.META,
             hung,
-            "The exporter of {{ $labels.environment }} answers, and probes nothing.",
-            "No check has begun for three of the longest intervals: what the exporter says is old.",
+            "The exporter of {{ $labels.environment }} is up but not probing.",
+            "No check has started for three of the longest intervals: all results are out of date.",
             layer="platform",
             hold=180,
         )
@@ -110,7 +116,7 @@ class Monitoring:
             Role.META,
             f"min by (environment) ({self._of(names.ONLINE)}) == 0",
             "The exporter of {{ $labels.environment }} is offline.",
-            "All of its vantage checks fail: nothing is called down, and nothing is known.",
+            "All of its vantage checks fail: it detects no failures until its network works again.",
             layer="platform",
             hold=180,
         )
@@ -119,8 +125,8 @@ class Monitoring:
             _P2,
             Role.META,
             f"min by (environment) ({self._of(names.RELOAD_OK)}) == 0",
-            "The exporter of {{ $labels.environment }} runs on an old configuration.",
-            "The last reload failed: `staging-exporter validate` says why.",
+            "The exporter of {{ $labels.environment }} uses an outdated configuration.",
+            "The last reload failed; `staging-exporter validate` lists the errors.",
             layer="platform",
             hold=600,
         )
@@ -129,15 +135,15 @@ class Monitoring:
             _P0,
             Role.META,
             f"absent({self._of(names.BUILD_INFO)})",
-            "Monitoring of {{ $labels.environment }} is blind: its exporter is down.",
-            "Prometheus gets nothing from the exporter. What fires may be over, what is silent may be broken.",
+            "The exporter of {{ $labels.environment }} is down: the environment is not monitored.",
+            "Prometheus receives no metrics from it. Firing alerts may be stale; new failures will not alert.",
             layer="platform",
             hold=60,
             keep=0,
         )
 
     def delivery(self) -> Iterator[Alert]:
-        """Whether Prometheus and Alertmanager carry pages, as far as Prometheus scrapes itself and Alertmanager."""
+        """Whether Prometheus and Alertmanager deliver alerts, as far as Prometheus scrapes itself and Alertmanager."""
         yield from self._evaluation()
         yield from self._transport()
 
@@ -148,7 +154,7 @@ class Monitoring:
             Role.META,
             self._named("vector(1)"),
             "Alerting for {{ $labels.environment }} works.",
-            "This alert always fires, towards a dead man's switch that speaks up when it no longer hears it.",
+            "This alert always fires. A dead man's switch receives it, and raises the alarm when it stops.",
             layer="platform",
             keep=0,
         )
@@ -158,7 +164,7 @@ class Monitoring:
             Role.META,
             self._named(f"sum(increase({_RULE_FAILURES}[5m])) > 0"),
             "Prometheus cannot evaluate rules of {{ $labels.environment }}.",
-            "Evaluations of the rules of this product have failed for ten minutes: their alerts do not fire.",
+            "Evaluations of the generated rules have failed for ten minutes: their alerts cannot fire.",
             layer="platform",
             hold=600,
         )
@@ -170,9 +176,9 @@ class Monitoring:
             _P1,
             Role.META,
             self._named(f"({errors}) or max(max_over_time({_ALERTMANAGERS}[5m])) < 1"),
-            "Prometheus cannot hand alerts of {{ $labels.environment }} to an Alertmanager.",
-            "An Alertmanager has refused alerts for ten minutes, or there is none. Where it is the only one, this is "
-            "told by the dead man's switch alone.",
+            "Prometheus cannot send alerts of {{ $labels.environment }} to an Alertmanager.",
+            "For ten minutes an Alertmanager has refused alerts, or there is none. If it is the only one, only the "
+            "dead man's switch can report this.",
             layer="platform",
             hold=600,
         )
@@ -181,15 +187,15 @@ class Monitoring:
             _P1,
             Role.META,
             self._named(f"sum(increase({_UNDELIVERED}[10m])) > 0"),
-            "Alertmanager cannot deliver pages of {{ $labels.environment }}.",
-            "Notifications have failed for a quarter of an hour: a receiver refuses them, or cannot be reached.",
+            "Alertmanager cannot deliver notifications of {{ $labels.environment }}.",
+            "Notifications have failed for 15 minutes: a receiver refuses them, or cannot be reached.",
             layer="platform",
             hold=900,
         )
 
     def _named(self, expression: str) -> str:
-        """What Prometheus says of itself, with the label by which alerts of this environment are routed."""
-        replacement = quoted(self._environment.replace("$", "$$"))
+        """A metric of Prometheus about itself, with the label by which alerts of this environment are routed."""
+        replacement = quoted(self._of.environment.replace("$", "$$"))
         return f'label_replace({expression}, "environment", {replacement}, "", "")'
 
     def _limited(self) -> str:

@@ -3,43 +3,55 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from staging_exporter.core.model import State
-from staging_exporter.core.names import COMPONENT_INFO, COMPONENT_STATE, ENVIRONMENT, Metric
+from staging_exporter.core.names import COMPONENT, COMPONENT_INFO, COMPONENT_STATE, ENVIRONMENT, Metric
 
-HERE = "on (environment, component)"
+HERE = f"on ({ENVIRONMENT}, {COMPONENT})"
 
 
 def quoted(value: str) -> str:
-    """A string literal of PromQL; its escapes are Go's, and all of JSON's are among them."""
-    return json.dumps(value, ensure_ascii=False)
+    """A string literal of PromQL; its escapes are Go's, and all of JSON's are among them.
+
+    `$` and `[` are escaped as well, since `$name` and `[[name]]` are variables of Grafana.
+    """
+    return json.dumps(value, ensure_ascii=False).replace("$", r"\u0024").replace("[", r"\u005b")
 
 
+@dataclass(frozen=True, slots=True)
 class Selectors:
-    """Selectors and vectors of one environment, since a Prometheus may watch several."""
+    """Selectors and vectors of one environment, since one Prometheus may watch several."""
 
-    def __init__(self, environment: str) -> None:
-        self._environment = environment
+    environment: str
 
-    def __call__(self, metric: Metric | str, **labels: str) -> str:
-        """`metric{environment="...",label="value"}`; `label="!value"` selects what has another value."""
+    def __call__(self, metric: Metric | str, *matchers: str, suffix: str = "", **labels: str) -> str:
+        """`metric{environment="...",label="value"}`; `label="!value"` selects every other value.
+
+        `matchers` are inserted as they are; `suffix` is that of a histogram's series, such as `_bucket`.
+        """
         name = metric.name if isinstance(metric, Metric) else metric
-        parts = [f"{ENVIRONMENT}={quoted(self._environment)}"]
+        parts = [f"{ENVIRONMENT}={quoted(self.environment)}", *matchers]
         for key, value in labels.items():
             operator = "!=" if value.startswith("!") else "="
             parts.append(f"{key}{operator}{quoted(value.removeprefix('!'))}")
-        return f"{name}{{{','.join(parts)}}}"
+        return f"{name}{suffix}{{{','.join(parts)}}}"
+
+    def by(self, labels: Iterable[str], metric: Metric, *matchers: str, **selected: str) -> str:
+        """The metric by these labels only; of several series, as two exporters make them, the largest value."""
+        return f"max by ({', '.join(labels)}) ({self(metric, *matchers, **selected)})"
+
+    def largest(self, metric: Metric) -> str:
+        """The largest value per component: of two exporters that answer, arithmetic can take only one."""
+        return self.by((ENVIRONMENT, COMPONENT), metric)
 
     def state(self, state: State) -> str:
         """Components that are in that state."""
         return f"{self(COMPONENT_STATE, state=state)} == 1"
-
-    def largest(self, metric: Metric) -> str:
-        """The largest value per component: of two exporters that answer, arithmetic can take but one."""
-        return f"max by (environment, component) ({self(metric)})"
 
     def components(self, *conditions: str) -> str:
         """Components for which all conditions hold, with their layer.
@@ -47,16 +59,16 @@ class Selectors:
         One series each, also while two exporters answer, as they do when a pod is replaced: `and` never finds
         duplicates where a join would.
         """
-        return "\n".join([f"max by (environment, component, layer) ({self(COMPONENT_INFO)})", *conditions])
+        return "\n".join([self.by((ENVIRONMENT, COMPONENT, "layer"), COMPONENT_INFO), *conditions])
 
 
 def number(value: float) -> str:
-    """A number without the digits that binary fractions bring along: 0.01, not 0.010000000000000009."""
+    """A number without the digits that binary fractions add: 0.01, not 0.010000000000000009."""
     return f"{value:.10g}"
 
 
 class _Dumper(yaml.SafeDumper):
-    """Texts of several lines stand as blocks, so that a reader and a diff see lines."""
+    """Writes texts of several lines as blocks, so that readers and diffs see lines."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -69,7 +81,6 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def dump(tree: Any, comment: str) -> str:
-    """The YAML of a generated file, below a comment that says where it comes from."""
-    body = yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
-    return "".join(f"# {line}\n" for line in comment.splitlines()) + body
+def dump(tree: Any) -> str:
+    """The YAML of a generated file."""
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)

@@ -1,4 +1,4 @@
-"""Configuration -> rule file of Prometheus, or PrometheusRule of its operator."""
+"""Configuration -> rule file for Prometheus, or a PrometheusRule for its operator."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from staging_exporter.core.model import Topology
 from staging_exporter.generate import slo
 from staging_exporter.generate.alerts import Alert
 from staging_exporter.generate.environment import Environment
+from staging_exporter.generate.marker import marked
 from staging_exporter.generate.monitoring import Monitoring
 from staging_exporter.generate.options import AlertingOptions
 from staging_exporter.generate.promql import dump
@@ -21,7 +22,7 @@ OPERATOR_FILE = "staging.prometheusrule.yml"
 
 
 class Refused(Exception):
-    """The configuration asks for alerts that would be of no use; `problems` are sentences."""
+    """The configuration asks for alerts that could not work; `problems` are sentences."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
@@ -44,7 +45,7 @@ def groups(topology: Topology, configured: Mapping[str, float], options: Alertin
     return [
         {"name": "staging-verdict", "interval": "5s", "rules": rules(on.verdict())},
         {"name": "staging-exporter", "interval": "5s", "rules": rules(watching.unknown(), watching.exporter())},
-        {"name": "staging-evidence", "interval": "15s", "rules": rules(on.doubts(), on.evidence())},
+        {"name": "staging-evidence", "interval": "15s", "rules": rules(on.uncertain(), on.evidence())},
         {"name": "staging-risks", "interval": "15s", "rules": rules(on.risks())},
         {"name": "staging-delivery", "interval": "15s", "rules": rules(watching.delivery())},
         {"name": "staging-slo-windows", "interval": "1m", "rules": [*slo.fast_rules(environment, wanted)]},
@@ -55,11 +56,11 @@ def groups(topology: Topology, configured: Mapping[str, float], options: Alertin
 
 def rule_file(topology: Topology, configured: Mapping[str, float], options: AlertingOptions) -> str:
     """The text of a rule file. Raises Refused."""
-    return dump({"groups": groups(topology, configured, options)}, "Made by `staging-exporter generate rules`.")
+    return marked(RULES_FILE, dump({"groups": groups(topology, configured, options)}))
 
 
 def operator_file(topology: Topology, configured: Mapping[str, float], options: AlertingOptions) -> str:
-    """The same as a manifest for the Prometheus operator. Raises Refused."""
+    """The text of a manifest with the same rules for the Prometheus operator. Raises Refused."""
     name = re.sub(r"[^a-z0-9]+", "-", topology.environment.lower()).strip("-")[:200].rstrip("-")
     manifest = {
         "apiVersion": "monitoring.coreos.com/v1",
@@ -70,4 +71,4 @@ def operator_file(topology: Topology, configured: Mapping[str, float], options: 
         },
         "spec": {"groups": groups(topology, configured, options)},
     }
-    return dump(manifest, "Made by `staging-exporter generate rules --format prometheusrule`.")
+    return marked(OPERATOR_FILE, dump(manifest))

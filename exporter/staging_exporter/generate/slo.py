@@ -1,7 +1,7 @@
-"""Error budgets: recording rules, burn rate alerts, and which objectives can be alerted on at all.
+"""Error budgets: recording rules, burn rate alerts, and the objectives that alerts are possible for.
 
-Windows and factors of the Site Reliability Workbook, table 5-8, for a budget over 30 days, and the ticket of sloth
-(https://sloth.dev/introduction/architecture/): budget share x 30 days / long window.
+Windows and factors are those of the Site Reliability Workbook, table 5-8, for a budget of 30 days, and of the ticket
+alerts of sloth (https://sloth.dev/introduction/architecture/): budget share x 30 days / long window.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ DEFAULT = 0.99
 _UP = "environment_component:staging_component_up:max"
 UP_5M = "environment_component:staging_component_up:avg5m"
 BUDGET = "environment_component:staging_slo_error_budget:ratio"
-_FASTEST = 14.4  # the factor over one hour, by the definition above
-_FEWEST = 3  # failed probes that may raise an alert
-# Priority, and its two conditions: (factor, long window, short window).
+_FASTEST = 14.4  # the factor of the window of one hour
+_FEWEST = 3  # failed probes that an alert needs at least
+# Priority, and its two conditions: factor, long window, short window.
 _BURNS = (
     (Priority.P1, ((_FASTEST, "1h", "5m"), (6.0, "6h", "30m"))),
     (Priority.P2, ((3.0, "1d", "2h"), (1.0, "3d", "6h"))),
@@ -30,9 +30,9 @@ _SLOW = ("1d", "3d")
 
 
 def objectives(topology: Topology, configured: Mapping[str, float]) -> dict[str, float]:
-    """The objective of every component that has one: its own, or 0.99 where the file says nothing at all.
+    """The objective of every component that has one: its own, or 0.99 when the file configures none at all.
 
-    A test suite is evidence on others, not a service; a default that could not be alerted on is left out.
+    Test suites have none, since they are no services. The default is left out where alerts on it are not possible.
     """
     services = {name: c for name, c in topology.components.items() if c.layer != Layer.TEST}
     if configured:
@@ -41,7 +41,7 @@ def objectives(topology: Topology, configured: Mapping[str, float]) -> dict[str,
 
 
 def refusal(component: Component, objective: float) -> str | None:
-    """Why alerts on that objective would be of no use, or None."""
+    """Why alerts on that objective could not work, or None."""
     threshold = _FASTEST * (1 - objective)
     if threshold >= 1:
         lowest = 1 - 1 / _FASTEST
@@ -57,7 +57,7 @@ def refusal(component: Component, objective: float) -> str | None:
 
 
 def fast_rules(environment: str, wanted: Mapping[str, float]) -> Iterator[dict[str, Any]]:
-    """The time that counts, the budgets, and the windows up to six hours."""
+    """The availability that counts, the budgets, and the windows up to six hours."""
     of = Selectors(environment)
     up = f"max by (environment, component) ({of(names.COMPONENT_UP)})"
     yield {"record": _UP, "expr": f"{up}\nunless {HERE} ({of.state(State.MAINTENANCE)})"}
@@ -69,7 +69,7 @@ def fast_rules(environment: str, wanted: Mapping[str, float]) -> Iterator[dict[s
 
 
 def slow_groups(environment: str) -> Iterator[dict[str, Any]]:
-    """The windows of days: an evaluation reads the whole window, so it is rare and reads averages of five minutes."""
+    """The windows of days. An evaluation reads the whole window, so it is rare and reads averages of five minutes."""
     of = Selectors(environment)
     average = {"record": UP_5M, "expr": f"avg_over_time({of(_UP)}[5m])"}
     for window, before in zip(_SLOW, ([average], []), strict=True):
@@ -86,25 +86,25 @@ def errors_ratio(window: str) -> str:
 
 
 def alerts(environment: str) -> Iterator[Alert]:
-    """One name, two urgencies; the urgent one is silent about an outage whose root cause was told."""
+    """One name, two urgencies; the urgent one leaves out outages whose root cause has been paged."""
     of = Selectors(environment)
     for priority, conditions in _BURNS:
         burns = "\n  or ".join(f"({_burns(of, *condition)})" for condition in conditions)
-        told = _told(of, conditions[-1][2]) if priority == Priority.P1 else ()
+        paged = _already_paged(of, conditions[-1][2]) if priority == Priority.P1 else ()
         long, short = conditions[0][1:]
         yield Alert(
             "StagingErrorBudgetBurn",
             priority,
             Role.SLO,
-            of.components(f"and {HERE} (\n  {burns}\n)", *told),
-            "Error budgets of {{ $labels.environment }} burn too fast.",
+            of.components(f"and {HERE} (\n  {burns}\n)", *paged),
+            "Error budgets of {{ $labels.environment }} are burning too fast.",
             f"{{{{ $labels.component }}}} has been down for so much of the last {long} and {short}, or of longer "
-            "windows, that its budget of 30 days will not last.",
+            "windows, that its error budget for 30 days will not last.",
         )
 
 
-def _told(of: Selectors, window: str) -> Iterator[str]:
-    """But not what was a root cause, or suffered from one, in that window: the burn outlasts the outage."""
+def _already_paged(of: Selectors, window: str) -> Iterator[str]:
+    """Leaves out root causes and their symptoms in that window: the burn rate stays high after the outage."""
     yield f"unless {HERE} (max_over_time({of(names.ROOT_CAUSE)}[{window}]) == 1)"
     yield f"unless {HERE} max_over_time({of(names.AFFECTED_BY)}[{window}])"
 

@@ -1,7 +1,7 @@
 """Configuration -> Grafana dashboards as JSON, for Grafana 10 and later; needs the extra `dashboards`.
 
-Data and words are one thing, drawing another: `words` has codes and colours, `queries` the PromQL, `panels` the kinds
-of panels, `board` what all dashboards share; each of the others is one dashboard.
+`words` has the codes and colours of states, `queries` the PromQL, `panels` the kinds of panels, `board` what all
+dashboards share; each of the other modules is one dashboard.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What all dashboards have in common: names that stay, variables, links, annotations, the numbers of their panels."""
+"""What all dashboards share: their UIDs, variables, links, annotations and panel numbers."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from staging_exporter.core import names
 from staging_exporter.generate.dashboards.panels import PROMETHEUS, over_time
 from staging_exporter.generate.dashboards.queries import Queries
 from staging_exporter.generate.dashboards.words import BLUE, RED
+from staging_exporter.generate.marker import MARKER
 
 TAG = "staging-exporter"
 _UID = 40  # characters that Grafana allows
@@ -47,7 +48,8 @@ def document(
 ) -> str:
     """A dashboard as the JSON that Grafana imports."""
     env = queries.environment
-    board = dashboard.Dashboard(f"{env}: {title}").uid(uid(env, name)).description(description).tags([TAG, env])
+    described = f"{description} {MARKER}: change the configuration, not the dashboard."
+    board = dashboard.Dashboard(f"{env}: {title}").uid(uid(env, name)).description(described).tags([TAG, env])
     board = board.readonly().refresh("30s").time(since, "now").timezone("browser")
     board = board.tooltip(model.DashboardCursorSync.CROSSHAIR).link(_others(env))
     for variable in (_datasource(), *variables):
@@ -65,8 +67,8 @@ def document(
 
 
 def component_variable(queries: Queries) -> dashboard.QueryVariable:
-    """The component that is looked at."""
-    series = queries.series(names.COMPONENT_INFO)
+    """The variable that selects a component."""
+    series = queries(names.COMPONENT_INFO)
     variable = dashboard.QueryVariable(names.COMPONENT).label("Component").datasource(PROMETHEUS)
     variable = variable.query(f"label_values({series}, {names.COMPONENT})").multi(False).include_all(False)
     return variable.refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED).sort(model.VariableSort.NATURAL_ASC)

@@ -1,4 +1,4 @@
-"""One component: how it was, how fast, why it failed, what it needs and who needs it."""
+"""One component: its state, its response times, its failures, its dependencies and dependents."""
 
 from __future__ import annotations
 
@@ -45,100 +45,106 @@ def dashboard(queries: Queries) -> str:
         queries,
         NAME,
         "component",
-        "One component: its states, its answers, why it failed, what it needs and who needs it.",
+        "One component: its state, response times, failures, dependencies and dependents.",
         [
-            ("How is it", [*_now(queries), _timeline(queries)]),
-            ("How does it answer", list(_answers(queries))),
-            ("How is it probed", list(_probing(queries))),
-            ("What does it need, and who needs it", list(_neighbours(queries))),
+            ("Overview", [*_now(queries), _timeline(queries)]),
+            ("Results", list(_answers(queries))),
+            ("Schedule", list(_probing(queries))),
+            ("Dependencies", list(_neighbours(queries))),
         ],
         [component_variable(queries)],
     )
 
 
 def linked_column(environment: str, column: str = "Component") -> Override:
-    """An override: the names in this column lead here."""
+    """An override: the names in this column link to this dashboard."""
     return linked(column, "Show this component", link(environment, NAME, "${__value.raw}"))
 
 
 def _now(queries: Queries) -> Iterator[stat.Panel]:
-    yield number("State", "Its state; a root cause and a symptom are named as such.",
+    yield number("State", "Its state; a root cause or a symptom is shown as such.",
                  now(queries.words(_THIS)), words=ALL_STATES, none="no such component")  # fmt: skip
-    yield number("In this state since", "When the state was published.",
+    yield number("In this state since", "When the present state was published.",
                  now(f"{queries.of(names.STATE_SINCE, _THIS)} * 1000"), unit="dateTimeFromNow")  # fmt: skip
-    runs = queries.series(names.PROBES, _THIS)
-    failures = queries.series(names.PROBE_FAILURES, _THIS)
+    runs = queries(names.PROBES, _THIS)
+    failures = queries(names.PROBE_FAILURES, _THIS)
     failed = f"(sum(increase({failures}[$__range])) or vector(0))"
-    yield number("Passes", "The share of its runs that passed, in the time shown.",
+    yield number("Passed", "Share of probes that passed, in the time range shown.",
                  now(f"1 - {failed} / sum(increase({runs}[$__range]))"), unit="percentunit",
                  steps=((None, RED), (0.95, ORANGE), (0.99, GREEN)), none="not probed")  # fmt: skip
-    yield number("Root cause", "Whether the last settled verdict names it.",
+    yield number("Root cause", "Whether the last settled verdict names it as a root cause.",
                  now(queries.of(names.ROOT_CAUSE, _THIS)), words=YES_BAD)  # fmt: skip
-    yield number("Contradicted", "Down, while something that needs it is up: the fault may lie on the path from here.",
+    yield number("Contradicted", "Down while a dependent is up: the problem may be the path from the exporter.",
                  now(queries.of(names.CONTRADICTED, _THIS)), words=YES)  # fmt: skip
     left = f"{queries.of(names.TLS_NOT_AFTER, _THIS)} - time()"
-    yield number("Certificate expires in", "The certificate that it showed last, also when it was refused.",
+    yield number("Certificate expires in", "The last certificate that was seen, accepted or not.",
                  now(left), unit="s", none="no certificate",
                  steps=((None, RED), (3 * _DAY, ORANGE), (14 * _DAY, YELLOW), (30 * _DAY, GREEN)))  # fmt: skip
 
 
 def _timeline(queries: Queries) -> statetimeline.Panel:
-    return strips("State over time", "A gap is silence of the exporter.",
+    return strips("State over time", "A gap is missing data.",
                   over_time(queries.words(_THIS), legend=f"{{{{{COMPONENT}}}}}"), words=ALL_STATES,
                   height=5)  # fmt: skip
 
 
 def _answers(queries: Queries) -> Iterator[timeseries.Panel | heatmap.Panel]:
-    buckets = queries.series(names.PROBE_DURATION, _THIS, suffix="_bucket")
-    yield heat("Duration", "How long its runs took, failed ones included.",
+    buckets = queries(names.PROBE_DURATION, _THIS, suffix="_bucket")
+    yield heat("Duration", "Duration of probes, failed ones included.",
                over_time(f"sum by (le) (increase({buckets}[{RATE}]))", legend="{{le}}"))  # fmt: skip
     by_quantile = [
         over_time(f"histogram_quantile({q}, sum by (le) (rate({buckets}[{RATE}])))", f"q{index}", f"quantile {q}")
         for index, q in enumerate(_QUANTILES)
     ]
-    yield curves("Duration, quantiles", "Estimated from the buckets of the histogram.", *by_quantile, unit="s")
-    yield curves("Phases", "What the last run spent its time on.",
+    yield curves("Duration quantiles", "Estimated from the histogram.", *by_quantile, unit="s")
+    yield curves("Phases", "Duration of the phases of the last probe.",
                  over_time(queries.by(["phase"], names.PROBE_PHASE, _THIS), legend="{{phase}}"), unit="s",
                  stacked=True)  # fmt: skip
-    failures = queries.series(names.PROBE_FAILURES, _THIS)
-    yield curves("Failures by reason", "Runs that were no pass, degraded and inconclusive ones included.",
+    failures = queries(names.PROBE_FAILURES, _THIS)
+    yield curves("Failures by reason", "Probes that did not pass, degraded and inconclusive ones included.",
                  over_time(f"sum by (reason) (increase({failures}[{RATE}]))", legend="{{reason}}"), unit="short",
                  stacked=True)  # fmt: skip
 
 
 def _probing(queries: Queries) -> Iterator[timeseries.Panel]:
-    runs = queries.series(names.PROBES, _THIS)
-    yield curves("Runs", "Probes per minute.", over_time(f"60 * sum(rate({runs}[{RATE}]))", legend="runs per minute"),
-                 unit="short", span=8)  # fmt: skip
+    runs = queries(names.PROBES, _THIS)
+    yield curves("Probes", "Probes per minute.",
+                 over_time(f"60 * sum(rate({runs}[{RATE}]))", legend="probes per minute"), unit="short",
+                 span=8)  # fmt: skip
     last, interval = queries.of(names.LAST_RUN, _THIS), queries.of(names.INTERVAL, _THIS)
-    yield curves("Age of the last result", "Beyond three intervals it counts as silence, and the state as unknown.",
+    yield curves("Age of the last result", "When it is older than three intervals, the state becomes unknown.",
                  over_time(f"time() - {last}", "age", "age"), over_time(f"3 * {interval}", "limit", "three intervals"),
                  unit="s", span=8)  # fmt: skip
-    lag = queries.series(names.LAG, suffix="_bucket")
-    yield curves("Schedule lag of the exporter", "How late runs begin, over all components: our own lateness.",
+    lag = queries(names.LAG, suffix="_bucket")
+    yield curves("Schedule lag of the exporter", "How late probes start, over all components.",
                  over_time(f"histogram_quantile(0.99, sum by (le) (rate({lag}[{RATE}])))", legend="quantile 0.99"),
                  unit="s", span=8)  # fmt: skip
 
 
 def _neighbours(queries: Queries) -> Iterator[table.Panel]:
-    """The state of the other end of each edge; its name is a label that `words()` calls `component`."""
+    """The states of dependencies and dependents; a dependency has the label `depends_on`, in `words()` `component`."""
     state = f"max by (depends_on) ({renamed(queries.words(), 'depends_on')})"
-    needs = queries.of(names.DEPENDENCY, _THIS)
-    needed = queries.of(names.DEPENDENCY, f'depends_on="${COMPONENT}"')
-    yield _listed("It needs", "What it depends on.", f"{needs} * on (depends_on) group_left () {state}", "depends_on")
-    yield _listed("Needed by", "What depends on it.", f"{needed} * on ({COMPONENT}) group_left () {queries.words()}",
-                  COMPONENT)  # fmt: skip
-    blamed = (
+    dependencies = queries.of(names.DEPENDENCY, _THIS)
+    dependents = queries.of(names.DEPENDENCY, f'depends_on="${COMPONENT}"')
+    yield _listed(
+        "Depends on",
+        "Its dependencies and their states.",
+        f"{dependencies} * on (depends_on) group_left () {state}",
+        "depends_on",
+    )
+    yield _listed("Dependents", "Components that depend on it.",
+                  f"{dependents} * on ({COMPONENT}) group_left () {queries.words()}", COMPONENT)  # fmt: skip
+    affected_by = (
         f"{queries.of(names.AFFECTED_BY, _THIS)} * on (root_cause) group_left () "
         f"max by (root_cause) ({renamed(queries.words(), 'root_cause')})"
     )
-    yield listing("It suffers from", "The root causes that it is blamed on.", rows(blamed),
-                  columns={"root_cause": "Root cause", "Value": "State"}, none="Nothing",
+    yield listing("Affected by", "Root causes that it is a symptom of.", rows(affected_by),
+                  columns={"root_cause": "Root cause", "Value": "State"}, none="None",
                   span=8).override_by_name(*worded("State", ALL_STATES))  # fmt: skip
 
 
 def _listed(title: str, description: str, expr: str, label: str) -> table.Panel:
     columns = {label: "Component", "Value": "State", "optional": "Optional"}
-    panel = listing(title, description, rows(expr), columns=columns, none="Nothing", sort="State", highest_first=True,
+    panel = listing(title, description, rows(expr), columns=columns, none="None", sort="State", highest_first=True,
                     span=8)  # fmt: skip
     return panel.override_by_name(*worded("State", ALL_STATES))

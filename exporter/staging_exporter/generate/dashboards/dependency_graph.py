@@ -1,4 +1,4 @@
-"""The dependency graph: what needs what, where blame flows, what contradicts it, what nothing can probe."""
+"""The dependency graph: edges, symptoms and their root causes, contradictions, latent and unknown components."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from staging_exporter.core.names import COMPONENT
 from staging_exporter.generate.dashboards.board import document
 from staging_exporter.generate.dashboards.component import linked_column
 from staging_exporter.generate.dashboards.panels import WIDTH, graph, in_unit, listing, rows, worded
-from staging_exporter.generate.dashboards.queries import FAILING, Queries, labelled, quote, renamed
+from staging_exporter.generate.dashboards.queries import FAILING, Queries, labelled, renamed
 from staging_exporter.generate.dashboards.words import ALL_STATES, GREY, PURPLE, ROOT, STATES, SYMPTOM, Word
 
 NAME = "dependency-graph"
@@ -25,10 +25,10 @@ def dashboard(queries: Queries, components: int) -> str:
         queries,
         NAME,
         "dependency graph",
-        "What needs what, and where blame flows. An arrow points from a component to what it needs.",
+        "Components and their dependencies. An arrow points from a component to its dependency.",
         [
-            ("The graph", [_graph(queries, height), _nodes_table(queries, height), _edges_table(queries)]),
-            ("What to doubt", list(_doubts(queries))),
+            ("Graph", [_graph(queries, height), _nodes_table(queries, height), _edges_table(queries)]),
+            ("Uncertain results", list(_uncertain(queries))),
         ],
     )
 
@@ -57,9 +57,9 @@ def nodes(queries: Queries) -> str:
 def edges(queries: Queries) -> str:
     """The columns of an edge: id, source, target, color, detail__optional.
 
-    Both ends are asked for among the components, since Grafana's panel fails on an edge without its node.
+    Edges whose ends are no components are left out, since Grafana's panel fails on an edge without its node.
     """
-    joined = f'label_join({_blame(queries)}, "id", " needs ", "{COMPONENT}", "depends_on")'
+    joined = f'label_join({_coloured(queries)}, "id", " depends on ", "{COMPONENT}", "depends_on")'
     for column, label in {"source": COMPONENT, "target": "depends_on", "detail__optional": "optional"}.items():
         joined = renamed(joined, column, label)
     known = queries.info()
@@ -70,22 +70,22 @@ def edges(queries: Queries) -> str:
     )
 
 
-def _blame(queries: Queries) -> str:
-    """Every edge with its colour: purple where a symptom needs what is failing itself."""
+def _coloured(queries: Queries) -> str:
+    """Every edge with its colour: purple from a symptom to a dependency that is a root cause or a symptom itself."""
     every = queries.of(names.DEPENDENCY)
     broken = renamed(f"({queries.roots()} or {queries.symptoms()})", "depends_on")
-    carries = f"({every} and on ({COMPONENT}) {queries.symptoms()} and on (depends_on) {broken})"
-    return f"({labelled(carries, 'color', PURPLE)} or on ({COMPONENT}, depends_on) {labelled(every, 'color', GREY)})"
+    purple = f"({every} and on ({COMPONENT}) {queries.symptoms()} and on (depends_on) {broken})"
+    return f"({labelled(purple, 'color', PURPLE)} or on ({COMPONENT}, depends_on) {labelled(every, 'color', GREY)})"
 
 
-def _drawn(who: str, word: Word) -> str:
-    return labelled(labelled(who, "color", word.colour), "subtitle", word.text)
+def _drawn(components: str, word: Word) -> str:
+    return labelled(labelled(components, "color", word.colour), "subtitle", word.text)
 
 
 def _graph(queries: Queries, height: int) -> nodegraph.Panel:
     return graph(
         "Dependency graph",
-        "Red is a root cause, purple a symptom; a purple arrow carries blame. The tables beside it say the same.",
+        "Red is a root cause, purple a symptom; purple arrows lead from symptoms to causes. The tables show the same.",
         rows(nodes(queries)),
         rows(edges(queries)),
         span=14,
@@ -97,10 +97,10 @@ def _nodes_table(queries: Queries, height: int) -> table.Panel:
     facts = queries.info("layer", "kind", "priority")
     panel = listing(
         "Components",
-        "The nodes of the graph; without a check the kind is latent.",
+        "The nodes of the graph; latent components have no check.",
         rows(f"{facts} * on ({COMPONENT}) group_left () {queries.words()}"),
         columns={COMPONENT: "Component", "Value": "State", "layer": "Layer", "kind": "Check", "priority": "Priority"},
-        none="No component",
+        none="No components",
         sort="State",
         highest_first=True,
         span=10,
@@ -110,36 +110,36 @@ def _nodes_table(queries: Queries, height: int) -> table.Panel:
 
 
 def _edges_table(queries: Queries) -> table.Panel:
-    carries = f"max by ({COMPONENT}, depends_on, optional) ({_blame(queries)})"
+    edges = f"max by ({COMPONENT}, depends_on, optional) ({_coloured(queries)})"
     state = f"max by (depends_on) ({renamed(queries.words(), 'depends_on')})"
     panel = listing(
         "Dependencies",
-        "The edges of the graph, with the state of what is needed.",
-        rows(f"{carries} * on (depends_on) group_left () {state}"),
-        columns={COMPONENT: "Component", "depends_on": "Needs", "Value": "State of what it needs",
+        "The edges of the graph, with the state of each dependency.",
+        rows(f"{edges} * on (depends_on) group_left () {state}"),
+        columns={COMPONENT: "Component", "depends_on": "Depends on", "Value": "State of the dependency",
                  "optional": "Optional"},
-        none="No dependency",
-        sort="State of what it needs",
+        none="No dependencies",
+        sort="State of the dependency",
         highest_first=True,
         span=WIDTH,
     )  # fmt: skip
-    return panel.override_by_name(*worded("State of what it needs", ALL_STATES))
+    return panel.override_by_name(*worded("State of the dependency", ALL_STATES))
 
 
-def _doubts(queries: Queries) -> Iterator[table.Panel]:
+def _uncertain(queries: Queries) -> Iterator[table.Panel]:
     since = f"{queries.of(names.STATE_SINCE)} * 1000"
     contradicted = f"({queries.of(names.CONTRADICTED)} == 1)"
-    yield _aged(queries, "Contradictions", "Down, while something that needs it is up: look at the path from here.",
-                f"{since} and on ({COMPONENT}) {contradicted}", "No contradiction")  # fmt: skip
-    latent = queries.of(names.COMPONENT_INFO, f"kind={quote(LATENT)}")
-    panel = listing("Latent components", "Nothing can probe them: they are judged by those that depend on them.",
+    yield _aged(queries, "Contradictions", "Down while a dependent is up: check the network path from the exporter.",
+                f"{since} and on ({COMPONENT}) {contradicted}", "No contradictions")  # fmt: skip
+    latent = queries.of(names.COMPONENT_INFO, kind=LATENT)
+    panel = listing("Latent components", "Components without a check, inferred from their dependents.",
                     rows(f"{latent} * on ({COMPONENT}) group_left () {queries.words()}"),
                     columns={COMPONENT: "Component", "Value": "State", "layer": "Layer"},
-                    none="No latent component", span=8)  # fmt: skip
+                    none="No latent components", span=8)  # fmt: skip
     yield panel.override_by_name(*worded("State", ALL_STATES)).override_by_name(*linked_column(queries.environment))
     unknown = queries.in_state([State.UNKNOWN])
-    yield _aged(queries, "Unknown", "Nothing can be concluded about them now.",
-                f"{since} and on ({COMPONENT}) {unknown}", "Nothing is unknown")  # fmt: skip
+    yield _aged(queries, "Unknown", "Components without a usable result.",
+                f"{since} and on ({COMPONENT}) {unknown}", "No unknown components")  # fmt: skip
 
 
 def _aged(queries: Queries, title: str, description: str, expr: str, none: str) -> table.Panel:

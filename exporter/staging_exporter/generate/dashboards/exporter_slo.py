@@ -1,4 +1,4 @@
-"""The exporter itself, so that its word can be trusted, and the error budgets of what it watches."""
+"""The exporter itself, and the error budgets of the components."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from staging_exporter.generate.dashboards.panels import (
     over_time,
     rows,
 )
-from staging_exporter.generate.dashboards.queries import RATE, Queries, quote
+from staging_exporter.generate.dashboards.queries import RATE, Queries
 from staging_exporter.generate.dashboards.words import GREEN, RED, YELLOW, YES_GOOD
 
 NAME = "exporter-slo"
@@ -36,56 +36,56 @@ def dashboard(queries: Queries) -> str:
         queries,
         NAME,
         "exporter and SLO",
-        "Whether the exporter's word can be trusted, and what is left of the error budgets.",
+        "Whether the exporter works, and how much of each error budget is left.",
         [
-            ("Can it be trusted", list(_trust(queries))),
-            ("Its probes", list(_probes(queries))),
-            ("Its process", list(_process(queries))),
-            ("How much may still fail", list(_budgets(queries))),
+            ("Exporter health", list(_health(queries))),
+            ("Probes", list(_probes(queries))),
+            ("Process", list(_process(queries))),
+            ("SLO", list(_budgets(queries))),
         ],
     )
 
 
-def _trust(queries: Queries) -> Iterator[stat.Panel]:
+def _health(queries: Queries) -> Iterator[stat.Panel]:
     yield number("Scraped", "Whether Prometheus can scrape the exporter.", now(f"min({queries.exporter('up')})"),
                  words=YES_GOOD, none="never")  # fmt: skip
-    yield number("Online", "Whether any of its own vantage checks passes.",
-                 now(f"min({queries.series(names.ONLINE)})"), words=YES_GOOD, none="unknown")  # fmt: skip
-    yield number("Last reload succeeded", "A bad file keeps the old configuration.",
-                 now(f"min({queries.series(names.RELOAD_OK)})"), words=YES_GOOD, none="unknown")  # fmt: skip
-    yield number("Configuration loaded", "When the configuration was last loaded with success.",
-                 now(f"max({queries.series(names.RELOAD_TIME)}) * 1000"), unit="dateTimeFromNow",
+    yield number("Online", "Whether at least one vantage check passes.",
+                 now(f"min({queries(names.ONLINE)})"), words=YES_GOOD, none="unknown")  # fmt: skip
+    yield number("Last reload succeeded", "After a failed reload the previous configuration stays in use.",
+                 now(f"min({queries(names.RELOAD_OK)})"), words=YES_GOOD, none="unknown")  # fmt: skip
+    yield number("Configuration loaded", "When a configuration was last loaded successfully.",
+                 now(f"max({queries(names.RELOAD_TIME)}) * 1000"), unit="dateTimeFromNow",
                  none="never")  # fmt: skip
-    unknown = queries.by([COMPONENT], names.COMPONENT_STATE, f"state={quote(State.UNKNOWN)}")
-    yield number("Unknown components", "Components about which nothing can be concluded now.",
+    unknown = queries.by([COMPONENT], names.COMPONENT_STATE, state=State.UNKNOWN)
+    yield number("Unknown components", "Number of components without a usable result.",
                  now(f"sum({unknown})"), steps=((None, GREEN), (1.0, YELLOW)))  # fmt: skip
     late = f"(time() - {queries.of(names.LAST_RUN)}) / {queries.of(names.INTERVAL)}"
-    yield number("Oldest result", "The age of the oldest result, in intervals of its check; beyond 3 it is silence.",
+    yield number("Oldest result", "Age of the oldest result, in intervals of its check; above 3 the state is unknown.",
                  now(f"max({late})"), unit="suffix:intervals",
                  steps=((None, GREEN), (2.0, YELLOW), (3.0, RED)))  # fmt: skip
 
 
 def _probes(queries: Queries) -> Iterator[timeseries.Panel]:
-    runs = queries.series(names.PROBES)
-    yield curves("Probe rate", "Runs per second, over all components.",
-                 over_time(f"sum(rate({runs}[{RATE}]))", legend="runs per second"), unit="ops", span=8)  # fmt: skip
-    lag = queries.series(names.LAG, suffix="_bucket")
+    runs = queries(names.PROBES)
+    yield curves("Probe rate", "Probes per second, over all components.",
+                 over_time(f"sum(rate({runs}[{RATE}]))", legend="probes per second"), unit="ops", span=8)  # fmt: skip
+    lag = queries(names.LAG, suffix="_bucket")
     lags = [
         over_time(f"histogram_quantile({q}, sum by (le) (rate({lag}[{RATE}])))", f"q{index}", f"quantile {q}")
         for index, q in enumerate(("0.5", "0.99"))
     ]
-    yield curves("Schedule lag", "How late runs began after they were due: a busy loop or machine.", *lags, unit="s",
+    yield curves("Schedule lag", "How late probes start: the event loop or the machine is busy.", *lags, unit="s",
                  span=8)  # fmt: skip
-    yield curves("Inconclusive runs", "Runs that say nothing about their target, by reason; a stall of the exporter's "
-                 f"own loop is {Reason.PROBE_ERROR}.",
+    yield curves("Inconclusive probes", "Probes without a result for their target, by reason; a stall of the event "
+                 f"loop counts as {Reason.PROBE_ERROR}.",
                  over_time(_inconclusive(queries), legend="{{reason}}"), unit="short", span=8,
                  stacked=True)  # fmt: skip
 
 
 def _inconclusive(queries: Queries) -> str:
-    """Runs without a verdict, by reason; zero for the exporter's own fault when there was none."""
+    """Probes without a result, by reason; `probe_error` is 0 when there was none, so that the panel is never empty."""
     reasons = f'reason=~"{"|".join(sorted(INCONCLUSIVE))}"'
-    lost = f"sum by (reason) (increase({queries.series(names.PROBE_FAILURES, reasons)}[{RATE}]))"
+    lost = f"sum by (reason) (increase({queries(names.PROBE_FAILURES, reasons)}[{RATE}]))"
     return f'{lost} or label_replace(vector(0), "reason", "{Reason.PROBE_ERROR}", "", "")'
 
 
@@ -94,27 +94,27 @@ def _process(queries: Queries) -> Iterator[timeseries.Panel]:
         return curves(title, description, over_time(queries.exporter(metric), legend="{{instance}}"), unit=unit, span=6)
 
     yield process("Memory", "Resident memory of the exporter.", "process_resident_memory_bytes", "bytes")
-    yield process("CPU", "Cores that the exporter uses.", f"rate(process_cpu_seconds_total[{RATE}])", "short")
-    yield process("Open files", "Sockets included.", "process_open_fds", "short")
-    yield process("Scrape duration", "How long Prometheus waits for /metrics.", "scrape_duration_seconds", "s")
+    yield process("CPU", "CPU cores in use.", f"rate(process_cpu_seconds_total[{RATE}])", "short")
+    yield process("Open files", "Open file descriptors, sockets included.", "process_open_fds", "short")
+    yield process("Scrape duration", "Duration of the scrapes of /metrics.", "scrape_duration_seconds", "s")
 
 
 def _budgets(queries: Queries) -> Iterator[table.Panel | timeseries.Panel]:
-    """From the recorded series that the burn rate alerts are made of, so that both say the same."""
+    """From the recorded series that the burn rate alerts use, so that both agree."""
     yield _budget_table(queries)
     for window in ("1h", "6h"):
-        yield curves(f"Burn rate over {window}", "1 spends the budget in exactly 30 days; needs the recording rules.",
+        yield curves(f"Burn rate over {window}", "1 uses up the budget in exactly 30 days; needs the generated rules.",
                      over_time(_burn(queries, window), legend=f"{{{{{COMPONENT}}}}}"), unit="short")  # fmt: skip
 
 
 def _budget_table(queries: Queries) -> table.Panel:
-    budget, available = _recorded(queries, slo.BUDGET), f"avg_over_time({queries.named(slo.UP_5M)}[{_PERIOD}])"
+    budget, available = _recorded(queries, slo.BUDGET), f"avg_over_time({queries(slo.UP_5M)}[{_PERIOD}])"
     available = f"max by ({COMPONENT}) ({available})"
     burns = {f"Value #{window}": f"Burn {window}" for window in _WINDOWS}
     panel = listing(
         "Error budgets",
-        "What is left of the budget of 30 days, below zero when the objective is missed; and how many times too fast "
-        "it burns. Needs the recording rules.",
+        "What is left of the error budget of 30 days, below zero when the objective is missed, and the burn rate by "
+        "window. Needs the generated rules.",
         rows(f"1 - {budget}", "objective"),
         rows(available, "available"),
         rows(f"1 - (1 - {available}) / {budget}", "left"),
@@ -134,9 +134,9 @@ def _budget_table(queries: Queries) -> table.Panel:
 
 
 def _burn(queries: Queries, window: str) -> str:
-    """How many times faster than the objective allows, by component."""
+    """The burn rate: how many times faster than the objective allows, by component."""
     return f"{_recorded(queries, slo.errors_ratio(window))} / {_recorded(queries, slo.BUDGET)}"
 
 
 def _recorded(queries: Queries, name: str) -> str:
-    return f"max by ({COMPONENT}) ({queries.named(name)})"
+    return f"max by ({COMPONENT}) ({queries(name)})"

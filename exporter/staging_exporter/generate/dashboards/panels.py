@@ -1,4 +1,4 @@
-"""The panels that the dashboards are made of, each with what every panel of ours has: title, description, unit."""
+"""The kinds of panels, each with a title, a description and a unit."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def number(title: str, description: str, *queries: Dataquery, unit: str = "short
 
 def curves(title: str, description: str, *queries: Dataquery, unit: str, span: int = 12, height: int = 8,
            stacked: bool = False, top: float | None = None) -> timeseries.Panel:  # fmt: skip
-    """Curves over time from zero on; `top` is the highest value that there can be."""
+    """Curves over time, from zero; `top` is the highest possible value."""
     panel = _made(timeseries.Panel(), title, description, queries, span, height).unit(unit).min(0)
     panel = panel.fill_opacity(60 if stacked else 8).line_width(1).show_points(look.VisibilityMode.AUTO)
     panel = (
@@ -82,7 +82,7 @@ def curves(title: str, description: str, *queries: Dataquery, unit: str, span: i
 
 def strips(title: str, description: str, *queries: Dataquery, words: tuple[Word, ...],
            height: int) -> statetimeline.Panel:  # fmt: skip
-    """One strip over time for each series, with its word where there is room; Grafana draws a gap as a gap."""
+    """One strip over time for each series, with its word where there is room; missing data is a gap."""
     panel = _made(statetimeline.Panel(), title, description, queries, WIDTH, height)
     panel = panel.mappings(mapping(words)).show_value(look.VisibilityMode.AUTO).thresholds(_thresholds(((None, GREY),)))
     panel = panel.row_height(0.85).fill_opacity(90).line_width(0).merge_values(True).per_page(60)
@@ -127,7 +127,7 @@ def listing(title: str, description: str, *queries: Dataquery, columns: Mapping[
 
 
 def graph(title: str, description: str, nodes: Dataquery, edges: Dataquery, span: int, height: int) -> nodegraph.Panel:
-    """Nodes and edges; Grafana knows them by the refId of their query."""
+    """Nodes and edges; Grafana recognises them by the refId of their query."""
     queries = (nodes.ref_id("nodes"), edges.ref_id("edges"))
     return _made(nodegraph.Panel(), title, description, queries, span, height).overrides([])
 

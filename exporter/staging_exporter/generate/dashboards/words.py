@@ -1,4 +1,4 @@
-"""The words that panels show for a number, and their colours: a colour never stands without its word.
+"""The words that panels show for a number, and their colours: a colour is never shown without its word.
 
 A dashboard can only show numbers, so each word has a code; of several that apply the highest is shown.
 """
@@ -13,7 +13,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from staging_exporter.core.model import Priority, State
 from staging_exporter.core.snapshot import JourneyState
 
-# Told apart also by those who see no red or green: https://jfly.uni-koeln.de/color/ has the idea.
+# Distinguishable with red-green colour blindness, after https://jfly.uni-koeln.de/color/.
 GREEN, YELLOW, ORANGE, RED = "#1A9E6B", "#B58600", "#E0692B", "#C4162A"
 PURPLE, BLUE, SLATE, GREY = "#8F3BB8", "#3D8FD1", "#5B6B8C", "#8E8E8E"
 
