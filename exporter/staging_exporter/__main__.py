@@ -1,4 +1,4 @@
-"""`python -m exporter` is `staging-exporter`."""
+"""`python -m staging_exporter` is `staging-exporter`."""
 
 from staging_exporter.cli import main
 

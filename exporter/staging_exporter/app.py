@@ -26,7 +26,6 @@ from staging_exporter.engine.build import Parts, assemble
 from staging_exporter.engine.loop_lag import StallWatch
 from staging_exporter.logs import event
 from staging_exporter.net.address import HostPort
-from staging_exporter.probes.e2e import E2e
 from staging_exporter.storage.reports import ReportStore
 from staging_exporter.storage.state import StateFile, save_periodically
 from staging_exporter.views.metrics import ReloadStatus
@@ -151,11 +150,12 @@ class App:
         if component not in self._config.topology.components:
             raise KeyError(component)
         check = self._config.checks.get(component)
-        if not isinstance(check, E2e) or check.url is not None:
-            raise ReportRefused(f"{component} accepts no reports: its check is not of kind e2e, or reads a URL")
+        read = check.report_reader() if check else None
+        if read is None:
+            raise ReportRefused(f"{component} accepts no reports: it has no check that reads pushed ones")
         if self._reports is None:
             raise ReportRefused("this exporter does not store reports: it runs without --storage.path")
-        report = await self._reports.receive(component, chunks, check.accept)
+        report = await self._reports.receive(component, chunks, read)
         event(log, "report pushed", component=component, tests=report.total)
         self._parts.scheduler.request([component])
         return {"component": component, "tests": report.counts, "failing": report.failing}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from staging_exporter.core.model import LATENT, Component, Journey, Layer, Priority, Startup, Topology
+from staging_exporter.probes import load
 
 INFRASTRUCTURE, PLATFORM, SERVICE = Layer.INFRASTRUCTURE, Layer.PLATFORM, Layer.SERVICE
 APPLICATION, TEST = Layer.APPLICATION, Layer.TEST
@@ -31,6 +32,7 @@ def _component(
         tuple(optional.split()),
         startup=startup,
         covers=tuple(covers.split()),
+        traits=frozenset() if kind == LATENT else load(kind).traits,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from staging_exporter.core.board import Board
 from staging_exporter.core.model import (
+    LATENT,
     Component,
     Journey,
     Layer,
@@ -17,6 +18,7 @@ from staging_exporter.core.model import (
     Topology,
 )
 from staging_exporter.core.snapshot import Deploy
+from staging_exporter.probes import load
 
 HOSTILE = 'stag"ing\\\nn ünï'  # quotes, backslashes, newlines: what an environment may be called
 PHASES = {"resolve": 0.001, "connect": 0.002, "tls": 0.01, "processing": 0.1, "transfer": 0.001}
@@ -24,7 +26,8 @@ TESTS = {"passed": 7, "failed": 0, "error": 0, "skipped": 1, "environment_skippe
 
 
 def _component(name: str, layer: Layer, kind: str = "http", *needs: str, covers: tuple[str, ...] = ()) -> Component:
-    return Component(name, layer, Priority.P1, kind, tuple((need,) for need in needs), covers=covers)
+    traits = frozenset() if kind == LATENT else load(kind).traits
+    return Component(name, layer, Priority.P1, kind, tuple((need,) for need in needs), covers=covers, traits=traits)
 
 
 COMPONENTS = (

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from staging_exporter.core.model import Observation, Outcome, Reason
+from staging_exporter.probes import load
 from staging_exporter.views.exposition import TEXT
 from staging_exporter.views.probe import body, debug
 
@@ -29,7 +30,7 @@ def seen(outcome: Outcome = Outcome.PASS, reason: Reason = Reason.OK, **facts: A
 
 
 def metrics(kind: str, observation: Observation) -> dict[str, float]:
-    families = text_string_to_metric_families(body(kind, 5.0, observation, TEXT))
+    families = text_string_to_metric_families(body(load(kind).blackbox, 5.0, observation, TEXT))
     return {" ".join([s.name, *s.labels.values()]): s.value for family in families for s in family.samples}
 
 

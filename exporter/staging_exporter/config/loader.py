@@ -118,6 +118,7 @@ class _Loader:
             layer=options.layer,
             priority=options.priority,
             kind=check.kind if check else LATENT,
+            traits=check.traits if check else frozenset(),
             depends_on=self._hard(options, at),
             optional_depends_on=self._optional(options, at),
             **timing,

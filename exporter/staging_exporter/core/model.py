@@ -102,6 +102,13 @@ class Priority(StrEnum):
         return int(self.value[1])
 
 
+class Trait(StrEnum):
+    """What a kind of check declares about itself, so that metrics and alerts need not know kinds by name."""
+
+    COMPARES_NAMES = "compares names"  # fact `siblings`: other forms of the name that work where it does not
+    JUDGES_TESTS = "judges tests"  # facts `tests`, `run_timestamp`, `run_duration`: the outcome of a test suite
+
+
 class ProbeFailed(Exception):
     """A run ended with a verdict on its target that is not a pass.
 
@@ -131,6 +138,7 @@ class Component:
     """One node of the graph, as configured; its check, if any, stays with the runner.
 
     `depends_on` is a conjunction of any-of groups: `(("postgres",), ("llm-a", "llm-b"))` is postgres and one of two.
+    `traits` are those of the kind.
     """
 
     name: str
@@ -148,6 +156,7 @@ class Component:
     intrinsic: frozenset[Reason] = frozenset()
     covers: tuple[str, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
+    traits: frozenset[Trait] = frozenset()
 
     @property
     def latent(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from staging_exporter.core.blackbox import BlackboxNames
 from staging_exporter.core.model import Observation
 
 
@@ -21,9 +22,12 @@ class OverBudget(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """What a run of at most `timeout` seconds saw; `log` has (seconds since its start, text)."""
+    """What a run of at most `timeout` seconds saw, to be shown by the `names` of its kind.
 
-    kind: str
+    `log` has (seconds since its start, text).
+    """
+
+    names: BlackboxNames
     timeout: float
     seen: Observation
     log: tuple[tuple[float, str], ...]

@@ -56,4 +56,4 @@ class OnDemand:
         seen = await self._prober.attempt_with(component, check, context)
         self._budget.heed(seen)
         log = tuple((at, clean(line, context.secrets)) for at, line in context.lines)
-        return Probed(component.kind, timeout, seen, log)
+        return Probed(check.blackbox, timeout, seen, log)

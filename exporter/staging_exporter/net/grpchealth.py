@@ -30,7 +30,7 @@ from staging_exporter.net.exchange import status_reason
 from staging_exporter.net.http import user_agent
 
 SERVING = "SERVING"
-_HEALTH = ("UNKNOWN", SERVING, "NOT_SERVING", "SERVICE_UNKNOWN")
+HEALTH = ("UNKNOWN", SERVING, "NOT_SERVING", "SERVICE_UNKNOWN")
 _METHOD = "/grpc.health.v1.Health/Check"
 _MAX_ANSWER = 64 * 1024  # bytes of everything that the peer may send
 _READ = 2 * 1024  # bytes per turn of the loop: a small frame makes parsing dear
@@ -150,9 +150,9 @@ def _health(body: bytes) -> str:
     message = body[5:]
     if body[:5] == struct.pack("!BI", 0, len(message)):
         if not message:
-            return _HEALTH[0]
-        if len(message) == 2 and message[0] == 0x08 and message[1] < len(_HEALTH):
-            return _HEALTH[message[1]]
+            return HEALTH[0]
+        if len(message) == 2 and message[0] == 0x08 and message[1] < len(HEALTH):
+            return HEALTH[message[1]]
     raise ProbeFailed(Reason.PROTOCOL, f"not a HealthCheckResponse: {body[:40]!r}")
 
 

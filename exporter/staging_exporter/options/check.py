@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import ClassVar, Protocol
 
 from pydantic import Field
 
+from staging_exporter.core.blackbox import BlackboxNames
+from staging_exporter.core.model import Trait
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.options.model import Model, PositiveDuration
 
@@ -18,15 +21,30 @@ class Degraded(Model):
     slower_than: PositiveDuration | None = Field(None, description="a pass that took longer is degraded, reason `slow`")
 
 
+class PushedReport(Protocol):
+    """What was read in a report that was pushed."""
+
+    counts: dict[str, int]
+    failing: list[str]
+
+    @property
+    def total(self) -> int:
+        """How many test cases it has."""
+
+
 class Check(Model):
     """One check. A kind is a subclass with `kind: Literal[...]`, its options, and `run()`.
 
-    `phase_names` are the phases that a run can report, in order. `counts` are a `fall` and a `rise` that suit the kind
-    better than those of the defaults; what a component says itself goes before both.
+    A kind declares what others must know about it, so that nobody else names a kind: `phase_names` are the phases
+    that a run can report, in order; `counts` are a `fall` and a `rise` that replace those of `defaults`, unless the
+    component has its own; `traits` decide which metrics and alerts a component has beside those of all components;
+    `blackbox` holds the names of blackbox_exporter for `/probe`.
     """
 
     phase_names: ClassVar[tuple[str, ...]] = ()
     counts: ClassVar[Mapping[str, int]] = {}
+    traits: ClassVar[frozenset[Trait]] = frozenset()
+    blackbox: ClassVar[BlackboxNames] = BlackboxNames()
 
     kind: str
     degraded: Degraded = Degraded()
@@ -44,6 +62,10 @@ class Check(Model):
     def hosts(self) -> tuple[str, ...]:
         """Hosts that each run sends one request to, once per request: the request budget counts them."""
         return ()
+
+    def report_reader(self) -> Callable[[Path], PushedReport] | None:
+        """Reads a report that was pushed for the component; None when the check accepts none."""
+        return None
 
     def names(self) -> tuple[str, ...]:
         """Host names that stand for what is probed: a review warns where checks spell one in two ways."""

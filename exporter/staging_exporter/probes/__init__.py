@@ -5,7 +5,8 @@ from __future__ import annotations
 import pkgutil
 from functools import cache
 from importlib import import_module
-from importlib.resources import files
+from inspect import getfile
+from pathlib import Path
 
 from staging_exporter.options.check import Check
 
@@ -33,5 +34,4 @@ def load(kind: str) -> type[Check]:
 
 def page(kind: str) -> str:
     """The documentation of a kind, Markdown. Raises KeyError when there is no such kind."""
-    load(kind)
-    return (files(__name__) / f"{kind}.md").read_text(encoding="utf-8")
+    return Path(getfile(load(kind))).with_suffix(".md").read_text(encoding="utf-8")

@@ -9,8 +9,9 @@ import dns.message
 import dns.rcode
 from pydantic import AfterValidator, Field, model_validator
 
+from staging_exporter.core.blackbox import BlackboxNames, Gauge, fact, number, present
 from staging_exporter.core.facts import Fact
-from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.core.model import ProbeFailed, Reason, Trait
 from staging_exporter.net.address import HostPort
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.dnswire import (
@@ -53,6 +54,19 @@ class Dns(Check):
     """Asks the configured name server, which then is the target, or else those of the system."""
 
     phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls", "query", "siblings")
+
+    traits: ClassVar[frozenset[Trait]] = frozenset({Trait.COMPARES_NAMES})
+    blackbox: ClassVar[BlackboxNames] = BlackboxNames(
+        "probe_dns_duration_seconds",
+        {"resolve": "resolve", "connect": "connect", "query": "request"},
+        (
+            Gauge("probe_dns_query_succeeded", "Whether there was an answer.", present(Fact.RCODE)),
+            Gauge("probe_dns_answer_rrs", "Records in the answer section.", number(Fact.ANSWER_RRS)),
+            Gauge("probe_dns_authority_rrs", "Records in the authority section.", number(Fact.AUTHORITY_RRS)),
+            Gauge("probe_dns_additional_rrs", "Records in the additional section.", number(Fact.ADDITIONAL_RRS)),
+            Gauge("probe_dns_serial", "The serial of the zone, of an answer of type SOA.", fact(Fact.SERIAL)),
+        ),
+    )
 
     kind: Literal["dns"]
     name: str

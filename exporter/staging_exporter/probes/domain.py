@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from staging_exporter.core.facts import Fact
-from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.core.model import ProbeFailed, Reason, Trait
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import Response
 from staging_exporter.net.failures import error_text
@@ -29,6 +29,8 @@ class Domain(Check):
     """Asks the name and its siblings at the same time; the name alone decides, the siblings say what has drifted."""
 
     phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls", "processing", "transfer")
+
+    traits: ClassVar[frozenset[Trait]] = frozenset({Trait.COMPARES_NAMES})
 
     kind: Literal["domain"]
     name: HostName

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from typing import ClassVar, Literal
 
@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from staging_exporter.core.durations import format_duration
 from staging_exporter.core.facts import Fact
-from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.core.model import ProbeFailed, Reason, Trait
 from staging_exporter.evidence.reports import Format, newest_report, read_file, read_report
 from staging_exporter.evidence.testcases import Report, Rules, Unreadable
 from staging_exporter.net.context import ProbeContext
@@ -47,6 +47,8 @@ class E2e(Check):
 
     phase_names: ClassVar[tuple[str, ...]] = ("token", "resolve", "connect", "tls", "processing", "transfer", "read")
     counts: ClassVar[Mapping[str, int]] = {"fall": 1, "rise": 1}  # a report is read again and again: one look is enough
+
+    traits: ClassVar[frozenset[Trait]] = frozenset({Trait.JUDGES_TESTS})
 
     kind: Literal["e2e"]
     path: str | None = None
@@ -91,8 +93,12 @@ class E2e(Check):
             context.log(f"the attributes claim {report.claimed} tests, {report.total} were counted")
         self._judge(report, time.time() - started)
 
-    def accept(self, file: Path) -> Report:
-        """What a pushed report says, before it counts. Raises Unreadable, OSError."""
+    def report_reader(self) -> Callable[[Path], Report] | None:
+        """Reads a pushed report; None for a check that downloads its reports."""
+        return None if self.url else self._accept
+
+    def _accept(self, file: Path) -> Report:
+        """What a pushed report says. Raises Unreadable, OSError."""
         return read_file(file, self.format, self._rules(), time.monotonic() + _ACCEPT)
 
     def _rules(self) -> Rules:

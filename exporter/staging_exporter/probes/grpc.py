@@ -6,12 +6,13 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from staging_exporter.core.blackbox import BlackboxNames, Gauge, StateGauge, number, present
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.connect import connect
 from staging_exporter.net.context import ProbeContext
-from staging_exporter.net.grpchealth import SERVING, ask_health, grpc_status, health_of
+from staging_exporter.net.grpchealth import HEALTH, SERVING, ask_health, grpc_status, health_of
 from staging_exporter.options.addresses import Address
 from staging_exporter.options.check import Check
 from staging_exporter.options.tls import Tls
@@ -24,6 +25,24 @@ class Grpc(Check):
     """One call of `grpc.health.v1.Health/Check` on a new connection."""
 
     phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls", "check")
+
+    blackbox: ClassVar[BlackboxNames] = BlackboxNames(
+        "probe_grpc_duration_seconds",
+        {"resolve": "resolve", "check": "check"},
+        (
+            Gauge("probe_grpc_ssl", "Whether TLS was spoken.", present(Fact.TLS_VERSION)),
+            Gauge("probe_grpc_status_code", "The gRPC status of the response.", number(Fact.GRPC_STATUS)),
+        ),
+        (
+            StateGauge(
+                "probe_grpc_healthcheck_response",
+                "1 for the health that was answered.",
+                label="serving_status",
+                states=HEALTH,
+                fact=Fact.HEALTH,
+            ),
+        ),
+    )
 
     kind: Literal["grpc"]
     address: Address

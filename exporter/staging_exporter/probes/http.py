@@ -6,6 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from staging_exporter.core.blackbox import BlackboxNames, Gauge, fact, failed_by_content, number, present
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import Reason
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.context import ProbeContext
@@ -47,6 +49,25 @@ class Http(Check):
     """One request on a new connection, redirects followed, then the response is judged."""
 
     phase_names: ClassVar[tuple[str, ...]] = ("token", "resolve", "connect", "proxy", "tls", "processing", "transfer")
+
+    blackbox: ClassVar[BlackboxNames] = BlackboxNames(
+        "probe_http_duration_seconds",
+        {phase: phase for phase in ("resolve", "connect", "tls", "processing", "transfer")},
+        (
+            Gauge("probe_http_status_code", "The status of the response, 0 without one.", number(Fact.STATUS)),
+            Gauge(
+                "probe_http_content_length",
+                "Length of the body by its header, -1 without that.",
+                lambda seen: float(seen.facts.get(Fact.CONTENT_LENGTH, -1 if Fact.STATUS in seen.facts else 0)),
+            ),
+            Gauge("probe_http_uncompressed_body_length", "Length of the body, decompressed.", number(Fact.BODY_LENGTH)),
+            Gauge("probe_http_redirects", "How many redirects were followed.", number(Fact.REDIRECTS)),
+            Gauge("probe_http_ssl", "Whether TLS was spoken.", present(Fact.TLS_VERSION)),
+            Gauge("probe_http_version", "The HTTP version of the response.", number(Fact.HTTP_VERSION)),
+            Gauge("probe_http_last_modified_timestamp_seconds", "Last-Modified, Unix time.", fact(Fact.LAST_MODIFIED)),
+            failed_by_content(),
+        ),
+    )
 
     kind: Literal["http"]
     url: HttpUrl

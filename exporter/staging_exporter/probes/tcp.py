@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from staging_exporter.core.blackbox import BlackboxNames, failed_by_content
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.connect import Connection, connect
@@ -38,6 +39,8 @@ class Tcp(Check):
     """Connects, upgrades to TLS when asked to, then walks the steps."""
 
     phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls", "conversation")
+
+    blackbox: ClassVar[BlackboxNames] = BlackboxNames(gauges=(failed_by_content(),))
 
     kind: Literal["tcp"]
     address: Address

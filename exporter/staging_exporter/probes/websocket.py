@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from staging_exporter.core.blackbox import BlackboxNames, Gauge, equals, failed_by_content, number
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import IpFamily
@@ -44,6 +45,16 @@ class WebSocket(Check):
         "first_message",
         "ping",
         "close",
+    )
+
+    blackbox: ClassVar[BlackboxNames] = BlackboxNames(
+        "probe_websocket_duration_seconds",
+        {"resolve": "resolve", "connect": "connect", "upgrade": "processing", "first_message": "transfer"},
+        (
+            Gauge("probe_websocket_status_code", "The status of the handshake, 0 without one.", number(Fact.STATUS)),
+            Gauge("probe_websocket_connection_upgraded", "Whether it was upgraded.", equals(Fact.STATUS, 101)),
+            failed_by_content("probe_websocket_failed_due_to_regex"),
+        ),
     )
 
     kind: Literal["websocket"]

@@ -14,14 +14,13 @@ from prometheus_client.openmetrics import exposition as openmetrics
 
 from staging_exporter.core import names
 from staging_exporter.core.facts import Fact
-from staging_exporter.core.model import Layer, Outcome, State
+from staging_exporter.core.model import Layer, Outcome, State, Trait
 from staging_exporter.core.names import Metric
 from staging_exporter.core.snapshot import ComponentStatus, JourneyState, Snapshot
 from staging_exporter.views.exposition import OPENMETRICS, Family, Histograms, Samples, label, render
 
 _UP = {State.UP: 1.0, State.DEGRADED: 1.0, State.DOWN: 0.0, State.FLAPPING: 0.0, State.STARTING: 0.0}
 _UP_BY_OUTCOME = {Outcome.PASS: 1.0, Outcome.DEGRADED: 1.0, Outcome.FAIL: 0.0}
-_ASK_SIBLINGS = frozenset({"dns", "domain"})
 _TEST_OUTCOMES = ("passed", "failed", "error", "skipped", "environment_skipped", "harness_error")
 
 
@@ -161,7 +160,7 @@ def _about_probes(checked: Components) -> Iterator[Family]:
     yield Samples(
         names.TLS_NOT_AFTER, ((at, s.facts[Fact.TLS_NOT_AFTER]) for at, s in checked if Fact.TLS_NOT_AFTER in s.facts)
     )
-    named = [(at, s) for at, s in checked if s.component.kind in _ASK_SIBLINGS]
+    named = [(at, s) for at, s in checked if Trait.COMPARES_NAMES in s.component.traits]
     yield Samples(names.DOMAIN_DRIFT, ((at, bool(s.facts.get(Fact.SIBLINGS))) for at, s in named))
     slots = [(at, s.facts[Fact.CONNECTIONS]) for at, s in checked if Fact.CONNECTIONS in s.facts]
     yield Samples(names.CONNECTIONS, ((at, seen["used"]) for at, seen in slots))
@@ -169,7 +168,7 @@ def _about_probes(checked: Components) -> Iterator[Family]:
 
 
 def _about_tests(checked: Components) -> Iterator[Family]:
-    suites = [(at, status) for at, status in checked if status.component.kind == "e2e"]
+    suites = [(at, status) for at, status in checked if Trait.JUDGES_TESTS in status.component.traits]
     counted = [(at, status.facts[Fact.TESTS]) for at, status in suites if Fact.TESTS in status.facts]
     yield Samples(
         names.TESTS,

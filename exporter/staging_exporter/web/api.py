@@ -64,9 +64,9 @@ class Api:
             text = f"not probed: the rate limit of its host allows the next request in {error}.\n"
             return web.Response(status=429, text=text, headers=headers)
         if request.query.get("debug") == "true":
-            return web.Response(text=debug(run.log, run.seen, probe_body(run.kind, run.timeout, run.seen, TEXT)))
+            return web.Response(text=debug(run.log, run.seen, probe_body(run.names, run.timeout, run.seen, TEXT)))
         form = content_type(request.headers.get("Accept", ""))
-        body = probe_body(run.kind, run.timeout, run.seen, form)
+        body = probe_body(run.names, run.timeout, run.seen, form)
         return web.Response(body=body.encode(), headers={"Content-Type": form, "Vary": "Accept"})
 
     async def incidents(self, _request: web.Request) -> web.Response:

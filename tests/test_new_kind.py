@@ -1,0 +1,150 @@
+"""A new kind is one file with its page: one in another folder works wherever those of this package do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.live import fetch, free_port, process, wait_for
+
+KIND = """
+from typing import ClassVar, Literal
+
+from staging_exporter.core.blackbox import BlackboxNames, Gauge, number
+from staging_exporter.core.model import ProbeFailed, Reason, Trait
+from staging_exporter.net.context import ProbeContext
+from staging_exporter.options.check import Check
+
+
+class Coin(Check):
+    phase_names: ClassVar[tuple[str, ...]] = ("toss",)
+    traits: ClassVar[frozenset[Trait]] = frozenset({Trait.COMPARES_NAMES})
+    blackbox: ClassVar[BlackboxNames] = BlackboxNames(
+        "probe_coin_duration_seconds",
+        {"toss": "throw"},
+        (Gauge("probe_coin_sides", "How many sides the coin has.", number("sides")),),
+    )
+
+    kind: Literal["coin"]
+    sides: int = 2
+
+    async def run(self, context: ProbeContext) -> None:
+        with context.phase("toss"):
+            context.facts["sides"] = self.sides
+        context.facts["siblings"] = {"dice": "up"}
+        if self.sides != 2:
+            raise ProbeFailed(Reason.CONTENT, f"{self.sides} sides, expected 2")
+"""
+PAGE = """# coin
+
+Does a coin have two sides? It is thrown to find out.
+
+```yaml
+check: {kind: coin, sides: 2}
+```
+"""
+CONFIG = """
+environment: test
+components:
+  fair: {layer: service, priority: P1, check: {kind: coin}}
+  odd: {layer: service, priority: P1, check: {kind: coin, sides: 3}}
+"""
+MAIN = """
+import sys
+import staging_exporter.probes
+from staging_exporter.cli import main
+
+staging_exporter.probes.__path__.append(sys.argv.pop(1))
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Holds the kind and its page, and a configuration that uses it."""
+    made = tmp_path_factory.mktemp("kinds")
+    (made / "coin.py").write_text(KIND)
+    (made / "coin.md").write_text(PAGE)
+    (made / "config.yml").write_text(CONFIG)
+    return made
+
+
+def command(folder: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-c", MAIN, str(folder), *arguments]
+
+
+def output(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(command(folder, *arguments), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_list_of_kinds_has_it(folder: Path) -> None:
+    assert "coin        Does a coin have two sides?\n" in output(folder, "kinds")
+
+
+def test_its_page_is_printed(folder: Path) -> None:
+    assert output(folder, "kinds", "coin") == PAGE
+
+
+def test_a_configuration_with_it_is_valid(folder: Path) -> None:
+    assert "2 checks" in output(folder, "validate", "--config.file", str(folder / "config.yml"))
+
+
+def test_the_schema_has_it(folder: Path) -> None:
+    mapping = json.loads(output(folder, "schema"))["$defs"]["Check"]["discriminator"]["mapping"]
+    assert mapping["coin"] == "#/$defs/Coin"
+
+
+@pytest.fixture(scope="module")
+def exporter(folder: Path) -> Iterator[str]:
+    """The URL of an exporter that runs checks of the kind."""
+    address = f"127.0.0.1:{free_port()}"
+    arguments = command(folder, "run", "--config.file", str(folder / "config.yml"), "--web.listen-address", address)
+    with process(arguments, folder / "exporter.log", env=dict(os.environ)):
+        url = f"http://{address}"
+        wait_for(lambda: "ok" in states(url).values(), "the first run has passed")
+        yield url
+
+
+def states(url: str) -> dict[str, str]:
+    """The reason of each component."""
+    try:
+        components = json.loads(fetch(f"{url}/api/v1/status"))["components"]
+    except OSError:
+        return {}
+    return {name: seen["reason"] for name, seen in components.items()}
+
+
+def test_its_runs_decide_the_state(exporter: str) -> None:
+    assert wait_for(lambda: (seen := states(exporter)) == {"fair": "ok", "odd": "content"} and seen, "both have run")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "probe_success 1",
+        "probe_coin_sides 2",
+        'probe_coin_duration_seconds{phase="throw"}',
+    ],
+)
+def test_probe_answers_with_its_names(exporter: str, line: str) -> None:
+    assert f"\n{line}" in fetch(f"{exporter}/probe?component=fair")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'staging_component_info{environment="test",component="fair",kind="coin",layer="service",priority="P1"} 1',
+        'staging_probe_phase_duration_seconds{environment="test",component="fair",phase="toss"}',
+        'staging_probe_domain_drift{environment="test",component="fair"} 1',
+    ],
+)
+def test_the_metrics_of_its_components(exporter: str, line: str) -> None:
+    assert f"\n{line}" in fetch(f"{exporter}/metrics")
