@@ -86,7 +86,7 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
         await exporter.stop()
 
 
-async def test_it_is_not_ready_before_every_check_has_run(running: Running) -> None:
+async def test_the_exporter_is_not_ready_before_every_check_has_run(running: Running) -> None:
     assert (await running.get("/-/healthy"))[0] == 200
     status, _, text = await running.get("/-/ready")
     assert (status, "have not run yet" in text) == (503, True)
@@ -94,7 +94,7 @@ async def test_it_is_not_ready_before_every_check_has_run(running: Running) -> N
     assert (await running.get("/-/ready"))[0] == 200
 
 
-async def test_metrics_speak_the_format_that_is_asked_for(running: Running) -> None:
+async def test_metrics_have_the_requested_format(running: Running) -> None:
     await until(lambda: running.states() == {"database": "up", "backend": "up"})
     _, content_type, text = await running.get("/metrics", Accept="text/plain")
     assert content_type.startswith("text/plain; version=")
@@ -106,7 +106,7 @@ async def test_metrics_speak_the_format_that_is_asked_for(running: Running) -> N
 
 
 @pytest.mark.parametrize(("path", "varies"), [("/metrics", "Accept, Accept-Encoding"), ("/", "Accept-Encoding")])
-async def test_caches_are_told_what_an_answer_varies_by(running: Running, path: str, varies: str) -> None:
+async def test_responses_carry_a_vary_header(running: Running, path: str, varies: str) -> None:
     for accepted, encoding in (("gzip", "gzip"), ("identity", None)):
         async with running.session.get(path, headers={"Accept-Encoding": accepted}) as response:
             seen = response.headers
@@ -132,7 +132,7 @@ async def test_the_verdict_comes_and_goes(running: Running) -> None:
     assert (await running.status())["state"] == "up"
 
 
-async def test_a_reload_keeps_the_state_of_what_did_not_change(running: Running) -> None:
+async def test_a_reload_keeps_the_state_of_unchanged_components(running: Running) -> None:
     await until(lambda: running.states() == {"database": "up", "backend": "up"})
     since = running.app.snapshot().components["database"].since
     running.write(backend=running.ports["database"])
@@ -144,7 +144,7 @@ async def test_a_reload_keeps_the_state_of_what_did_not_change(running: Running)
     await until(lambda: running.states() == {"database": "up", "backend": "up"})
 
 
-async def test_a_reload_that_changes_the_graph_alone_keeps_what_is_known(running: Running) -> None:
+async def test_a_reload_that_only_changes_edges_keeps_all_states(running: Running) -> None:
     running.servers["database"].close()
     await until(lambda: running.app.snapshot().root_causes)
     before = running.app.snapshot().components["backend"]
@@ -171,7 +171,7 @@ async def test_a_reload_logs_unreadable_secrets(running: Running, caplog: pytest
     assert "/nowhere/token" in logged[0]["error"]
 
 
-async def test_a_reload_before_a_first_run_does_not_put_it_off_for_an_interval(running: Running) -> None:
+async def test_a_reload_before_the_first_run_does_not_postpone_it(running: Running) -> None:
     config = running.file.read_text()
     running.file.write_text(config.replace("interval: 500ms", "interval: 1h", 1))
     for _ in range(3):
@@ -192,7 +192,7 @@ async def test_a_bad_file_keeps_the_old_configuration(running: Running) -> None:
     assert 'staging_exporter_config_last_reload_successful{environment="test"} 0.0' in metrics
 
 
-async def test_with_a_token_only_its_bearer_may_change_something(running: Running, tmp_path: Path) -> None:
+async def test_with_a_token_only_its_bearer_may_write(running: Running, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("sesame\n")
     running.write(extra=f"api: {{token: {{file: {tmp_path / 'token'}}}}}\n")
     assert (await running.post("/-/reload"))[0] == 200
@@ -204,7 +204,7 @@ async def test_with_a_token_only_its_bearer_may_change_something(running: Runnin
     assert (await running.get("/api/v1/status"))[0] == 200
 
 
-async def test_without_a_token_only_loopback_may_change_something(tmp_path: Path) -> None:
+async def test_without_a_token_only_loopback_may_write(tmp_path: Path) -> None:
     running = Running(tmp_path)
     await running.start()
     everywhere = App(running.file, load_config(running.file))
@@ -240,7 +240,7 @@ BODY = b'{"components": ["database"], "duration": "1s"}'
         (BODY.replace(b"database", rb"\ud800"), {}, 404, "no component"),
     ],
 )
-async def test_a_body_that_cannot_be_read_is_the_fault_of_who_sent_it(
+async def test_a_malformed_body_is_a_bad_request(
     running: Running, body: bytes, headers: dict[str, str], status: int, said: str
 ) -> None:
     async with running.session.post("/api/v1/maintenance", data=body, headers=headers) as response:
@@ -248,7 +248,7 @@ async def test_a_body_that_cannot_be_read_is_the_fault_of_who_sent_it(
 
 
 @pytest.mark.parametrize("header", ["Origin", "origin", "X-Forwarded-For", "Forwarded", "Via"])
-async def test_without_a_token_loopback_does_not_speak_for_others(running: Running, header: str) -> None:
+async def test_without_a_token_a_forwarded_request_is_refused(running: Running, header: str) -> None:
     assert (await running.post("/-/reload", **{header: "http://evil.example.com"}))[0] == 403
     assert (await running.post("/-/reload"))[0] == 200
 
@@ -266,11 +266,11 @@ async def test_without_a_token_loopback_does_not_speak_for_others(running: Runni
         ("not an address", False),
     ],
 )
-def test_what_counts_as_loopback(remote: str | None, expected: bool) -> None:
+def test_loopback_addresses(remote: str | None, expected: bool) -> None:
     assert is_loopback(remote) is expected
 
 
-async def test_a_port_that_is_taken_is_an_os_error(running: Running) -> None:
+async def test_a_port_in_use_is_an_os_error(running: Running) -> None:
     port = int(running.url.rpartition(":")[2])
     second = App(running.file, load_config(running.file))
     with pytest.raises(OSError):

@@ -20,10 +20,10 @@ from staging_exporter.core.explain import explain
 from staging_exporter.core.incidents import Incident
 from staging_exporter.core.maintenance import MaintenanceWindow, Once
 from staging_exporter.core.model import ProbeFailed, State
-from staging_exporter.core.probe_run import Probed
+from staging_exporter.core.probe_run import ProbeResult
 from staging_exporter.core.snapshot import Deploy, Snapshot
-from staging_exporter.engine.build import Parts, assemble
-from staging_exporter.engine.loop_lag import StallWatch
+from staging_exporter.engine.build import Engine, build_engine
+from staging_exporter.engine.loop_lag import LoopLagMonitor
 from staging_exporter.logs import event
 from staging_exporter.net.address import HostPort
 from staging_exporter.storage.reports import ReportStore
@@ -52,14 +52,14 @@ class App:
         """
         self._file, self._config, self._announce = config_file, config, announce or log_verdict
         self.reload_status = ReloadStatus(successful=True, loaded_at=now())
-        self._stalls = StallWatch()
+        self._loop_lag = LoopLagMonitor()
         self._state, self._reports = state, reports
-        self._parts = self._assemble(config)
+        self._engine = self._build_engine(config)
         if state:
-            self._parts.board.recall(state.load(config.topology.environment))
+            self._engine.board.recall(state.load(config.topology.environment))
         self._saving: asyncio.Task[None] | None = None
         self._announced: tuple[State, tuple[str, ...]] | None = None
-        self._looked_at = -1
+        self._seen_changes = -1
         self._reloading = asyncio.Lock()
         self._web: web.AppRunner | None = None
 
@@ -96,10 +96,10 @@ class App:
         log_unreadable_secrets(self._config)
         gc.collect()
         gc.freeze()  # loaded modules stay, and garbage collections that visit them would delay probes
-        self._stalls.start()
-        self._parts.scheduler.start()
+        self._loop_lag.start()
+        self._engine.scheduler.start()
         if self._state:
-            self._saving = asyncio.create_task(save_periodically(self._state, lambda: self._parts.board.memory()))
+            self._saving = asyncio.create_task(save_periodically(self._state, lambda: self._engine.board.memory()))
         host, port = runner.addresses[0][:2]
         url = f"http://{HostPort('127.0.0.1' if host in ('0.0.0.0', '::') else host, port)}"  # noqa: S104
         event(log, "listening", url=url, environment=self._config.topology.environment, checks=len(self._config.checks))
@@ -107,31 +107,31 @@ class App:
 
     async def stop(self) -> None:
         """Stop probing and serving, within two seconds."""
-        await self._parts.scheduler.stop()
-        self._parts.ondemand.stop()
-        self._stalls.stop()
+        await self._engine.scheduler.stop()
+        self._engine.on_demand.stop()
+        self._loop_lag.stop()
         if self._saving and self._state:
             self._saving.cancel()
             await asyncio.wait({self._saving})  # or two would write the file at once
-            self._state.save(self._parts.board.memory())
+            self._state.save(self._engine.board.memory())
         if self._web:
             await self._web.cleanup()
         event(log, "stopped")
 
     def snapshot(self) -> Snapshot:
         """The published snapshot."""
-        return self._parts.board.snapshot(now())
+        return self._engine.board.snapshot(now())
 
-    async def probe(self, name: str, longest: float | None) -> Probed:
-        """Run the check of a component now. Raises KeyError, NoCheck and OverBudget."""
+    async def probe(self, name: str, longest: float | None) -> ProbeResult:
+        """Run the check of a component now. Raises KeyError, NoCheck and RateLimitExceeded."""
         if name not in self._config.topology.components:
             raise KeyError(name)
-        return await self._parts.ondemand.probe(name, longest)
+        return await self._engine.on_demand.probe(name, longest)
 
     def maintain(self, components: Sequence[str], duration: float) -> None:
         """Start a maintenance window of `duration` seconds; 0 ends it. Raises KeyError for an unknown component."""
         start = now()
-        self._parts.board.maintain(MaintenanceWindow(tuple(components), Once(start, start + duration)), start)
+        self._engine.board.maintain(MaintenanceWindow(tuple(components), Once(start, start + duration)), start)
         if duration:
             event(log, "maintenance started", components=list(components), seconds=duration)
         else:
@@ -139,7 +139,7 @@ class App:
 
     def deploy(self, components: Sequence[str], revision: str) -> None:
         """Mark components as deployed just now. Raises KeyError for an unknown component."""
-        self._parts.board.deploy(components, Deploy(now(), revision))
+        self._engine.board.deploy(components, Deploy(now(), revision))
         event(log, "deployed", components=list(components), revision=revision)
 
     async def receive_report(self, component: str, chunks: AsyncIterator[bytes]) -> dict[str, Any]:
@@ -157,12 +157,12 @@ class App:
             raise ReportRefused("this exporter does not store reports: it runs without --storage.path")
         report = await self._reports.receive(component, chunks, read)
         event(log, "report pushed", component=component, tests=report.total)
-        self._parts.scheduler.request([component])
+        self._engine.scheduler.request([component])
         return {"component": component, "tests": report.counts, "failing": report.failing}
 
     def incidents(self) -> Sequence[Incident]:
         """Past and present incidents, newest last."""
-        return self._parts.board.journal.incidents
+        return self._engine.board.journal.incidents
 
     def token(self) -> str | None:
         """The token that write endpoints require, None when none is configured; an unreadable one denies everybody."""
@@ -197,26 +197,28 @@ class App:
             if old.checks.get(name) == check
             and config.topology.components[name].counts_like(old.topology.components[name])
         }
-        await self._parts.scheduler.stop()
-        parts = self._assemble(config)
-        asked = parts.board.inherit(self._parts.board, unchanged, now())
-        parts.budget.inherit(self._parts.budget)
-        self._config, self._parts, self._looked_at = config, parts, -1
-        parts.scheduler.start(known=unchanged)
-        parts.scheduler.request(asked)
+        await self._engine.scheduler.stop()
+        engine = self._build_engine(config)
+        requested = engine.board.inherit(self._engine.board, unchanged, now())
+        engine.rate_limiter.inherit(self._engine.rate_limiter)
+        self._config, self._engine, self._seen_changes = config, engine, -1
+        engine.scheduler.start(known=unchanged)
+        engine.scheduler.request(requested)
 
-    def _assemble(self, config: Config) -> Parts:
-        return assemble(config, self._stalls, self._look, pushed=self._reports.directory if self._reports else None)
+    def _build_engine(self, config: Config) -> Engine:
+        return build_engine(
+            config, self._loop_lag, self._on_tick, pushed=self._reports.directory if self._reports else None
+        )
 
-    def _look(self, board: Board) -> None:
+    def _on_tick(self, board: Board) -> None:
         """Announce each change of state or verdict, once every check has run and no open round affects it."""
-        if board.changes == self._looked_at or not board.ready:
+        if board.changes == self._seen_changes or not board.ready:
             return
-        self._looked_at = board.changes
+        self._seen_changes = board.changes
         snapshot = board.snapshot(now())
         verdict = (snapshot.state, board.roots)
-        open_still = snapshot.pending and (self._announced is None or board.roots == self._announced[1])
-        if verdict != self._announced and not open_still:
+        undecided = snapshot.pending and (self._announced is None or board.roots == self._announced[1])
+        if verdict != self._announced and not undecided:
             self._announced = verdict
             self._announce(snapshot)
 

@@ -13,10 +13,10 @@ import pytest
 from staging_exporter.clock import now
 from staging_exporter.core.model import Component, Layer, Outcome, Priority, ProbeDegraded, ProbeFailed, Reason
 from staging_exporter.core.redaction import MAX_DETAIL
-from staging_exporter.engine.loop_lag import StallWatch
+from staging_exporter.engine.loop_lag import LoopLagMonitor
 from staging_exporter.engine.on_demand import OnDemand
 from staging_exporter.engine.prober import Prober
-from staging_exporter.engine.rate_limit import Budget
+from staging_exporter.engine.rate_limit import RateLimiter
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.resolve import Resolver
 from staging_exporter.options.check import Check, Degraded
@@ -69,7 +69,7 @@ async def test_what_a_run_raises_becomes_a_reason(
     assert detail in seen.detail
 
 
-async def test_a_run_that_hangs_is_cut_off_and_keeps_what_it_saw() -> None:
+async def test_a_hanging_run_is_cut_off_and_keeps_its_facts() -> None:
     async def script(context: ProbeContext) -> None:
         context.facts["ip"] = "127.0.0.1"
         with context.phase("connect"):
@@ -84,7 +84,7 @@ async def test_a_run_that_hangs_is_cut_off_and_keeps_what_it_saw() -> None:
     assert seen.facts == {"ip": "127.0.0.1"}
 
 
-async def test_a_run_that_ignores_its_cancellation_stalls_nobody_and_is_not_run_twice() -> None:
+async def test_a_run_that_ignores_its_cancellation_blocks_only_its_component_and_is_not_run_twice() -> None:
     released = asyncio.Event()
 
     async def script(_trace: ProbeContext) -> None:
@@ -107,7 +107,7 @@ async def test_a_run_that_ignores_its_cancellation_stalls_nobody_and_is_not_run_
     assert third.reason == Reason.CLOSED
 
 
-async def test_a_right_answer_that_came_late_is_degraded() -> None:
+async def test_a_correct_but_slow_response_is_degraded() -> None:
     async def script(_trace: ProbeContext) -> None:
         await asyncio.sleep(0.05)
 
@@ -117,32 +117,32 @@ async def test_a_right_answer_that_came_late_is_degraded() -> None:
     assert "expected under 10ms" in seen.detail
 
 
-async def test_a_stall_of_our_own_loop_does_not_blame_the_target() -> None:
+async def test_a_stall_of_our_own_loop_is_not_a_failure_of_the_target() -> None:
     async def script(_trace: ProbeContext) -> None:
         time.sleep(0.3)
         raise EOFError
 
-    stalls = StallWatch()
-    stalls.start()
+    loop_lag = LoopLagMonitor()
+    loop_lag.start()
     try:
-        seen = await Prober(stalls=stalls).attempt(TARGET, Scripted(script=script))
+        seen = await Prober(loop_lag=loop_lag).attempt(TARGET, Scripted(script=script))
     finally:
-        stalls.stop()
+        loop_lag.stop()
     assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, Reason.PROBE_ERROR)
-    assert "stood still for 0." in seen.detail
+    assert "event loop stalled for 0." in seen.detail
 
 
-async def test_a_refusal_stands_even_when_our_loop_stalled() -> None:
+async def test_a_refusal_is_valid_even_when_our_loop_stalled() -> None:
     async def script(_trace: ProbeContext) -> None:
         time.sleep(0.3)
         raise ConnectionRefusedError(errno.ECONNREFUSED, "x")
 
-    stalls = StallWatch()
-    stalls.start()
+    loop_lag = LoopLagMonitor()
+    loop_lag.start()
     try:
-        seen = await Prober(stalls=stalls).attempt(TARGET, Scripted(script=script))
+        seen = await Prober(loop_lag=loop_lag).attempt(TARGET, Scripted(script=script))
     finally:
-        stalls.stop()
+        loop_lag.stop()
     assert seen.reason == Reason.REFUSED
 
 
@@ -160,7 +160,7 @@ async def test_secrets_are_masked_in_details_facts_and_log(monkeypatch: pytest.M
     assert seen.detail == "login as x with *** refused"
 
 
-async def test_a_secret_that_is_not_there_is_our_own_fault() -> None:
+async def test_a_missing_secret_is_a_probe_error() -> None:
     async def script(context: ProbeContext) -> None:
         context.reveal(FromEnv(env="STAGING_EXPORTER_NO_SUCH_VARIABLE"))
 
@@ -191,7 +191,7 @@ async def test_no_control_character_leaves_a_run(unfit: str) -> None:
     assert (seen.detail, seen.facts) == ("e f", {"a b": {"said": ["c d"]}})
 
 
-async def test_half_a_surrogate_pair_reaches_no_answer() -> None:
+async def test_half_a_surrogate_pair_is_replaced() -> None:
     async def script(context: ProbeContext) -> None:
         context.facts.update({"said \ud800": {"\udfff": ["\ud800"]}})
         context.log("heard \ud800")
@@ -211,7 +211,7 @@ async def test_a_slow_failure_keeps_its_reason() -> None:
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, Reason.CONTENT)
 
 
-async def test_a_run_that_is_cancelled_has_ended_before_its_caller_has() -> None:
+async def test_a_cancelled_run_ends_before_its_caller() -> None:
     began, ended = asyncio.Event(), asyncio.Event()
 
     async def script(_trace: ProbeContext) -> None:
@@ -243,23 +243,23 @@ async def test_a_run_that_is_cancelled_has_ended_before_its_caller_has() -> None
         (23, Reason.TLS),  # revoked
     ],
 )
-async def test_what_openssl_says_of_a_certificate(code: int, reason: Reason) -> None:
+async def test_a_certificate_error_of_openssl_becomes_a_reason(code: int, reason: Reason) -> None:
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_code, error.verify_message = code, "so it is"
     seen = await Prober().attempt(TARGET, raising(error))
     assert (seen.reason, seen.detail) == (reason, "certificate refused: so it is")
 
 
-async def test_a_stall_that_still_goes_on_counts_already() -> None:
-    stalls = StallWatch()
-    stalls.start()
+async def test_a_stall_counts_while_it_lasts() -> None:
+    loop_lag = LoopLagMonitor()
+    loop_lag.start()
     began = now()
     time.sleep(0.3)  # the very stall: the heart cannot beat before we are asked
-    assert 0.2 < stalls.longest_since(began) < 5.0
-    stalls.stop()
+    assert 0.2 < loop_lag.longest_since(began) < 5.0
+    loop_lag.stop()
 
 
-async def test_who_asked_first_may_leave_without_ending_the_run_of_the_others() -> None:
+async def test_the_first_requester_may_disconnect_without_ending_the_run_of_the_others() -> None:
     entered, go_on = asyncio.Event(), asyncio.Event()
 
     async def script(_trace: ProbeContext) -> None:
@@ -267,7 +267,7 @@ async def test_who_asked_first_may_leave_without_ending_the_run_of_the_others() 
         await go_on.wait()
 
     targets = {"target": (replace(TARGET, timeout=5.0), Scripted(script=script))}
-    demand = OnDemand(targets, Prober(), Budget(None, [], targets))
+    demand = OnDemand(targets, Prober(), RateLimiter(None, [], targets))
     first, second = (asyncio.create_task(demand.probe("target")) for _ in range(2))
     await entered.wait()
     first.cancel()
@@ -276,7 +276,7 @@ async def test_who_asked_first_may_leave_without_ending_the_run_of_the_others() 
     assert (first.cancelled(), (await second).seen.outcome) == (True, Outcome.PASS)
 
 
-async def test_stopping_ends_what_was_asked_for() -> None:
+async def test_stopping_cancels_runs_on_demand() -> None:
     entered = asyncio.Event()
 
     async def script(_trace: ProbeContext) -> None:
@@ -284,7 +284,7 @@ async def test_stopping_ends_what_was_asked_for() -> None:
         await asyncio.Event().wait()
 
     targets = {"target": (replace(TARGET, timeout=60.0), Scripted(script=script))}
-    demand = OnDemand(targets, Prober(), Budget(None, [], targets))
+    demand = OnDemand(targets, Prober(), RateLimiter(None, [], targets))
     asked = asyncio.create_task(demand.probe("target"))
     await entered.wait()
     demand.stop()

@@ -1,10 +1,10 @@
-"""The request budget as a table of moments: what waits, for how long, and what outlives a configuration."""
+"""The rate limiter as a table of times: which request waits, for how long, and what survives a reload."""
 
 from __future__ import annotations
 
 import pytest
 from staging_exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason
-from staging_exporter.engine.rate_limit import Budget
+from staging_exporter.engine.rate_limit import RateLimiter
 from staging_exporter.options.check import Check
 from staging_exporter.probes.tcp import Tcp
 
@@ -20,9 +20,9 @@ def targets(**hosts: str) -> dict[str, tuple[Component, Check]]:
     }
 
 
-def spend(budget: Budget, name: str, *moments: float, scheduled: bool = True) -> None:
+def spend(rate_limiter: RateLimiter, name: str, *moments: float, scheduled: bool = True) -> None:
     for moment in moments:
-        assert budget.wait(name, moment, scheduled=scheduled) == 0
+        assert rate_limiter.wait(name, moment, scheduled=scheduled) == 0
 
 
 def banned(component: str, ended: float, retry_after: float) -> Observation:
@@ -31,38 +31,38 @@ def banned(component: str, ended: float, retry_after: float) -> Observation:
 
 
 def test_without_a_limit_nothing_waits() -> None:
-    budget = Budget(None, [], targets(a="a.test"))
-    spend(budget, "a", *[0.0] * 1000)
+    rate_limiter = RateLimiter(None, [], targets(a="a.test"))
+    spend(rate_limiter, "a", *[0.0] * 1000)
 
 
 def test_a_request_waits_until_the_oldest_of_a_full_minute_is_a_minute_old() -> None:
-    budget = Budget(7, [], targets(a="a.test"))
-    spend(budget, "a", *range(7))
-    assert budget.wait("a", 10.0, scheduled=True) == pytest.approx(50.0)
-    spend(budget, "a", 60.0)
+    rate_limiter = RateLimiter(7, [], targets(a="a.test"))
+    spend(rate_limiter, "a", *range(7))
+    assert rate_limiter.wait("a", 10.0, scheduled=True) == pytest.approx(50.0)
+    spend(rate_limiter, "a", 60.0)
 
 
-def test_what_the_schedule_leaves_over_is_for_extra_runs() -> None:
-    budget = Budget(8, [], targets(a="a.test"))
-    spend(budget, "a", 0.0, 1.0, scheduled=False)
-    assert budget.wait("a", 2.0, scheduled=False) == pytest.approx(58.0)
-    spend(budget, "a", 2.0)
+def test_extra_runs_get_the_requests_that_the_schedule_leaves_over() -> None:
+    rate_limiter = RateLimiter(8, [], targets(a="a.test"))
+    spend(rate_limiter, "a", 0.0, 1.0, scheduled=False)
+    assert rate_limiter.wait("a", 2.0, scheduled=False) == pytest.approx(58.0)
+    spend(rate_limiter, "a", 2.0)
 
 
 @pytest.mark.parametrize(("shared", "waits"), [([["A.test", "b.test"]], 60.0), ([], 0.0)])
 def test_hosts_of_a_shared_group_count_together(shared: list[list[str]], waits: float) -> None:
-    budget = Budget(12, shared, targets(a="a.test", b="b.test"))
-    spend(budget, "a", *[0.0] * 12)
-    assert budget.wait("b", 0.0, scheduled=True) == pytest.approx(waits)
+    rate_limiter = RateLimiter(12, shared, targets(a="a.test", b="b.test"))
+    spend(rate_limiter, "a", *[0.0] * 12)
+    assert rate_limiter.wait("b", 0.0, scheduled=True) == pytest.approx(waits)
 
 
-def test_a_ban_holds_for_everything_that_asks_the_host_and_for_an_hour_at_most() -> None:
-    budget = Budget(None, [], targets(a="a.test", b="a.test", other="c.test"))
-    budget.heed(banned("a", ended=100.0, retry_after=30.0))
-    assert [budget.blocked_until(name) for name in ("a", "b", "other")] == [130.0, 130.0, 0.0]
-    budget.heed(banned("b", ended=100.0, retry_after=1e9))
-    budget.heed(banned("a", ended=100.0, retry_after=1.0))
-    assert budget.blocked_until("a") == 3700.0
+def test_a_retry_after_holds_for_every_check_of_the_host_and_for_an_hour_at_most() -> None:
+    rate_limiter = RateLimiter(None, [], targets(a="a.test", b="a.test", other="c.test"))
+    rate_limiter.heed(banned("a", ended=100.0, retry_after=30.0))
+    assert [rate_limiter.blocked_until(name) for name in ("a", "b", "other")] == [130.0, 130.0, 0.0]
+    rate_limiter.heed(banned("b", ended=100.0, retry_after=1e9))
+    rate_limiter.heed(banned("a", ended=100.0, retry_after=1.0))
+    assert rate_limiter.blocked_until("a") == 3700.0
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ def test_a_ban_holds_for_everything_that_asks_the_host_and_for_an_hour_at_most()
         ([["b.test", "c.test"], ["a.test", "d.test"]], [["a.test", "d.test"]]),
     ],
 )
-def test_what_a_host_was_sent_and_its_ban_outlive_the_configuration(
+def test_counted_requests_and_the_retry_after_of_a_host_survive_a_reload(
     before: list[list[str]], after: list[list[str]]
 ) -> None:
-    old = Budget(7, before, targets(a="a.test", gone="z.test"))
+    old = RateLimiter(7, before, targets(a="a.test", gone="z.test"))
     spend(old, "a", *range(6))
     spend(old, "a", 6.0, scheduled=False)
     old.heed(banned("a", ended=7.0, retry_after=30.0))
-    new = Budget(7, after, targets(renamed="a.test", fresh="y.test"))
+    new = RateLimiter(7, after, targets(renamed="a.test", fresh="y.test"))
     new.inherit(old)
     assert new.wait("renamed", 10.0, scheduled=True) == pytest.approx(50.0)
     assert new.wait("renamed", 61.0, scheduled=False) == pytest.approx(5.0)
@@ -90,10 +90,10 @@ def test_what_a_host_was_sent_and_its_ban_outlive_the_configuration(
     assert new.blocked_until("fresh") == 0.0
 
 
-def test_a_group_that_was_two_inherits_from_both() -> None:
-    old = Budget(7, [], targets(a="a.test", b="b.test"))
+def test_a_merged_group_inherits_from_both() -> None:
+    old = RateLimiter(7, [], targets(a="a.test", b="b.test"))
     spend(old, "a", 0.0, 2.0, 4.0)
     spend(old, "b", 1.0, 3.0, 5.0, 6.0)
-    new = Budget(7, [["a.test", "b.test"]], targets(a="a.test", b="b.test"))
+    new = RateLimiter(7, [["a.test", "b.test"]], targets(a="a.test", b="b.test"))
     new.inherit(old)
     assert new.wait("a", 10.0, scheduled=True) == pytest.approx(50.0)

@@ -16,7 +16,7 @@ from staging_exporter.core.maintenance import MaintenanceWindow, Once
 from staging_exporter.core.memory import Memory
 from staging_exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, State, Topology
 from staging_exporter.core.schedule import next_turn, place_of
-from staging_exporter.engine.rate_limit import Budget
+from staging_exporter.engine.rate_limit import RateLimiter
 from staging_exporter.engine.scheduler import Scheduler
 from staging_exporter.options.check import Check
 from staging_exporter.probes.tcp import Tcp
@@ -50,7 +50,7 @@ class Bench:
         topology = Topology("test", {c.name: c for c in components})
         self.board = Board(topology, now())
         targets = {c.name: (c, CHECK) for c in components}
-        self.scheduler = Scheduler(self.board, targets, self.attempt, Budget(limit, [], targets))
+        self.scheduler = Scheduler(self.board, targets, self.attempt, RateLimiter(limit, [], targets))
 
     async def attempt(self, component: Component, _check: Check, lag: float) -> Observation:
         started, reason = now(), self.script(component.name)
@@ -81,7 +81,7 @@ class Bench:
         await self.scheduler.stop()
 
 
-async def test_runs_start_to_start_on_the_grid_whatever_they_take() -> None:
+async def test_runs_start_on_the_grid_whatever_they_take() -> None:
     async with Bench(component("a")) as bench:
         bench.takes = 0.05
         await until(lambda: len(bench.runs) >= 6)
@@ -146,7 +146,7 @@ async def test_a_failure_is_confirmed_at_the_retry_interval() -> None:
     assert bench.runs[2].ended - bench.runs[0].started < 2.0
 
 
-async def test_what_was_in_maintenance_before_a_restart_is_so_from_the_first_run() -> None:
+async def test_a_maintenance_from_before_a_restart_holds_from_the_first_run() -> None:
     bench = Bench(component("a"))
     window = MaintenanceWindow(("a",), Once(now() - 60.0, now() + 60.0))
     bench.board.recall(Memory("test", journal=Journal(windows=(window,))))
@@ -157,7 +157,7 @@ async def test_what_was_in_maintenance_before_a_restart_is_so_from_the_first_run
     assert bench.board.snapshot(now()).components["a"].state == State.MAINTENANCE
 
 
-async def test_a_round_asks_dependencies_at_once() -> None:
+async def test_a_round_probes_dependencies_at_once() -> None:
     async with Bench(component("database", interval=30.0), component("backend", "database", interval=0.5)) as bench:
         await until(lambda: bench.board.ready)
         bench.script = lambda name: Reason.REFUSED if name == "backend" else Reason.OK
@@ -165,7 +165,7 @@ async def test_a_round_asks_dependencies_at_once() -> None:
         assert len(bench.of("database")) >= 2
 
 
-async def test_the_rate_limit_holds_retries_back_and_lets_the_schedule_through() -> None:
+async def test_the_rate_limit_delays_retries_and_not_the_schedule() -> None:
     # 0.5 s: 120 scheduled requests in a minute, and a limit that leaves room for one more
     async with Bench(component("a", interval=0.5), limit=121) as bench:
         bench.script = lambda _name: Reason.REFUSED
@@ -174,7 +174,7 @@ async def test_the_rate_limit_holds_retries_back_and_lets_the_schedule_through()
     assert sum(gap < 0.4 for gap in gaps) <= 2
 
 
-async def test_the_rate_limit_holds_requested_runs_back_as_well() -> None:
+async def test_the_rate_limit_delays_requested_runs() -> None:
     async with Bench(component("a", interval=0.5), limit=121) as bench:
         bench.script = bench.asking(Reason.OK)
         await until(lambda: len(bench.runs) >= 6)
@@ -182,7 +182,7 @@ async def test_the_rate_limit_holds_requested_runs_back_as_well() -> None:
     assert sum(gap < 0.4 for gap in gaps) <= 2
 
 
-async def test_a_host_that_bans_us_is_left_alone_by_everything_that_asks_it() -> None:
+async def test_a_retry_after_holds_for_every_check_of_the_host() -> None:
     async with Bench(component("a", interval=0.1), component("b", interval=0.1)) as bench:
         await until(lambda: bench.board.ready)
         bench.facts = {"retry_after": 30.0}
@@ -192,10 +192,10 @@ async def test_a_host_that_bans_us_is_left_alone_by_everything_that_asks_it() ->
         asked = len(bench.runs)
         await until(lambda: (status("a").last_probe or 0) > bench.runs[-1].started + 0.3)
         assert len(bench.runs) <= asked + 1
-        assert "left alone until" in status("a").detail or "left alone until" in status("b").detail
+        assert "with a Retry-After until" in status("a").detail or "with a Retry-After until" in status("b").detail
 
 
-async def test_it_stops_within_two_seconds_with_fifty_runs_that_hang() -> None:
+async def test_the_scheduler_stops_within_two_seconds_with_fifty_hanging_runs() -> None:
     bench = Bench(*(component(f"c{n}", interval=60.0) for n in range(50)))
     bench.takes = 3600.0
     started: set[str] = set()
@@ -214,7 +214,7 @@ async def test_it_stops_within_two_seconds_with_fifty_runs_that_hang() -> None:
     assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
 
 
-async def test_it_stops_although_a_run_ignores_its_cancellation() -> None:
+async def test_the_scheduler_stops_although_a_run_ignores_its_cancellation() -> None:
     bench, entered, leave = Bench(component("a")), asyncio.Event(), asyncio.Event()
 
     async def stubborn(component: Component, _check: Check, _lag: float) -> Observation:
@@ -225,7 +225,7 @@ async def test_it_stops_although_a_run_ignores_its_cancellation() -> None:
         return Observation(component.name, now(), 0.0, Outcome.PASS, Reason.OK)
 
     targets = {"a": (component("a"), CHECK)}
-    scheduler = Scheduler(bench.board, targets, stubborn, Budget(None, [], targets))
+    scheduler = Scheduler(bench.board, targets, stubborn, RateLimiter(None, [], targets))
     scheduler.start()
     await entered.wait()
     begin = now()

@@ -11,7 +11,7 @@ import click
 from staging_exporter.client import Client
 from staging_exporter.commands.common import call_exporter, give_up, load, run_loop
 from staging_exporter.config import Config
-from staging_exporter.engine.run_once import settle, unprobed
+from staging_exporter.engine.run_once import run_until, unprobed
 from staging_exporter.views.document import document
 from staging_exporter.views.document_types import StatusDocument
 
@@ -49,7 +49,7 @@ class ProbedStatus:
 
     def until(self, done: Done, seconds: float) -> StatusDocument:
         """Probe until the verdict is settled and `done` is true."""
-        return document(run_loop(settle(self._config, lambda snapshot: done(document(snapshot)), seconds or None)))
+        return document(run_loop(run_until(self._config, lambda snapshot: done(document(snapshot)), seconds or None)))
 
 
 class PublishedStatus:

@@ -1,7 +1,7 @@
-"""YAML -> components and checks: every error at once, each with its file, line and path.
+"""YAML -> components and checks, every error at once with its line and path. Imported by `engine`, `app`, `commands`.
 
-`yamlfile` reads, `schema` has the shape, `validation` judges, `loader` builds, `review` looks at the whole, `missing`
-at what this machine lacks.
+`yamlfile` parses, `schema` has the models, `validation` reports their errors, `loader` builds the configuration,
+`review` checks it as a whole, `missing` finds secrets that cannot be read.
 """
 
 from staging_exporter.config.loader import Config, Limits, load_config

@@ -1,4 +1,4 @@
-"""What one run on demand saw, and why there may be none: the engine runs it, the web server answers with it."""
+"""The result of a run on demand, or why there is none; shared by engine and web server."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class NoCheck(Exception):
     """The component is latent: there is nothing to run."""
 
 
-class OverBudget(Exception):
-    """No request may be sent to its host for another `seconds`."""
+class RateLimitExceeded(Exception):
+    """The rate limit allows the next request to the host in `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"{seconds:.0f} s")
@@ -21,8 +21,8 @@ class OverBudget(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Probed:
-    """What a run of at most `timeout` seconds saw, to be shown by the `names` of its kind.
+class ProbeResult:
+    """The result of a run of at most `timeout` seconds, to be shown with the `names` of its kind.
 
     `log` has (seconds since its start, text).
     """

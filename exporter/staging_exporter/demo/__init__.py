@@ -1,4 +1,4 @@
-"""A small staging environment on loopback, made of real parts, that breaks on demand the way a real one did."""
+"""A small staging environment on loopback with faults on demand, a process of its own. Imported by nobody but tests."""
 
 from staging_exporter.demo.environment import DemoEnvironment
 from staging_exporter.demo.wiring import DemoError

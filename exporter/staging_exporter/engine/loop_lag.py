@@ -1,4 +1,4 @@
-"""Did our own event loop stand still? A heartbeat that remembers when it came late."""
+"""The lag of our own event loop: a heartbeat that remembers when it came late."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections import deque
 from staging_exporter.clock import now
 
 _BEAT = 0.05  # seconds between two beats
-TOLERATED = 0.1  # seconds of lateness that a run may suffer without losing its word
+TOLERATED = 0.1  # seconds of lag that do not invalidate a run
 
 
-class StallWatch:
+class LoopLagMonitor:
     """Notes each stall of the running loop beyond `TOLERATED`; the last 100 are kept."""
 
     def __init__(self) -> None:
@@ -20,12 +20,12 @@ class StallWatch:
         self._last = 0.0
 
     def start(self) -> None:
-        """Begin to beat on the running loop."""
+        """Start the heartbeat on the running loop."""
         self._last = now()
         self._timer = asyncio.get_running_loop().call_later(_BEAT, self._beat)
 
     def stop(self) -> None:
-        """Stop beating."""
+        """Stop the heartbeat."""
         if self._timer:
             self._timer.cancel()
 

@@ -1,6 +1,6 @@
-"""One run now, because somebody asks: the request budget is asked first, and who asks meanwhile shares the run.
+"""Runs on demand, for `/probe`: within the rate limit, and shared by concurrent requests.
 
-What it sees goes to who asked alone: the board hears only of the runs on the exporter's own cadence.
+The result goes to the requester only: the board records only runs of the schedule.
 """
 
 from __future__ import annotations
@@ -10,50 +10,52 @@ from collections.abc import Mapping
 
 from staging_exporter.clock import now
 from staging_exporter.core.model import Component
-from staging_exporter.core.probe_run import NoCheck, OverBudget, Probed
+from staging_exporter.core.probe_run import NoCheck, ProbeResult, RateLimitExceeded
 from staging_exporter.core.redaction import clean
 from staging_exporter.engine.prober import Prober
-from staging_exporter.engine.rate_limit import Budget
+from staging_exporter.engine.rate_limit import RateLimiter
 from staging_exporter.options.check import Check
 
 
 class OnDemand:
     """Runs single checks of one configuration; at most one run of a component at a time."""
 
-    def __init__(self, targets: Mapping[str, tuple[Component, Check]], prober: Prober, budget: Budget) -> None:
-        self._targets, self._prober, self._budget = targets, prober, budget
-        self._running: dict[str, asyncio.Task[Probed]] = {}
+    def __init__(
+        self, targets: Mapping[str, tuple[Component, Check]], prober: Prober, rate_limiter: RateLimiter
+    ) -> None:
+        self._targets, self._prober, self._rate_limiter = targets, prober, rate_limiter
+        self._running: dict[str, asyncio.Task[ProbeResult]] = {}
 
-    async def probe(self, name: str, longest: float | None = None) -> Probed:
-        """A run of at most its configured timeout and `longest` seconds, begun now or by who asked just before.
+    async def probe(self, name: str, longest: float | None = None) -> ProbeResult:
+        """The result of a run of at most its configured timeout and `longest` seconds; a run under way is shared.
 
-        Raises NoCheck for a latent component, OverBudget when its host may not be asked now.
+        Raises NoCheck for a latent component, RateLimitExceeded when its host may not be probed now.
         """
         if name not in self._targets:
             raise NoCheck(name)
         task = self._running.get(name)
         if task is None:
-            self._ask_budget(name)
+            self._check_rate_limit(name)
             task = self._running[name] = asyncio.create_task(self._run(name, longest), name=f"on demand {name}")
             task.add_done_callback(lambda _: self._running.pop(name))
-        return await asyncio.shield(task)  # who asked first may leave without ending the run of the others
+        return await asyncio.shield(task)  # the first requester may disconnect without ending the run of the others
 
     def stop(self) -> None:
-        """End the runs that are under way."""
+        """Cancel the runs that are under way."""
         for task in self._running.values():
             task.cancel()
 
-    def _ask_budget(self, name: str) -> None:
+    def _check_rate_limit(self, name: str) -> None:
         moment = now()
-        banned = max(0.0, self._budget.blocked_until(name) - moment)
-        if wait := banned or self._budget.wait(name, moment, scheduled=False):
-            raise OverBudget(wait)
+        banned = max(0.0, self._rate_limiter.blocked_until(name) - moment)
+        if wait := banned or self._rate_limiter.wait(name, moment, scheduled=False):
+            raise RateLimitExceeded(wait)
 
-    async def _run(self, name: str, longest: float | None) -> Probed:
+    async def _run(self, name: str, longest: float | None) -> ProbeResult:
         component, check = self._targets[name]
         timeout = component.timeout if longest is None else min(component.timeout, longest)
         context = self._prober.context(timeout)
         seen = await self._prober.attempt_with(component, check, context)
-        self._budget.heed(seen)
+        self._rate_limiter.heed(seen)
         log = tuple((at, clean(line, context.secrets)) for at, line in context.lines)
-        return Probed(check.blackbox, timeout, seen, log)
+        return ProbeResult(check.blackbox, timeout, seen, log)

@@ -1,6 +1,6 @@
-"""One run of one check, and a deadline that holds.
+"""One run of one check, within its deadline.
 
-Used by the scheduler, by `/probe` and by `check`; knows nothing of when to run or of what a failure means.
+Used by the scheduler, `/probe` and `check`; when to run and what a failure means is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from staging_exporter.core.model import (
     Reason,
 )
 from staging_exporter.core.redaction import clean, clean_facts
-from staging_exporter.engine.loop_lag import StallWatch
+from staging_exporter.engine.loop_lag import LoopLagMonitor
 from staging_exporter.net.context import Cache, ProbeContext
 from staging_exporter.net.failures import classify
 from staging_exporter.net.resolve import Resolver
 from staging_exporter.options.check import Check
 
 _GRACE = 0.25  # seconds a cancelled run has to end before it is abandoned
-# What a stall of our own loop could have caused; a refusal or an answer stands whenever it was read.
+# What a stall of our own loop can cause; a refusal or a response is valid whenever it was read.
 _STALLABLE = frozenset({Reason.TIMEOUT, Reason.SLOW, Reason.CLOSED, Reason.RESOLVER})
 
 
 class Prober:
-    """Runs checks; a run that ignores its cancellation is left behind and keeps only its own component waiting."""
+    """Runs checks; a run that ignores its cancellation is abandoned and blocks only its own component."""
 
     def __init__(
         self,
         resolver: Resolver | None = None,
-        stalls: StallWatch | None = None,
+        loop_lag: LoopLagMonitor | None = None,
         pushed: Callable[[str], Path] | None = None,
     ) -> None:
-        """`stalls`, when running, makes a failure that a stall of our own loop could have caused a `probe_error`.
+        """`loop_lag`, when running, turns a failure that a stall of our own loop can cause into a `probe_error`.
 
-        `pushed` says where the reports are that were pushed for a component.
+        `pushed` gives the directory of the pushed reports of a component.
         """
         self._resolver = resolver or Resolver()
-        self._stalls = stalls or StallWatch()
+        self._loop_lag = loop_lag or LoopLagMonitor()
         self._pushed = pushed
         self._cache = Cache()
         self._abandoned: dict[str, asyncio.Task[None]] = {}
@@ -56,13 +56,13 @@ class Prober:
         return await self.attempt_with(component, check, self.context(component.timeout), lag)
 
     def context(self, timeout: float) -> ProbeContext:
-        """What one run of at most `timeout` seconds is recorded on."""
+        """The context of one run of at most `timeout` seconds."""
         return ProbeContext(timeout, self._resolver, self._cache)
 
     async def attempt_with(
         self, component: Component, check: Check, context: ProbeContext, lag: float = 0.0
     ) -> Observation:
-        """Like `attempt`, on a `context()` of the caller's, whose log can be read afterwards."""
+        """Like `attempt`, with a `context()` of the caller, whose log can be read afterwards."""
         context.pushed = self._pushed(component.name) if self._pushed else None
         started = now()
         error = await self._run(component, check, context)
@@ -71,9 +71,9 @@ class Prober:
         if error is None and slower_than is not None and duration > slower_than:
             error = ProbeDegraded(Reason.SLOW, f"took {duration:.2f} s, expected under {format_duration(slower_than)}")
         reason, detail = (Reason.OK, "") if error is None else classify(error, context)
-        stall = self._stalls.longest_since(started) if reason in _STALLABLE else 0.0
+        stall = self._loop_lag.longest_since(started) if reason in _STALLABLE else 0.0
         if stall:
-            reason, detail = Reason.PROBE_ERROR, f"the exporter itself stood still for {stall:.2f} s; it saw: {detail}"
+            reason, detail = Reason.PROBE_ERROR, f"event loop stalled for {stall:.2f} s; the run ended with: {detail}"
         detail = clean(detail, context.secrets)
         context.log(f"{reason}: {detail}" if detail else str(reason))
         return Observation(
@@ -110,7 +110,7 @@ class Prober:
         if not task.done():
             self._abandoned[name] = task
         elif not task.cancelled() and isinstance(error := task.exception(), ProbeFailed):
-            return error  # it failed on the very deadline, and knows better than we do
+            return error  # it failed at the deadline, with a better reason
         return TimeoutError()
 
 

@@ -1,6 +1,6 @@
-"""The request budget: how many requests a host bears in a minute, retries and investigations included.
+"""The rate limit: how many requests a host gets in a minute, retries and rounds included.
 
-The schedule comes first: what it leaves over in a minute is for the runs that confirmation and rounds ask for.
+The schedule comes first: confirmations and rounds get the requests that it leaves over in a minute.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from staging_exporter.core.model import Component, Observation, Reason
 from staging_exporter.options.check import Check
 
 _WINDOW = 60.0  # seconds
-_LONGEST_BAN = 3600.0  # seconds of a Retry-After that are believed
+_LONGEST_BAN = 3600.0  # seconds of a Retry-After that are obeyed at most
 
 Group = frozenset[str]  # of hosts that count together, in lower case
 
 
-class Budget:
-    """Who may send a request to which hosts, now. Without a limit everybody may, at any time."""
+class RateLimiter:
+    """Which component may send a request to its hosts now; without a limit all may, at any time."""
 
     def __init__(
         self,
@@ -42,10 +42,10 @@ class Budget:
         self._extra: dict[Group, deque[float]] = {group: deque() for group in self._scheduled}
         self._blocked: dict[Group, float] = {}
 
-    def inherit(self, old: Budget) -> None:
-        """Go on from the budget of an earlier configuration: what its hosts were sent, and which want to be left alone.
+    def inherit(self, old: RateLimiter) -> None:
+        """Continue from an earlier configuration: requests sent to its hosts, and the Retry-After of each.
 
-        Where groups were shared otherwise, each host answers for all that its former group was sent.
+        Where groups differ, each host counts all requests of its former group.
         """
         for group in self._scheduled:
             for before in {old._group_of(host) for host in group} & old._scheduled.keys():
@@ -70,18 +70,18 @@ class Budget:
         return max(0.0, wait)
 
     def heed(self, seen: Observation) -> None:
-        """A peer that answered 429 with a Retry-After is left alone for so long, by every check that asks its host."""
+        """After a 429 with a Retry-After, no check sends a request to that host for so long."""
         retry_after = seen.facts.get(Fact.RETRY_AFTER)
         if seen.reason == Reason.RATE_LIMITED and isinstance(retry_after, int | float):
             self.block(seen.component, seen.ended + min(retry_after, _LONGEST_BAN))
 
     def block(self, name: str, until: float) -> None:
-        """A peer said to stay away until then: so does everything that asks the same hosts."""
+        """Send no request to the hosts of this component until then."""
         for group in self._groups[name]:
             self._blocked[group] = max(until, self._blocked.get(group, 0.0))
 
     def blocked_until(self, name: str) -> float:
-        """When the hosts of this component may be asked again, 0 when nobody said to stay away."""
+        """When the hosts of this component may be probed again, 0 when they are not blocked."""
         return max((self._blocked.get(group, 0.0) for group in self._groups[name]), default=0.0)
 
     def _until_room(self, group: Group, limit: int, now: float, scheduled: bool) -> float:

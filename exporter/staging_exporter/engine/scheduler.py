@@ -1,6 +1,6 @@
 """Runs the checks when their schedule says so: a thin shell of tasks and sleeps over `core.schedule`.
 
-Owns the tasks; imported by the composition root and by `check`. What a run means is the board's business.
+Owns the tasks; imported by the composition root and by `check`. What a run means is decided by the board.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from staging_exporter.clock import now
 from staging_exporter.core.board import Board
 from staging_exporter.core.model import Component, Observation, Outcome, Reason
 from staging_exporter.core.schedule import SPREAD, TICK, Schedule
-from staging_exporter.engine.rate_limit import Budget
+from staging_exporter.engine.rate_limit import RateLimiter
 from staging_exporter.options.check import Check
 
 _STOP = 1.0  # seconds that cancelled runs have to end
@@ -31,22 +31,22 @@ class Scheduler:
         board: Board,
         targets: Targets,
         attempt: Attempt,
-        budget: Budget,
+        rate_limiter: RateLimiter,
         on_tick: Callable[[], None] = lambda: None,
         spread: float = SPREAD,
     ) -> None:
         """`targets` are components and vantage checks; `attempt` runs one check once.
 
-        `on_tick` is called after every look at the clock.
+        `on_tick` is called several times a second.
         """
-        self._board, self._targets, self._attempt, self._budget = board, targets, attempt, budget
+        self._board, self._targets, self._attempt, self._rate_limiter = board, targets, attempt, rate_limiter
         self._on_tick, self._spread = on_tick, spread
         self._schedules: dict[str, Schedule] = {}
         self._requested = {name: asyncio.Event() for name in targets}
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, known: Collection[str] = ()) -> None:
-        """Begin; what is in `known` was probed before a reload and waits for its next turn."""
+        """Start; components in `known` were probed before a reload and wait for their next run."""
         at = now()
         self._schedules = {
             name: Schedule(component, at, self._spread, known=name in known)
@@ -81,12 +81,12 @@ class Scheduler:
             self.request(requested)
 
     async def _until_allowed(self, name: str) -> None:
-        """Sleep until the schedule wants a run and the rate limit has room for it."""
+        """Sleep until a run is due and the rate limit allows it."""
         schedule = self._schedules[name]
         while True:
             await self._until_awake(schedule, self._requested[name])
             moment = now()
-            wait = self._budget.wait(name, moment, scheduled=schedule.counts_as_scheduled(moment))
+            wait = self._rate_limiter.wait(name, moment, scheduled=schedule.counts_as_scheduled(moment))
             if wait <= 0:
                 return
             schedule.postpone(moment, wait)
@@ -99,18 +99,18 @@ class Scheduler:
                     await requested.wait()
 
     async def _probe(self, component: Component, check: Check, lag: float) -> Observation:
-        """One run; or, while its host wants to be left alone, the word that there was none."""
-        until = self._budget.blocked_until(component.name)
+        """One run; while a Retry-After of its host holds, an inconclusive observation instead."""
+        until = self._rate_limiter.blocked_until(component.name)
         if until > now():
             free = datetime.fromtimestamp(until, UTC)
-            detail = f"not probed: its host answered 429 and is to be left alone until {free:%H:%M:%S} UTC"
+            detail = f"not probed: its host answered 429 with a Retry-After until {free:%H:%M:%S} UTC"
             return Observation(component.name, now(), 0.0, Outcome.UNKNOWN, Reason.RATE_LIMITED, detail)
         seen = await self._attempt(component, check, lag)
-        self._budget.heed(seen)
+        self._rate_limiter.heed(seen)
         return seen
 
     async def _tick(self) -> None:
-        """Before the first run too: what is in maintenance from the beginning is no root for a moment."""
+        """Starts before the first run, so that a component in maintenance is never a root cause for a moment."""
         while True:
             self.request(self._board.tick(now()))
             self._on_tick()
@@ -118,8 +118,8 @@ class Scheduler:
 
 
 def _fail_loudly(task: asyncio.Task[None]) -> None:
-    """A loop never ends by itself: if one does, that is a bug, and it must not be silent."""
+    """A loop that ends is a bug, which must not be silent."""
     if not task.cancelled() and (error := task.exception()):
         asyncio.get_running_loop().call_exception_handler(
-            {"message": "a probe loop died", "exception": error, "task": task}
+            {"message": "probe loop ended unexpectedly", "exception": error, "task": task}
         )

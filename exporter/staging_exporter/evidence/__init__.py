@@ -1,1 +1,1 @@
-"""Readers of what others measured; imported by probes and storage."""
+"""Readers of what others measured: test reports. Imported by `probes`, `storage` and `web`."""

@@ -1,1 +1,1 @@
-"""Configuration -> alert rules and Alertmanager configuration; pure functions from a topology to text."""
+"""Configuration -> alert rules, Alertmanager configuration, dashboards. Imported by `config` and `commands`."""

@@ -1,1 +1,1 @@
-"""Sockets and protocols: connections, TLS, HTTP, WebSocket, gRPC, DNS; imported by options, probes and the engine."""
+"""Sockets and protocols: connections, TLS, HTTP, WebSocket, gRPC, DNS. Imported by `options`, `probes` and `engine`."""

@@ -1,1 +1,1 @@
-"""What kinds share: their base, option types, judging of answers; imported by evidence, probes, views, config."""
+"""What kinds share: base class, option types, matchers. Imported by `evidence`, `probes`, `engine`, `config`, `web`."""

@@ -1,4 +1,4 @@
-"""The kinds of checks: one file each, whose name is the kind, with a page `<kind>.md` beside it."""
+"""The kinds of checks: one file each, named like the kind, with its documentation `<kind>.md`. Imported by `config`."""
 
 from __future__ import annotations
 

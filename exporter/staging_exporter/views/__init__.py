@@ -1,1 +1,4 @@
-"""Snapshot -> what users see: metrics, the JSON document, the report, the page."""
+"""Snapshot -> what users see: metrics, JSON documents, reports, pages. Imported by `web`, `app`, `commands`, `client`.
+
+`document_types` has the types of the documents, `document` makes them, and every other view but the metrics reads them.
+"""

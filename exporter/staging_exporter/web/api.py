@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from staging_exporter.core.probe_run import NoCheck, OverBudget
+from staging_exporter.core.probe_run import NoCheck, RateLimitExceeded
 from staging_exporter.evidence.testcases import Unreadable
 from staging_exporter.options.model import Model
 from staging_exporter.views.document import component_document, document, incident_documents
@@ -59,7 +59,7 @@ class Api:
             return unknown_component(name)
         except NoCheck:
             return web.Response(status=400, text=f"{name} has no check: it is inferred from its dependents.\n")
-        except OverBudget as error:
+        except RateLimitExceeded as error:
             headers = {"Retry-After": str(math.ceil(error.seconds))}
             text = f"not probed: the rate limit of its host allows the next request in {error}.\n"
             return web.Response(status=429, text=text, headers=headers)

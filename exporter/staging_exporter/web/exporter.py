@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
 from staging_exporter.core.incidents import Incident
-from staging_exporter.core.probe_run import Probed
+from staging_exporter.core.probe_run import ProbeResult
 from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.views.metrics import ReloadStatus
 
@@ -26,8 +26,11 @@ class Exporter(Protocol):
     async def reload(self) -> str | None:
         """Load the configuration again; returns its errors, or None."""
 
-    async def probe(self, name: str, longest: float | None) -> Probed:
-        """Run the check of a component now, within `longest` seconds. Raises KeyError, NoCheck and OverBudget."""
+    async def probe(self, name: str, longest: float | None) -> ProbeResult:
+        """Run the check of a component now, within `longest` seconds.
+
+        Raises KeyError, NoCheck and RateLimitExceeded.
+        """
 
     def maintain(self, components: Sequence[str], duration: float) -> None:
         """Start a maintenance window of `duration` seconds; 0 ends it. Raises KeyError for an unknown component."""
