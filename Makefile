@@ -9,7 +9,7 @@ PROJECTS := . $(patsubst %/pyproject.toml,%,$(wildcard exporter/*/pyproject.toml
 PYTEST_OPTIONS := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: help demo test lint unit generate lock sbom test-newest test-oldest test-pythons prove clean
-.PHONY: replay bench compare-blackbox soak bench-detect page bench-page
+.PHONY: replay verdicts bench compare-blackbox soak bench-detect page bench-page
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -36,6 +36,9 @@ generate: $(VENV)/.dev  ## renew the generated files under deploy/ and dashboard
 
 replay: $(VENV)/.dev  ## the scenarios of the incident through the pure core, as a table
 	$(BIN)/python -m tests.replay
+
+verdicts: $(VENV)/.dev  ## where the verdict is wrong, over random environments; ARGS="--runs 60 --class partial --show 2"
+	$(BIN)/python -m tests.simulation.verdicts $(ARGS)
 
 bench-detect: $(VENV)/.dev  ## from injection to the settled root on the demo, 50 injections
 	$(BIN)/python -m tests.bench.detect $(ARGS)

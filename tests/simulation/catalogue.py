@@ -1,0 +1,73 @@
+"""The classes of the table, and what is asked of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+
+from tests.simulation import checked_causes as checked
+from tests.simulation import latent_causes as latent
+from tests.simulation import moments, shipped
+from tests.simulation import wrong_graphs as graphs
+from tests.simulation.stories import Story, Teller
+from tests.simulation.symptoms import HANGS
+
+
+@dataclass(frozen=True)
+class Class:
+    """`wrong` and `missed` are the most runs, in percent, that may be so; None where nothing is asked."""
+
+    tell: Teller
+    wrong: float | None = None
+    missed: float | None = 1.0
+
+    def story(self, name: str, seed: str) -> Story:
+        """The story of that seed."""
+        return self.tell(Random(f"{name} {seed}"))
+
+
+CLASSES: Mapping[str, Class] = {
+    "refused": Class(partial(checked.plain, shows=checked.REFUSED), 1),
+    "5xx": Class(partial(checked.plain, shows=checked.SERVER_ERROR), 1),
+    "identity": Class(partial(checked.plain, shows=checked.IDENTITY), 1),
+    "denied": Class(partial(checked.plain, shows=checked.DENIED), 1),
+    "dns": Class(partial(checked.plain, shows=checked.DNS), 1),
+    "timeout": Class(partial(checked.plain, shows=HANGS), 1),
+    "plain-40-to-150-s": Class(partial(checked.plain, shortest=40.0, longest=150.0), 1),
+    "plain-uniform": Class(partial(checked.plain, uniform=True), 1),
+    "effects-delayed-60-s": Class(partial(checked.plain, onset=60.0), 1),
+    "during-a-deploy": Class(checked.during_a_deploy, 1),
+    "slow": Class(checked.slow, 1),
+    "degraded-cause": Class(checked.degraded_cause, 3),
+    "partial": Class(checked.partial_fault, 5),
+    "partial-uniform": Class(partial(checked.partial_fault, uniform=True), 5),
+    "rolling": Class(checked.rolling, 8, 5),
+    "latent-one-class": Class(latent.latent_fault, 3, 5),
+    "latent-nested": Class(partial(latent.latent_fault, candidates=latent.nested_latents), 3, 5),
+    "latent-60-s-apart": Class(partial(latent.latent_fault, onset=60.0), 20, 5),
+    "latent-timeout-and-slow": Class(latent.timeout_and_slow, 3, 5),
+    "latent-mixed-classes": Class(latent.mixed_classes, 8, 5),
+    "short-uniform": Class(partial(moments.short, uniform=True), 2, 17),
+    "short-mixed": Class(partial(moments.short, uniform=False), 2, 35),
+    "other-order": Class(moments.other_order, 2),
+    "late-recovery": Class(moments.late_recovery, 2),
+    "growing-latency": Class(checked.growing_latency, 15, 5),
+    "overlapping": Class(moments.overlapping, 2, 5),
+    "cold-start": Class(moments.cold_start, 1),
+    "maintenance-ends": Class(moments.maintenance_ends, 0),
+    "blind-cause": Class(checked.blind_cause, 5, 5),
+    "noise": Class(moments.noise_only, 1),
+    "noise-and-fault": Class(moments.noise_and_fault, 1),
+    "missing-edge": Class(graphs.missing_edge),
+    "edge-too-many": Class(graphs.edge_too_many, 5, 5),
+    "edge-too-many-of-two": Class(partial(graphs.edge_too_many, fewest=2, most=2), None, None),
+    "shallow-middle": Class(checked.shallow_middle, 5),
+    "effect-shows-dns": Class(checked.effect_shows_dns, 3),
+    "netra-postgres-refuses": Class(shipped.postgres_refuses, 1, 0),
+    "netra-postgres-partial": Class(partial(shipped.partial_outage, cause="postgres"), 5),
+    "netra-postgres-slow": Class(shipped.postgres_slow, 5),
+    "netra-backend-503": Class(shipped.backend_503, 1, 0),
+    "netra-backend-partial": Class(partial(shipped.partial_outage, cause="backend"), 5),
+}
