@@ -128,12 +128,12 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     ),
     "hours across midnight": (
         {"alerting": 'working_hours: {from: "22:00", to: "06:00"}'},
-        "`to` is not after `from`; Alertmanager knows no hours across midnight",
+        "`to` is not after `from`; Alertmanager has no time intervals across midnight",
     ),
     "an hour that is none": ({"alerting": 'working_hours: {from: "8", to: "18:00"}'}, "not a time of day"),
     "an unknown time zone": (
         {"alerting": 'working_hours: {from: "08:00", to: "18:00", timezone: Mars/Olympus}'},
-        "alerting.working_hours.timezone: not a time zone; write it like Europe/Berlin",
+        "alerting.working_hours.timezone: `Mars/Olympus` is not a time zone; write it like Europe/Berlin",
     ),
     "a password in the clear": (
         {"alerting": f"receivers: {{P0: [{{{MAIL}, server: 'a:25', password: {{file: /p}}, starttls: false}}]}}"},

@@ -5,28 +5,27 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, time
+from datetime import datetime
 from enum import StrEnum
-from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic.config import JsonDict
 from pydantic.json_schema import models_json_schema
 
-from staging_exporter.config.problems import clip, did_you_mean, unknown_choice
+from staging_exporter.config.problems import clip, unknown_choice
 from staging_exporter.core.maintenance import Once, Weekly
 from staging_exporter.core.model import INCONCLUSIVE, Layer, Priority, Reason
 from staging_exporter.generate.options import AlertingOptions
 from staging_exporter.options.addresses import Address, WebLink
 from staging_exporter.options.model import Duration, Listed, Model, PositiveDuration
 from staging_exporter.options.secrets import Secret
+from staging_exporter.options.times import DAYS, Clock, Zone
 from staging_exporter.probes import kinds, load
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _FAILURES = tuple(str(r) for r in Reason if r not in INCONCLUSIVE | {Reason.OK, Reason.STARTING, Reason.INFERRED})
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def _parse_name(value: object) -> object:
@@ -63,34 +62,10 @@ def _parse_moment(value: object) -> float:
     return moment.timestamp()
 
 
-def _parse_clock(value: object) -> time:
-    match = re.fullmatch(r"(\d{1,2}):(\d{2})", value) if isinstance(value, str) else None
-    if not match or (int(match[1]), int(match[2])) > (24, 0) or int(match[2]) > 59:
-        raise ValueError("not a time of day; write it like 02:00, up to 24:00")
-    return time(int(match[1]) % 24, int(match[2]))
-
-
-@cache
-def _zones() -> tuple[str, ...]:
-    return tuple(sorted(available_timezones()))
-
-
-def _parse_zone(value: object) -> ZoneInfo:
-    try:
-        if isinstance(value, str):
-            return ZoneInfo(value)
-    except (KeyError, ValueError, OSError):  # unknown, malformed, or the name of a folder of zones
-        pass
-    hint = did_you_mean(value, _zones()) if isinstance(value, str) else ""
-    raise ValueError(f"`{clip(str(value))}` is not a time zone{hint or '; write it like Europe/Berlin'}")
-
-
 Name = Annotated[str, BeforeValidator(_parse_name), Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"})]
 LayerOption = Annotated[Layer, _choice("layer", Layer)]
 PriorityOption = Annotated[Priority, _choice("priority", Priority)]
 Moment = Annotated[float, BeforeValidator(_parse_moment, json_schema_input_type=datetime)]
-Clock = Annotated[time, BeforeValidator(_parse_clock, json_schema_input_type=str)]
-Zone = Annotated[ZoneInfo, BeforeValidator(_parse_zone, json_schema_input_type=str)]
 T = TypeVar("T")
 Some = Annotated[
     tuple[T, ...],
@@ -179,7 +154,7 @@ class JourneyOptions(Model):
 class WeeklyOptions(Model):
     """On some days of each week; an end that is not after the beginning is on the next day."""
 
-    days: Some[Annotated[int, _one_of("day", _DAYS, _DAYS.index)]]
+    days: Some[Annotated[int, _one_of("day", tuple(DAYS), tuple(DAYS).index)]]
     begin: Clock = Field(alias="from")
     end: Clock = Field(alias="to")
     timezone: Zone = Field(ZoneInfo("UTC"))

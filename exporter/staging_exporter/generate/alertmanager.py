@@ -15,7 +15,6 @@ from staging_exporter.generate.examples import template
 from staging_exporter.generate.marker import marked
 from staging_exporter.generate.monitoring import EXPORTER_DOWN, LOOP_HUNG, RESULTS_STALE, WATCHDOG
 from staging_exporter.generate.options import (
-    DAYS,
     AlertingOptions,
     Email,
     Opsgenie,
@@ -27,6 +26,7 @@ from staging_exporter.generate.options import (
     WorkingHours,
 )
 from staging_exporter.generate.promql import dump
+from staging_exporter.options.times import DAYS
 
 CONFIG_FILE = "alertmanager.yml"
 TEMPLATE_FILE = "staging.tmpl"
@@ -106,7 +106,7 @@ def _by_priority(priority: Priority, here: str, *, hours: bool) -> Iterator[dict
 def _interval(hours: WorkingHours) -> dict[str, Any]:
     times = [{"start_time": hours.begin, "end_time": hours.end}]
     days = [DAYS[day] for day in hours.days]
-    return {"name": _HOURS, "time_intervals": [{"weekdays": days, "times": times, "location": hours.timezone}]}
+    return {"name": _HOURS, "time_intervals": [{"weekdays": days, "times": times, "location": hours.timezone.key}]}
 
 
 def _inhibitions() -> Iterator[dict[str, Any]]:

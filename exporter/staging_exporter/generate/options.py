@@ -1,8 +1,7 @@
-"""The `alerting` part of the configuration: where alerts go, and what they link to."""
+"""The section `alerting` of the configuration: receivers of alerts, and the links in them."""
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -10,44 +9,17 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from staging_exporter.options.addresses import WebLink
 from staging_exporter.options.model import Listed, Model
-
-DAYS = {
-    "mon": "monday",
-    "tue": "tuesday",
-    "wed": "wednesday",
-    "thu": "thursday",
-    "fri": "friday",
-    "sat": "saturday",
-    "sun": "sunday",
-}
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+from staging_exporter.options.times import ClockText, Day, Zone
 
 
 def _path(value: object) -> object:
-    """`{file: PATH}` -> PATH: the file is Alertmanager's to read, so a variable of ours is of no use."""
+    """`{file: PATH}` -> PATH. Alertmanager reads the file, so that an environment variable of ours would not help."""
     if isinstance(value, dict) and set(value) == {"file"}:
         return value["file"]
     raise ValueError("a secret does not belong in this file: write {file: PATH}, a file that Alertmanager reads")
 
 
-def _clock(value: object) -> object:
-    if isinstance(value, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", value):
-        return value
-    raise ValueError("not a time of day; write it like 08:00, up to 24:00")
-
-
-def _zone(value: object) -> object:
-    try:
-        if isinstance(value, str):
-            return ZoneInfo(value).key
-    except (KeyError, ValueError, OSError):  # unknown, malformed, or the name of a folder of zones
-        pass
-    raise ValueError("not a time zone; write it like Europe/Berlin")
-
-
 SecretFile = Annotated[str, BeforeValidator(_path, json_schema_input_type=dict[Literal["file"], str])]
-Clock = Annotated[str, BeforeValidator(_clock, json_schema_input_type=str)]
-Zone = Annotated[str, BeforeValidator(_zone, json_schema_input_type=str)]
 
 
 class PagerDuty(Model):
@@ -82,7 +54,7 @@ class Webhook(Model):
 
 
 class Email(Model):
-    """Mail through a server that speaks STARTTLS, or TLS from the start on port 465."""
+    """Mail through a server with STARTTLS, or with TLS from the start on port 465."""
 
     kind: Literal["email"]
     to: str
@@ -90,7 +62,7 @@ class Email(Model):
     server: str = Field(pattern=r"^[^\s:]+:\d+$", description="host:port")
     username: str | None = None
     password: SecretFile | None = None
-    starttls: bool = Field(True, description="false for a relay that speaks no TLS")
+    starttls: bool = Field(True, description="false for a relay without TLS")
 
     @model_validator(mode="after")
     def _sealed(self) -> Email:
@@ -100,38 +72,38 @@ class Email(Model):
 
 
 Receiver = PagerDuty | Slack | Opsgenie | Webhook | Email
-Told = Annotated[Receiver, Field(discriminator="kind")]
+ReceiverOption = Annotated[Receiver, Field(discriminator="kind")]
 
 
 class Receivers(Model):
-    """Who is told: a list per priority. An empty one falls back to that of the next more urgent priority."""
+    """Receivers by priority. A priority without receivers uses those of the next more urgent one."""
 
-    P0: Annotated[Listed[Told], Field(min_length=1)]
-    P1: Listed[Told] = ()
-    P2: Listed[Told] = ()
-    watchdog: Listed[Told] = Field((), description="a dead man's switch, told every minute that all works")
+    P0: Annotated[Listed[ReceiverOption], Field(min_length=1)]
+    P1: Listed[ReceiverOption] = ()
+    P2: Listed[ReceiverOption] = ()
+    watchdog: Listed[ReceiverOption] = Field((), description="a dead man's switch, notified every minute")
 
 
 class WorkingHours(Model):
-    """When P1 and P2 are delivered; what comes at night waits for the morning."""
+    """When P1 and P2 are sent; alerts outside these hours wait until they begin."""
 
     days: Annotated[Listed[Day], Field(min_length=1)] = ("mon", "tue", "wed", "thu", "fri")
-    begin: Clock = Field(alias="from")
-    end: Clock = Field(alias="to")
-    timezone: Zone = "UTC"
+    begin: ClockText = Field(alias="from")
+    end: ClockText = Field(alias="to")
+    timezone: Zone = ZoneInfo("UTC")
 
     @model_validator(mode="after")
     def _forwards(self) -> WorkingHours:
         if self.end <= self.begin:
-            raise ValueError("`to` is not after `from`; Alertmanager knows no hours across midnight")
+            raise ValueError("`to` is not after `from`; Alertmanager has no time intervals across midnight")
         return self
 
 
 class AlertingOptions(Model):
-    """Links are bases: the name of an alert, or of a component, is appended to them."""
+    """Base URLs of links, to which the name of an alert or a component is appended; receivers; working hours."""
 
-    runbooks: WebLink | None = Field(None, description="where deploy/runbooks is published")
-    dashboard: WebLink | None = Field(None, description="the component dashboard")
-    exporter: WebLink | None = Field(None, description="where people open the status page")
+    runbooks: WebLink | None = Field(None, description="where the generated runbooks are published")
+    dashboard: WebLink | None = Field(None, description="URL of the component dashboard")
+    exporter: WebLink | None = Field(None, description="URL of the status page")
     working_hours: WorkingHours | None = None
-    receivers: Receivers | None = Field(None, description="`generate alertmanager` needs them")
+    receivers: Receivers | None = Field(None, description="required by `generate alertmanager`")
