@@ -55,7 +55,7 @@ def raising(error: BaseException) -> Scripted:
         (ConnectionResetError(errno.ECONNRESET, "x"), Outcome.FAIL, Reason.CLOSED, "hung up"),
         (EOFError(), Outcome.FAIL, Reason.CLOSED, "hung up"),
         (OSError(errno.EHOSTUNREACH, "x"), Outcome.FAIL, Reason.UNREACHABLE, "no route"),
-        (TimeoutError(errno.ETIMEDOUT, "x"), Outcome.FAIL, Reason.TIMEOUT, "the network gave up"),
+        (TimeoutError(errno.ETIMEDOUT, "x"), Outcome.FAIL, Reason.TIMEOUT, "the connection timed out"),
         (OSError(errno.EMFILE, "x"), Outcome.UNKNOWN, Reason.PROBE_ERROR, "out of resources"),
         (ZeroDivisionError("oops"), Outcome.UNKNOWN, Reason.PROBE_ERROR, "ZeroDivisionError: oops"),
     ],

@@ -68,7 +68,7 @@ def test_json_that_is_no_report(data: bytes, message: str) -> None:
 
 
 def test_reading_ends_at_the_deadline() -> None:
-    with pytest.raises(Unreadable, match="longer than the run may"):
+    with pytest.raises(Unreadable, match="longer than the timeout allows"):
         read(PASSED, seconds=-1)
 
 

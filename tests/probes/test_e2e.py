@@ -211,7 +211,7 @@ async def test_a_report_cut_off_anywhere_is_never_green(tmp_path: Path) -> None:
     whole = ('<?xml version="1.0" encoding="utf-8"?>\n' + suite(case("a"), case("é", "<failure>x</failure>"))).encode()
     for end in range(0, len(whole), 10):
         seen = await read(tmp_path, whole[:end])
-        assert (seen.reason, "half written" in seen.detail) == (Reason.NO_EVIDENCE, True), (end, seen.detail)
+        assert (seen.reason, "incomplete" in seen.detail) == (Reason.NO_EVIDENCE, True), (end, seen.detail)
 
 
 async def test_a_half_written_file_waits_and_then_is_broken(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ async def test_a_half_written_file_waits_and_then_is_broken(tmp_path: Path) -> N
     assert (seen.reason, seen.facts["report"]) == (Reason.OK, "1.xml")
     os.utime(newer, (now - 120, now - 120))
     seen = await probe(options)
-    assert (seen.reason, "2.xml is half written" in seen.detail) == (Reason.NO_EVIDENCE, True)
+    assert (seen.reason, "2.xml is incomplete" in seen.detail) == (Reason.NO_EVIDENCE, True)
     newer.write_text(PASSED)
     assert (await probe(options)).facts["report"] == "2.xml"
 

@@ -180,7 +180,7 @@ PEERS: dict[str, tuple[peers.Handler, Reason, str]] = {
     "floods after a good beginning": (
         peers.streaming(b"\0\0\0\x04\0\0\0\0\0", b"\0\0\x08\x06\0\0\0\0\0pingping" * 4000),
         Reason.PROTOCOL,
-        "over 65536 bytes came",
+        "the answer to the health check is over 65536 bytes",
     ),
     "is silent": (peers.silent, Reason.TIMEOUT, "no answer within 500ms in phase check"),
     "speaks HTTP/1.1": (peers.saying(response(400), wait=False), Reason.PROTOCOL, "not HTTP/2"),
@@ -192,7 +192,7 @@ PEERS: dict[str, tuple[peers.Handler, Reason, str]] = {
         Reason.PROTOCOL,
         "not a HealthCheckResponse",
     ),
-    "sends no status": (answering(head(end_stream=True)), Reason.PROTOCOL, "no grpc-status came"),
+    "sends no status": (answering(head(end_stream=True)), Reason.PROTOCOL, "response without grpc-status"),
     "sends a strange status": (answering(head(), SERVES, trailers("99")), Reason.STATUS, "gRPC status 99"),
     "answers 503": (answering(head("503", True)), Reason.SERVER_ERROR, "HTTP status 503"),
     "resets the request": (answering(head(), ("reset_stream", 7)), Reason.CLOSED, "the peer reset the request"),

@@ -259,7 +259,7 @@ async def test_tls_demanded_of_a_server_without() -> None:
     async with serving(pretending()) as port:
         options = {"kind": "postgres", "host": "127.0.0.1", "port": port, "database": "d", "user": "u", "tls": {}}
         seen = await probe(options)
-    assert (seen.reason, seen.detail) == (Reason.TLS, "the server offers no TLS, expected it to")
+    assert (seen.reason, seen.detail) == (Reason.TLS, "the server offers no TLS, expected TLS")
 
 
 async def test_missing_socket_and_unknown_name() -> None:

@@ -59,7 +59,7 @@ REAL = {
         '{n="b"} is 2, expected 1',
     ),
     "a query that is none": ("up{", 1, Reason.PROBE_ERROR, "status 400, expected 200; body: "),
-    "a matrix": ("up[5m]", 1, Reason.NO_EVIDENCE, "neither an instant vector nor a scalar came"),
+    "a matrix": ("up[5m]", 1, Reason.NO_EVIDENCE, "the answer is neither an instant vector nor a scalar"),
 }
 
 

@@ -86,25 +86,25 @@ STEPS: dict[str, tuple[Talk, list[dict[str, Any]], Reason, str]] = {
         says("welcome"),
         [{"expect": {"json": {"type": "welcome"}, "matches": "user"}, "within": "100ms"}],
         Reason.CONTENT,
-        "expected json type \"welcome\" and a match of 'user' within 100ms; came: welcome",
+        "expected json type \"welcome\" and a match of 'user' within 100ms; received: welcome",
     ),
     "silence": (
         says(),
         [{**WELCOME, "within": "100ms"}],
         Reason.TIMEOUT,
-        'nothing came within 100ms, expected json type "welcome"',
+        'nothing received within 100ms, expected json type "welcome"',
     ),
     "only other messages": (
         says("system_message", "ping", "ping", b"\xff raw"),
         [{**WELCOME, "within": "100ms"}],
         Reason.CONTENT,
-        "expected json type \"welcome\" within 100ms; came: system_message, ping (2), '\ufffd raw'",
+        "expected json type \"welcome\" within 100ms; received: system_message, ping (2), '\ufffd raw'",
     ),
     "closed with 1000": (
         says("a", code=1000),
         [WELCOME],
         Reason.CLOSED,
-        'the peer closed with 1000, expected json type "welcome"; came: a',
+        'the peer closed with 1000, expected json type "welcome"; received: a',
     ),
     "closed with 1000 after all that was expected": (says("welcome", code=1000), [WELCOME], Reason.OK, ""),
     "closed with 1011": (
@@ -117,7 +117,7 @@ STEPS: dict[str, tuple[Talk, list[dict[str, Any]], Reason, str]] = {
         says("welcome", code=1011),
         [WELCOME, {"hold": "1s"}],
         Reason.SERVER_ERROR,
-        "the peer closed with 1011, expected it to hold 1s",
+        "the peer closed with 1011, expected the connection to stay open for 1s",
     ),
     "closed with 1012": (says(code=1012), [WELCOME], Reason.SERVER_ERROR, "1012"),
     "closed with 1013": (says(code=1013), [WELCOME], Reason.SERVER_ERROR, "1013"),
@@ -126,7 +126,12 @@ STEPS: dict[str, tuple[Talk, list[dict[str, Any]], Reason, str]] = {
     "closed with 4401": (says(code=4401), [WELCOME], Reason.STATUS, "4401"),
     "closed in a ping": (says(code=1008), [{"ping": True}], Reason.DENIED, "expected a pong"),
     "hold": (says("a", "b"), [{"hold": "100ms"}], Reason.OK, ""),
-    "closed in a hold": (says(code=1000), [{"hold": "1s"}], Reason.CLOSED, "expected it to hold 1s"),
+    "closed in a hold": (
+        says(code=1000),
+        [{"hold": "1s"}],
+        Reason.CLOSED,
+        "expected the connection to stay open for 1s",
+    ),
     "a hold that does not fit": (says(), [{"hold": "10s"}], Reason.PROBE_ERROR, "hold 10s does not fit into the "),
     "messages of a hold are kept": (says("welcome"), [{"hold": "100ms"}, WELCOME], Reason.OK, ""),
     "messages of a ping are kept": (says("welcome"), [{"ping": True}, WELCOME], Reason.OK, ""),
@@ -134,7 +139,7 @@ STEPS: dict[str, tuple[Talk, list[dict[str, Any]], Reason, str]] = {
         says("welcome"),
         [WELCOME, {**WELCOME, "within": "100ms"}],
         Reason.TIMEOUT,
-        "nothing came within 100ms",
+        "nothing received within 100ms",
     ),
     "events in order": (says(*RUN), [EVENTS], Reason.OK, ""),
     "events by another path": (
@@ -148,7 +153,7 @@ STEPS: dict[str, tuple[Talk, list[dict[str, Any]], Reason, str]] = {
         says("ping", *RUN[:2], "tool_completed"),
         [EVENTS],
         Reason.CONTENT,
-        "tool_completed came out of order, expected tool_executing; came: ping, agent_started, agent_thinking",
+        "tool_completed came out of order, expected tool_executing; received: ping, agent_started, agent_thinking",
     ),
     "an event that may not repeat": (
         says("agent_started", "agent_started"),
@@ -160,19 +165,20 @@ STEPS: dict[str, tuple[Talk, list[dict[str, Any]], Reason, str]] = {
         says("system_message", "system_message"),
         [{**EVENTS, "within": "100ms"}],
         Reason.CONTENT,
-        "expected agent_started within 100ms; came: system_message (2)",
+        "expected agent_started within 100ms; received: system_message (2)",
     ),
     "events never end": (
         says(*RUN[:4]),
         [{**EVENTS, "within": "100ms"}],
         Reason.CONTENT,
-        "expected agent_completed within 100ms; came: agent_started, agent_thinking, tool_executing, tool_completed",
+        "expected agent_completed within 100ms; "
+        "received: agent_started, agent_thinking, tool_executing, tool_completed",
     ),
     "events cut off": (
         says(RUN[0], code=1011),
         [EVENTS],
         Reason.SERVER_ERROR,
-        "the peer closed with 1011, expected agent_thinking; came: agent_started",
+        "the peer closed with 1011, expected agent_thinking; received: agent_started",
     ),
 }
 
@@ -185,7 +191,7 @@ async def test_steps(talk: Talk, steps: list[dict[str, Any]], reason: Reason, de
 
 async def test_without_within_the_rest_of_the_timeout_is_waited_and_what_came_is_told() -> None:
     seen = await run(says("a"), WELCOME, timeout=0.5)
-    assert (seen.reason, seen.detail) == (Reason.CONTENT, 'expected json type "welcome" within 500ms; came: a')
+    assert (seen.reason, seen.detail) == (Reason.CONTENT, 'expected json type "welcome" within 500ms; received: a')
 
 
 async def test_send_texts_documents_and_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -207,7 +213,7 @@ async def test_send_texts_documents_and_secrets(monkeypatch: pytest.MonkeyPatch,
         {"expect": {"matches": "nothing like it"}, "within": "200ms"},
     )
     assert got == ["plain", '{"type":"start","n":1}', "from a file", "sesame-street"]
-    assert seen.detail == ("expected a match of 'nothing like it' within 200ms; came: 'plain', start, '***', '***'")
+    assert seen.detail == ("expected a match of 'nothing like it' within 200ms; received: 'plain', start, '***', '***'")
 
 
 async def test_subprotocols_with_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:

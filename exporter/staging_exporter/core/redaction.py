@@ -1,4 +1,4 @@
-"""Secrets taken out of texts that peers write: whole, in pieces, and in the forms that protocols give them."""
+"""Masks secrets in texts of peers: complete, in pieces, and in the encodings that protocols use."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ MAX_DETAIL = 500  # bytes of a detail
 _MAX_TEXT = 4 * MAX_DETAIL  # characters of it that are searched for secrets, which may be longer than their mask
 # Controls, what ends a line, and marks that turn the direction of text around (unicode.org/reports/tr9, table 3).
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
-_PIECE = 8  # characters in a row that give a secret away: a text may have been cut in the middle of one
+_PIECE = 8  # characters in a row that are masked: a text may have been cut in the middle of a secret
 _SHORTEST = 3
 _MASK = "***"
 
 
 def clean(text: str, secrets: set[str]) -> str:
-    """Text fit for a page, a log and an API: secrets masked, control characters out, at most `MAX_DETAIL` bytes."""
+    """Text for pages, logs and the API: secrets masked, no control characters, at most `MAX_DETAIL` bytes."""
     text = _CONTROL.sub(" ", mask(text[:_MAX_TEXT], secrets)).strip()
     data = text.encode("utf-8", "replace")  # JSON may hold half of a surrogate pair, which no answer of ours can
     return data.decode() if len(data) <= MAX_DETAIL else data[: MAX_DETAIL - 3].decode("utf-8", "ignore") + "..."

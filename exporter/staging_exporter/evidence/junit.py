@@ -1,7 +1,7 @@
-"""JUnit XML as pytest, Maven, Jest, Playwright and Go write it, read as a stream with bounded memory.
+"""JUnit XML as pytest, Maven, Jest, Playwright and Go write it, read as a stream in limited memory.
 
-There is no standard: cases are counted, and the attributes of suites only compared. Document types, and with them
-every entity, are refused.
+There is no standard: test cases are counted, the attributes of suites are only compared. Document types, and so all
+entities, are refused.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from staging_exporter.evidence.testcases import MAX_MESSAGE, MAX_SIZE, HalfWritt
 _MAX_TOKEN = 4 * 1024 * 1024  # bytes of one tag
 _MAX_DEPTH = 100
 # Expat's codes for a document that ends too early: expat.h, XML_ERROR_NO_ELEMENTS and others.
-_BROKEN_OFF = frozenset({3, 5, 6, 20})
-# Control characters that XML forbids and that tools write all the same, such as those of colours.
+_INCOMPLETE = frozenset({3, 5, 6, 20})
+# Control characters that XML forbids and tools write nevertheless, such as colour codes.
 _CONTROLS = bytes(c if c >= 32 or c in b"\t\n\r" else ord("?") for c in range(256))
 _CHILDREN = {"failure": "failed", "error": "error", "skipped": "skipped"}
 _RERUNS = frozenset({"rerunFailure", "rerunError", "flakyFailure", "flakyError"})
@@ -61,9 +61,9 @@ class JunitReader:
         try:
             self._parser.Parse(data, final)
         except expat.ExpatError as error:
-            kind = HalfWritten if error.code in _BROKEN_OFF and final else Unreadable
+            kind = HalfWritten if error.code in _INCOMPLETE and final else Unreadable
             raise kind(f"XML: {expat.ErrorString(error.code)} in line {error.lineno}") from None
-        except (ValueError, LookupError) as error:  # an encoding that nobody knows
+        except (ValueError, LookupError) as error:  # an unknown encoding
             raise Unreadable(f"XML: {error}") from None
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -84,7 +84,7 @@ class JunitReader:
     def _start_suite(self, attributes: dict[str, str]) -> None:
         self._report.begin(attributes.get("timestamp", ""))
         if self._open.count("testsuite") > 1:
-            return  # counted in the suite around it
+            return  # counted in the outer suite
         self._suite_times.append(seconds(attributes.get("time")))
         if (tests := attributes.get("tests", "")).isdecimal():
             self._report.claimed = (self._report.claimed or 0) + int(tests[:9])
@@ -111,7 +111,7 @@ class JunitReader:
 
 
 class _Case:
-    """The test case that is being read; of several verdicts the worst counts."""
+    """The test case that is being read; of several outcomes the worst is used."""
 
     def __init__(self, name: str, took: float) -> None:
         self.name = name

@@ -1,4 +1,4 @@
-"""pytest-json-report, read as a stream with bounded memory: https://github.com/numirias/pytest-json-report#format."""
+"""pytest-json-report, read as a stream in limited memory: https://github.com/numirias/pytest-json-report#format."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class PytestJsonReader:
                 self._test[key] = str(value)[:MAX_MESSAGE]
 
     def _closed(self) -> None:
-        """A test or a collector is complete; of collectors only failed ones count, as errors."""
+        """Count a test or a collector that is complete; a collector is counted only when it failed, as an error."""
         if self._path not in (["tests", "item"], ["collectors", "item"]):
             return
         test, self._test = self._test, {}

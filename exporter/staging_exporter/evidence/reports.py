@@ -1,4 +1,4 @@
-"""Test reports: which file counts, and what is in it."""
+"""Test reports: which file is used, and what is in it."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from staging_exporter.evidence.pytest_json import PytestJsonReader
 from staging_exporter.evidence.testcases import HalfWritten, Report, Rules, Unreadable
 
 Format = Literal["auto", "junit", "pytest-json"]
-PUSHED = "*.report"  # what files of reports that were pushed are called
+PUSHED = "*.report"  # names of the files that hold pushed reports
 _CHUNK = 64 * 1024
-_SETTLING = 60.0  # seconds that a file which breaks off may still be being written
+_SETTLING = 60.0  # seconds that an incomplete file may still be being written
 _MAX_FILES = 10_000
 
 
 class Cache(Protocol):
-    """Keeps what files said; threads use it."""
+    """Keeps what was read; must be safe to use from threads."""
 
     def get(self, key: Hashable) -> Any:
-        """What was put under this key, None when nothing was."""
+        """The value of this key, None without one."""
 
     def put(self, key: Hashable, value: object) -> None:
         """Keep a value."""
 
 
 class _TooSlow(Unreadable):
-    """There was no time to read it: another time there may be."""
+    """The run had no time left to read it; a later run may."""
 
 
 def newest_report(
@@ -39,8 +39,8 @@ def newest_report(
 ) -> tuple[Path, float, Report]:
     """The newest complete file, of those that match the glob and those in the directory of pushed reports.
 
-    Returns it, when it was written (Unix seconds), and what it says. One that breaks off waits a minute for its rest,
-    while the next older one counts; after that it is broken. A file is read again only once it has changed.
+    Returns its path, when it was written (Unix seconds), and its content. While an incomplete file is younger than a
+    minute the next older one is used; after that it is unreadable. A file is read again only when it has changed.
     `deadline` is by time.monotonic(). Raises Unreadable.
     """
     found = _matching(pattern) if pattern else []
@@ -54,7 +54,7 @@ def newest_report(
         try:
             return path, written, _cached(path, report_format, rules, deadline, cache)
         except HalfWritten as error:
-            waiting = f"{path.name} is half written: {error}"
+            waiting = f"{path.name} is incomplete: {error}"
             if time.time() - written > _SETTLING:
                 break
         except (Unreadable, OSError) as error:
@@ -63,13 +63,13 @@ def newest_report(
 
 
 def read_file(path: Path, report_format: Format, rules: Rules, deadline: float) -> Report:
-    """What the file says. Raises Unreadable, OSError."""
+    """The content of the file. Raises Unreadable, OSError."""
     with path.open("rb") as file:
         return read_report(iter(lambda: file.read(_CHUNK), b""), report_format, rules, deadline)
 
 
 def _cached(path: Path, report_format: Format, rules: Rules, deadline: float, cache: Cache) -> Report:
-    """What the file says, or why it cannot be read, for as long as it does not change. Raises Unreadable, OSError."""
+    """The content of the file, or why it cannot be read, cached until the file changes. Raises Unreadable, OSError."""
     status = path.stat()
     key = (path, status.st_mtime_ns, status.st_size, status.st_ino, report_format, rules)
     found: Report | Unreadable | None = cache.get(key)
@@ -99,7 +99,7 @@ def _dated(paths: Iterable[Path]) -> Iterator[tuple[float, Path]]:
         try:
             status = path.stat()
         except OSError:
-            continue  # it went away meanwhile
+            continue  # deleted meanwhile
         if stat.S_ISREG(status.st_mode):
             yield status.st_mtime, path
 
@@ -110,7 +110,7 @@ def read_report(chunks: Iterable[bytes], report_format: Format, rules: Rules, de
     reader: JunitReader | PytestJsonReader | None = None
     for chunk in chunks:
         if time.monotonic() > deadline:
-            raise _TooSlow("reading it takes longer than the run may")
+            raise _TooSlow("reading it takes longer than the timeout allows")
         if reader is None:
             if not (start := chunk.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n")):
                 continue

@@ -1,4 +1,4 @@
-"""What a test report amounts to: its cases counted by outcome, whatever format they came in."""
+"""A test report: its cases counted by outcome, whatever format the file has."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from staging_exporter.options.matchers import search
 
 OUTCOMES = ("passed", "failed", "error", "skipped", "environment_skipped", "harness_error")
 MAX_SIZE = 64 * 1024 * 1024  # bytes of a report
-MAX_MESSAGE = 4096  # characters of a case's message that are looked at
+MAX_MESSAGE = 4096  # characters of a message that are searched
 _MAX_NAMES = 10
-_MAX_REMEMBERED = 10_000  # failing cases whose repetition is recognised
+_MAX_REMEMBERED = 10_000  # failing cases that are recognised when they are repeated
 
 
 class Unreadable(Exception):
-    """The report cannot be read, with the reason in plain words."""
+    """The report cannot be read; the text says why."""
 
 
 class HalfWritten(Unreadable):
-    """The report breaks off: it may still be being written."""
+    """The report is incomplete: it may still be being written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """RE2 patterns on messages: of skips that blame the environment, of errors that are the harness's own."""
+    """RE2 patterns on messages: skips because of the environment, and errors of the test harness itself."""
 
     environment_skips: str
     harness_errors: str
@@ -35,15 +35,16 @@ class Rules:
 class Report:
     """Counts of a run. `started` is Unix seconds, None when the report does not say; `zoned` when it named its zone.
 
-    `claimed` is how many tests the report's own attributes claim; `failing` are the first ten names, `excuse` the
-    message of the first skip that blames the environment, `harness` that of the first harness error.
+    `claimed` is the number of tests by the attributes of the report; `failing` are the first ten names,
+    `environment_skip` is the message of the first skip because of the environment, `harness` that of the first harness
+    error.
     """
 
     rules: Rules
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     failing: list[str] = field(default_factory=list)
     flaky: int = 0
-    excuse: str = ""
+    environment_skip: str = ""
     harness: str = ""
     started: float | None = None
     zoned: bool = False
@@ -57,12 +58,12 @@ class Report:
         return sum(self.counts.values())
 
     def add(self, name: str, outcome: str, message: str = "") -> None:
-        """Count a case; a failing one that comes again, as pytest's teardown errors do, is counted once."""
+        """Count a case; a failing one that is repeated, as pytest's teardown errors are, is counted once."""
         if name in self._bad:
             return
         if outcome == "skipped" and search(self.rules.environment_skips, message):
             outcome = "environment_skipped"
-            self.excuse = self.excuse or message
+            self.environment_skip = self.environment_skip or message
         elif outcome in ("failed", "error") and search(self.rules.harness_errors, message):
             outcome = "harness_error"
             self.harness = self.harness or f"{name}: {message}"
@@ -77,7 +78,7 @@ class Report:
         self._bad.clear()
 
     def begin(self, text: str) -> None:
-        """Take an ISO 8601 time; the earliest counts, an unreadable one does not."""
+        """Take the start time, ISO 8601; the earliest is kept, an unreadable one is ignored."""
         try:
             moment = datetime.fromisoformat(text.strip())
             started = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
@@ -88,7 +89,7 @@ class Report:
 
 
 def seconds(text: object) -> float:
-    """A duration as reports spell it, thousands separated or not; 0 when it is none, or negative."""
+    """Seconds of a duration in a report, with or without thousands separators; 0 when it is invalid or negative."""
     try:
         value = float(str(text).replace(",", ""))
     except ValueError:

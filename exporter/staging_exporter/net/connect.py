@@ -1,4 +1,4 @@
-"""A connection of our own, so that resolve, connect and tls are phases that are seen, bounded and explained."""
+"""Connections whose phases resolve, connect and tls are measured, limited in time and classified one by one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.tls import TlsSettings, client_context, session_facts
 
 _LIMIT = 64 * 1024  # bytes a stream buffers before it stops reading from the socket
-_LINGER = 1.0  # seconds a TLS peer has to answer our goodbye
+_LINGER = 1.0  # seconds that a TLS peer has to answer our close
 
 
 @dataclass(slots=True)
@@ -47,8 +47,8 @@ class Connection:
     ) -> None:
         """Upgrade to TLS as phase `tls`, record the certificate's facts also when it is bad. Raises ssl.SSLError.
 
-        `ask` is for protocols that first ask for TLS in words of their own; `asked` when this connection did already.
-        `alpn` are the protocols to offer.
+        `ask` sends the request for TLS of a protocol that has one, `asked` says that it was sent on this connection
+        already. `alpn` are the protocols to offer.
         """
         name = tls.server_name or address.host
         try:
@@ -57,7 +57,7 @@ class Connection:
                     await ask(self)
                 await self.writer.start_tls(client_context(tls, alpn=alpn), server_hostname=name)
         except ssl.SSLCertVerificationError:
-            await _look_at_bad_certificate(context, address, tls, family, ask)
+            await _record_bad_certificate(context, address, tls, family, ask)
             raise
         session = self.writer.get_extra_info("ssl_object")
         context.facts.update(session_facts(session, verified=not tls.insecure_skip_verify))
@@ -106,7 +106,7 @@ async def open_socket(context: ProbeContext, address: HostPort, family: IpFamily
         found = await context.resolver.resolve(
             address.host, address.port, family, lifetime=min(5.0, context.remaining * 0.8)
         )
-    context.log(f"{address.host} is {', '.join(info[4][0] for info in found)}")
+    context.log(f"{address.host} resolves to {', '.join(info[4][0] for info in found)}")
     with context.phase("connect"):
         sock = await start_connection(found, happy_eyeballs_delay=0.25)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -126,14 +126,17 @@ async def _open_unix(context: ProbeContext, path: str) -> socket.socket:
     return sock
 
 
-async def _look_at_bad_certificate(
+async def _record_bad_certificate(
     context: ProbeContext, address: HostPort, tls: TlsSettings, family: IpFamily, ask: AskForTls | None
 ) -> None:
-    """One more handshake that verifies nothing, for the facts alone: not measured, and its failure says nothing."""
-    spare = context.aside(2.0)
+    """Record the facts of a certificate that was refused.
+
+    A second handshake that verifies nothing shows it; it is not measured, and its failures are ignored.
+    """
+    aside = context.aside(2.0)
     with contextlib.suppress(OSError, EOFError, ProbeFailed):
-        async with asyncio.timeout(spare.timeout):
-            sock = await open_socket(spare, address, family)
+        async with asyncio.timeout(aside.timeout):
+            sock = await open_socket(aside, address, family)
             reader, writer = await asyncio.open_connection(sock=sock, limit=_LIMIT)
             connection = Connection(reader, writer)
             try:

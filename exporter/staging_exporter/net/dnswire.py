@@ -1,4 +1,4 @@
-"""One DNS question to one name server, over UDP, TCP or TLS, on sockets of ours."""
+"""One DNS question to one name server, over UDP, TCP or TLS."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.tls import TlsSettings
 
 Protocol = Literal["udp", "tcp", "tls"]
-_PAYLOAD = 1232  # bytes of a UDP answer that no path fragments: DNS flag day 2020
+_PAYLOAD = 1232  # bytes of a UDP answer that is never fragmented: DNS flag day 2020
 _DATAGRAM = 65535
 
 
@@ -73,7 +73,7 @@ async def ask(
 
 
 def make_question(name: str, record_type: str) -> dns.message.QueryMessage:
-    """A question that wants recursion, with EDNS. Raises ValueError when the name cannot be asked for."""
+    """A question with recursion desired and EDNS. Raises ValueError when the name cannot be asked for."""
     try:
         return dns.message.make_query(dns.name.from_text(name), record_type, use_edns=0, payload=_PAYLOAD)
     except (dns.exception.DNSException, UnicodeError) as error:
@@ -86,7 +86,7 @@ async def _datagram(context: ProbeContext, server: HostPort, wire: bytes) -> byt
     loop = asyncio.get_running_loop()
     with socket.socket(family, socket.SOCK_DGRAM) as sock, context.phase("query"):
         sock.setblocking(False)
-        sock.connect(address)  # from now on the kernel drops what others send, and tells when nothing listens
+        sock.connect(address)  # the kernel now drops what others send, and reports when nothing listens
         context.facts.update({Fact.IP: address[0], Fact.IP_FAMILY: 4 if family == socket.AF_INET else 6})
         await loop.sock_sendall(sock, wire)
         return await loop.sock_recv(sock, _DATAGRAM)
@@ -121,7 +121,7 @@ def record_texts(answer: dns.message.Message) -> list[str]:
     try:
         rrset = answer.resolve_chaining().answer
     except dns.message.ChainTooLong:
-        raise ProbeFailed(Reason.DNS, f"the CNAMEs of {answer.question[0].name} lead nowhere: a loop") from None
+        raise ProbeFailed(Reason.DNS, f"the CNAMEs of {answer.question[0].name} form a loop") from None
     except dns.exception.DNSException:  # no question repeated, as refusals may; or records under NXDOMAIN
         return []
     return sorted(_text(record) for record in rrset or ())

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 request and its response on an open connection, with h11; every read is bounded in bytes and time."""
+"""One HTTP/1.1 request and its response on an open connection, with h11; every read is limited in bytes and time."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.connect import Connection
 from staging_exporter.net.context import ProbeContext
 
-_READ = 16 * 1024  # bytes per turn of the loop: one-byte chunks make parsing dear
-_EVENTS = 100  # after so many pieces of a response others get a turn
+_READ = 16 * 1024  # bytes per read: parsing one-byte chunks is expensive
+_EVENTS = 100  # after so many pieces of a response other tasks run
 _MAX_HEAD = 64 * 1024
 _MAX_INTERIM = 20  # 1xx responses before the real one
-_MARGIN = 0.05  # seconds before the deadline when a body is given up, so that its status can still be judged
-# Decoding by some of Python's codecs takes quadratic time: only these are believed.
+_MARGIN = 0.05  # seconds before the deadline when reading a body ends, so that its status can still be judged
+# Some of Python's codecs take quadratic time: only these are used.
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "utf-16"})
 
 
@@ -35,7 +35,7 @@ def status_reason(status: int) -> Reason:
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """What goes over the wire; `headers` include `Host`."""
+    """A request as it is sent; `headers` include `Host`."""
 
     method: str
     target: str
@@ -45,7 +45,7 @@ class WireRequest:
 
 @dataclass
 class Response:
-    """What came back. `fault` is what cut the body short, None when it is whole; `rest` follows an upgrade."""
+    """A response. `fault` is the error that cut its body short, None when it is complete; `rest` follows an upgrade."""
 
     status: int
     version: str
@@ -61,13 +61,13 @@ class Response:
 
     @cached_property
     def text(self) -> str:
-        """The body as text; what does not decode is replaced."""
+        """The body as text; bytes that cannot be decoded are replaced."""
         charset = (self.header("content-type") or "").lower().partition("charset=")[2].split(";")[0].strip("\"' ")
         return self.body.decode(charset if charset in _CHARSETS else "utf-8", "replace")
 
     @cached_property
     def document(self) -> Any:
-        """The body as JSON. Raises ValueError when it is none, or is nested too deep to read."""
+        """The body as JSON. Raises ValueError when it is not JSON, or is nested too deep."""
         try:
             return json.loads(self.body)
         except RecursionError:
@@ -105,7 +105,7 @@ class Exchange:
         raise ProbeFailed(Reason.PROTOCOL, f"{_MAX_INTERIM} interim responses and no final one")
 
     async def read_body(self, context: ProbeContext, response: Response, limit: int, phase: str = "transfer") -> None:
-        """Read the body into `response`, decompressed, at most `limit` bytes; what goes wrong is its `fault`."""
+        """Read the body into `response`, decompressed, at most `limit` bytes; an error becomes its `fault`."""
         decoder = _Decoder(response.header("content-encoding") or "", limit)
         try:
             with context.phase(phase):
@@ -133,7 +133,7 @@ class Exchange:
         if first and data and not data.startswith(b"HTTP/"[: len(data)]):
             raise ProbeFailed(Reason.PROTOCOL, f"it does not speak HTTP: {data[:60]!r}")
         if len(data) == _READ:
-            await asyncio.sleep(0)  # a peer that floods us must not hold the loop
+            await asyncio.sleep(0)  # a peer that floods us must not block the event loop
         self._received += len(data)
         self._ended = not data
         self._http.receive_data(data)
@@ -141,7 +141,7 @@ class Exchange:
     async def _next(self) -> Any:
         self._events += 1
         if self._events % _EVENTS == 0:
-            await asyncio.sleep(0)  # one read may hold thousands of tiny chunks: others run in between
+            await asyncio.sleep(0)  # one read may hold thousands of tiny chunks: other tasks run in between
         try:
             while (event := self._http.next_event()) is h11.NEED_DATA:
                 await self._receive()
@@ -161,7 +161,7 @@ class Exchange:
 
 
 class _Decoder:
-    """Undoes the content encodings that we offer, in bounded memory."""
+    """Decompresses the content encodings that we accept, in limited memory."""
 
     def __init__(self, encoding: str, limit: int) -> None:
         self.body = bytearray()
@@ -172,7 +172,7 @@ class _Decoder:
         self._inflate = zlib.decompressobj(32 + zlib.MAX_WBITS) if packed else None
 
     def feed(self, data: bytes) -> None:
-        """Take bytes off the wire. Raises ProbeFailed when there are too many, before or after decompression."""
+        """Add received bytes. Raises ProbeFailed when there are too many, before or after decompression."""
         first = self._read == 0
         self._read += len(data)
         if self._inflate is not None:
@@ -185,7 +185,7 @@ class _Decoder:
     def finish(self) -> None:
         """Raises ProbeFailed when the compressed body ended too early."""
         if self._inflate is not None and self._read and not self._inflate.eof:
-            raise ProbeFailed(Reason.PROTOCOL, f"the {self._encoding} body ends in the middle")
+            raise ProbeFailed(Reason.PROTOCOL, f"the {self._encoding} body is incomplete")
 
     def _unpack(self, data: bytes, first: bool) -> bytes:
         assert self._inflate is not None
@@ -195,5 +195,5 @@ class _Decoder:
         except zlib.error as error:
             if not (first and self._encoding == "deflate"):
                 raise ProbeFailed(Reason.PROTOCOL, f"the body is not {self._encoding}: {error}") from None
-        self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)  # `deflate` without the header that RFC 9110 asks for
+        self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)  # `deflate` without the header that RFC 9110 requires
         return self._unpack(data, first=False)

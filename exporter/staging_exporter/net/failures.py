@@ -1,4 +1,7 @@
-"""Exceptions become Reasons and details here, and nowhere else. Imported by the prober and by kinds."""
+"""Exceptions of sockets and TLS are classified here, and nowhere else: each becomes a Reason and a detail.
+
+A protocol module raises ProbeFailed for the errors of its library; kinds leave all other exceptions to the prober.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +23,15 @@ _OUR_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM
 
 
 def classify(error: BaseException, context: ProbeContext) -> tuple[Reason, str]:
-    """The Reason and the detail of whatever a run raised."""
+    """The Reason and the detail of any exception that a run raised."""
     reason, detail = _classify(error, context)
     return _of_helper(reason, context), ": ".join([*(helper.name for helper in context.helpers), detail]) + context.hint
 
 
 def as_evidence(error: BaseException, context: ProbeContext) -> tuple[Reason, str]:
-    """The same for a server that only holds the evidence: its failures say nothing about what is judged.
+    """The same for a server that only holds evidence: its failures say nothing about the component.
 
-    Without the names of the helpers: classify() puts them before the detail that is made of this one.
+    Leaves out the names of helpers: classify() adds them to the detail that is made of this one.
     """
     reason, detail = _classify(error, context)
     reason = _of_helper(reason, context)
@@ -36,7 +39,7 @@ def as_evidence(error: BaseException, context: ProbeContext) -> tuple[Reason, st
 
 
 def _of_helper(reason: Reason, context: ProbeContext) -> Reason:
-    """A helper that failed decides the reason, unless the failure says nothing about the helper either."""
+    """The reason that the failing helper stands for, unless the run is inconclusive anyway."""
     if reason in INCONCLUSIVE:
         return reason
     return next((helper.reason for helper in context.helpers if helper.reason is not None), reason)
@@ -54,7 +57,7 @@ def _classify(error: BaseException, context: ProbeContext) -> tuple[Reason, str]
         case TimeoutError() if error.errno is None:
             return Reason.TIMEOUT, f"no answer within {format_duration(context.timeout)}{where}"
         case TimeoutError():
-            return Reason.TIMEOUT, f"the network gave up{where}: {error.strerror}"
+            return Reason.TIMEOUT, f"the connection timed out{where}: {error.strerror}"
         case ConnectionRefusedError() | FileNotFoundError():
             return Reason.REFUSED, f"nothing listens{_at(context)}: {error_text(error)}"
         case ConnectionError() | EOFError():
@@ -69,7 +72,7 @@ def _classify(error: BaseException, context: ProbeContext) -> tuple[Reason, str]
 
 
 def error_text(error: BaseException) -> str:
-    """What went wrong, without numbers and addresses: `connection refused`."""
+    """The error in words, without numbers and addresses: `connection refused`."""
     match error:
         case ProbeFailed():
             return error.detail

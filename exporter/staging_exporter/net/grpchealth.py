@@ -32,8 +32,8 @@ from staging_exporter.net.http import user_agent
 SERVING = "SERVING"
 HEALTH = ("UNKNOWN", SERVING, "NOT_SERVING", "SERVICE_UNKNOWN")
 _METHOD = "/grpc.health.v1.Health/Check"
-_MAX_ANSWER = 64 * 1024  # bytes of everything that the peer may send
-_READ = 2 * 1024  # bytes per turn of the loop: a small frame makes parsing dear
+_MAX_ANSWER = 64 * 1024  # bytes that the peer may send in all
+_READ = 2 * 1024  # bytes per read: parsing small frames is expensive
 _SETTINGS = b"\x04"  # the type of the frame that comes first, RFC 9113 section 3.4; it is the fourth byte
 # doc/statuscodes.md of gRPC.
 _STATUS = {
@@ -58,14 +58,14 @@ _STATUS = {
 
 @dataclass
 class Answer:
-    """What came back: headers and trailers together, and the framed message."""
+    """The response: headers and trailers together, and the framed message."""
 
     headers: dict[str, str] = field(default_factory=dict)
     body: bytearray = field(default_factory=bytearray)
     ended: bool = False
 
     def take(self, event: Event) -> None:
-        """One more event of the connection. Raises ProbeFailed (`closed`) when the peer broke off."""
+        """Add an event of the connection. Raises ProbeFailed (`closed`) when the peer ended it."""
         match event:
             case ResponseReceived() | TrailersReceived():
                 self.headers |= {_text(name): _text(value) for name, value in event.headers or ()}
@@ -80,7 +80,7 @@ class Answer:
 
 
 async def ask_health(connection: Connection, authority: str, service: str, *, secure: bool, timeout: float) -> Answer:
-    """Ask for the health of `service`, of the whole server when empty; `timeout` in seconds is told to the server.
+    """Ask for the health of `service`, of the whole server when empty; `timeout` in seconds is sent to the server.
 
     Raises ProbeFailed (`closed`, `protocol`), OSError.
     """
@@ -109,16 +109,16 @@ async def ask_health(connection: Connection, authority: str, service: str, *, se
         if not data:
             raise ProbeFailed(Reason.CLOSED, f"the peer hung up {received} bytes into its response")
         if received > _MAX_ANSWER:
-            raise ProbeFailed(Reason.PROTOCOL, f"over {_MAX_ANSWER} bytes came in answer to a health check")
+            raise ProbeFailed(Reason.PROTOCOL, f"the answer to the health check is over {_MAX_ANSWER} bytes")
         for event in _events(http, data):
             answer.take(event)
         if len(data) == _READ:
-            await asyncio.sleep(0)  # a peer that floods us must not hold the loop
+            await asyncio.sleep(0)  # a peer that floods us must not block the event loop
     return answer
 
 
 def health_of(answer: Answer) -> str:
-    """`SERVING` or another of the health states. Raises ProbeFailed with the reason of the status that came instead."""
+    """`SERVING` or another of the health states. Raises ProbeFailed with the reason of any other status."""
     status = answer.headers.get(":status", "")
     if status != "200":
         raise ProbeFailed(status_reason(int(status or 0)), f"HTTP status {status or 'missing'}, expected 200")
@@ -134,7 +134,7 @@ def grpc_status(headers: Mapping[str, str]) -> int:
     """The status of the trailers. Raises ProbeFailed (`protocol`) when there is none."""
     text = headers.get("grpc-status", "")
     if not text.isdecimal() or len(text) > 3:
-        raise ProbeFailed(Reason.PROTOCOL, "it speaks HTTP/2, but no grpc-status came")
+        raise ProbeFailed(Reason.PROTOCOL, "an HTTP/2 response without grpc-status")
     return int(text)
 
 

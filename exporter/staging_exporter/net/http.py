@@ -1,4 +1,4 @@
-"""The HTTP client of the kinds: one new connection per hop, redirects followed, facts recorded as they are seen."""
+"""The HTTP client of the kinds: one new connection per hop, redirects followed, facts recorded as they come in."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def user_agent() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """How requests travel, whatever they ask for."""
+    """How requests reach their host: TLS, proxy and address family."""
 
     tls: TlsSettings | None = None
     proxy: Proxy | None = None
     ip_family: IpFamily = "auto"
 
     def elsewhere(self) -> Transport:
-        """The same for another host: nothing of TLS that is meant for the first one alone."""
+        """The same for another host, without the TLS settings that are meant for the first one alone."""
         if self.tls is None:
             return self
         return replace(self, tls=replace(self.tls, server_name=None, cert_file=None, key_file=None))
@@ -99,12 +99,12 @@ async def fetch(
         try:
             request = request.redirected(join_url(request.url, location), response.status)
         except ValueError as error:
-            raise ProbeFailed(Reason.PROTOCOL, f"status {response.status} leads nowhere: {error}") from None
+            raise ProbeFailed(Reason.PROTOCOL, f"status {response.status} has a bad Location: {error}") from None
     raise ProbeFailed(Reason.STATUS, f"redirected more than {MAX_REDIRECTS} times, at last to {request.url.shown}")
 
 
 def wire_headers(request: HttpRequest, extra: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The headers of a call beside our own, which it may override."""
+    """All headers of a request: our own, unless it overrides them, and its own."""
     own = {
         "Host": request.url.authority,
         "User-Agent": user_agent(),

@@ -1,4 +1,4 @@
-"""PostgreSQL: asking for TLS, SQLSTATEs as Reasons, how full a server is."""
+"""PostgreSQL: the request for TLS, Reasons of SQLSTATEs, connections in use."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _STATES = {
     "08P01": Reason.PROTOCOL,  # protocol violation
 }
 _CLASSES = {
-    "08": Reason.CLOSED,  # connection exceptions; a client library makes them up when the peer hangs up
+    "08": Reason.CLOSED,  # connection exceptions; client libraries report them when the peer hangs up
     "28": Reason.DENIED,
     "42": Reason.STATUS,  # no such table, column or function; syntax
     "53": Reason.SATURATED,  # insufficient resources: disk full, out of memory
@@ -47,13 +47,13 @@ _CLASSES = {
 
 
 def reason_of(sqlstate: str, message: str) -> Reason:
-    """The Reason of an error response; what is in no table is the server's own trouble, `server_error`."""
+    """The Reason of an error response; `server_error` for a SQLSTATE that is in no table."""
     if sqlstate == "57P03" and "shutting down" in message:
         return Reason.SERVER_ERROR
     return _STATES.get(sqlstate) or _CLASSES.get(sqlstate[:2], Reason.SERVER_ERROR)
 
 
-# What asyncpg raises; the last four when it chokes on bytes that no PostgreSQL sends.
+# What asyncpg raises; the last four on bytes that no PostgreSQL sends.
 DRIVER_ERRORS = (
     exceptions.PostgresError,
     exceptions.InterfaceError,
@@ -66,7 +66,7 @@ DRIVER_ERRORS = (
 
 
 class Session(asyncpg.Connection):  # type: ignore[misc]  # the driver ships without types
-    """A login of the driver's that leaves no socket behind when the driver chokes on the peer's greeting."""
+    """A connection of the driver that closes its socket when the driver fails on the peer's first message."""
 
     def __init__(self, protocol: Any, transport: asyncio.Transport, *rest: Any) -> None:
         try:
@@ -80,15 +80,15 @@ async def ask_for_tls(connection: Connection) -> None:
     """The SSLRequest exchange before the TLS handshake. Raises ProbeFailed, OSError, EOFError."""
     answer = await greet(connection)
     if answer == b"N":
-        raise ProbeFailed(Reason.TLS, "the server offers no TLS, expected it to")
+        raise ProbeFailed(Reason.TLS, "the server offers no TLS, expected TLS")
     if answer == b"E":
         raise ProbeFailed(Reason.SERVER_ERROR, "the server answered the request for TLS with an error")
 
 
 async def greet(connection: Connection) -> bytes:
-    """Send an SSLRequest, which says nothing of us and leaves no line in the log; returns S, N or E.
+    """Send an SSLRequest, which carries no credentials and is not logged by the server; returns S, N or E.
 
-    Raises ProbeFailed (`protocol`) when something else than PostgreSQL answers, OSError, EOFError.
+    Raises ProbeFailed (`protocol`) when the peer is not PostgreSQL, OSError, EOFError.
     """
     await connection.send(_SSL_REQUEST)
     answer = await connection.reader.readexactly(1)
@@ -101,7 +101,7 @@ async def greet(connection: Connection) -> bytes:
 async def slots_in_use(session: asyncpg.Connection) -> dict[str, int]:
     """`used` and `usable` connections, and with pg_monitor also `active` and `idle_in_transaction`.
 
-    `usable` are those that ordinary roles can have: max_connections less the reserved ones.
+    `usable` are those that ordinary roles may open: max_connections without the reserved ones.
     """
     slots = dict(await session.fetchrow(_SLOTS))
     hidden, backends = slots.pop("hidden"), slots.pop("backends")
@@ -109,17 +109,17 @@ async def slots_in_use(session: asyncpg.Connection) -> dict[str, int]:
 
 
 def plain(value: Any) -> str | int | float | bool | None:
-    """A value of the database as JSON has it."""
+    """A value of the database as a JSON value."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     number = isinstance(value, (int, float)) and math.isfinite(value)
     return value if value is None or number else str(value)[:1000]
 
 
-def explained(error: Exception) -> ProbeFailed:
-    """What asyncpg raised, as a failure of the probe."""
+def driver_failure(error: Exception) -> ProbeFailed:
+    """The ProbeFailed for what asyncpg raised."""
     if isinstance(error.__cause__, exceptions.PostgresError):
-        error = error.__cause__  # the server's last words before it hung up
+        error = error.__cause__  # the error that the server sent before it hung up
     if isinstance(error, exceptions.PostgresError):
         state = error.sqlstate or "no SQLSTATE"
         return ProbeFailed(reason_of(state, str(error)), f"{error} ({state})")

@@ -1,4 +1,4 @@
-"""A connection to the host of a URL, directly or by way of an HTTP proxy whose own faults are told apart."""
+"""A connection to the host of a URL, directly or through an HTTP proxy whose own failures are named as such."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ def basic(context: ProbeContext, username: str, password: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An open connection to the host of a URL; `headers` are for the proxy that reads the requests on it, if any."""
+    """An open connection to the host of a URL.
+
+    `forwarded` says that a proxy reads the requests on it; `headers` are for that proxy.
+    """
 
     connection: Connection
     forwarded: bool
@@ -57,7 +60,7 @@ async def open_route(
 ) -> AsyncIterator[Route]:
     """Connect to the host of `url`, with TLS when its scheme says so; phases resolve, connect, proxy, tls.
 
-    By a proxy, `http` URLs are forwarded, all others are tunnelled. Raises ProbeFailed, OSError, ssl.SSLError.
+    Through a proxy, `http` URLs are forwarded, all others are tunnelled. Raises ProbeFailed, OSError, ssl.SSLError.
     """
     secured = (tls or TlsSettings()) if url.secure else None
     server = proxy.server_for(context, url) if proxy else None

@@ -1,6 +1,6 @@
-"""Names to addresses with a deadline that holds, telling a missing name from a broken resolver.
+"""Names to addresses within a deadline; a name that does not exist is not confused with a resolver that fails.
 
-`getaddrinfo` runs in a thread that nothing can cancel, and folds SERVFAIL and silence into one error; hence dnspython.
+`getaddrinfo` runs in a thread that cannot be cancelled, and reports SERVFAIL and silence as one error; hence dnspython.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Resolver:
         )
         addresses = [a for answer in answers if isinstance(answer, list) for a in answer]
         errors = [answer for answer in answers if isinstance(answer, BaseException)]
-        # An address of one family is enough, even when the question for the other one failed.
+        # An address of one family is enough, even when the query for the other one failed.
         if errors and not addresses:
             raise errors[0]
         return addresses

@@ -1,4 +1,4 @@
-"""TLS contexts, made once per option set, and the facts of a certificate, good or bad."""
+"""TLS contexts, cached by their settings, and the facts of a certificate, valid or not."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class TlsSettings:
 
 
 def client_context(tls: TlsSettings, *, verify: bool = True, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
-    """The context for these options, kept until one of its files changes: loading authorities takes about 20 ms.
+    """The context for these settings, cached until one of its files changes: loading authorities takes about 20 ms.
 
-    `alpn` are the protocols to offer (RFC 7301). Raises ProbeFailed (`probe_error`) when a file is missing or is not
-    what it should be.
+    `alpn` are the protocols to offer (RFC 7301). Raises ProbeFailed (`probe_error`) when a file cannot be
+    read or used.
     """
     files = [f for f in (tls.ca_file, tls.cert_file, tls.key_file) if f]
     try:
@@ -48,7 +48,7 @@ def client_context(tls: TlsSettings, *, verify: bool = True, alpn: tuple[str, ..
 
 
 class _NamedContext(ssl.SSLContext):
-    """A context that asks for `server_name` and verifies it even where a library passes the address it connects to."""
+    """A context that sends and verifies `server_name` even where a library passes the address that it connects to."""
 
     server_name: str | None = None
 
@@ -87,7 +87,7 @@ def _context(tls: TlsSettings, _stamps: tuple[int, ...], verify: bool, alpn: tup
 def session_facts(session: ssl.SSLObject | ssl.SSLSocket, *, verified: bool) -> dict[str, Any]:
     """Facts of an established TLS session: those of the certificate, whether it was verified, version and cipher.
 
-    `tls_chain_not_after` is when the first certificate expires of all that the peer showed, `tls_verified_not_after`
+    `tls_chain_not_after` is when the first certificate expires of all that the peer sent, `tls_verified_not_after`
     of those that lead to a trusted one; Unix seconds.
     """
     der = session.getpeercert(binary_form=True)
@@ -104,7 +104,7 @@ def session_facts(session: ssl.SSLObject | ssl.SSLSocket, *, verified: bool) -> 
 
 
 def _chain(session: ssl.SSLObject | ssl.SSLSocket, which: str) -> list[bytes]:
-    """The certificates of a session, DER. Public since Python 3.13; before, `ssl` has it where nobody promises it."""
+    """The certificates of a session, DER. Public since Python 3.13; older versions have it in a private module."""
     if hasattr(session, which):
         return list(getattr(session, which)())
     found: Iterable[Any] = getattr(getattr(session, "_sslobj", None), which, list)() or ()
@@ -118,7 +118,7 @@ def _earliest(chain: Iterable[bytes]) -> float | None:
 
 @lru_cache(maxsize=1024)
 def certificate_facts(der: bytes) -> dict[str, Any]:
-    """What stands in a certificate (DER).
+    """The facts of a certificate (DER).
 
     `tls_not_after` and `tls_not_before` (Unix seconds), `tls_names`, `tls_subject`, `tls_issuer`, and in hexadecimal
     `tls_serial` and `tls_fingerprint_sha256`.
@@ -134,7 +134,7 @@ def certificate_facts(der: bytes) -> dict[str, Any]:
             Fact.TLS_SERIAL: f"{certificate.serial_number:x}",
             Fact.TLS_FINGERPRINT_SHA256: hashlib.sha256(der).hexdigest(),
         }
-    except ValueError as error:  # a peer may send any bytes that OpenSSL let pass
+    except ValueError as error:  # OpenSSL accepts certificates that this library does not
         return {Fact.TLS_UNREADABLE: str(error)}
 
 

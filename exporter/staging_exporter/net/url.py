@@ -17,7 +17,7 @@ _SAFE = "!$%&'()*+,/:;=@~?[]"
 
 
 class Url(NamedTuple):
-    """An absolute URL. `target` is path and query, as they stand in a request line."""
+    """An absolute URL. `target` is path and query, as in a request line."""
 
     scheme: str
     host: str
@@ -31,12 +31,12 @@ class Url(NamedTuple):
 
     @property
     def secure(self) -> bool:
-        """True when it is spoken over TLS."""
+        """True when the scheme means TLS."""
         return self.scheme in ("https", "wss")
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """What must be equal for credentials to be sent again: RFC 6454."""
+        """Credentials are sent again only to the same origin: RFC 6454."""
         return self.scheme, self.host, self.port
 
     @property

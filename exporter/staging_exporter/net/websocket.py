@@ -1,4 +1,4 @@
-"""A WebSocket on a connection of ours, by the sans-I/O protocol of `websockets`: every read bounded, no compression."""
+"""A WebSocket, with the sans-I/O protocol of `websockets`: every read is limited, nothing is compressed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from staging_exporter.net.http import record_head, user_agent
 from staging_exporter.net.url import Url
 
 MAX_MESSAGE = 1024 * 1024
-_READ = 4096  # bytes per turn of the loop: two-byte frames make parsing dear
+_READ = 4096  # bytes per read: parsing two-byte frames is expensive
 _MAX_REFUSAL = 16 * 1024  # bytes read of the body of a refused handshake
 _CLOSE_WAIT = 1.0  # seconds a peer has to answer our close
 _CLOSE_REASONS = {
@@ -40,12 +40,12 @@ _CLOSE_REASONS = {
     1012: Reason.SERVER_ERROR,
     1013: Reason.SERVER_ERROR,
 }
-_FAREWELLS = frozenset({1000, 1001, 1005})  # codes that answer a close without complaint
-_SILENT = logging.Logger(__name__, logging.CRITICAL + 1)  # frames may hold secrets: nothing of them is logged
+_CLEAN_CLOSES = frozenset({1000, 1001, 1005})  # codes that answer a close without an error
+_SILENT = logging.Logger(__name__, logging.CRITICAL + 1)  # frames may hold secrets: they are never logged
 
 
 class Session:
-    """An open WebSocket. Messages that come while nobody waits are kept, the newest MiB of them."""
+    """An open WebSocket. Messages that arrive before they are read are kept, the newest MiB of them."""
 
     def __init__(self, context: ProbeContext, connection: Connection, protocol: ClientProtocol, rest: bytes) -> None:
         self._trace = context
@@ -97,19 +97,19 @@ class Session:
             await self._read()
 
     async def close(self) -> None:
-        """Close with 1000 as phase `close`; a peer that does not answer is left behind after a second.
+        """Close with 1000 as phase `close`; the peer has a second to answer.
 
-        Raises ProbeFailed when the peer closes with a code that says that something is wrong.
+        Raises ProbeFailed when the peer closes with a code that reports an error.
         """
-        if self._end is not None and self._trace.facts.get(Fact.CLOSE_CODE) in _FAREWELLS:
-            return  # all that was expected had come before
+        if self._end is not None and self._trace.facts.get(Fact.CLOSE_CODE) in _CLEAN_CLOSES:
+            return  # the peer closed after all expected messages
         self._still_open()
         with self._trace.phase("close"), suppress(TimeoutError, ConnectionError, ProbeFailed):
             async with asyncio.timeout(min(_CLOSE_WAIT, self._trace.remaining / 2)):
                 self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
                 await self._flush()
                 await self.drain()
-        if self._end is not None and self._trace.facts.get(Fact.CLOSE_CODE, 1000) not in _FAREWELLS:
+        if self._end is not None and self._trace.facts.get(Fact.CLOSE_CODE, 1000) not in _CLEAN_CLOSES:
             raise self._end
 
     def _still_open(self) -> None:
@@ -124,7 +124,7 @@ class Session:
         self._still_open()
         data = await self._connection.reader.read(_READ)
         if len(data) == _READ:
-            await asyncio.sleep(0)  # a peer that floods us must not hold the loop
+            await asyncio.sleep(0)  # a peer that floods us must not block the event loop
         self._feed(data)
         await self._flush()
 
@@ -169,9 +169,9 @@ class Session:
     def _ended(self) -> ProbeFailed | None:
         if (close := self._protocol.close_rcvd) is not None:
             self._trace.facts[Fact.CLOSE_CODE] = int(close.code)
-            said = f" {close.reason!r}" if close.reason else ""
+            reason = f" {close.reason!r}" if close.reason else ""
             code = "without a code" if close.code == CloseCode.NO_STATUS_RCVD else f"with {int(close.code)}"
-            return ProbeFailed(_CLOSE_REASONS.get(close.code, Reason.STATUS), f"the peer closed {code}{said}")
+            return ProbeFailed(_CLOSE_REASONS.get(close.code, Reason.STATUS), f"the peer closed {code}{reason}")
         match self._protocol.parser_exc:
             case None:
                 return None
@@ -191,7 +191,7 @@ async def upgrade(
     subprotocols: Sequence[str] = (),
     origin: str | None = None,
 ) -> tuple[Response, Session | None]:
-    """The handshake as phase `upgrade`: the response, and the session unless its status is other than 101.
+    """The handshake as phase `upgrade`: the response, and the session when its status is 101.
 
     Facts: `status`, `subprotocol` and those of an HTTP response. Raises ProbeFailed (`protocol`, `closed`), OSError.
     """
@@ -217,13 +217,13 @@ def _protocol(url: Url, subprotocols: Sequence[str], origin: str | None) -> Clie
     offered = [Subprotocol(name) for name in subprotocols] or None
     try:
         validate_subprotocols(offered or [])
-    except ValueError:  # its message would quote a secret
+    except ValueError:  # the message of the error would quote a secret
         raise ProbeFailed(Reason.PROBE_ERROR, "a subprotocol holds characters that are not allowed") from None
     return ClientProtocol(
         WebSocketURI(url.secure, url.host, url.port, path, query),
         origin=Origin(origin) if origin else None,
         subprotocols=offered,
-        state=State.OPEN,  # the handshake is ours: its parser would wait for the end of any body
+        state=State.OPEN,  # the handshake is done by upgrade(): this parser would wait for the end of any body
         max_size=MAX_MESSAGE,
         logger=_SILENT,
     )

@@ -1,4 +1,4 @@
-"""Judging a response: its status, then matchers on JSON, body and headers; what was seen beside what was expected."""
+"""Judge a response by its status, JSON, body and headers; details say what was seen and what was expected."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class BodyMatcher(Model):
 
 
 class HeaderTest(Model):
-    """What one header must be; a header that is absent matches nothing."""
+    """What one header must be; a missing header matches nothing."""
 
     matches: Pattern | None = None
     not_matches: Pattern | None = None
@@ -84,8 +84,8 @@ def _header_test(value: object) -> object:
 HeaderMatcher = dict[HeaderName, Annotated[HeaderTest, BeforeValidator(_header_test)]]
 
 
-class Finding(NamedTuple):
-    """One matcher on one response: does it hold, what was seen, what is wanted."""
+class MatcherResult(NamedTuple):
+    """The result of one matcher on one response: whether it holds, what was seen, what was expected."""
 
     holds: bool
     seen: str
@@ -99,8 +99,8 @@ class Matchers(Model):
     body: BodyMatcher | None = Field(None, description="patterns on the body as text")
     header: HeaderMatcher = Field(default_factory=dict, description="header to pattern")
 
-    def tests(self, response: Response) -> Iterator[Finding]:
-        """Every matcher on `response`, in the order JSON, body, header."""
+    def tests(self, response: Response) -> Iterator[MatcherResult]:
+        """The results of all matchers on `response`, in the order JSON, body, header."""
         if self.json_:
             yield from _json_tests(response, self.json_)
         if self.body:
@@ -110,7 +110,7 @@ class Matchers(Model):
 
 
 class Answer(Matchers):
-    """Matchers on a response, its status among them; empty, it describes nothing."""
+    """Matchers on a response and its status; at least one."""
 
     status: Statuses | None = None
 
@@ -121,49 +121,51 @@ class Answer(Matchers):
         return self
 
     def describes(self, response: Response) -> bool:
-        """True when all of it holds."""
+        """True when all of them hold."""
         if self.status is not None and not status_in(self.status, response.status):
             return False
         return all(test.holds for test in self.tests(response))
 
 
 class Expected(Matchers):
-    """What decides between up and down."""
+    """Matchers that decide between up and down."""
 
     status: Statuses = Field(SUCCESS, description="200, 2xx or 200-299, one or a list")
     final_host: Pattern | None = Field(None, description="pattern on the host that answers after redirects")
 
 
-def _json_tests(response: Response, matcher: JsonMatcher) -> Iterator[Finding]:
+def _json_tests(response: Response, matcher: JsonMatcher) -> Iterator[MatcherResult]:
     try:
         document = response.document
     except ValueError as error:
-        yield Finding(False, f"the body is not JSON ({error})", f"json {next(iter(matcher))}")
+        yield MatcherResult(False, f"the body is not JSON ({error})", f"json {next(iter(matcher))}")
         return
-    yield from (Finding(*test) for test in json_tests(document, matcher))
+    yield from (MatcherResult(*test) for test in json_tests(document, matcher))
 
 
-def _pattern_tests(name: str, text: str, wanted: BodyMatcher) -> Iterator[Finding]:
+def _pattern_tests(name: str, text: str, wanted: BodyMatcher) -> Iterator[MatcherResult]:
     for pattern in wanted.matches:
         found = search(pattern, text)
-        yield Finding(found, f"{name} {'matches' if found else 'does not match'} {pattern!r}", "a match")
+        yield MatcherResult(found, f"{name} {'matches' if found else 'does not match'} {pattern!r}", "a match")
     for pattern in wanted.not_matches:
         found = search(pattern, text)
-        yield Finding(not found, f"{name} {'matches' if found else 'does not match'} {pattern!r}", "no match")
+        yield MatcherResult(not found, f"{name} {'matches' if found else 'does not match'} {pattern!r}", "no match")
 
 
-def _header_tests(name: str, value: str | None, test: HeaderTest) -> Iterator[Finding]:
+def _header_tests(name: str, value: str | None, test: HeaderTest) -> Iterator[MatcherResult]:
     seen = f"header {name} is {'missing' if value is None else repr(value[:160])}"
     if test.exists is not None:
-        yield Finding((value is not None) is test.exists, seen, "any" if test.exists else "none")
+        yield MatcherResult((value is not None) is test.exists, seen, "any" if test.exists else "none")
     if test.matches is not None:
-        yield Finding(value is not None and search(test.matches, value), seen, f"a match of {test.matches!r}")
+        yield MatcherResult(value is not None and search(test.matches, value), seen, f"a match of {test.matches!r}")
     if test.not_matches is not None:
-        yield Finding(value is None or not search(test.not_matches, value), seen, f"no match of {test.not_matches!r}")
+        yield MatcherResult(
+            value is None or not search(test.not_matches, value), seen, f"no match of {test.not_matches!r}"
+        )
 
 
 def snippet(response: Response) -> str:
-    """`; body: ...`, the beginning of the body in one line, or nothing when there is none."""
+    """`; body: ...`, the beginning of the body in one line; empty without a body."""
     text = _SPACE.sub(" ", response.text[: 2 * _SNIPPET]).strip()
     return f"; body: {text[:_SNIPPET]}" if text else ""
 
@@ -176,7 +178,7 @@ def require_status(response: Response, expected: tuple[str, ...]) -> None:
 
 
 def require_not_starting(response: Response, starting: Answer | None) -> None:
-    """Raises ProbeFailed (`starting`) when the peer says that it is."""
+    """Raises ProbeFailed (`starting`) when the peer says that it is starting."""
     if starting is not None and starting.describes(response):
         raise ProbeFailed(Reason.STARTING, f"status {response.status}, it says that it is starting{snippet(response)}")
 
@@ -228,7 +230,7 @@ def record_facts(context: ProbeContext, response: Response, paths: Mapping[str, 
 
 
 def _is_scalar(value: object) -> bool:
-    """True for what JSON and a metric can both carry."""
+    """True for a value that fits into JSON and into a metric."""
     if isinstance(value, int | float):
         return abs(value) < 2**63  # false for NaN and infinity too
     return isinstance(value, str)

@@ -22,7 +22,7 @@ from staging_exporter.options.addresses import HttpUrl
 from staging_exporter.options.model import Listed, Model
 from staging_exporter.options.secrets import Secret
 
-_EARLY = 30.0  # seconds before its end when a token is fetched anew
+_EARLY = 30.0  # seconds before it expires when a token is fetched again
 _MAX_TOKEN = 64 * 1024
 
 
@@ -48,7 +48,7 @@ class OAuth2(Model):
         return f"token server {self.token_url.authority}"
 
     async def token(self, context: ProbeContext, transport: Transport) -> str:
-        """The access token, from memory until 30 s before its end. Raises ProbeFailed, OSError, ssl.SSLError."""
+        """The access token, cached until 30 s before it expires. Raises ProbeFailed, OSError, ssl.SSLError."""
         token: str | None = context.cache.get(self.cache_key)
         if token is None:
             token, end = await self._fetch(context, transport)
@@ -73,9 +73,9 @@ class OAuth2(Model):
         answer = _document(await _fetch_token(context, request, transport))
         token = answer.get("access_token")
         if not isinstance(token, str) or not token:
-            raise ProbeFailed(Reason.CONTENT, "the answer holds no access_token")
-        lasts = answer.get("expires_in")
-        seconds = float(lasts) if isinstance(lasts, int | float) else 0.0
+            raise ProbeFailed(Reason.CONTENT, "the response has no access_token")
+        lifetime = answer.get("expires_in")
+        seconds = float(lifetime) if isinstance(lifetime, int | float) else 0.0
         return token, time.monotonic() + seconds - _EARLY
 
 
@@ -94,7 +94,7 @@ class GoogleIdToken(Model):
         return f"metadata server {self.metadata_url.authority}"
 
     async def token(self, context: ProbeContext, transport: Transport) -> str:
-        """The identity token; the metadata server keeps it. Raises ProbeFailed, OSError."""
+        """The identity token; cached by the metadata server. Raises ProbeFailed, OSError."""
         path = "/computeMetadata/v1/instance/service-accounts/default/identity"
         url = self.metadata_url._replace(target=f"{path}?audience={quote(self.audience, '')}")
         response = await _fetch_token(context, HttpRequest(url, headers={"Metadata-Flavor": "Google"}), Transport())
@@ -153,7 +153,7 @@ def _require_not_expired(token: str) -> None:
 
 
 def hosts_asked(url: Url, auth: Auth | None) -> tuple[str, ...]:
-    """The host of the URL, and the one that tokens come from."""
+    """The host of the URL, and that of the token server."""
     return (url.host, auth.oauth2.token_url.host) if auth and auth.oauth2 else (url.host,)
 
 
@@ -166,7 +166,7 @@ async def fetch_as(
     follow: bool = True,
     max_body: int = MAX_BODY,
 ) -> Response:
-    """`fetch` with the Authorization header, if any; a kept token that the target refuses is dropped."""
+    """`fetch` with the Authorization header, if any; a cached token that the target refuses is dropped."""
     if auth is None:
         return await fetch(context, request, transport, follow=follow, max_body=max_body)
     request = replace(request, headers={**request.headers, **await auth.headers(context, transport)})
@@ -176,7 +176,7 @@ async def fetch_as(
 
 
 async def _fetch_token(context: ProbeContext, request: HttpRequest, transport: Transport) -> Response:
-    """A successful answer. Its inner phases and facts stay out of those of the target."""
+    """A successful response; its phases and facts are not added to those of the target."""
     inner = context.aside(context.remaining)
     inner.helpers = context.helpers
     with context.phase("token"):
@@ -195,5 +195,5 @@ def _document(response: Response) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise ProbeFailed(Reason.CONTENT, f"the answer is not a JSON object: {response.text[:100]}")
+        raise ProbeFailed(Reason.CONTENT, f"the response is not a JSON object: {response.text[:100]}")
     return document

@@ -16,7 +16,7 @@ from staging_exporter.options.model import Model, PositiveDuration
 
 
 class Degraded(Model):
-    """What makes a right answer a degraded one; kinds add their matchers."""
+    """What makes a passing run a degraded one; kinds add their matchers."""
 
     slower_than: PositiveDuration | None = Field(None, description="a pass that took longer is degraded, reason `slow`")
 
@@ -51,16 +51,16 @@ class Check(Model):
 
     @abstractmethod
     async def run(self, context: ProbeContext) -> None:
-        """Probe once; returning is a pass.
+        """Probe once; returning normally is a pass.
 
-        Records phases and facts in `context` as it goes, so that they survive a deadline. Need not watch the deadline,
-        which the runner enforces by cancelling. Raises ProbeFailed or ProbeDegraded with a reason and what was seen
-        beside what was expected; OSError, ssl.SSLError, EOFError and TimeoutError may be left to the runner,
-        which turns them into reasons for all kinds alike.
+        Records phases and facts in `context` as it goes, so that they survive a deadline. Need not watch the deadline:
+        the prober enforces it by cancelling. Raises ProbeFailed or ProbeDegraded with a reason and what was seen
+        beside what was expected; OSError, ssl.SSLError, EOFError and TimeoutError may be left to the prober,
+        which classifies them in the same way for all kinds.
         """
 
     def hosts(self) -> tuple[str, ...]:
-        """Hosts that each run sends one request to, once per request: the request budget counts them."""
+        """Hosts that each run sends a request to, once per request: the rate limit counts them."""
         return ()
 
     def report_reader(self) -> Callable[[Path], PushedReport] | None:
@@ -68,5 +68,5 @@ class Check(Model):
         return None
 
     def names(self) -> tuple[str, ...]:
-        """Host names that stand for what is probed: a review warns where checks spell one in two ways."""
+        """Host names of the target: `validate` warns where two checks use dash and dot forms of one name."""
         return self.hosts()

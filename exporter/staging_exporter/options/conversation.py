@@ -19,12 +19,12 @@ from staging_exporter.options.matchers import JsonMatcher, JsonPath, Pattern, fi
 from staging_exporter.options.model import Listed, Model, PositiveDuration
 from staging_exporter.options.payload import Payload, reveal
 
-_MARGIN = 0.1  # seconds before the deadline when waiting ends, so that what came can still be told
+_MARGIN = 0.1  # seconds before the deadline when waiting ends, so that the detail can name the messages received
 _ACTIONS = ("send", "expect", "events", "ping", "hold")
 
 
 class ExpectedMessage(Model):
-    """A message that satisfies every matcher given."""
+    """A message that satisfies all of the matchers."""
 
     json_: JsonMatcher = Field(default_factory=dict, alias="json")
     matches: Pattern | None = None
@@ -47,7 +47,7 @@ class ExpectedMessage(Model):
 
 
 class Events(Model):
-    """Messages that must come in this order, each at least once; messages of other values are skipped."""
+    """Events that must arrive in this order, each at least once; other messages are skipped."""
 
     path: JsonPath = Field("type", description="JSONPath to what names the event")
     order: Listed[str] = Field(min_length=1, description="the values at `path`, in order; the last one ends the step")
@@ -86,7 +86,7 @@ class Step(Model):
 
 
 async def converse(context: ProbeContext, session: Session, steps: Sequence[Step]) -> None:
-    """Walk the steps. Raises ProbeFailed for the first that fails, OSError."""
+    """Run the steps in order. Raises ProbeFailed for the first that fails, OSError."""
     for step in steps:
         if step.send is not None:
             await session.send(reveal(context, step.send))
@@ -101,16 +101,16 @@ async def converse(context: ProbeContext, session: Session, steps: Sequence[Step
 
 async def _listen(context: ProbeContext, session: Session, step: Step) -> None:
     progress = _Progress(step)
-    came: Counter[str] = Counter()
-    async with _waiting(context, step, progress, came):
+    received: Counter[str] = Counter()
+    async with _waiting(context, step, progress, received):
         while not progress.done:
             message = await session.message()
             progress.take(message)
-            came[_label(message) if len(came) < 20 else "others"] += 1
+            received[_label(message) if len(received) < 20 else "others"] += 1
 
 
 class _Progress:
-    """How far an expect or an events step has come; as text, what is still wanted."""
+    """How far an `expect` or `events` step has come; as text, what is still expected."""
 
     def __init__(self, step: Step) -> None:
         self._step = step
@@ -118,7 +118,7 @@ class _Progress:
         self.done = False
 
     def take(self, message: str) -> None:
-        """Look at a message. Raises ProbeFailed (`content`) when it must not come now."""
+        """Take a message. Raises ProbeFailed (`content`) when it is not allowed now."""
         if self._step.events is not None:
             self._take_event(self._step.events, message)
         elif self._step.expect is not None:
@@ -140,8 +140,8 @@ class _Progress:
 
 
 @asynccontextmanager
-async def _waiting(context: ProbeContext, step: Step, wanted: object, came: Counter[str]) -> AsyncIterator[None]:
-    """Ends the wait in time, and says what was expected beside what came."""
+async def _waiting(context: ProbeContext, step: Step, wanted: object, received: Counter[str]) -> AsyncIterator[None]:
+    """Ends the wait in time; failures say what was expected and what was received."""
     left = max(0.0, context.remaining - _MARGIN)
     limit = format_duration(step.within if step.within is not None else context.timeout)
     try:
@@ -150,11 +150,11 @@ async def _waiting(context: ProbeContext, step: Step, wanted: object, came: Coun
     except TimeoutError:
         if not timer.expired():
             raise
-        if came:
-            raise ProbeFailed(Reason.CONTENT, f"expected {wanted} within {limit}{_told(came)}") from None
-        raise ProbeFailed(Reason.TIMEOUT, f"nothing came within {limit}, expected {wanted}") from None
+        if received:
+            raise ProbeFailed(Reason.CONTENT, f"expected {wanted} within {limit}{_received(received)}") from None
+        raise ProbeFailed(Reason.TIMEOUT, f"nothing received within {limit}, expected {wanted}") from None
     except ProbeFailed as error:
-        raise ProbeFailed(error.reason, f"{error.detail}, expected {wanted}{_told(came)}") from None
+        raise ProbeFailed(error.reason, f"{error.detail}, expected {wanted}{_received(received)}") from None
 
 
 async def _hold(context: ProbeContext, session: Session, seconds: float) -> None:
@@ -168,11 +168,13 @@ async def _hold(context: ProbeContext, session: Session, seconds: float) -> None
         if not timer.expired():
             raise
     except ProbeFailed as error:
-        raise ProbeFailed(error.reason, f"{error.detail}, expected it to hold {format_duration(seconds)}") from None
+        raise ProbeFailed(
+            error.reason, f"{error.detail}, expected the connection to stay open for {format_duration(seconds)}"
+        ) from None
 
 
 def _parse(text: str) -> Any:
-    """The message as JSON; None when it is none."""
+    """The message as JSON; None when it is not JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -180,7 +182,7 @@ def _parse(text: str) -> Any:
 
 
 def _label(message: str) -> str:
-    """What a message is, in a few characters: its type where it has one, else how it begins."""
+    """A few characters that identify a message: its type where it has one, else its beginning."""
     document = _parse(message)
     if isinstance(document, dict):
         for key in ("type", "event"):
@@ -189,7 +191,7 @@ def _label(message: str) -> str:
     return repr(message[:60])
 
 
-def _told(came: Counter[str]) -> str:
-    """`; came: ...`, or nothing when nothing came."""
-    shown = ", ".join(f"{label} ({count})" if count > 1 else label for label, count in came.items())
-    return f"; came: {shown}" if shown else ""
+def _received(received: Counter[str]) -> str:
+    """`; received: ...`, empty when nothing was received."""
+    shown = ", ".join(f"{label} ({count})" if count > 1 else label for label, count in received.items())
+    return f"; received: {shown}" if shown else ""

@@ -1,4 +1,4 @@
-"""Matchers: JSONPath with typed comparisons, RE2 patterns; a mismatch says what was seen beside what was expected."""
+"""Matchers: JSONPath with typed comparisons, RE2 patterns; a mismatch says what was seen and what was expected."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def compile_pattern(text: str) -> Any:
     try:
         return re2.compile(text, options=options)
     except re2.error as error:
-        why = error.args[0].decode(errors="replace")  # RE2 speaks bytes
+        why = error.args[0].decode(errors="replace")  # RE2 reports in bytes
         raise ValueError(f"{text!r} is not an RE2 pattern: {why}") from None
 
 
@@ -108,7 +108,7 @@ class Comparison(Model):
         return self
 
     def holds(self, nodes: list[object]) -> bool:
-        """True when any one of `nodes` satisfies every comparison; no node is false, but for `exists: false`."""
+        """True when any one of `nodes` satisfies every comparison; false without nodes, except `exists: false`."""
         if self.exists is False:
             return not nodes
         tests = [(_TESTS[name], getattr(self, name)) for name in self.model_fields_set - {"exists"}]
@@ -121,7 +121,7 @@ class Comparison(Model):
 Wanted = Scalar | list[Scalar] | Comparison
 
 
-# JSONPath's `match` and `search` backtrack in the library, and a document may bring both sides: hence by RE2.
+# The library's `match` and `search` backtrack, and a document may provide both arguments: hence RE2.
 class _Match(Match):
     def __call__(self, string: object, pattern: object) -> bool:
         return _found(r"\A(?:{})\z", pattern, string)
@@ -133,7 +133,7 @@ class _Search(Search):
 
 
 def _found(form: str, pattern: object, text: object) -> bool:
-    """RFC 9535 section 2.4.6: what is no text, or no pattern, matches nothing."""
+    """RFC 9535 section 2.4.6: a value that is not text and an invalid pattern match nothing."""
     try:
         return isinstance(text, str) and isinstance(pattern, str) and search(form.format(pattern), text)
     except ValueError:
@@ -164,7 +164,7 @@ JsonMatcher = dict[JsonPath, Wanted]
 
 
 def match_value(nodes: list[object], wanted: Wanted) -> bool:
-    """True when any of `nodes` is what is wanted: a scalar (equals), a list (any of) or a Comparison."""
+    """True when any of `nodes` satisfies `wanted`: a scalar (equals), a list (any of) or a Comparison."""
     if isinstance(wanted, Comparison):
         return wanted.holds(nodes)
     options = wanted if isinstance(wanted, list) else [wanted]
@@ -180,14 +180,14 @@ def find(document: Any, path: str) -> list[object]:
 
 
 def json_tests(document: Any, matcher: Mapping[str, Wanted]) -> Iterator[tuple[bool, str, str]]:
-    """For every path of `matcher`: whether it holds in `document`, what was seen there, and what is wanted."""
+    """For each path of `matcher`: whether it holds in `document`, what was seen, and what was expected."""
     for path, wanted in matcher.items():
         nodes = find(document, path)
         yield match_value(nodes, wanted), f"json {path} is {shown(nodes)}", wanted_text(wanted)
 
 
 def first_mismatch(document: Any, matcher: Mapping[str, Wanted]) -> str | None:
-    """None when every path of `matcher` holds in `document`, else seen beside expected for the first that does not."""
+    """None when all paths of `matcher` hold in `document`, else what was seen and expected for the first one."""
     for holds, seen, wanted in json_tests(document, matcher):
         if not holds:
             return f"{seen}, expected {wanted}"

@@ -59,7 +59,7 @@ Payload = Annotated[
 
 
 def is_secret(text: Any) -> bool:
-    """True when the text comes from outside the configuration."""
+    """True when the text is, or contains, a secret."""
     return isinstance(text, FromEnv | FromFile | Prefixed)
 
 

@@ -28,7 +28,7 @@ class ProxyOptions(Model):
     username: str | None = None
     password: Secret | None = None
     headers: dict[str, Text] = Field(default_factory=dict, description="sent to the proxy alone")
-    no_proxy: Listed[str] = Field((), description="hosts and domains that are reached directly")
+    no_proxy: Listed[str] = Field((), description="hosts and domains that are reached without the proxy")
 
     @model_validator(mode="after")
     def _one_source(self) -> ProxyOptions:

@@ -1,4 +1,4 @@
-"""Kind `dns`: a name has the records that it should have."""
+"""Kind `dns`: a name has the expected records."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from staging_exporter.options.matchers import Pattern, search
 from staging_exporter.options.model import Listed, Model
 from staging_exporter.options.tls import Tls
 
-_SHARE = 0.8  # of the run: the system's silent resolver must be told from a silent target before the deadline
+_SHARE = 0.8  # of the run: a silent resolver of the system must be noticed before the deadline of the run
 _SIBLING_TIME = 1.0  # seconds for all siblings together
-_TROUBLE = {"SERVFAIL": Reason.SERVER_ERROR, "REFUSED": Reason.DENIED, "NOTAUTH": Reason.DENIED}
+_RCODE_REASONS = {"SERVFAIL": Reason.SERVER_ERROR, "REFUSED": Reason.DENIED, "NOTAUTH": Reason.DENIED}
 
 
 def _server(text: str) -> str:
@@ -42,7 +42,7 @@ def _server(text: str) -> str:
 
 
 class DnsExpect(Model):
-    """What the answer must be."""
+    """What the answer must contain."""
 
     answers: Listed[str] | None = Field(None, description="exactly these records, in any order")
     matches: Pattern | None = Field(None, description="pattern found in at least one record")
@@ -51,7 +51,7 @@ class DnsExpect(Model):
 
 
 class Dns(Check):
-    """Asks the configured name server, which then is the target, or else those of the system."""
+    """Asks the configured name server, which is then the target, or else those of the system."""
 
     phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls", "query", "siblings")
 
@@ -95,7 +95,8 @@ class Dns(Check):
         try:
             self._judge(rcode, records)
         except ProbeFailed as failure:
-            raise ProbeFailed(failure.reason, failure.detail + await self._drift(context, failure, server)) from None
+            found = await self._working_siblings(context, failure, server)
+            raise ProbeFailed(failure.reason, failure.detail + found) from None
 
     async def _answer(self, context: ProbeContext) -> tuple[HostPort, dns.message.Message]:
         port = 853 if self.protocol == "tls" else 53
@@ -120,8 +121,8 @@ class Dns(Check):
         if rcode != wanted.rcode:
             if rcode == "NXDOMAIN":
                 raise ProbeFailed(Reason.DNS, f"{self.name} does not exist (NXDOMAIN)")
-            trouble = _TROUBLE.get(rcode, Reason.STATUS) if self.server or rcode == "NOERROR" else Reason.RESOLVER
-            raise ProbeFailed(trouble, f"rcode {rcode} for {self.name}, expected {wanted.rcode}")
+            reason = _RCODE_REASONS.get(rcode, Reason.STATUS) if self.server or rcode == "NOERROR" else Reason.RESOLVER
+            raise ProbeFailed(reason, f"rcode {rcode} for {self.name}, expected {wanted.rcode}")
         if rcode != "NOERROR":
             return
         if not records and wanted.min_answers:
@@ -134,21 +135,21 @@ class Dns(Check):
         if wanted.matches is not None and not any(search(wanted.matches, record) for record in records):
             raise ProbeFailed(Reason.CONTENT, f"{seen}, expected one to match {wanted.matches!r}")
 
-    async def _drift(self, context: ProbeContext, failure: ProbeFailed, server: HostPort) -> str:
-        """What to say of the siblings that resolve where this name does not."""
+    async def _working_siblings(self, context: ProbeContext, failure: ProbeFailed, server: HostPort) -> str:
+        """The end of the detail: the siblings that resolve although this name does not."""
         if failure.reason != Reason.DNS or self.siblings == "none":
             return ""
         found = context.facts[Fact.SIBLINGS] = {}
         with context.phase("siblings"):
             await asyncio.gather(*(self._sibling(context, server, name, found) for name in siblings(self.name)))
-        said = [f"its sibling {name} is {', '.join(records)}" for name, records in sorted(found.items())]
-        return "".join(f", {text}" for text in said)
+        texts = [f"its sibling {name} is {', '.join(records)}" for name, records in sorted(found.items())]
+        return "".join(f", {text}" for text in texts)
 
     async def _sibling(self, context: ProbeContext, server: HostPort, name: str, found: dict[str, list[str]]) -> None:
-        spare = context.aside(min(_SIBLING_TIME, context.remaining * _SHARE))
+        aside = context.aside(min(_SIBLING_TIME, context.remaining * _SHARE))
         try:
-            async with asyncio.timeout(spare.timeout):
-                records = record_texts(await self._ask(spare, server, name))
+            async with asyncio.timeout(aside.timeout):
+                records = record_texts(await self._ask(aside, server, name))
         except (OSError, EOFError, ProbeFailed) as error:
             context.log(f"sibling {name}: {str(error) or 'no answer'}")
             return

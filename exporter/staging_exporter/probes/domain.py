@@ -21,12 +21,12 @@ from staging_exporter.options.matchers import find
 from staging_exporter.options.model import Listed
 from staging_exporter.options.tls import Tls
 
-_PATIENCE = 1.0  # seconds that siblings have to answer after the name has failed
-_COURTESY = 0.2  # and after it has passed
+_WAIT_AFTER_FAILURE = 1.0  # seconds that siblings have to answer after the name has failed
+_WAIT_AFTER_PASS = 0.2  # and after it has passed
 
 
 class Domain(Check):
-    """Asks the name and its siblings at the same time; the name alone decides, the siblings say what has drifted."""
+    """Asks the name and its siblings at the same time; the name alone decides, the siblings add to the detail."""
 
     phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls", "processing", "transfer")
 
@@ -52,36 +52,36 @@ class Domain(Check):
         return (self.name, *self._siblings())
 
     def names(self) -> tuple[str, ...]:
-        """The name alone: that its siblings are other forms of it is the point."""
+        """The name alone: its siblings are other forms of it on purpose."""
         return (self.name,)
 
     async def run(self, context: ProbeContext) -> None:
         """Ask all of them, judge the name. Raises ProbeFailed, OSError, ssl.SSLError."""
         context.facts[Fact.NAMES] = {}
-        looks = [asyncio.create_task(self._look(context, name)) for name in self._siblings()]
+        lookups = [asyncio.create_task(self._ask_sibling(context, name)) for name in self._siblings()]
         try:
-            await self._reach_and_wait(context, looks)
+            await self._reach_and_wait(context, lookups)
         finally:
-            for look in looks:
-                look.cancel()
-            await asyncio.gather(*looks, return_exceptions=True)
+            for lookup in lookups:
+                lookup.cancel()
+            await asyncio.gather(*lookups, return_exceptions=True)
         context.facts.pop(Fact.SIBLINGS, None)  # only where they reach what the name does not
 
-    async def _reach_and_wait(self, context: ProbeContext, looks: list[asyncio.Task[None]]) -> None:
+    async def _reach_and_wait(self, context: ProbeContext, lookups: list[asyncio.Task[None]]) -> None:
         try:
             await self._reach(context, self.name, context)
         except (OSError, EOFError, ProbeFailed) as error:
-            if looks:
-                await asyncio.wait(looks, timeout=min(_PATIENCE, context.remaining * 0.8))
+            if lookups:
+                await asyncio.wait(lookups, timeout=min(_WAIT_AFTER_FAILURE, context.remaining * 0.8))
             if isinstance(error, ProbeFailed) and error.reason == Reason.DNS:
                 context.log(error.detail)
                 raise ProbeFailed(Reason.DNS, f"{self.name} does not resolve") from None
             raise
-        if looks:
-            await asyncio.wait(looks, timeout=min(_COURTESY, context.remaining * 0.8))
+        if lookups:
+            await asyncio.wait(lookups, timeout=min(_WAIT_AFTER_PASS, context.remaining * 0.8))
 
-    async def _look(self, context: ProbeContext, name: str) -> None:
-        """Ask a sibling, on a context of its own; where it reaches the right service, a failure of the name says so."""
+    async def _ask_sibling(self, context: ProbeContext, name: str) -> None:
+        """Ask a sibling; when it reaches the right service, a failure of the name says so."""
         try:
             who = await self._reach(context.aside(context.remaining), name, context)
         except (OSError, EOFError, ProbeFailed):
@@ -90,7 +90,7 @@ class Domain(Check):
         context.hint += f", its sibling {name} reaches {who}"
 
     async def _reach(self, context: ProbeContext, name: str, notes: ProbeContext) -> str:
-        """Who answers under this name. What was seen is noted for the facts, whatever comes of it."""
+        """Who answers under this name; what was seen is recorded in the facts of `notes`, also when it fails."""
         seen: dict[str, Any] = {}
         notes.facts[Fact.NAMES][name] = seen
         try:
@@ -113,7 +113,7 @@ class Domain(Check):
         require_all(response, self.expect, Reason.CONTENT)
 
     def _who(self, response: Response) -> str:
-        """The service by its own word where `identity` asks for one, else the server by its header."""
+        """The name of the service in the response when `identity` has one, else the `server` header."""
         try:
             named = [node for path in self.identity.json_ for node in find(response.document, path)]
         except ValueError:

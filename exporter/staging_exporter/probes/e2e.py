@@ -1,4 +1,4 @@
-"""Kind `e2e`: what the newest report of a test suite is worth."""
+"""Kind `e2e`: the newest report of a test suite."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from staging_exporter.options.model import Listed, PositiveDuration
 from staging_exporter.options.tls import Tls
 
 MAX_DOWNLOAD = 20 * 1024 * 1024
-_ZONES = 15 * 3600.0  # seconds that clocks without a zone may be apart: UTC-12 to UTC+14
+_ZONES = 15 * 3600.0  # seconds that times without a time zone may differ: UTC-12 to UTC+14
 _ACCEPT = 30.0  # seconds that reading a pushed report may take
-_MARGIN = 0.2  # seconds of the run that reading leaves for the verdict
+_MARGIN = 0.2  # seconds of the run that are left after reading, to judge
 
 ENVIRONMENT_SKIPS = (
     r"(?i)\b(environment|staging|services?|servers?|backend|api|database|redis|websocket)\b[^\n]{0,80}"
@@ -46,7 +46,7 @@ class E2e(Check):
     """Reads the newest report and judges it; it runs no tests."""
 
     phase_names: ClassVar[tuple[str, ...]] = ("token", "resolve", "connect", "tls", "processing", "transfer", "read")
-    counts: ClassVar[Mapping[str, int]] = {"fall": 1, "rise": 1}  # a report is read again and again: one look is enough
+    counts: ClassVar[Mapping[str, int]] = {"fall": 1, "rise": 1}  # the same report would fail again: one run is enough
 
     traits: ClassVar[frozenset[Trait]] = frozenset({Trait.JUDGES_TESTS})
 
@@ -70,7 +70,7 @@ class E2e(Check):
         return self
 
     def hosts(self) -> tuple[str, ...]:
-        """The host of the URL, and the one that tokens come from."""
+        """The host of the URL, and that of the token server."""
         return hosts_asked(self.url, self.auth) if self.url else ()
 
     async def run(self, context: ProbeContext) -> None:
@@ -107,7 +107,7 @@ class E2e(Check):
     async def _read(self, context: ProbeContext) -> tuple[float, Report]:
         with context.phase("read"):
             if self.path is None and context.pushed is None:
-                raise Unreadable("reports are to be pushed, but this exporter keeps none: it runs without storage")
+                raise Unreadable("reports must be pushed, and this exporter stores none without --storage.path")
             path, written, report = await asyncio.to_thread(
                 newest_report,
                 self.path,
@@ -145,14 +145,16 @@ class E2e(Check):
         if counts["harness_error"]:
             _unknown(f"{counts['harness_error']} harness errors, not the environment's: {report.harness}")
         if not counts["passed"]:
-            _unknown(f"all {report.total} tests were skipped{report.excuse and f': {report.excuse}'}")
+            _unknown(
+                f"all {report.total} tests were skipped{report.environment_skip and f': {report.environment_skip}'}"
+            )
         if self.min_duration is not None and report.duration < self.min_duration:
             took, wanted = f"{report.duration:.2f} s", format_duration(self.min_duration)
             _unknown(f"{report.total} tests took {took}, expected at least {wanted}")
 
 
 def _no_report(error: Exception, context: ProbeContext) -> ProbeFailed:
-    """Where a report is kept says nothing of what it reports on: whatever goes wrong there is no evidence."""
+    """The server or file that holds the report is not the component: when it fails there is no evidence."""
     reason, detail = (Reason.NO_EVIDENCE, str(error)) if isinstance(error, Unreadable) else as_evidence(error, context)
     return ProbeFailed(reason, f"no report to read: {detail}")
 
@@ -162,7 +164,7 @@ def _unknown(detail: str) -> None:
 
 
 def _started(report: Report, written: float) -> float:
-    """When the run began: a time without a zone counts only when no zone explains how far it is from the file's."""
+    """When the run began: a time without a zone is used only when no zone explains its distance to the file's."""
     if report.started is None or (not report.zoned and abs(report.started - written) < _ZONES):
         return written
     return min(report.started, written)

@@ -1,4 +1,4 @@
-"""Kind `exec`: a command of yours judges."""
+"""Kind `exec`: the exit status of a command."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from staging_exporter.options.model import Listed
 from staging_exporter.options.secrets import FromEnv, FromFile
 
 _MAX_OUTPUT = 64 * 1024
-_DRAIN = 0.1  # seconds that output may still come once the whole group is dead
-_SHOWN = 400  # characters of the output in a detail: both ends, since tools differ where they put the point
+_DRAIN = 0.1  # seconds to read the rest of the output after the process group has ended
+_SHOWN = 400  # characters of the output in a detail: its beginning and end, since tools differ in where they explain
 _INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR")  # not the exporter's own secrets
 
 
 class Exec(Check):
-    """Exit 0 is a pass, 1 a failure, 2 degraded; anything else says nothing of the target."""
+    """Exit 0 is a pass, 1 a failure, 2 degraded; any other status is unknown."""
 
     phase_names: ClassVar[tuple[str, ...]] = ("run",)
 
@@ -69,7 +69,7 @@ def _shown(text: str) -> str:
 
 
 class _Output:
-    """What a program wrote, its first `limit` bytes."""
+    """The output of a program, its first `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -82,7 +82,7 @@ class _Output:
 
 
 async def _execute(command: Sequence[str], env: Mapping[str, str], output: _Output) -> int:
-    """Run to the end and return the exit status, negative for a signal; `output` fills as it comes.
+    """Run to the end and return the exit status, negative for a signal; `output` is filled meanwhile.
 
     Cancelling kills the program and its children. Raises OSError, ValueError when it cannot be started.
     """

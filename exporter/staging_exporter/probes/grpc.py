@@ -1,4 +1,4 @@
-"""Kind `grpc`: the standard health service of gRPC says that it serves."""
+"""Kind `grpc`: the standard health service of gRPC answers SERVING."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kind `http`: the right service answers, in time, with what was expected."""
+"""Kind `http`: the expected service answers in time, with the expected content."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ from staging_exporter.options.payload import Json, Payload, Text, is_secret, rev
 from staging_exporter.options.proxy import Proxy
 from staging_exporter.options.tls import Tls
 
-# Facts that the kind itself reports, whose names `facts` may not take.
-_OWN_FACTS = frozenset({"status", "redirects", "final_host", "ip", "ip_family", "server", "via", "http_version"})
+# Names that `facts` may not take: all that the exporter gives a meaning to, but the uptime of the server.
+_RESERVED_FACTS = frozenset(value for name, value in vars(Fact).items() if name.isupper()) - {Fact.UPTIME}
 
 
 class HttpDegraded(Degraded, Matchers):
-    """What makes a right answer a degraded one; any of it is enough."""
+    """What makes a passing response a degraded one; one match is enough."""
 
     status: Statuses = Field((), description="statuses that are accepted, but degraded")
 
 
 class Http(Check):
-    """One request on a new connection, redirects followed, then the response is judged."""
+    """Sends one request on a new connection, follows redirects, and judges the response."""
 
     phase_names: ClassVar[tuple[str, ...]] = ("token", "resolve", "connect", "proxy", "tls", "processing", "transfer")
 
@@ -89,16 +89,16 @@ class Http(Check):
     @model_validator(mode="after")
     def _checked(self) -> Http:
         check_headers(self.headers, self.auth is not None)
-        if taken := _OWN_FACTS & set(self.facts):
-            raise ValueError(f"facts: {', '.join(sorted(taken))} is a fact of every response already")
+        if taken := sorted(_RESERVED_FACTS & set(self.facts)):
+            raise ValueError(f"facts: {', '.join(taken)} is a name that the exporter itself uses; write another one")
         return self
 
     def hosts(self) -> tuple[str, ...]:
-        """The host of the URL, and the one that tokens come from."""
+        """The host of the URL, and that of the token server."""
         return hosts_asked(self.url, self.auth)
 
     async def run(self, context: ProbeContext) -> None:
-        """Ask and judge. Raises ProbeFailed, ProbeDegraded, OSError, ssl.SSLError."""
+        """Send the request and judge the response. Raises ProbeFailed, ProbeDegraded, OSError, ssl.SSLError."""
         transport = Transport(self.tls, self.proxy, self.ip_family)
         request, follow = self._request(context), self.follow_redirects
         response = await fetch_as(self.auth, context, request, transport, follow=follow, max_body=self.max_body)

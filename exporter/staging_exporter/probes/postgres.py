@@ -1,4 +1,4 @@
-"""Kind `postgres`: log in, ask, and look how full the server is."""
+"""Kind `postgres`: log in, run a query, and look at the connections in use."""
 
 from __future__ import annotations
 
@@ -12,17 +12,25 @@ from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
 from staging_exporter.net.address import HostPort
 from staging_exporter.net.connect import connect
 from staging_exporter.net.context import ProbeContext
-from staging_exporter.net.postgres import DRIVER_ERRORS, Session, ask_for_tls, explained, greet, plain, slots_in_use
+from staging_exporter.net.postgres import (
+    DRIVER_ERRORS,
+    Session,
+    ask_for_tls,
+    driver_failure,
+    greet,
+    plain,
+    slots_in_use,
+)
 from staging_exporter.net.tls import TlsSettings, client_context
 from staging_exporter.options.check import Check
 from staging_exporter.options.matchers import Wanted, first_mismatch
 from staging_exporter.options.model import Model
 from staging_exporter.options.secrets import Secret
 
-_FAREWELL = 0.5  # seconds that the server has to take leave
+_CLOSE_WAIT = 0.5  # seconds that the server has to close the session
 
 
-Text = Annotated[str, Field(pattern=r"^[^\x00]+$")]  # the protocol ends a text with a zero byte
+Text = Annotated[str, Field(pattern=r"^[^\x00]+$")]  # the protocol ends strings with a zero byte
 
 
 class PostgresTls(Model):
@@ -48,20 +56,20 @@ class PostgresTls(Model):
 
 
 class PostgresExpect(Model):
-    """What the query must answer."""
+    """What the query must return."""
 
     value: Wanted
 
 
 class Connections(Model):
-    """How full the server may be: used slots as a share of those that ordinary roles can use."""
+    """Limits for the connections in use, as a share of those that ordinary roles may open."""
 
     degraded_above: float = Field(0.8, gt=0, le=1)
     down_above: float = Field(0.95, gt=0, le=1)
 
 
 class Postgres(Check):
-    """A connection that logs in nowhere times connect and tls; then one login, the query, a look at the slots."""
+    """A connection without a login measures connect and tls; a second one logs in and runs the query."""
 
     phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls", "startup", "query")
 
@@ -81,22 +89,22 @@ class Postgres(Check):
         return self._address().hosts
 
     async def run(self, context: ProbeContext) -> None:
-        """Log in and ask. Raises ProbeFailed and ProbeDegraded (`saturated`), OSError, ssl.SSLError."""
+        """Log in and run the query. Raises ProbeFailed and ProbeDegraded (`saturated`), OSError, ssl.SSLError."""
         password = context.reveal(self.password) if self.password else ""
         tls = None if self._address().unix else self.tls.options(self.host)
-        await self._prelude(context, tls)
+        await self._measure_connection(context, tls)
         try:
             with context.phase("startup"):
                 session = await self._log_in(context, password, tls)
             try:
                 with context.phase("query"):
                     await self._ask(context, session)
-                    await self._look_at_slots(context, session)
-                await session.close(timeout=_FAREWELL)
+                    await self._check_connections(context, session)
+                await session.close(timeout=_CLOSE_WAIT)
             finally:
                 session.terminate()
         except DRIVER_ERRORS as error:
-            raise explained(error) from error
+            raise driver_failure(error) from error
 
     def _address(self) -> HostPort:
         if not self.host.startswith("/"):
@@ -104,7 +112,7 @@ class Postgres(Check):
         path = self.host if ".s.PGSQL." in self.host else f"{self.host.rstrip('/')}/.s.PGSQL.{self.port}"
         return HostPort(path, 0)
 
-    async def _prelude(self, context: ProbeContext, tls: TlsSettings | None) -> None:
+    async def _measure_connection(self, context: ProbeContext, tls: TlsSettings | None) -> None:
         async with connect(context, self._address()) as connection:
             if tls is not None:
                 await connection.start_tls(context, self._address(), tls, ask=ask_for_tls)
@@ -140,7 +148,7 @@ class Postgres(Check):
         if self.expect and (mismatch := first_mismatch(document, {"query": self.expect.value})):
             raise ProbeFailed(Reason.CONTENT, mismatch.removeprefix("json "))
 
-    async def _look_at_slots(self, context: ProbeContext, session: asyncpg.Connection) -> None:
+    async def _check_connections(self, context: ProbeContext, session: asyncpg.Connection) -> None:
         if self.connections is None:
             return
         slots = context.facts[Fact.CONNECTIONS] = await slots_in_use(session)

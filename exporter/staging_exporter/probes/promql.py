@@ -1,4 +1,4 @@
-"""Kind `promql`: what a Prometheus-compatible server already knows, as evidence."""
+"""Kind `promql`: the result of a query to a Prometheus-compatible server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from staging_exporter.options.model import Model
 from staging_exporter.options.proxy import Proxy
 from staging_exporter.options.tls import Tls
 
-_MARGIN = 0.05  # seconds before the deadline when waiting for the server ends, since its silence is not its subject's
+_MARGIN = 0.05  # seconds before the deadline when waiting ends, since a silent server says nothing about the component
 _MAX_LABELS = 200  # characters of a series in a detail
 
 Series = list[tuple[str, float]]
@@ -38,13 +38,13 @@ class PromqlExpect(Model):
 
 
 class PromqlDegraded(Degraded):
-    """What makes the answer a degraded one; one series is enough."""
+    """What makes the result a degraded one; one series is enough."""
 
     value: Wanted = Field(None, description="what the value of a series is then")
 
 
 class Promql(Check):
-    """An instant query. A server that does not answer it leaves us without evidence: it is not what is judged."""
+    """An instant query. The server is not what is judged: when it fails there is no evidence."""
 
     phase_names: ClassVar[tuple[str, ...]] = ("token", "resolve", "connect", "proxy", "tls", "processing", "transfer")
 
@@ -65,7 +65,7 @@ class Promql(Check):
         return self
 
     def hosts(self) -> tuple[str, ...]:
-        """The host of the URL, and the one that tokens come from."""
+        """The host of the URL, and that of the token server."""
         return hosts_asked(self.url, self.auth)
 
     async def run(self, context: ProbeContext) -> None:
@@ -74,7 +74,7 @@ class Promql(Check):
         context.facts["series"] = len(series)
         if not series and not _on_existence(self.expect.value):
             raise ProbeFailed(Reason.NO_EVIDENCE, "the query selects no series")
-        if series and math.isfinite(series[0][1]):  # JSON has no word for NaN
+        if series and math.isfinite(series[0][1]):  # JSON has no NaN
             context.facts[Fact.VALUE] = series[0][1]
         self._judge(series)
 
@@ -89,7 +89,7 @@ class Promql(Check):
                 raise ProbeFailed(Reason.CONTENT, f"{seen}, expected {wanted_text(self.expect.value)}")
 
     async def _answer(self, context: ProbeContext) -> Response:
-        """The successful answer. Whatever hinders it is no evidence, and is said as such."""
+        """The successful response. Raises ProbeFailed with an inconclusive reason for any failure."""
         address = f"{self.url.shown.rstrip('/')}/api/v1/query"
         try:
             async with asyncio.timeout(max(0.0, context.remaining - _MARGIN)):
@@ -114,7 +114,7 @@ class Promql(Check):
 
 
 def _on_existence(wanted: Wanted) -> bool:
-    """True when it is expected that there is a series, or that there is none."""
+    """True when `exists` is expected, or the absence of series."""
     return isinstance(wanted, Comparison) and wanted.exists is not None
 
 
@@ -131,7 +131,7 @@ def _series(response: Response) -> Series:
             return [(_labels(row["metric"]), float(row["value"][1])) for row in data["result"]]
     except (ValueError, TypeError, LookupError, AttributeError):
         pass
-    raise ProbeFailed(Reason.NO_EVIDENCE, f"neither an instant vector nor a scalar came{snippet(response)}")
+    raise ProbeFailed(Reason.NO_EVIDENCE, f"the answer is neither an instant vector nor a scalar{snippet(response)}")
 
 
 def _labels(metric: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Kind `redis`: log in and PING; no key is touched."""
+"""Kind `redis`: log in and PING; no key is read or written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kind `tcp`: a port accepts, and answers as expected."""
+"""Kind `tcp`: a port accepts connections, and answers as expected."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _MAX_ANSWER = 64 * 1024
 class Step(Model):
     """One step of the conversation: exactly one of send and expect, as text or as hex."""
 
-    send: str | None = Field(None, description="text to send; YAML's double quotes know \\r\\n")
+    send: str | None = Field(None, description="text to send; YAML's double quotes understand \\r\\n")
     send_hex: str | None = Field(None, pattern=r"^([0-9a-fA-F]{2})+$", description="bytes to send, as hex")
-    expect: Pattern | None = Field(None, description="pattern found in what came since the last match")
-    expect_hex: str | None = Field(None, pattern=r"^([0-9a-fA-F]{2})+$", description="bytes found there, as hex")
+    expect: Pattern | None = Field(None, description="pattern to find in the bytes since the last match")
+    expect_hex: str | None = Field(None, pattern=r"^([0-9a-fA-F]{2})+$", description="bytes to find there, as hex")
 
     @model_validator(mode="after")
     def _one_thing(self) -> Step:
@@ -36,7 +36,7 @@ class Step(Model):
 
 
 class Tcp(Check):
-    """Connects, upgrades to TLS when asked to, then walks the steps."""
+    """Connects, with TLS where configured, then runs the steps."""
 
     phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls", "conversation")
 
@@ -71,11 +71,11 @@ class Tcp(Check):
 
 
 async def _expect(connection: Connection, step: Step, pending: bytes) -> bytes:
-    """Read until the step matches; returns what came after the match. Raises ProbeFailed."""
+    """Read until the step matches; returns the bytes after the match. Raises ProbeFailed."""
     wanted = step.expect if step.expect is not None else f"hex {step.expect_hex}"
     while (end := _end_of_match(step, pending)) is None:
         if len(pending) > _MAX_ANSWER:
-            raise ProbeFailed(Reason.CONTENT, f"{_MAX_ANSWER} bytes came, expected {wanted!r} among them")
+            raise ProbeFailed(Reason.CONTENT, f"received {_MAX_ANSWER} bytes, expected {wanted!r} among them")
         data = await connection.reader.read(4096)
         if not data:
             seen = f"after {pending[:200]!r}" if pending else "without a byte"
@@ -85,7 +85,7 @@ async def _expect(connection: Connection, step: Step, pending: bytes) -> bytes:
 
 
 def _end_of_match(step: Step, pending: bytes) -> int | None:
-    """How many bytes the match and what stands before it take; None when there is no match."""
+    """The position in bytes where the match ends; None when there is no match."""
     if step.expect is None:
         wanted = bytes.fromhex(step.expect_hex or "")
         at = pending.find(wanted)
@@ -94,7 +94,7 @@ def _end_of_match(step: Step, pending: bytes) -> int | None:
     try:
         text = pending.decode()
     except UnicodeDecodeError:
-        encoding = "latin-1"  # the other one with a way back to the very bytes
+        encoding = "latin-1"  # it decodes any bytes, and encodes to the same bytes again
         text = pending.decode(encoding)
     match = compile_pattern(step.expect).search(text)
     return len(text[: match.end()].encode(encoding)) if match else None

@@ -1,4 +1,4 @@
-"""Kind `tls`: the certificate that is shown, and how long it and its chain will do."""
+"""Kind `tls`: the certificate of a server, and when it and its chain expire."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _DAY = 86400.0
 
 
 class TlsDegraded(Degraded):
-    """What makes a good certificate a degraded one."""
+    """What makes a valid certificate a degraded one."""
 
-    expires_within: Duration = Field(14 * _DAY, description="the first expiry of the chain is that close; 0 turns off")
+    expires_within: Duration = Field(14 * _DAY, description="the chain expires this soon; 0 turns it off")
 
 
 class TlsEndpoint(Check):
-    """A handshake, nothing said after it; then a look at the calendar."""
+    """A handshake without any data; then the expiry of the chain is compared with the time."""
 
     phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls")
 
@@ -54,11 +54,11 @@ class TlsEndpoint(Check):
         return self.address.hosts
 
     async def run(self, context: ProbeContext) -> None:
-        """Shake hands and judge. Raises ProbeDegraded (`content`), ProbeFailed, OSError, ssl.SSLError."""
+        """Connect and judge. Raises ProbeDegraded (`content`), ProbeFailed, OSError, ssl.SSLError."""
         tls = replace(self.tls, server_name=self.server_name) if self.server_name else self.tls
         async with connect(context, self.address, tls, self.ip_family):
             end: float = context.facts.get(Fact.TLS_CHAIN_NOT_AFTER, math.inf)
-        left = end - time.time()  # by the calendar, not by our clock that never jumps
+        left = end - time.time()  # wall clock, not the monotonic one
         if left < self.degraded.expires_within:
             date = f"{datetime.fromtimestamp(end, UTC):%Y-%m-%d %H:%M} UTC"
             seen = f"a certificate of the chain expires on {date}, in {format_duration(max(0.0, left // 60 * 60))}"

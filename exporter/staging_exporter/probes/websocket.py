@@ -1,4 +1,4 @@
-"""Kind `websocket`: the handshake, then a conversation, each step in time, then a clean close."""
+"""Kind `websocket`: the handshake, the steps of a conversation, each in time, and a clean close."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from staging_exporter.options.tls import Tls
 
 
 class Expected(Model):
-    """What the handshake must settle on."""
+    """What the handshake must result in."""
 
     subprotocol: str | None = Field(None, description="the subprotocol that the server must choose")
 
 
 class WebSocket(Check):
-    """A new connection, upgraded; the steps are walked, then it is closed with 1000."""
+    """Upgrades a new connection, runs the steps, and closes it with 1000."""
 
     phase_names: ClassVar[tuple[str, ...]] = (
         "token",
@@ -76,11 +76,11 @@ class WebSocket(Check):
         return self
 
     def hosts(self) -> tuple[str, ...]:
-        """The host of the URL, and the one that tokens come from."""
+        """The host of the URL, and that of the token server."""
         return hosts_asked(self.url, self.auth)
 
     async def run(self, context: ProbeContext) -> None:
-        """Upgrade, converse, close. Raises ProbeFailed, OSError, ssl.SSLError."""
+        """Upgrade, run the steps, close. Raises ProbeFailed, OSError, ssl.SSLError."""
         headers = {name: reveal(context, value) for name, value in self.headers.items()}
         subprotocols = [reveal(context, item) for item in self.subprotocols]
         if self.auth:
