@@ -33,6 +33,7 @@ unit: $(VENV)/.dev
 
 generate: $(VENV)/.dev  ## renew the generated files under deploy/ and dashboards/
 	$(BIN)/python -m tests.generate
+	$(BIN)/python -m tests.architecture
 
 replay: $(VENV)/.dev  ## the scenarios of the incident through the pure core, as a table
 	$(BIN)/python -m tests.replay

@@ -1,4 +1,4 @@
-"""`python -m tests.pictures`: the pictures of the README, taken of the demo as it runs, into deploy/pictures."""
+"""`python -m tests.pictures`: screenshots of the demo for the README, written to deploy/pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.served import chromium
 
 PICTURES = Path(__file__).parent.parent / "deploy" / "pictures"
 WIDTH = 1280
-# What is switched on, and the root causes that the picture must show.
+# The fault of each picture, and the root causes that it must show.
 SCENES: dict[str, set[str]] = {
     "healthy": set(),
     "F25": {"vpc-connector"},
@@ -28,9 +28,9 @@ def main() -> None:
 
 
 def take(browser: Browser, environment: Demo, scene: str, roots: set[str]) -> None:
-    """One picture, when the verdict is the expected one; of a broken scene, down to the graph."""
+    """Take one picture once the verdict is the expected one; with a fault, only down to the graph."""
     environment.wait_healthy()
-    wait_for(lambda: runs(environment) >= 12, "there is some history", timeout=180)
+    wait_for(lambda: runs(environment) >= 12, "every component has 12 runs", timeout=180)
     if roots:
         environment.break_(scene)
         wait_for(lambda: set(environment.roots()) == roots and not environment.status()["pending"], f"{roots}")
@@ -49,7 +49,7 @@ def take(browser: Browser, environment: Demo, scene: str, roots: set[str]) -> No
 
 
 def runs(environment: Demo) -> int:
-    """How many runs the component with the fewest has behind it."""
+    """The smallest number of finished runs of a component."""
     checked = [each for each in environment.status()["components"].values() if each["last_probe"]]
     return min(len(each["recent"]["outcomes"]) for each in checked)
 
