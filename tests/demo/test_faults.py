@@ -99,7 +99,7 @@ async def expect(config: Config, wanted: Mapping[str, str]) -> dict[str, Observa
             assert troubles == wanted, "\n".join(f"{o.component}: {o.reason}: {o.detail}" for o in seen.values())
 
 
-async def test_everything_passes_when_nothing_is_broken(config: Config) -> None:
+async def test_everything_passes_without_faults(config: Config) -> None:
     seen = await expect(config, {})
     assert len(seen) == 18
     assert {name for name, component in config.topology.components.items() if component.latent} == {
@@ -113,7 +113,7 @@ async def test_everything_passes_when_nothing_is_broken(config: Config) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_fault_is_seen_as_it_should_be_and_heals(running: Running, config: Config, fault: str) -> None:
+async def test_a_fault_has_the_expected_results_and_clears(running: Running, config: Config, fault: str) -> None:
     status, state = running.ask("PUT", f"/faults/{fault}")
     assert (status, state["on"]) == (200, [fault])
     try:
@@ -133,7 +133,7 @@ async def test_a_cold_start_ends_by_itself(running: Running, config: Config) -> 
         running.ask("DELETE", "/switches")
 
 
-async def test_the_details_that_name_a_cause(running: Running, config: Config) -> None:
+async def test_details_name_the_cause(running: Running, config: Config) -> None:
     running.ask("PUT", "/faults/F10")
     running.ask("PUT", "/faults/F11")
     try:
@@ -188,7 +188,7 @@ VARIATIONS: Mapping[str, tuple[str, dict[str, object], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("name", VARIATIONS)
-async def test_the_same_on_other_components(running: Running, config: Config, name: str) -> None:
+async def test_switches_of_other_components(running: Running, config: Config, name: str) -> None:
     switch, setting, wanted = VARIATIONS[name]
     assert running.ask("PUT", f"/switches/{switch}", setting)[0] == 200
     try:

@@ -38,7 +38,7 @@ def servers(state: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_and_all_that_it_started(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_ends_the_demo_and_its_servers(tmp_path: Path, number: signal.Signals) -> None:
     with demo("--state-dir", str(tmp_path)) as running:
         started = family(running.process)
         directories = servers(tmp_path)
@@ -50,7 +50,7 @@ def test_a_signal_ends_it_and_all_that_it_started(tmp_path: Path, number: signal
         assert not any(directory.exists() for directory in directories)
 
 
-def test_it_ends_when_its_parent_dies_and_removes_its_temporary_directory() -> None:
+def test_the_demo_ends_with_its_parent_and_removes_its_temporary_directory() -> None:
     with demo() as running:
         started = family(running.process)
         assert running.config.is_file()
@@ -61,7 +61,7 @@ def test_it_ends_when_its_parent_dies_and_removes_its_temporary_directory() -> N
         assert not running.config.parent.exists()
 
 
-def test_a_signal_while_it_starts_ends_it_as_well(tmp_path: Path) -> None:
+def test_a_signal_during_the_start_ends_the_demo(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "staging_exporter.demo", "--state-dir", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         eventually((tmp_path / "servers").exists)
@@ -73,7 +73,7 @@ def test_a_signal_while_it_starts_ends_it_as_well(tmp_path: Path) -> None:
         assert not any(directory.exists() for directory in servers(tmp_path))
 
 
-def test_its_servers_end_even_when_it_is_killed(tmp_path: Path) -> None:
+def test_a_killed_demo_leaves_no_server(tmp_path: Path) -> None:
     with demo("--state-dir", str(tmp_path)) as running:
         started = family(running.process)
         running.process.kill()
@@ -81,7 +81,7 @@ def test_its_servers_end_even_when_it_is_killed(tmp_path: Path) -> None:
         eventually(lambda: not any(directory.exists() for directory in servers(tmp_path)))
 
 
-def test_it_starts_again_after_everything_was_killed(tmp_path: Path) -> None:
+def test_the_demo_starts_after_everything_was_killed(tmp_path: Path) -> None:
     with demo("--state-dir", str(tmp_path)) as running:
         started = family(running.process)
         left = servers(tmp_path)
@@ -104,11 +104,11 @@ def assert_healthy(running: Running) -> None:
     assert running.ask("GET", "/")[1]["on"] == []
 
 
-def test_two_live_side_by_side_and_say_which_ports_they_use() -> None:
+def test_two_demos_run_side_by_side_and_note_their_ports() -> None:
     with demo() as one, demo() as other:
         assert one.control != other.control
         assert one.config.parent != other.config.parent
-        assert any(note.startswith("control: port 18099 is taken") for note in (*one.notes, *other.notes))
+        assert any(note.startswith("control: port 18099 is in use") for note in (*one.notes, *other.notes))
         for running in (one, other):
             assert_healthy(running)
 
@@ -121,29 +121,29 @@ async def test_a_state_directory_has_one_demo(tmp_path: Path) -> None:
                 pass
 
 
-async def test_it_runs_twice_in_one_process_with_faults_from_the_start(tmp_path: Path) -> None:
+async def test_the_demo_runs_twice_in_one_process_with_initial_faults(tmp_path: Path) -> None:
     for faults in ((), ("F12",)):
         async with DemoEnvironment(tmp_path, faults, scale=0.2) as running:
             assert running.board.on == list(faults)
             assert (tmp_path / "secrets" / "postgres-password").exists() is not bool(faults)
 
 
-def test_without_redis_a_minimal_responder_stands_in(tmp_path: Path) -> None:
+def test_without_redis_a_minimal_responder_is_used(tmp_path: Path) -> None:
     with demo("--state-dir", str(tmp_path), PATH=str(tmp_path)) as running:
-        assert "redis: minimal responder, redis-server not found" in running.notes
+        assert "redis: using a minimal responder, redis-server is not installed" in running.notes
         assert_healthy(running)
 
 
-def test_a_temporary_directory_that_is_not_fit_is_named(tmp_path: Path) -> None:
+def test_an_unusable_temporary_directory_is_named(tmp_path: Path) -> None:
     deep = tmp_path / ("a" * 80)
     deep.mkdir()
     command = [sys.executable, "-m", "staging_exporter.demo", "--state-dir", str(tmp_path)]
     ended = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "TMPDIR": str(deep)}, timeout=20)
     assert ended.returncode == 1
-    assert f"{deep} is not fit: set TMPDIR" in ended.stderr
+    assert f"{deep} cannot be used: set TMPDIR" in ended.stderr
 
 
-def test_it_runs_as_another_account_too() -> None:
+def test_the_demo_runs_as_another_account() -> None:
     """Root becomes nobody, who may read the interpreter of the tests wherever it is; anybody else is no root anyway."""
     caps = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
     nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *caps) if os.geteuid() == 0 else ()
@@ -152,11 +152,11 @@ def test_it_runs_as_another_account_too() -> None:
         assert running.ask("GET", "/")[1]["on"] == []
 
 
-def test_the_control_address_tells_what_is_wrong() -> None:
+def test_the_control_api_reports_mistakes() -> None:
     with demo("--fault", "F07") as running:
         assert running.ask("GET", "/")[1]["on"] == ["F07"]
         status, text = running.ask("PUT", "/faults/F02")
-        assert (status, text.startswith("F02 is none of F01, F03")) == (404, True)
+        assert (status, text.startswith("there is no 'F02'; choose F01, F03")) == (404, True)
         status, text = running.ask("PUT", "/switches/redis-proxy", {"mode": "explode"})
         assert (status, text) == (400, "redis-proxy has no mode 'explode'; it has ok, close, timeout, refuse, slow\n")
         status, text = running.ask("PUT", "/switches/redis-proxy", {"mode": "slow", "seconds": -1, "colour": "red"})

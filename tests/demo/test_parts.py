@@ -64,7 +64,7 @@ async def say(port: int) -> str:
 @pytest.mark.parametrize(
     ("mode", "seen"), {"close": "closed", "timeout": "timeout", "refuse": "refused", "slow": "hello"}.items()
 )
-async def test_a_proxy_breaks_and_mends_the_network(mode: str, seen: str) -> None:
+async def test_a_proxy_fails_in_each_mode_and_recovers(mode: str, seen: str) -> None:
     async with proxied_echo() as proxy:
         assert await say(proxy.port) == "hello"
         await proxy.switch.move(Setting(mode=mode))
@@ -74,7 +74,7 @@ async def test_a_proxy_breaks_and_mends_the_network(mode: str, seen: str) -> Non
 
 
 @pytest.mark.parametrize(("mode", "seen"), {"close": b"", "refuse": b"", "timeout": None}.items())
-async def test_a_proxy_s_switch_reaches_connections_that_exist(mode: str, seen: bytes | None) -> None:
+async def test_a_switch_of_a_proxy_affects_open_connections(mode: str, seen: bytes | None) -> None:
     async with proxied_echo() as proxy:
         reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
         writer.write(b"one")
@@ -92,7 +92,7 @@ async def test_a_proxy_s_switch_reaches_connections_that_exist(mode: str, seen: 
         assert came == seen
 
 
-async def test_a_refused_port_stays_ours() -> None:
+async def test_a_refusing_port_stays_claimed() -> None:
     async with proxied_echo() as proxy:
         await proxy.switch.move(Setting(mode="refuse"))
         with socket.socket() as other, pytest.raises(OSError, match="in use"):
@@ -136,7 +136,7 @@ async def test_the_name_server_answers(mode: str, name: str, rcode: dns.rcode.Rc
         await server.stop()
 
 
-async def test_a_name_has_no_ipv6_address_but_exists() -> None:
+async def test_an_existing_name_has_no_ipv6_address() -> None:
     server = Nameserver(*Ports([]).claim_both("nameserver", 0))
     await server.start()
     try:
@@ -146,7 +146,7 @@ async def test_a_name_has_no_ipv6_address_but_exists() -> None:
         await server.stop()
 
 
-def test_a_port_that_is_taken_is_replaced_and_noted() -> None:
+def test_a_port_in_use_is_replaced_and_noted() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -155,10 +155,10 @@ def test_a_port_that_is_taken_is_replaced_and_noted() -> None:
         with Ports(notes).claim("edge", port) as sock:
             other = sock.getsockname()[1]
         assert other != port
-        assert notes == [f"edge: port {port} is taken, {other} is used instead"]
+        assert notes == [f"edge: port {port} is in use, using {other} instead"]
 
 
-def test_a_port_where_nobody_listens_for_a_while_is_still_taken() -> None:
+def test_a_claimed_port_without_listener_is_still_in_use() -> None:
     with Ports([]).claim("edge", 0) as first:
         port = first.getsockname()[1]
         with Ports([]).claim("edge", port) as second:
@@ -205,7 +205,7 @@ async def test_the_packaged_postgresql_serves_where_the_machine_has_none(tmp_pat
     assert not directory.exists()
 
 
-def test_leftovers_are_only_ever_directories_of_ours(tmp_path: Path) -> None:
+def test_only_directories_of_the_demo_are_removed(tmp_path: Path) -> None:
     (tmp_path / "staging-demo-abc").mkdir()
     (tmp_path / "home").mkdir()
     file = tmp_path / "servers"
@@ -227,7 +227,7 @@ def test_an_upgrade_passes_unchanged() -> None:
     assert (parse(head).head, parse(head).upgrade) == (head, True)
 
 
-def test_a_place_without_a_value_is_an_error() -> None:
+def test_a_placeholder_without_a_value_is_an_error() -> None:
     with pytest.raises(ValueError, match="'control'"):
         render({}, 1.0)
 

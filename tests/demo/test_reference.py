@@ -73,7 +73,7 @@ def test_both_files_describe_the_reference_topology(config: Config) -> None:
     assert config.warnings == ()
 
 
-def test_hosts_behind_the_load_balancer_share_one_budget() -> None:
+def test_hosts_behind_the_load_balancer_share_one_rate_limit() -> None:
     config = load_config(REFERENCE)
     assert config.limits.requests_per_minute == 60
     (group,) = config.limits.shared

@@ -26,21 +26,21 @@ def modes(of: Switchboard) -> dict[str, str]:
     return {name: switch.mode for name, switch in of.switches.items() if switch.setting != NORMAL}
 
 
-async def test_a_fault_moves_its_switches_and_lifts_cleanly() -> None:
+async def test_a_fault_moves_its_switches_and_is_cleared_completely() -> None:
     switches, moves = board()
     await switches.inject("F01")
     assert (modes(switches), switches.on) == ({"postgres-proxy": "close", "auth": "blind"}, ["F01"])
-    await switches.lift("F01")
+    await switches.clear("F01")
     assert (modes(switches), switches.on) == ({}, [])
     assert moves == ["postgres-proxy close", "auth blind", "postgres-proxy ok", "auth ok"]
 
 
-async def test_of_two_faults_on_one_switch_the_later_wins_and_the_earlier_comes_back() -> None:
+async def test_of_two_faults_on_one_switch_the_later_wins_until_it_is_cleared() -> None:
     switches, _ = board()
     await switches.inject("F01")
     await switches.inject("F25")
     assert modes(switches) == {"postgres-proxy": "timeout", "redis-proxy": "timeout", "auth": "blind"}
-    await switches.lift("F25")
+    await switches.clear("F25")
     assert modes(switches) == {"postgres-proxy": "close", "auth": "blind"}
 
 
@@ -51,11 +51,11 @@ async def test_a_setting_by_hand_wins_until_it_is_released() -> None:
     assert modes(switches)["postgres-proxy"] == "refuse"
     await switches.release("postgres-proxy")
     assert modes(switches)["postgres-proxy"] == "close"
-    await switches.lift(*FAULTS)
+    await switches.clear(*FAULTS)
     assert modes(switches) == {}
 
 
-async def test_a_fault_that_is_on_begins_anew_when_injected_again() -> None:
+async def test_a_fault_that_is_on_starts_again_when_injected_again() -> None:
     switches, moves = board()
     await switches.inject("F22")
     await switches.inject("F22")
@@ -77,6 +77,6 @@ async def test_the_scale_applies_to_a_switch_s_seconds() -> None:
     assert switch.seconds(26) == 2
 
 
-def test_there_are_all_the_scenarios() -> None:
+def test_every_scenario_has_a_fault() -> None:
     numbers = [1, 3, 6, 7, 8, 9, 10, 11, 12, 14, 16, 19, 21, 22, 25, 27, 30, 31, 37, 40, 41, 43, 44]
     assert list(FAULTS) == [f"F{number:02}" for number in numbers]

@@ -1,6 +1,6 @@
 """`python -m staging_exporter.demo`: the environment in its own process; one line of JSON on stdout when it is ready.
 
-It ends on SIGTERM and SIGINT and, with `--until-stdin-closes`, when whoever started it is gone.
+It ends on SIGTERM and SIGINT and, with `--until-stdin-closes`, when its parent process ends.
 """
 
 from __future__ import annotations
@@ -18,12 +18,24 @@ from staging_exporter.demo.faults import FAULTS
 
 
 @click.command()
-@click.option("--state-dir", type=click.Path(path_type=Path, file_okay=False), help="where files are kept  [temporary]")
-@click.option("--fault", "faults", multiple=True, type=click.Choice(list(FAULTS)), help="on from the start; repeatable")
-@click.option("--scale", type=click.FloatRange(0.05, 20), default=1.0, help="factor on intervals, timeouts and faults")
-@click.option("--until-stdin-closes", is_flag=True, help="end when stdin does, as it does when the parent dies")
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Directory for its files.  [default: a temporary one]",
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    type=click.Choice(list(FAULTS)),
+    help="Start with this fault injected; repeatable.",
+)
+@click.option("--scale", type=click.FloatRange(0.05, 20), default=1.0, help="Multiply intervals, timeouts and faults.")
+@click.option(
+    "--until-stdin-closes", is_flag=True, help="Stop when stdin closes, as it does when the parent process ends."
+)
 def main(state_dir: Path | None, faults: tuple[str, ...], scale: float, until_stdin_closes: bool) -> None:
-    """Run a small staging environment on loopback until told to stop."""
+    """Run a small staging environment on loopback until a signal."""
     try:
         asyncio.run(_run(DemoEnvironment(state_dir, faults, scale), until_stdin_closes))
     except DemoError as error:

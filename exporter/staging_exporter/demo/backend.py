@@ -1,4 +1,4 @@
-"""The backend: its several health endpoints, each true in its own way, and the WebSocket on which agents run."""
+"""The backend: several health endpoints with different meanings, and the WebSocket on which agents run."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import aiohttp
 from aiohttp import web
 
 from staging_exporter.demo.network import LOOPBACK
-from staging_exporter.demo.services import Service, trouble
+from staging_exporter.demo.services import Service, unhealthy
 from staging_exporter.demo.switches import Switch
 from staging_exporter.demo.witnesses import Database, redis_answers
 
 AGENT_EVENTS = ("agent_started", "agent_thinking", "tool_executing", "tool_completed", "agent_completed")
 
 _WEBSOCKET_MODES = {
-    "ok": "welcomes, and runs agents",
+    "ok": "sends a welcome message and runs agents",
     "status": "refuses the handshake with `status` (default 503)",
-    "close": "accepts, then closes with `code` (default 1011) before the welcome",
-    "silent": "accepts, then says nothing",
-    "no-agent": "welcomes, then only system messages and pings: no agent ever starts",
+    "close": "accepts, then closes with `code` (default 1011) before the welcome message",
+    "silent": "accepts, then sends nothing",
+    "no-agent": "sends a welcome message, then only system messages and pings: no agent ever starts",
 }
 
 
 class Backend(Service):
-    """The service that everything leans on."""
+    """The service that most others depend on."""
 
     name = "backend"
 
@@ -42,15 +42,17 @@ class Backend(Service):
         self._token = token
         self.websocket = Switch("websocket", _WEBSOCKET_MODES, scale)
         self.ready = Switch(
-            "backend-ready", {"ok": "waits half a second for Redis", "patient": "waits for Redis for ever"}, scale
+            "backend-ready",
+            {"ok": "waits half a second for Redis", "patient": "waits for Redis without a timeout"},
+            scale,
         )
         self.ws_health = Switch(
-            "ws-health", {"ok": "says how things are", "unhealthy": "says unhealthy, with a 200"}, scale
+            "ws-health", {"ok": "reports the real health", "unhealthy": "reports unhealthy with status 200"}, scale
         )
 
     @property
     def switches(self) -> list[Switch]:
-        """Those beside the one that every service has."""
+        """The switches beside the one that every service has."""
         return [self.websocket, self.ready, self.ws_health]
 
     def routes(self) -> list[web.RouteDef]:
@@ -71,7 +73,7 @@ class Backend(Service):
 
     async def _health(self, _request: web.Request) -> web.Response:
         if not await self._database_answers():
-            return trouble("Startup failed: the database does not answer")
+            return unhealthy("Startup failed: the database does not answer")
         return web.json_response({"status": "healthy", "service": "netra-ai-platform", "version": "1.0.0"})
 
     async def _health_ready(self, _request: web.Request) -> web.Response:
@@ -101,10 +103,10 @@ class Backend(Service):
         if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
             return web.Response(status=403, text="a token is needed\n")
         if not await self._database_answers():
-            return trouble("Startup failed: the database does not answer")
+            return unhealthy("Startup failed: the database does not answer")
         socket = web.WebSocketResponse(max_msg_size=64 * 1024)
         await socket.prepare(request)
-        with contextlib.suppress(ConnectionError):  # the client may leave in the middle of a sentence
+        with contextlib.suppress(ConnectionError):  # the client may disconnect at any time
             await self._converse(socket)
         return socket
 
@@ -142,7 +144,7 @@ class Backend(Service):
         )
 
     async def _complete(self) -> str:
-        """The LLM's answer; empty when there is none, for the agent has canned ones."""
+        """The answer of the LLM; empty without one, then the agent uses a canned one."""
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=0.5 * self.scale)) as session,

@@ -1,4 +1,4 @@
-"""An authority of the demo's own, and the certificates that its load balancer shows, good and bad."""
+"""A certificate authority of the demo, and the good and bad certificates of its load balancer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DAY = timedelta(days=1)
 
 
 class Authority:
-    """Issues certificates; `ca_file` is its own, for those who shall trust it."""
+    """Issues certificates; `ca_file` is its own, for clients that should trust it."""
 
     def __init__(self, directory: Path, name: str = "Netra demo CA") -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -32,9 +32,9 @@ class Authority:
         )
         self.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def stranger(self) -> Authority:
-        """Another authority, that nobody trusts."""
-        return Authority(self._directory / "stranger", "Unknown CA")
+    def untrusted(self) -> Authority:
+        """Another authority, which no client trusts."""
+        return Authority(self._directory / "untrusted", "Unknown CA")
 
     def server_context(self, label: str, names: list[str], *, expired: bool = False) -> ssl.SSLContext:
         """A context that shows a certificate for `names`; `label` names its file."""

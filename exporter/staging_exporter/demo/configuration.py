@@ -1,4 +1,4 @@
-"""The demo's configuration file: a template with its ports and paths, and durations at the environment's pace."""
+"""The configuration file of the demo: a template for ports and paths, with durations multiplied by the scale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The control address: which faults and switches there are, and a way to move them, over HTTP on loopback."""
+"""The control API: lists faults and switches, and changes them, over HTTP on loopback."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from staging_exporter.demo.switches import Switchboard
 class Control:
     """`GET /`; `PUT` and `DELETE` on `/faults/ID` and `/switches/NAME`; `DELETE` on `/faults` and `/switches`.
 
-    `GET` answers all that there is, as JSON with a line for each fault and switch, the others what is broken now; 404
-    names what there is, 400 says what is wrong with a setting.
+    `GET` returns every fault and switch as JSON, one per line, the others what is broken now; 404 lists the valid
+    names, 400 says what is wrong with a setting.
     """
 
     def __init__(self, claimed: socket.socket, board: Switchboard) -> None:
@@ -28,7 +28,7 @@ class Control:
         self.url = f"http://127.0.0.1:{claimed.getsockname()[1]}"
 
     async def start(self) -> None:
-        """Begin to serve."""
+        """Start serving."""
         app = web.Application(client_max_size=16 * 1024)
         app.add_routes(
             [
@@ -52,7 +52,7 @@ class Control:
         self._socket.close()
 
     def _state(self) -> web.Response:
-        """What is broken now: the faults that are on, and the switches that are not as they should be."""
+        """What is broken now: the faults that are on, and the switches that are not in mode `ok`."""
         settings = {name: self._setting(name) for name in self._board.switches}
         moved = {name: setting for name, setting in settings.items() if setting != {"mode": "ok"}}
         return web.Response(text=_lines({"on": self._board.on, "switches": moved}), content_type="application/json")
@@ -75,11 +75,11 @@ class Control:
         return self._state()
 
     async def _delete_fault(self, request: web.Request) -> web.Response:
-        await self._board.lift(_known(request, FAULTS))
+        await self._board.clear(_known(request, FAULTS))
         return self._state()
 
     async def _delete_faults(self, _request: web.Request) -> web.Response:
-        await self._board.lift(*FAULTS)
+        await self._board.clear(*FAULTS)
         return self._state()
 
     async def _put_switch(self, request: web.Request) -> web.Response:
@@ -103,11 +103,11 @@ class Control:
 
 
 def _lines(document: Mapping[str, Any]) -> str:
-    """JSON that people can read: what is in a mapping of the document has a line of its own."""
+    """Readable JSON: each entry of a nested mapping has a line of its own."""
     parts = []
     for key, value in document.items():
         if isinstance(value, dict) and value:
-            entries = ",\n".join(f"  {json.dumps(name)}: {json.dumps(said)}" for name, said in value.items())
+            entries = ",\n".join(f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in value.items())
             parts.append(f"{json.dumps(key)}: {{\n{entries}\n}}")
         else:
             parts.append(f"{json.dumps(key)}: {json.dumps(value)}")
@@ -117,5 +117,5 @@ def _lines(document: Mapping[str, Any]) -> str:
 def _known(request: web.Request, names: Mapping[str, object]) -> str:
     name = request.match_info["name"]
     if name not in names:
-        raise web.HTTPNotFound(text=f"{name} is none of {', '.join(names)}\n")
+        raise web.HTTPNotFound(text=f"there is no {name!r}; choose {', '.join(names)}\n")
     return name

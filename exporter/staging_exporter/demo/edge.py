@@ -16,28 +16,28 @@ from staging_exporter.demo.switches import Switch
 _NAMES = [STAGING, APP, AUTH, API]
 _HEAD_TIMEOUT = 10.0  # seconds a client has to send its request
 _ANSWER_TIMEOUT = 30.0  # seconds a service has to begin its answer
-_EXEMPT = "127.0.0.2"  # the address that the end-to-end suite comes from: a ban is for one address
+_EXEMPT = "127.0.0.2"  # source address of the end-to-end tests: a ban is for one address
 
 _MODES = {
-    "ok": "passes requests on",
+    "ok": "forwards requests",
     "ban": "429 to this prober, Retry-After `seconds` (default 15)",
     "status": "`status` (default 503) to every request",
-    "timeout": "reads requests, and is silent",
+    "timeout": "reads requests and does not respond",
     "refuse": "nothing listens",
 }
 _ROUTE_MODES = {"ok": "each host to its service", "default-backend": f"`host` (default {API}) goes to the frontend"}
-_WEBSOCKET_MODES = {"ok": "upgrades are passed on", "bad-gateway": "502 to every upgrade"}
+_WEBSOCKET_MODES = {"ok": "upgrades are forwarded", "bad-gateway": "502 to every upgrade"}
 _CERTIFICATE_MODES = {
     "ok": "one certificate for all four names",
-    "missing-name": f"`host` (default {APP}) is shown a certificate that lacks its name",
-    "expired": f"`host` (default {APP}) is shown an expired certificate",
-    "untrusted": f"`host` (default {APP}) is shown a certificate of an unknown issuer",
+    "missing-name": f"`host` (default {APP}) gets a certificate without its name",
+    "expired": f"`host` (default {APP}) gets an expired certificate",
+    "untrusted": f"`host` (default {APP}) gets a certificate of an unknown issuer",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What routing needs of a request: `head` is all of it up to the empty line."""
+    """What routing needs of a request: `head` is everything up to the empty line."""
 
     head: bytes
     host: str
@@ -45,7 +45,7 @@ class Request:
 
 
 class Edge:
-    """Reads one request head per connection, picks a service, then passes bytes both ways."""
+    """Reads one request head per connection, picks a service, then forwards bytes both ways."""
 
     def __init__(self, claimed: socket.socket, services: Mapping[str, int], authority: Authority, scale: float) -> None:
         self._services = services
@@ -62,11 +62,11 @@ class Edge:
         self.certificate = Switch("certificate", _CERTIFICATE_MODES, scale, self._changed)
 
     async def start(self) -> None:
-        """Begin to listen."""
+        """Start listening."""
         await self._listener.open()
 
     async def stop(self) -> None:
-        """End every connection and free the port."""
+        """Close every connection and free the port."""
         await self._listener.close()
 
     @property
@@ -75,7 +75,7 @@ class Edge:
         return [self.answers, self.routes, self.websocket, self.certificate]
 
     async def _changed(self) -> None:
-        """Connections of before do not outlive a change."""
+        """A change closes all connections."""
         self._issue()
         if self.answers.mode == "refuse":
             self._listener.shut()
@@ -90,7 +90,7 @@ class Edge:
         elif mode == "expired":
             self._bad = self._authority.server_context(mode, _NAMES, expired=True)
         elif mode == "untrusted":
-            self._bad = self._authority.stranger().server_context(mode, _NAMES)
+            self._bad = self._authority.untrusted().server_context(mode, _NAMES)
 
     @property
     def _bad_host(self) -> str:
@@ -157,7 +157,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def parse(head: bytes) -> Request:
-    """The request in `head`, changed so that its connection carries no other, unless it asks for an upgrade."""
+    """The request in `head`, changed so that its connection carries no other, unless it requests an upgrade."""
     request_line, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
     headers = [(name.strip().lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
     values = dict(headers)
@@ -170,7 +170,7 @@ def parse(head: bytes) -> Request:
 
 
 def answer(status: int, phrase: str, headers: str = "") -> bytes:
-    """A whole HTTP response of the load balancer's own."""
+    """A whole HTTP response of the load balancer itself."""
     body = f"{status} {phrase}\n"
     head = f"HTTP/1.1 {status} {phrase}\r\n{headers}Content-Type: text/plain\r\nContent-Length: {len(body)}\r\n"
     return f"{head}Connection: close\r\n\r\n{body}".encode()

@@ -21,8 +21,8 @@ from staging_exporter.demo.wiring import DemoError, Wiring
 class DemoEnvironment:
     """An async context manager: inside it the environment runs.
 
-    `config` is the configuration file to run the exporter on, `control` the URL that moves faults, `notes` say what
-    is not as one might expect. `scale` makes every interval, timeout and fault shorter (or longer). Without
+    `config` is the configuration file for the exporter, `control` the URL of the control API, `notes` are deviations
+    that users should know. `scale` makes every interval, timeout and fault shorter (or longer). Without
     `state_dir` it uses a temporary one. Entering raises DemoError, and KeyError for an unknown fault.
     """
 
@@ -46,7 +46,7 @@ class DemoEnvironment:
         except BaseException as error:
             await self._stack.aclose()
             if isinstance(error, OSError | RuntimeError | LookupError):
-                raise DemoError(f"the demo environment does not start: {error}") from error
+                raise DemoError(f"cannot start the demo environment: {error}") from error
             raise
         return self
 
@@ -56,7 +56,7 @@ class DemoEnvironment:
         await self._stack.aclose()
 
     def ready(self) -> str:
-        """One line of JSON for whoever started us: `config`, `control` and `notes`."""
+        """One line of JSON for the parent process: `config`, `control` and `notes`."""
         return json.dumps({"config": str(self.config), "control": self.control, "notes": self.notes})
 
     async def _start(self) -> None:

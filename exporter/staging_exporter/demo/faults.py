@@ -1,4 +1,4 @@
-"""The faults: outages that staging environments really had, each as a set of switches."""
+"""The faults: real outages of staging environments, each as a set of switches."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from staging_exporter.options.model import Model
 
 
 class Setting(Model):
-    """What a switch is set to; each mode uses the options that it names and ignores the others."""
+    """The setting of a switch; each mode uses the options that its description names."""
 
     mode: str = "ok"
-    seconds: float | None = Field(None, ge=0, le=86400, description="how long, before the environment's scale")
+    seconds: float | None = Field(None, ge=0, le=86400, description="duration, before the scale of the environment")
     status: int | None = Field(None, ge=200, le=599, description="HTTP status")
     code: int | None = Field(None, ge=1000, le=4999, description="WebSocket close code")
-    host: str | None = Field(None, description="which host name is meant")
+    host: str | None = Field(None, description="the host name that is affected")
 
 
 NORMAL = Setting()
@@ -26,7 +26,7 @@ NORMAL = Setting()
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One outage: what it looks like, and the switches that make it."""
+    """One outage: its title, and the switches that cause it."""
 
     title: str
     switches: Mapping[str, Setting]
@@ -44,39 +44,43 @@ _UNAVAILABLE = {"mode": "status", "status": 503}
 
 FAULTS: Mapping[str, Fault] = {
     "F01": _fault(
-        "Postgres accepts and hangs up; auth is too old a revision to notice", postgres_proxy="close", auth="blind"
+        "Postgres closes every connection at once; auth is an old revision that does not check it",
+        postgres_proxy="close",
+        auth="blind",
     ),
     "F03": _fault("the backend crash-loops: its port is open 2 of every 7 seconds", backend="crash-loop"),
     "F06": _fault(
-        "/health is a constant that proves nothing, the WebSocket handshake is refused with 503",
+        "/health always answers 200, the WebSocket handshake is refused with 503",
         backend="constant",
         websocket=_UNAVAILABLE,
     ),
     "F07": _fault("/ws/health answers 200 with a body that says unhealthy", ws_health="unhealthy"),
     "F08": _fault("the backend answers 503 after a long wait", backend={**_UNAVAILABLE, "seconds": 0.8}),
     "F09": _fault("the load balancer sends the api host to the frontend", edge_routes="default-backend"),
-    "F10": _fault("the api host does not resolve, its sibling with a dash does", dns="moved"),
+    "F10": _fault("the api host does not resolve, the same name with a dash does", dns="moved"),
     "F11": _fault(
-        "the certificate for the app host lacks its name",
+        "the certificate of the app host does not contain its name",
         certificate={"mode": "missing-name", "host": "app.staging.netra.test"},
     ),
-    "F12": _fault("the Postgres check itself is misconfigured: its password file is gone", postgres_check="broken"),
+    "F12": _fault("the Postgres check is misconfigured: its password file is missing", postgres_check="broken"),
     "F14": _fault("the load balancer answers 502 to WebSocket handshakes", edge_websocket="bad-gateway"),
     "F16": _fault("the WebSocket closes with 1011 before the welcome", websocket={"mode": "close", "code": 1011}),
     "F19": _fault("the WebSocket works, but no agent ever starts", websocket="no-agent"),
     "F21": _fault(
-        "Redis is silent, and /health/ready waits for it for ever", redis_proxy="timeout", backend_ready="patient"
+        "Redis does not respond, and /health/ready waits for it without a timeout",
+        redis_proxy="timeout",
+        backend_ready="patient",
     ),
-    "F22": _fault("Redis is down, and /health/ready says so with a 200", redis_proxy="refuse"),
+    "F22": _fault("Redis is down, and /health/ready reports it with status 200", redis_proxy="refuse"),
     "F25": _fault(
-        "everything behind the VPC connector is silent: Postgres and Redis",
+        "everything behind the VPC connector does not respond: Postgres and Redis",
         postgres_proxy="timeout",
         redis_proxy="timeout",
     ),
-    "F27": _fault("ClickHouse cannot be reached, the LLM provider can", clickhouse_proxy="timeout"),
-    "F30": _fault("a cold start: the backend is silent for 26 s, then fine", backend={"mode": "cold", "seconds": 26}),
+    "F27": _fault("ClickHouse is unreachable, the LLM provider is not", clickhouse_proxy="timeout"),
+    "F30": _fault("a cold start: the backend does not respond for 26 s", backend={"mode": "cold", "seconds": 26}),
     "F31": _fault(
-        "a slow start: 503 `Startup in progress` for 48 s; with 70 `seconds` on the switch the budget runs out",
+        "a slow start: 503 `Startup in progress` for 48 s; with `seconds` 70 it exceeds the startup budget",
         backend={"mode": "starting", "seconds": 48},
     ),
     "F37": _fault("the load balancer bans this prober: 429 from every host behind it", edge="ban"),

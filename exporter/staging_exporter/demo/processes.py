@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-# Its stdin is a pipe from the demo: however the demo ends, the read ends, and so does the server.
+# Its stdin is a pipe from the demo: however the demo ends, the read returns and the server stops.
 _GUARD = (
     '"$@" </dev/null >"$DIRECTORY/log" 2>&1 & read -r _; kill -s "$STOP" $! 2>/dev/null; wait $!; rm -rf "$DIRECTORY"'
 )
@@ -24,7 +24,7 @@ _MAX_PLACE = 60  # characters: unix sockets below it must have a path of under 1
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom a server runs as; None is whoever we are."""
+    """The account that a server runs as; None is our own."""
 
     uid: int | None = None
     gid: int | None = None
@@ -47,10 +47,12 @@ def unprivileged() -> Account:
 
 
 def make_directory(account: Account) -> Path:
-    """A private directory of that account, short enough for sockets. Raises OSError when there is no place for it."""
+    """A private directory of that account, with a path short enough for sockets. Raises OSError without one."""
     place = Path(tempfile.gettempdir())
     if len(str(place)) > _MAX_PLACE or not _open_to_all(place):
-        raise OSError(f"{place} is not fit: set TMPDIR to a directory with a short path that other accounts can reach")
+        raise OSError(
+            f"{place} cannot be used: set TMPDIR to a directory with a short path that other accounts can access"
+        )
     directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
     if account.uid is not None and account.gid is not None:
         os.chown(directory, account.uid, account.gid)
@@ -65,7 +67,7 @@ def _open_to_all(place: Path) -> bool:
 async def guarded(
     command: list[str], directory: Path, account: Account, stop: signal.Signals = signal.SIGTERM
 ) -> AsyncIterator[None]:
-    """Run a server until the block is left or this process dies; then `stop` ends it and its directory goes.
+    """Run a server until the block ends or this process dies; then `stop` ends it and its directory is removed.
 
     Its output is in `log` in that directory.
     """
@@ -77,7 +79,7 @@ async def guarded(
         "guard",
         *command,
         stdin=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,  # shells remark on how their children died
+        stderr=asyncio.subprocess.DEVNULL,  # shells report how their children ended
         cwd=directory,
         env=environment,
         start_new_session=True,  # Ctrl-C is for the demo, which then ends its servers in order
@@ -117,12 +119,12 @@ async def run(command: list[str], directory: Path, account: Account) -> None:
 
 
 def read_log(log: Path) -> str:
-    """The end of a server's log, as far as there is one."""
+    """The end of the log of a server, if it has one."""
     return log.read_text(encoding="utf-8", errors="replace").strip()[-500:] if log.exists() else "no log"
 
 
 class Leftovers:
-    """Remembers, in a file, the directories of running servers, so that the next demo can end what this one left."""
+    """A file with the directories of running servers, so that the next demo can stop servers of a killed one."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -145,7 +147,7 @@ class Leftovers:
 
 
 def _pids(directory: Path) -> list[int]:
-    """Processes that work in `directory`: a number in a file could have been given to another process since."""
+    """Processes whose working directory is `directory`: a stored pid could belong to another process by now."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):

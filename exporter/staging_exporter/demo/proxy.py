@@ -1,4 +1,4 @@
-"""The network in front of a part: passes connections on, or hangs up, falls silent, refuses."""
+"""The network in front of a part: forwards connections, closes them, does not respond, or refuses them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from staging_exporter.demo.network import BUFFER, Listener, both, connect, read_
 from staging_exporter.demo.switches import Switch
 
 _MODES = {
-    "ok": "connections are passed on",
-    "close": "accepts, then hangs up at once",
-    "timeout": "accepts, then is silent",
+    "ok": "forwards connections",
+    "close": "accepts, then closes at once",
+    "timeout": "accepts, then does not respond",
     "refuse": "nothing listens",
-    "slow": "passes connections on after `seconds` (default 1)",
+    "slow": "forwards connections after `seconds` (default 1)",
 }
 
 
@@ -28,11 +28,11 @@ class Proxy:
         self.port = self._listener.port
 
     async def start(self) -> None:
-        """Begin to listen."""
+        """Start listening."""
         await self._listener.open()
 
     async def stop(self) -> None:
-        """End every connection and free the port."""
+        """Close every connection and free the port."""
         await self._listener.close()
 
     async def _changed(self) -> None:
@@ -40,7 +40,7 @@ class Proxy:
             self._listener.shut()
         else:
             await self._listener.open()
-        if self.switch.mode != "timeout":  # silence keeps connections, as a network that drops packets does
+        if self.switch.mode != "timeout":  # a network that drops packets keeps connections open
             await self._listener.drop()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -34,7 +34,7 @@ async def redis_server(program: str, password: str, leftovers: Leftovers) -> Asy
     config = directory / "redis.conf"
     config.write_text(_CONFIG.format(socket=socket, password=password), encoding="utf-8")
     try:
-        async with guarded([program, str(config)], directory, Account(), signal.SIGKILL):  # it has nothing to save
+        async with guarded([program, str(config)], directory, Account(), signal.SIGKILL):  # it has no data to save
             await _wait_for(socket, directory / "log")
             yield socket
     finally:
@@ -96,7 +96,7 @@ class _Session:
         }
 
     def answer(self, words: list[str]) -> bytes:
-        """The reply to one command, as the real server words it."""
+        """The reply to one command, worded like the real server."""
         name, *arguments = words
         name = name.upper()
         if name == "AUTH":

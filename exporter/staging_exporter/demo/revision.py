@@ -1,4 +1,4 @@
-"""The platform's word on the newest backend revision: a file, and the script that an `exec` check runs on it."""
+"""The state of the newest backend revision: a file, and the script that an `exec` check runs on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ read -r status message <"$1" || exit 3
 echo "newest revision of netra-backend-staging: $status $message"
 [ "$status" = Ready ]
 """
-_WORDS = {
+_CONTENTS = {
     "ok": "Ready",
     "failed": "Failed the container exited: ModuleNotFoundError: No module named 'langchain_openai'",
 }
@@ -31,5 +31,5 @@ class Revision:
         """Bring script and file up to date."""
         self.script.write_text(_SCRIPT, encoding="utf-8")
         temporary = self.file.with_suffix(".new")
-        temporary.write_text(_WORDS[self.switch.mode] + "\n", encoding="utf-8")
+        temporary.write_text(_CONTENTS[self.switch.mode] + "\n", encoding="utf-8")
         temporary.replace(self.file)

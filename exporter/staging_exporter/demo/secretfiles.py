@@ -1,4 +1,4 @@
-"""Secrets in files of their own, and the one that a fault takes away."""
+"""Secrets in files, one of which a fault removes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from staging_exporter.demo.switches import Switch
 
 
 class SecretFiles:
-    """Random secrets, each in a file that only we can read; the switch `postgres-check` removes one of them."""
+    """Random secrets, each in a private file; the switch `postgres-check` removes one of them."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -17,7 +17,7 @@ class SecretFiles:
         self.postgres, self.redis, self.token = (
             self._make(name) for name in ("postgres-password", "redis-password", "token")
         )
-        modes = {"ok": "the Postgres check can read its password", "broken": "its password file is gone"}
+        modes = {"ok": "the Postgres check can read its password", "broken": "its password file is missing"}
         self.switch = Switch("postgres-check", modes, changed=self._changed)
 
     def path(self, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""The HTTP services but for the backend: auth, frontend, ClickHouse and the LLM provider."""
+"""The HTTP services except the backend: auth, frontend, ClickHouse and the LLM provider."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from staging_exporter.demo.switches import Switch
 from staging_exporter.demo.witnesses import Database
 
 COMMON_MODES = {
-    "ok": "answers as things are",
+    "ok": "reports the real health",
     "status": "answers `status` (default 503), after `seconds` (default 0)",
-    "cold": "is silent for `seconds` (default 26), then as things are",
-    "starting": "answers 503 `Startup in progress` for `seconds` (default 48), then as things are",
-    "crash-loop": "503, and 500 in 2 of every 7 seconds",
-    "constant": 'answers /health with {"status": "ok"}, whatever is',
+    "cold": "does not respond for `seconds` (default 26), then as `ok`",
+    "starting": "answers 503 `Startup in progress` for `seconds` (default 48), then as `ok`",
+    "crash-loop": "answers 503, and 500 for 2 of every 7 seconds",
+    "constant": 'always answers /health with {"status": "ok"}',
 }
 _CRASH_PERIOD, _CRASH_OPEN = 7.0, 2.0  # seconds
 
@@ -43,10 +43,10 @@ class Service(ABC):
 
     @abstractmethod
     def routes(self) -> list[web.RouteDef]:
-        """What it serves."""
+        """The routes of this service."""
 
     async def start(self) -> None:
-        """Begin to serve."""
+        """Start serving."""
         app = web.Application(middlewares=[self._misbehave], client_max_size=64 * 1024)
         app.add_routes(self.routes())
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.5, access_log=None)
@@ -65,11 +65,11 @@ class Service(ABC):
         match switch.mode:
             case "status":
                 await asyncio.sleep(switch.seconds(0.0))
-                return trouble("out of order", switch.setting.status or 503)
+                return unhealthy("out of order", switch.setting.status or 503)
             case "cold":
                 await asyncio.sleep(max(0.0, switch.seconds(26.0) - switch.elapsed))
             case "starting" if switch.elapsed < switch.seconds(48.0):
-                return trouble("Startup in progress", in_progress=True)
+                return unhealthy("Startup in progress", in_progress=True)
             case "crash-loop":
                 opened = switch.elapsed % (_CRASH_PERIOD * self.scale) < _CRASH_OPEN * self.scale
                 return web.Response(status=500 if opened and next(self._requests) % 2 else 503, text="no instance\n")
@@ -79,8 +79,8 @@ class Service(ABC):
         return response
 
 
-def trouble(message: str, status: int = 503, *, in_progress: bool = False) -> web.Response:
-    """The backend's own words for not being healthy."""
+def unhealthy(message: str, status: int = 503, *, in_progress: bool = False) -> web.Response:
+    """The response of an unhealthy service."""
     body = {
         "status": "unhealthy",
         "message": message,
@@ -104,7 +104,7 @@ class ClickHouse(Service):
 
 
 class Llm(Service):
-    """Completes prompts, always in the same words."""
+    """Completes every prompt with the same words."""
 
     name = "llm"
 
@@ -120,12 +120,12 @@ class Llm(Service):
 
 
 class Auth(Service):
-    """Logs people in; its health is the best witness of the database, unless it is an old revision."""
+    """Logs people in; its health endpoint checks the database, unless it is an old revision."""
 
     name = "auth"
     modes: ClassVar[Mapping[str, str]] = {
         **COMMON_MODES,
-        "blind": "an older revision: says `connected` without looking",
+        "blind": "an old revision: reports `connected` without checking",
     }
 
     def __init__(self, database: Database, scale: float = 1.0) -> None:
@@ -151,13 +151,13 @@ class Auth(Service):
 
 
 class Frontend(Service):
-    """Serves the page, and asks backend and auth how they are; answers on every path, like single-page apps do."""
+    """Serves the page on every path, as single-page apps do, and reports the health of backend and auth."""
 
     name = "frontend"
 
     def __init__(self, backend: int, auth: int, scale: float = 1.0) -> None:
         super().__init__(scale)
-        # Shorter than the checks' own patience, so that it can still say what it waited for.
+        # Shorter than the timeout of the checks, so that it can report what it waited for.
         self._dependencies = {"backend": (backend, 1.1 * scale), "auth": (auth, 0.9 * scale)}
 
     def routes(self) -> list[web.RouteDef]:
@@ -179,7 +179,7 @@ class Frontend(Service):
 
 
 async def _ask(port: int, patience: float) -> str:
-    """`healthy` for a 200 from /health, else what was wrong."""
+    """`healthy` for a 200 from /health, else the error."""
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=patience)) as session,

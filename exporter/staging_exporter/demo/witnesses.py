@@ -1,4 +1,4 @@
-"""How the demo's services use Postgres and Redis: for real, so that a fault reaches them by itself."""
+"""How the services of the demo use Postgres and Redis: with real connections, so that faults affect them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BROKEN = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Database:
-    """One service's connection to Postgres, made again when it breaks."""
+    """The connection of one service to Postgres, reopened when it fails."""
 
     def __init__(self, port: int, password: str) -> None:
         self._port = port
@@ -23,7 +23,7 @@ class Database:
         self._lock = asyncio.Lock()
 
     async def answers(self, patience: float) -> bool:
-        """True once a query was answered, tried again for up to `patience` seconds."""
+        """True once a query succeeded, retried for up to `patience` seconds."""
         try:
             async with asyncio.timeout(patience), self._lock:
                 while True:
@@ -55,7 +55,7 @@ class Database:
 
 
 async def redis_answers(port: int, password: str, patience: float | None) -> bool:
-    """True when Redis answers to PING within `patience` seconds; None waits for ever."""
+    """True when Redis answers to PING within `patience` seconds; None waits without a timeout."""
     try:
         async with asyncio.timeout(patience):
             reader, writer = await asyncio.open_connection(LOOPBACK, port)
