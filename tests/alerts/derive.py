@@ -44,7 +44,7 @@ def cases(row: Row, rule: Rule) -> Iterator[Case]:
 
     yield case("firing", row.waves, {fires: True, late: True})
     yield case("silent", {series: _good(wave) for series, wave in row.waves.items()}, {late: False})
-    for other in (row.almost, row.nor):
+    for other in (row.almost, *row.nor):
         if other:
             yield case("silent", {**row.waves, **other}, {late: False})
     yield case("boundary", row.waves, {fires - step: False, fires: True})

@@ -25,8 +25,8 @@ def _when(good: float | None, bad: float | None) -> Wave:
 
 @dataclass(frozen=True)
 class Row:
-    """`waves` are good before the condition begins and bad from then on; with `almost` in their place, or with `nor`,
-    it never fires.
+    """`waves` are good before the condition begins and bad from then on; with `almost` in their place, or with one
+    of `nor`, it never fires.
 
     `delay` is how many seconds of badness it takes until the condition holds, `lingers` how many it still holds after
     its series ended. `always` are there whatever else is not. `labels` are those of the alert beside environment,
@@ -36,7 +36,7 @@ class Row:
     alert: str
     waves: Mapping[Series, Wave]
     almost: Mapping[Series, Wave] = field(default_factory=dict)
-    nor: Mapping[Series, Wave] = field(default_factory=dict)
+    nor: tuple[Mapping[Series, Wave], ...] = ()
     always: tuple[Series, ...] = ()
     priority: str = ""
     labels: Mapping[str, str] = field(default_factory=lambda: {"component": "backend", "layer": "application"})
@@ -54,7 +54,7 @@ def of(metric: Metric, **labels: str) -> Series:
 
 
 INFO = of(names.COMPONENT_INFO, kind="http", layer="application", priority="P0")
-E2E = of(names.COMPONENT_INFO, kind="e2e", layer="application", priority="P2")
+SUITE = of(names.TEST_CONFLICT)  # only components that judge a test suite have it
 ROOT = of(names.ROOT_CAUSE)
 OTHER_ROOT = of(names.ROOT_CAUSE, component="clickhouse")
 LAST, INTERVAL = of(names.LAST_RUN), of(names.INTERVAL)
@@ -84,8 +84,8 @@ def _root(priority: int) -> Row:
     )
 
 
-def _flag(alert: str, series: Series, info: Series = INFO) -> Row:
-    return Row(alert, {info: _always(1), series: _when(0, 1)}, almost={series: _always(0)})
+def _flag(alert: str, series: Series) -> Row:
+    return Row(alert, HERE | {series: _when(0, 1)}, almost={series: _always(0)})
 
 
 def _failures(group: str) -> Series:
@@ -117,20 +117,25 @@ ROWS = (
         "StagingDownUnexplained",
         HERE | {_state(State.DOWN): _when(0, 1), ROOT: _always(0)},
         almost={of(names.AFFECTED_BY, root_cause="postgres"): _when(None, 1)},
-        nor={of(names.EXPLAINED_BY, dependency="postgres"): _when(None, 1)},  # in maintenance, or starting
+        nor=({of(names.EXPLAINED_BY, dependency="postgres"): _when(None, 1)},),  # in maintenance, or starting
     ),
     Row(
         "StagingJourneyBlocked",
         {JOURNEY: _when(0, 1), OTHER_ROOT: _always(0)},
         almost={OTHER_ROOT: _when(0, 1)},
-        nor={of(names.EXPLAINED_BY, dependency="postgres"): _when(None, 1)},
+        nor=({of(names.EXPLAINED_BY, dependency="postgres"): _when(None, 1)},),
         labels={"journey": "golden-path", "layer": "application"},
     ),
     _flag("StagingVerdictContradicted", of(names.CONTRADICTED)),
     _flag("StagingRootCauseStale", of(names.ROOT_CAUSE_STALE)),
     _flag("StagingFlapping", _state(State.FLAPPING)),
     _flag("StagingTestConflict", of(names.TEST_CONFLICT)),
-    _flag("StagingTestEvidenceMissing", _state(State.UNKNOWN), E2E),
+    Row(
+        "StagingTestEvidenceMissing",
+        HERE | {SUITE: _always(0), _state(State.UNKNOWN): _when(0, 1)},
+        almost={_state(State.UNKNOWN): _always(0)},
+        nor=({SUITE: _always(None)},),
+    ),
     _flag("StagingDomainDrift", of(names.DOMAIN_DRIFT)),
     Row(
         "StagingStartupBudgetNearlySpent",
@@ -155,7 +160,7 @@ ROWS = (
         | {LAST: lambda now, _began: now, INTERVAL: _always(20)}
         | {_state(State.UNKNOWN): _when(0, 1), of(names.ONLINE): _always(1)},
         almost={of(names.ONLINE): _when(1, 0)},
-        nor={LAST: lambda now, began: min(now, began)},  # another alert's business
+        nor=({LAST: lambda now, began: min(now, began)}, {SUITE: _always(0)}),  # other alerts cover these
     ),
     Row(
         "StagingResultsStale",
@@ -163,7 +168,7 @@ ROWS = (
         | {LAST: lambda now, began: min(now, began), INTERVAL: _always(20)}
         | {OTHER_LAST: lambda now, _began: now},
         almost={LAST: lambda now, _began: now - 60},
-        nor={OTHER_LAST: lambda now, began: min(now, began)},  # nothing is probed at all: another alert's business
+        nor=({OTHER_LAST: lambda now, began: min(now, began)},),  # nothing is probed at all: another alert's business
         delay=75,  # 60 s are not yet more than three intervals
     ),
     Row(
@@ -194,7 +199,7 @@ ROWS = (
         "StagingRulesFailing",
         {_failures("staging-verdict"): _counting},
         almost={_failures("staging-verdict"): _once},
-        nor={_failures("staging-verdict"): _always(0), _failures("somebody-else"): _counting},
+        nor=({_failures("staging-verdict"): _always(0), _failures("somebody-else"): _counting},),
         labels=_PLATFORM,
         lingers=270,
     ),
@@ -202,7 +207,7 @@ ROWS = (
         "StagingAlertsNotSent",
         {_ERRORS: _counting, _DROPPED: _always(0), _DISCOVERED: _always(2)},
         almost={_ERRORS: _once},
-        nor={_ERRORS: _always(7)},
+        nor=({_ERRORS: _always(7)},),
         labels=_PLATFORM,
         lingers=270,
     ),

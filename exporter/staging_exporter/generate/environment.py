@@ -140,7 +140,7 @@ class Environment:
             _P2,
             Role.EVIDENCE,
             self._of.components(
-                f"and {HERE} {self._of(names.COMPONENT_INFO, kind='e2e')}",
+                f"and {HERE} {self._of(names.TEST_CONFLICT)}",
                 f"and {HERE} ({self._of.state(State.UNKNOWN)})",
             ),
             "A test suite gives no evidence about {{ $labels.environment }}.",

@@ -60,15 +60,15 @@ class Monitoring:
         )
 
     def _component_unknown(self) -> Alert:
-        """Unless another alert covers it: old results, the rate limit, an exporter that is offline."""
+        """Unless another alert covers it: a test suite, old results, the rate limit, an exporter that is offline."""
         return Alert(
             "StagingComponentUnknown",
             _P2,
             Role.META,
             self._of.components(
-                f"and {HERE} {self._of(names.COMPONENT_INFO, kind='!e2e')}",
                 f"and {HERE} {self._of(names.LAST_RUN)}",
                 f"and {HERE} ({self._of.state(State.UNKNOWN)})",
+                f"unless {HERE} {self._of(names.TEST_CONFLICT)}",
                 f"unless {HERE} ({self._stale()})",
                 f"unless {HERE} ({self._limited()})",
                 f"unless on (environment) ({self._of(names.ONLINE)} == 0)",
