@@ -17,11 +17,21 @@ from tests.simulation.symptoms import HANGS
 
 @dataclass(frozen=True)
 class Class:
-    """`wrong` and `missed` are the most runs, in percent, that may be so; None where nothing is asked."""
+    """`wrong` and `missed` are the most runs, in percent, that may be so; None where nothing is asked.
+
+    `over` are the seconds that 95 % of the right verdicts may take above what the probes allow.
+
+    `one_page`, `contradicted` and `suggested` are the fewest runs, in percent, with no more pages than the ideal, with
+    the true root named as contradicted, and with the missing edge suggested.
+    """
 
     tell: Teller
     wrong: float | None = None
     missed: float | None = 1.0
+    over: float | None = None
+    one_page: float | None = None
+    contradicted: float | None = None
+    suggested: float | None = None
 
     def story(self, name: str, seed: str) -> Story:
         """The story of that seed."""
@@ -36,7 +46,7 @@ CLASSES: Mapping[str, Class] = {
     "dns": Class(partial(checked.plain, shows=checked.DNS), 1),
     "timeout": Class(partial(checked.plain, shows=HANGS), 1),
     "plain-40-to-150-s": Class(partial(checked.plain, shortest=40.0, longest=150.0), 1),
-    "plain-uniform": Class(partial(checked.plain, uniform=True), 1),
+    "plain-uniform": Class(partial(checked.plain, uniform=True), 1, over=15),
     "effects-delayed-60-s": Class(partial(checked.plain, onset=60.0), 1),
     "during-a-deploy": Class(checked.during_a_deploy, 1),
     "slow": Class(checked.slow, 1),
@@ -49,7 +59,7 @@ CLASSES: Mapping[str, Class] = {
     "latent-60-s-apart": Class(partial(latent.latent_fault, onset=60.0), 20, 5),
     "latent-timeout-and-slow": Class(latent.timeout_and_slow, 3, 5),
     "latent-mixed-classes": Class(latent.mixed_classes, 8, 5),
-    "short-uniform": Class(partial(moments.short, uniform=True), 2, 17),
+    "short-uniform": Class(partial(moments.short, uniform=True), 2, 17, over=15),
     "short-mixed": Class(partial(moments.short, uniform=False), 2, 35),
     "other-order": Class(moments.other_order, 2),
     "late-recovery": Class(moments.late_recovery, 2),
@@ -60,8 +70,9 @@ CLASSES: Mapping[str, Class] = {
     "blind-cause": Class(checked.blind_cause, 5, 5),
     "noise": Class(moments.noise_only, 1),
     "noise-and-fault": Class(moments.noise_and_fault, 1),
-    "missing-edge": Class(graphs.missing_edge),
-    "edge-too-many": Class(graphs.edge_too_many, 5, 5),
+    "missing-edge": Class(graphs.missing_edge, one_page=90),
+    "missing-edge-twice": Class(partial(graphs.missing_edge, times=2), one_page=90, suggested=100),
+    "edge-too-many": Class(graphs.edge_too_many, 5, 5, contradicted=100),
     "edge-too-many-of-two": Class(partial(graphs.edge_too_many, fewest=2, most=2), None, None),
     "shallow-middle": Class(checked.shallow_middle, 5),
     "effect-shows-dns": Class(checked.effect_shows_dns, 3),

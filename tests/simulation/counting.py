@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from staging_exporter.core.model import Priority
 
 from tests.simulation.pages import pages
-from tests.simulation.playing import SCRAPE, Played, Root
+from tests.simulation.playing import SCRAPE, Played
+from tests.simulation.seen import Root
 from tests.simulation.stories import Story
 
 TOO_MANY = 2  # published roots for each true one
@@ -21,6 +22,7 @@ class Counted:
 
     `missed` are true roots that were never named. `times` are seconds from each fault to the right verdict, where there
     was one; `over` those above what its probes allow. Of the `named` roots some were first published as `likely`.
+    `contradicted` when a true root was said to be; `suggested` when the edge that is not configured was.
     """
 
     wrong_for: float
@@ -33,6 +35,8 @@ class Counted:
     named: int
     likely: int
     likely_and_true: int
+    contradicted: bool
+    suggested: bool
 
 
 def count(played: Played) -> Counted:
@@ -53,6 +57,8 @@ def count(played: Played) -> Counted:
         named=len(first),
         likely=len(likely),
         likely_and_true=sum(root.name in story.roots for root in likely),
+        contradicted=any(r.contradicted and r.name in story.roots for _, roots in played.scrapes for r in roots),
+        suggested=story.missing in played.suggested,
     )
 
 
@@ -149,7 +155,7 @@ def ideal(played: Played) -> list[tuple[float, tuple[Root, ...]]]:
             tuple(
                 Root(n, min(p for at, p in shown[n] if at <= now + SOON))
                 for n, span in story.roots.items()
-                if shown[n][0][0] <= now < span.ends
+                if shown[n][0][0] <= now < span.ends and story.lasts(n, now)
             ),
         )
         for now, _ in played.scrapes

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from staging_exporter.core.model import Priority
 
-from tests.simulation.playing import Root
+from tests.simulation.seen import Root
 
 KEEP_FIRING = 300.0
 GROUP_WAIT = {Priority.P0: 5.0, Priority.P1: 30.0, Priority.P2: 300.0}

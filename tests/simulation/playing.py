@@ -7,24 +7,14 @@ from dataclasses import dataclass, field
 from random import Random
 
 from staging_exporter.core.board import Board
-from staging_exporter.core.model import Outcome, Priority
-from staging_exporter.core.snapshot import Deploy, RootCause
+from staging_exporter.core.model import Outcome
+from staging_exporter.core.snapshot import Deploy
 
+from tests.simulation.seen import Root, roots_of, suggested_edges
 from tests.simulation.stories import Story
 from tests.support.world import START, Answer, VirtualRunner
 
 SCRAPE = 5.0  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Root:
-    """One root cause as a scrape saw it; `certainty` is None where the code under test gives none."""
-
-    name: str
-    priority: Priority
-    certainty: str | None = None
-    coincides_with: tuple[str, ...] = ()
-    not_recovered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +31,15 @@ class Run:
 class Played:
     """`scrapes` are the roots seen every 5 s; `published` the names of the roots from each change on.
 
-    `runs` are those that did not pass, or all of them where that was asked for.
+    `runs` are those that did not pass, or all of them where that was asked for. `suggested` are the edges suggested at
+    the end, as (dependent, dependency).
     """
 
     story: Story
     scrapes: list[tuple[float, tuple[Root, ...]]] = field(default_factory=list)
     published: list[tuple[float, tuple[str, ...]]] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
+    suggested: frozenset[tuple[str, str]] = frozenset()
 
 
 Look = Callable[[float, Board], None]
@@ -74,14 +66,31 @@ def play(story: Story, seed: str, also: Look | None = None) -> Played:
         if also:
             also(now, board)
 
-    runner = VirtualRunner(story.configured, world, Random(f"{seed} phases"), look=look if also else watch.look)
+    places = _Places(story, seed)
+    runner = VirtualRunner(story.configured, world, places, look=look if also else watch.look)
     for window in story.windows:
         runner.board.maintain(window, START)
     for name, at in sorted(story.deploys.items(), key=lambda item: item[1]):
         runner.run(START + at)
         runner.board.deploy((name,), Deploy(START + at, "next"))
     runner.run(START + story.seconds)
+    played.suggested = suggested_edges(runner.board)
     return played
+
+
+class _Places(Random):
+    """Draws the place of each component in its interval, in their order, but those that the story says."""
+
+    def __init__(self, story: Story, seed: str) -> None:
+        super().__init__(f"{seed} phases")
+        checked = [name for name, component in story.configured.components.items() if not component.latent]
+        self._given = [story.places.get(name) for name in checked]
+
+    def random(self) -> float:
+        """The next place."""
+        drawn = super().random()
+        given = self._given.pop(0) if self._given else None
+        return drawn if given is None else given
 
 
 class _Watch:
@@ -109,17 +118,5 @@ class _Watch:
     def _scrape(self, now: float, board: Board) -> None:
         if self._changes != self._scraped_at_change:
             self._scraped_at_change = self._changes
-            self._scraped = tuple(map(seen, board.snapshot(now).root_causes)) if self._names else ()
+            self._scraped = roots_of(board.snapshot(now)) if self._names else ()
         self._played.scrapes.append((now - START, self._scraped))
-
-
-def seen(root: RootCause) -> Root:
-    """What is counted of a published root; fields that the code under test does not have count as absent."""
-    certainty = getattr(root, "certainty", None)
-    return Root(
-        root.component,
-        root.priority,
-        None if certainty is None else str(certainty),
-        tuple(getattr(root, "coincides_with", ())),
-        bool(getattr(root, "not_recovered_since", None)),
-    )

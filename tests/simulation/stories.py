@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from staging_exporter.core.maintenance import MaintenanceWindow
 from staging_exporter.core.model import Component, Priority, Topology
@@ -22,7 +23,8 @@ class Story:
     """Seconds count from the start of the run.
 
     `roots` are the true root causes and how long each lasts. `phases` are what each component shows; the first that
-    covers a moment counts. `late` are symptoms that may be announced as not recovered, from when on.
+    covers a moment counts. `late` are symptoms that may be announced as not recovered, from when on. `places` are parts
+    of the interval at which a component is probed; all others are drawn. `missing` is the edge that is not configured.
     """
 
     note: str
@@ -34,7 +36,9 @@ class Story:
     windows: tuple[MaintenanceWindow, ...] = ()
     deploys: Mapping[str, float] = field(default_factory=dict)
     late: Mapping[str, float] = field(default_factory=dict)
+    places: Mapping[str, float] = field(default_factory=dict)
     true: Topology | None = None
+    missing: tuple[str, str] | None = None
 
     def answer(self, name: str, now: float, random: Random) -> Answer:
         """What a run of that component shows that begins now; `random` is its own."""
@@ -55,6 +59,11 @@ class Story:
     def graph(self) -> TrueGraph:
         """The graph as it is in truth."""
         return TrueGraph(self.true or self.configured)
+
+    def lasts(self, root: str, now: float) -> bool:
+        """True while the fault of a true root lasts; it may come more than once."""
+        spans = [phase.span for phase in self.phases.get(root, ())] or [self.roots[root]]
+        return any(now in span for span in spans)
 
     def priority(self, root: str) -> Priority:
         """The most urgent priority among what this true root takes down."""
@@ -116,29 +125,11 @@ class Draft:
                 ends = max(begins + 1.0, liked[0].ends + self.random.uniform(0.0, 3.0))
                 self.show(name, Span(begins, ends), DEGRADED)
 
-    def story(
-        self,
-        note: str,
-        *,
-        noise: float = 0.0,
-        seconds: float | None = None,
-        windows: tuple[MaintenanceWindow, ...] = (),
-        deploys: Mapping[str, float] | None = None,
-        late: Mapping[str, float] | None = None,
-    ) -> Story:
-        """All of it."""
-        return Story(
-            note,
-            self.configured,
-            dict(self.roots),
-            {name: tuple(phases) for name, phases in self.phases.items()},
-            seconds or self.ends + TAIL,
-            noise,
-            windows,
-            deploys or {},
-            late or {},
-            self.true,
-        )
+    def story(self, note: str, *, seconds: float | None = None, **more: Any) -> Story:
+        """All of it; `more` are fields of the story."""
+        phases = {name: tuple(phases) for name, phases in self.phases.items()}
+        ends = seconds or self.ends + TAIL
+        return Story(note, self.configured, dict(self.roots), phases, ends, true=self.true, **more)
 
 
 def start(random: Random) -> float:

@@ -12,8 +12,9 @@ from tests.simulation.catalogue import CLASSES
 from tests.simulation.counting import count
 from tests.simulation.environments import random_environment
 from tests.simulation.pages import alerts, notifications, pages
-from tests.simulation.playing import SCRAPE, Played, Root, Run, play
+from tests.simulation.playing import SCRAPE, Played, Run, play
 from tests.simulation.propagation import Span, TrueGraph, spread
+from tests.simulation.seen import Root
 from tests.simulation.stories import Story
 from tests.simulation.symptoms import Phase, Symptom
 from tests.support.world import Answer

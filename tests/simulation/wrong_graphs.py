@@ -14,18 +14,21 @@ from tests.simulation.stories import Draft, Story, causes, lasting, pick, start
 from tests.simulation.symptoms import HANGS, network
 
 
-def missing_edge(random: Random) -> Story:
-    """A dependency exists that nobody configured; its dependent fails with it."""
+def missing_edge(random: Random, times: int = 1) -> Story:
+    """A dependency exists that nobody configured; its dependent fails with it, so many `times`."""
     true, cause = pick(random, random_environment, lambda graph: [n for n in causes(graph) if _lone_edges(graph, n)])
     dependent = random.choice(_lone_edges(TrueGraph(true), cause))
     draft = Draft(random, without_edge(true, dependent, cause), true)
     shows = random.choice((REFUSED, SERVER_ERROR, HANGS))
     begins = start(random)
-    span = Span(begins, begins + lasting(random, true.components[cause], shows, 120.0, 400.0))
-    draft.root(cause, span)
-    draft.show(cause, span, shows)
-    draft.affect({cause: span})
-    return draft.story(f"{cause} shows {shows.told()}; that {dependent} needs it is not configured")
+    for _ in range(times):
+        span = Span(begins, begins + lasting(random, true.components[cause], shows, 120.0, 400.0))
+        draft.root(cause, span)
+        draft.show(cause, span, shows)
+        draft.affect({cause: span})
+        begins = span.ends + random.uniform(400.0, 600.0)
+    note = f"{cause} shows {shows.told()}; that {dependent} needs it is not configured"
+    return draft.story(note, missing=(dependent, cause))
 
 
 def _lone_edges(graph: TrueGraph, cause: str) -> list[str]:
