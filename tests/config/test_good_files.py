@@ -54,7 +54,7 @@ def test_a_component(staging: Config) -> None:
     assert (backend.interval, backend.timeout, backend.fall, backend.rise, backend.retry_interval) == (10, 5, 3, 2, 1)
 
 
-def test_how_a_peer_tells_that_it_is_starting_goes_to_its_check(staging: Config) -> None:
+def test_startup_when_goes_to_the_check(staging: Config) -> None:
     backend, frontend = staging.checks["backend"], staging.checks["frontend"]
     assert isinstance(backend, Http)
     assert isinstance(frontend, Http)
@@ -67,7 +67,7 @@ def test_intrinsic_reasons_go_to_the_component(staging: Config) -> None:
     assert staging.topology.components["frontend"].intrinsic == frozenset()
 
 
-def test_a_report_is_believed_at_once_unless_the_component_says_otherwise(staging: Config) -> None:
+def test_one_failing_report_is_enough_unless_the_component_sets_fall(staging: Config) -> None:
     suite = staging.topology.components["suite"]
     assert suite.covers == ("websocket", "frontend")
     assert (suite.fall, suite.rise) == (1, 2)
@@ -81,11 +81,13 @@ def test_merge_keys_and_anchors(staging: Config) -> None:
     assert staging.topology.components["llm-b"].layer is Layer.PLATFORM
 
 
-def test_the_rest(staging: Config) -> None:
+def test_all_other_sections(staging: Config) -> None:
     journey = staging.topology.journeys["golden-path"]
     assert journey.priority is Priority.P0
     assert journey.steps[0] == ("page", "frontend")
-    assert staging.limits == Limits(60, (("api.staging.netrasystems.ai", "auth.staging.netrasystems.ai"),))
+    assert staging.limits == Limits(
+        requests_per_minute=60, shared=(("api.staging.netrasystems.ai", "auth.staging.netrasystems.ai"),)
+    )
     assert [check.kind for _, check in staging.vantage] == ["tcp"]
     assert staging.servers == (HostPort("127.0.0.1", 5353),)
     assert staging.token == FromFile(file="/run/secrets/token")
@@ -114,7 +116,7 @@ def test_defaults(tmp_path: Path) -> None:
     component = config.topology.components["db"]
     assert (component.interval, component.timeout, component.fall, component.rise) == (10, 5, 3, 2)
     assert (config.topology.recovery, config.token, config.slo, config.maintenance) == (60, None, {}, ())
-    assert config.limits == Limits(None, ())
+    assert config.limits == Limits(requests_per_minute=None, shared=())
 
 
 def test_a_component_overrides_the_defaults(tmp_path: Path) -> None:
@@ -147,7 +149,7 @@ components:
         ("|-\n      two\n      lines", "two\nlines"),
     ],
 )
-def test_what_is_text_in_yaml(tmp_path: Path, written: str, owner: str) -> None:
+def test_values_that_are_text_in_yaml(tmp_path: Path, written: str, owner: str) -> None:
     text = MINIMAL.replace(
         "{layer: service, priority: P0}", f"\n    layer: service\n    priority: P0\n    links:\n     owner: {written}"
     )
@@ -168,12 +170,10 @@ def test_a_host_that_mixes_dots_and_dashes_is_a_warning(tmp_path: Path) -> None:
     (warning,) = load(tmp_path, text).warnings
     assert warning.line == 5
     assert warning.path == "components.b.check"
-    assert (
-        warning.message == "api-staging.x and api.staging.x are dash and dot forms of one name; is each of them right?"
-    )
+    assert warning.message == "api-staging.x and api.staging.x differ only in dots and dashes; are both names correct?"
 
 
-def test_a_budget_that_is_just_kept(tmp_path: Path) -> None:
+def test_a_rate_limit_that_is_just_reached(tmp_path: Path) -> None:
     text = """\
 environment: test
 limits: {requests_per_minute: 12, shared: [[a.example, b.example]]}
@@ -303,7 +303,7 @@ def replaced(tree: Any, value: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("kind", kinds())
-def test_odd_values_in_any_option_of_a_kind_are_refused_or_taken(kind: str, tmp_path: Path) -> None:
+def test_odd_values_in_any_option_of_a_kind_are_refused_or_accepted(kind: str, tmp_path: Path) -> None:
     example = page(kind).partition("```yaml\n")[2].partition("```")[0]
     component = {"layer": "service", "priority": "P0", **yaml.safe_load(example)}
     others = {name: {"layer": "service", "priority": "P0"} for name in component["check"].get("covers", ())}

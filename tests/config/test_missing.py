@@ -28,14 +28,16 @@ ABSENT = {
 
 @pytest.mark.parametrize("asked", ABSENT)
 @pytest.mark.parametrize("case", ASKS)
-def test_a_secret_is_missed_in(case: str, asked: str, tmp_path: Path) -> None:
+def test_a_missing_secret_is_found(case: str, asked: str, tmp_path: Path) -> None:
     file = tmp_path / "f.yml"
     check = ASKS[case].replace("SECRET", asked)
     file.write_text(f"environment: test\ncomponents: {{a: {{layer: test, priority: P2, check: {check}}}}}\n")
     assert missing_secrets(load_config(file)) == {ABSENT[asked]: ["a"]}
 
 
-def test_each_is_told_once_with_all_that_ask_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_missing_secret_is_reported_once_with_all_its_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("THERE", "")
     file = tmp_path / "f.yml"
     file.write_text("""

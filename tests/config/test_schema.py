@@ -44,7 +44,7 @@ def references(node: Any) -> set[str]:
     return set().union(*(references(item) for item in node)) if isinstance(node, list) else set()
 
 
-def test_every_reference_leads_somewhere(schema: dict[str, Any]) -> None:
+def test_every_reference_has_a_definition(schema: dict[str, Any]) -> None:
     assert {reference.removeprefix("#/$defs/") for reference in references(schema)} <= set(schema["$defs"])
     assert "x-check" not in str(schema)
 
@@ -72,14 +72,14 @@ BY_SHAPE_ALONE = [
 ]
 
 
-def test_it_takes_what_the_loader_takes(schema: dict[str, Any]) -> None:
+def test_the_schema_accepts_what_the_loader_accepts(schema: dict[str, Any]) -> None:
     Draft202012Validator.check_schema(schema)
     tree = read_yaml(str(CONFIG / "good" / "staging.yml")).tree
     assert list(Draft202012Validator(schema).iter_errors(tree)) == []
 
 
 @pytest.mark.parametrize("case", BY_SHAPE_ALONE)
-def test_it_refuses_what_the_loader_refuses_for_its_shape(schema: dict[str, Any], case: str) -> None:
+def test_the_schema_refuses_wrong_shapes_as_the_loader_does(schema: dict[str, Any], case: str) -> None:
     tree = read_yaml(str(CONFIG / "bad" / f"{case}.yml")).tree
     assert not Draft202012Validator(schema).is_valid(tree)
 

@@ -110,7 +110,7 @@ def test_a_histogram_reads_as_the_library_writes_it(
 @pytest.mark.parametrize(
     ("value", "written"), [(math.nan, "NaN"), (math.inf, "+Inf"), (-math.inf, "-Inf"), (True, "1.0"), (3, "3.0")]
 )
-def test_values_are_spelt_as_the_formats_want_them(value: float, written: str) -> None:
+def test_values_are_written_as_the_formats_require(value: float, written: str) -> None:
     text = "".join(render([Samples(Metric("x", GAUGE, "Help."), [('a="b"', value)])], TEXT))
     assert text.endswith(f'x{{a="b"}} {written}\n')
 
@@ -143,7 +143,7 @@ _PROMETHEUS_3 = (
         (_PROMETHEUS_3, OPENMETRICS),
     ],
 )
-def test_the_accept_header_decides(accept: str, expected: str) -> None:
+def test_the_accept_header_decides_the_format(accept: str, expected: str) -> None:
     assert content_type(accept) == expected
 
 
@@ -161,5 +161,5 @@ def test_the_accept_header_decides(accept: str, expected: str) -> None:
         ("x-gzippy", False),
     ],
 )
-def test_gzip_is_for_those_who_name_it_and_do_not_refuse_it(header: str, expected: bool) -> None:
+def test_gzip_needs_an_accept_encoding_that_names_it(header: str, expected: bool) -> None:
     assert accepts_gzip(header) is expected

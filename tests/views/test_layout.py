@@ -64,7 +64,7 @@ def test_a_line_begins_at_the_dependency_and_ends_at_the_dependent() -> None:
     assert path.count("H") == 1  # it passes one column
 
 
-def test_lines_that_need_not_cross_do_not() -> None:
+def test_lines_do_not_cross_without_need() -> None:
     """Two chains and a ladder, listed so that the order of the file would cross them."""
     edges = [("a1", "b1"), ("a2", "b2"), ("a3", "b3"), ("b1", "c1"), ("b2", "c2"), ("b3", "c3")]
     boxes = layout(dict.fromkeys(["a1", "a2", "a3", "b3", "b1", "b2", "c2", "c3", "c1"], 50), edges).boxes
@@ -78,12 +78,12 @@ def test_chains_are_straight() -> None:
     assert len({box.y for box in boxes.values()}) == 1
 
 
-def test_what_has_no_edge_comes_below() -> None:
+def test_boxes_without_an_edge_come_below() -> None:
     drawing = layout({"a": 50, "b": 50, **{f"loose{n}": 80 for n in range(9)}}, [("a", "b")])
     below = drawing.boxes["a"].y + BOX
     assert all(drawing.boxes[f"loose{n}"].y >= below for n in range(9))
     assert len({drawing.boxes[f"loose{n}"].y for n in range(9)}) == 3
 
 
-def test_nothing_is_drawn_of_nothing() -> None:
+def test_an_empty_graph_is_empty() -> None:
     assert layout({}, []).boxes == {}

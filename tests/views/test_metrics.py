@@ -130,7 +130,7 @@ def test_every_state_is_always_present_and_one_is_true(component: str, samples: 
         ("staging_exporter_online", {}, [1]),
     ],
 )
-def test_what_the_samples_say(name: str, labels: Labels, expected: list[float], samples: dict[str, Any]) -> None:
+def test_the_value_of_a_sample(name: str, labels: Labels, expected: list[float], samples: dict[str, Any]) -> None:
     assert _of(samples, name, **labels) == expected
 
 
@@ -148,13 +148,13 @@ def test_journeys_show_every_state_of_themselves_and_of_their_steps(samples: dic
     assert {key for key, value in steps.items() if value} == {("open", "up"), ("sign-in", "down")}
 
 
-def test_the_build_is_named(samples: dict[str, Any]) -> None:
+def test_the_build_info(samples: dict[str, Any]) -> None:
     ((labels, value),) = samples["staging_exporter_build_info"]
     assert labels == {"version": version("staging-exporter"), "python_version": platform.python_version()}
     assert value == 1
 
 
-def test_a_root_that_is_seen_no_longer_stays_and_is_stale_without_being_up_or_down() -> None:
+def test_a_root_cause_that_is_not_seen_any_more_is_stale_and_neither_up_nor_down() -> None:
     blind = board()
     blind.record(Observation("database", 26.0, 0.1, Outcome.UNKNOWN, Reason.RESOLVER, "no name server answered"))
     lines = metrics(blind.snapshot(27.0)).splitlines()
@@ -166,7 +166,7 @@ def test_a_root_that_is_seen_no_longer_stays_and_is_stale_without_being_up_or_do
 
 
 @pytest.mark.parametrize(("name", "up"), [("database", 0.0), ("cache", 1.0), ("silent", None)])
-def test_in_maintenance_the_last_probe_says_whether_it_is_up(name: str, up: float | None) -> None:
+def test_in_maintenance_the_last_probe_decides_whether_it_is_up(name: str, up: float | None) -> None:
     maintained = board()
     maintained.maintain(MaintenanceWindow((name,), Once(25.0, 60.0)), 25.5)
     shown = metrics(maintained.snapshot(26.0))
@@ -174,7 +174,7 @@ def test_in_maintenance_the_last_probe_says_whether_it_is_up(name: str, up: floa
     assert (f"{line} {up}\n" in shown) if up is not None else (line not in shown)
 
 
-def test_both_formats_say_the_same() -> None:
+def test_both_formats_have_the_same_samples() -> None:
     snapshot = board(HOSTILE).snapshot(26.0)
 
     def ours(families: Any) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def test_both_formats_say_the_same() -> None:
     assert ours(parse_text(text)) == ours(parse_openmetrics(openmetrics))
 
 
-def test_what_is_removed_from_the_configuration_vanishes() -> None:
+def test_series_of_removed_components_vanish() -> None:
     kept = tuple(component for component in COMPONENTS if component.name in ("vpc", "database"))
     text = metrics(board(components=kept).snapshot(26.0))
     assert 'component="database"' in text
@@ -200,7 +200,7 @@ def test_no_piece_is_large_however_many_components_there_are() -> None:
 
 
 @pytest.mark.parametrize("environment", ["staging", HOSTILE], ids=["plain", "hostile"])
-def test_promtool_has_no_complaint(environment: str) -> None:
+def test_promtool_accepts_the_metrics(environment: str) -> None:
     text = metrics(board(environment).snapshot(26.0))
     done = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, capture_output=True, timeout=30)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

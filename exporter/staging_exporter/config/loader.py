@@ -1,4 +1,4 @@
-"""The tree of a file -> what the exporter runs on, and what is wrong between the parts of it."""
+"""The tree of a file -> the configuration, and the errors that only show between its parts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from staging_exporter.config.problems import Problem, TreePath, clip, did_you_mean, listed, unknown_choice
-from staging_exporter.config.review import mixed_names, over_budget
-from staging_exporter.config.schema import CheckExtras, ComponentOptions, File
+from staging_exporter.config.review import mixed_names, over_limit
+from staging_exporter.config.schema import CheckExtras, ComponentOptions, File, Limits
 from staging_exporter.config.validation import Validation
 from staging_exporter.config.yamlfile import read_yaml
 from staging_exporter.core.durations import format_duration
@@ -22,26 +22,18 @@ from staging_exporter.options.check import Check
 from staging_exporter.options.secrets import FromEnv, FromFile
 from staging_exporter.probes import kinds, load
 
-# What stands in for a missing key, so that the rest of the file can be judged; never used by a good file.
+# Placeholders for missing keys, so that the rest of the file can be validated; never used by a valid file.
 _FALLBACKS = {"environment": "?", "components": {}, "layer": "test", "priority": "P2"}
 _DEFAULTS: TreePath = ("defaults",)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Requests that one host bears in a minute, None for any number; the hosts of a `shared` group count together."""
-
-    requests_per_minute: int | None
-    shared: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """A configuration without errors.
 
-    `checks` are by component, in the order of the file, latent components absent. `vantage` are our own checks, timed
-    by the defaults. `servers` are name servers to ask instead of the system's. `slo` are objectives, shares of time, by
-    component. `warnings` are never fatal.
+    `checks` are by component, in the order of the file, without latent components. `vantage` are our own checks, with
+    the default timing. `servers` are name servers instead of those of the system. `slo` are objectives, shares of
+    time, by component. `warnings` are never fatal.
     """
 
     topology: Topology
@@ -57,7 +49,7 @@ class Config:
 
 
 def load_config(path: str | Path) -> Config:
-    """The configuration in the file at `path`. Raises ConfigError with everything that is wrong, and nothing else."""
+    """The configuration in the file at `path`. Raises ConfigError with every error, and nothing else."""
     document = read_yaml(str(path))
     found = Validation(document)
     file = found.salvage(File, document.tree, _FALLBACKS)
@@ -69,12 +61,12 @@ def load_config(path: str | Path) -> Config:
 
 
 class _Loader:
-    """Builds a Config from a file whose shape is right, and reports what only shows between its parts."""
+    """Builds a Config from a valid tree, and reports the errors that only show between its parts."""
 
     def __init__(self, found: Validation, file: File, declared: Iterable[str]) -> None:
         self._found = found
         self._file = file
-        self._declared = frozenset(declared)  # a component that is wrong in itself is not unknown as well
+        self._declared = frozenset(declared)  # a component with errors is not an unknown one
 
     def config(self) -> Config:
         file = self._file
@@ -83,12 +75,12 @@ class _Loader:
         self._interval_covers_timeout(_DEFAULTS, dict(file.defaults), file.defaults.model_fields_set)
         vantage = tuple(self._vantage())
         self._cycles(components)
-        self._budget(components, checks, vantage)
+        self._rate_limits(components, checks, vantage)
         return Config(
             topology=Topology(file.environment, components, self._journeys(), file.recovery),
             checks=checks,
             vantage=vantage,
-            limits=Limits(file.limits.requests_per_minute, file.limits.shared),
+            limits=file.limits,
             maintenance=self._maintenance(),
             servers=file.resolver.servers,
             slo=self._objectives(),
@@ -98,7 +90,7 @@ class _Loader:
         )
 
     def _vantage(self) -> Iterator[tuple[Component, Check]]:
-        """Our own checks, timed by the defaults; the brackets keep their names apart from those of components."""
+        """Our own checks, with the default timing; the brackets keep their names different from components."""
         for number, raw in enumerate(self._file.vantage):
             check, _ = self._check(raw, ("vantage", number))
             if check:
@@ -144,7 +136,7 @@ class _Loader:
             self._found.report((*at, key), text)
 
     def _is_meant(self, key: str, at: TreePath, own: Collection[str] = ()) -> bool:
-        """False when the value only stands in for one that was reported: what follows from it is no news."""
+        """False when the value replaces one that was reported: its consequences are not reported again."""
         return key in own or not (self._found.lost((*at, key)) or self._found.lost((*_DEFAULTS, key)))
 
     def _component_check(self, options: ComponentOptions, at: TreePath) -> tuple[Check | None, frozenset[Reason]]:
@@ -152,7 +144,9 @@ class _Loader:
         when_at = (*at, "startup", "when")
         if options.check is None:
             if when is not None:
-                self._found.report(when_at, "a component without a check cannot tell that it is starting")
+                self._found.report(
+                    when_at, "a component without a check has no response to match; remove `when` or add a check"
+                )
             return None, frozenset()
         return self._check(options.check, (*at, "check"), when, when_at)
 
@@ -174,7 +168,7 @@ class _Loader:
             rest["startup_when"] = when
         elif when is not None:
             able = listed(kind for kind in kinds() if "startup_when" in load(kind).model_fields)
-            text = f"kind {raw['kind']} cannot tell that its peer is starting: startup.when is for {able}"
+            text = f"kind {raw['kind']} does not support startup.when; it works with {able}"
             self._found.report(when_at, text)
         return self._found.validate(model, rest, at, {"startup_when": when_at}), intrinsic
 
@@ -204,14 +198,14 @@ class _Loader:
         hard = {name for entry in options.depends_on for name in ([entry] if isinstance(entry, str) else entry)}
         for number, name in enumerate(names):
             if name in hard:
-                self._found.report((*path, number), f"`{clip(name)}` is in depends_on as well; it is one or the other")
+                self._found.report((*path, number), f"`{clip(name)}` is in depends_on too; list it in one of the two")
         return names
 
     def _once(self, entries: tuple[object, ...], at: TreePath) -> None:
         seen: set[object] = set()
         for number, entry in enumerate(entries):
             if entry in seen:
-                self._found.report((*at, number), f"{_shown(entry)} stands here twice")
+                self._found.report((*at, number), f"{_shown(entry)} is listed twice")
             seen.add(entry)
 
     def _known(self, names: tuple[str, ...], at: TreePath) -> None:
@@ -258,7 +252,7 @@ class _Loader:
                 objectives[name] = slo.objective
         return objectives
 
-    def _budget(
+    def _rate_limits(
         self,
         components: Mapping[str, Component],
         checks: Mapping[str, Check],
@@ -270,11 +264,11 @@ class _Loader:
         asked = [(name, check, components[name].interval) for name, check in checks.items() if self._timed(name)]
         if self._is_meant("interval", _DEFAULTS):
             asked += [(component.name, check, component.interval) for component, check in vantage]
-        for text in over_budget(limits.requests_per_minute, limits.shared, asked):
+        for text in over_limit(limits.requests_per_minute, limits.shared, asked):
             self._found.report(("limits", "requests_per_minute"), text)
 
     def _timed(self, name: str) -> bool:
-        """True when the interval of a component is what the file means."""
+        """True when the interval of a component has no reported error."""
         own = self._file.components[name].interval is not None
         return self._is_meant("interval", ("components", name), ["interval"] if own else ())
 

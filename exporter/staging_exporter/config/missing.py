@@ -1,4 +1,4 @@
-"""What a configuration asks of this machine, and is not there: variables and files of secrets."""
+"""Secrets of a configuration that cannot be read on this machine: missing variables and files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from staging_exporter.options.secrets import FromEnv, FromFile
 
 
 def missing_secrets(config: Config) -> dict[str, list[str]]:
-    """What is wrong with each secret that cannot be read now, and the components, or keys, that ask for it."""
+    """The error of each secret that cannot be read now, and the components or keys that use it."""
     users: dict[str, object] = {**config.checks, **{c.name: check for c, check in config.vantage}}
     found: dict[str, list[str]] = {}
     for user, options in {"api.token": config.token, **users}.items():
@@ -30,7 +30,7 @@ def _errors(options: object) -> Iterator[str]:
 
 
 def _secrets(value: object) -> Iterator[FromEnv | FromFile]:
-    """All secrets in it, however deep."""
+    """All secrets in it, at any depth."""
     if isinstance(value, FromEnv | FromFile):
         yield value
     elif isinstance(value, BaseModel):

@@ -1,4 +1,4 @@
-"""What is wrong in a configuration file, and where: the vocabulary of its errors."""
+"""The errors of a configuration file: what is wrong, where, and the nearest valid name."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 
-MAX_PROBLEMS = 200  # more are not looked for: a hostile file of 1 MiB can hold 50,000
+MAX_PROBLEMS = 200  # a hostile file of 1 MiB can have 50,000
 
 TreePath = tuple[str | int, ...]
-Names = tuple[str, ...] | frozenset[str]  # hashable, so that looking among them can be remembered
+Names = tuple[str, ...] | frozenset[str]  # hashable, for the cache of `nearest`
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +27,19 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used; `problems` are all that is wrong with it, by line, up to `MAX_PROBLEMS`."""
+    """A configuration that cannot be used; `problems` are its errors by line, at most `MAX_PROBLEMS`."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         found = sorted(problems, key=lambda problem: problem.line)
         kept = found[:MAX_PROBLEMS]
         if len(found) > MAX_PROBLEMS:
-            kept.append(Problem(kept[-1].file, kept[-1].line, "", "there are more problems; correct these first"))
+            kept.append(Problem(kept[-1].file, kept[-1].line, "", "there are more errors; correct these first"))
         self.problems = tuple(kept)
         super().__init__("\n".join(map(str, kept)))
 
 
 def clip(text: str, limit: int = 80) -> str:
-    """`text` fit for one line of a terminal: shortened, control characters escaped."""
+    """`text` on one line of a terminal: shortened, control characters escaped."""
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: limit + 1])
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
@@ -52,14 +52,14 @@ def format_path(path: TreePath) -> str:
 
 @lru_cache(maxsize=1024)
 def nearest(word: str, names: Names) -> str | None:
-    """The one of `names` that `word` looks like, if any does."""
+    """The name most similar to `word`, None without one."""
     by_lower = {name.lower(): name for name in names}
     near = get_close_matches(word.lower()[:80], by_lower, n=1, cutoff=0.6)
     return by_lower[near[0]] if near else None
 
 
 def did_you_mean(word: str, names: Names) -> str:
-    """`, did you mean ...?` when one of `names` looks like `word`, else nothing."""
+    """`, did you mean ...?` when one of `names` is similar to `word`, else nothing."""
     near = nearest(word, names)
     return f", did you mean `{near}`?" if near else ""
 
@@ -71,7 +71,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def unknown_choice(value: object, what: str, names: tuple[str, ...]) -> str:
-    """What to say of a value that is none of `names`, each of which is a `what`."""
+    """The error of a value that is not one of `names`, each of which is a `what`."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return f"expected a {what}; choose {listed(names)}"
     text = str(value)

@@ -1,4 +1,4 @@
-"""What only shows over all checks together: how many requests a host gets, names that mix dot and dash forms."""
+"""Reviews of all checks together: the requests that each host gets, names that mix dots and dashes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from staging_exporter.options.check import Check
 Asked = tuple[str, Check, float]  # name, check, interval in seconds
 
 
-def over_budget(limit: int, shared: Iterable[Iterable[str]], asked: Iterable[Asked]) -> Iterator[str]:
+def over_limit(limit: int, shared: Iterable[Iterable[str]], asked: Iterable[Asked]) -> Iterator[str]:
     """One sentence per host, or group of hosts that count together, that gets more than `limit` requests a minute."""
     groups = {host.lower(): tuple(group) for group in shared for host in group}
     rates: dict[tuple[str, ...], dict[str, float]] = {}
@@ -24,19 +24,19 @@ def over_budget(limit: int, shared: Iterable[Iterable[str]], asked: Iterable[Ask
 
 
 def mixed_names(checks: Mapping[str, Check]) -> Iterator[tuple[str, str]]:
-    """(component, sentence) where a host is the dot or dash form of another's: mostly one of them does not exist."""
+    """(component, sentence) where a host differs from another only in dots and dashes: often one does not exist."""
     forms: dict[str, str] = {}
     for name, check in checks.items():
         for host in map(str.lower, check.names()):
             other = forms.setdefault(host.replace("-", "."), host)
             if other != host:
-                yield name, f"{clip(host)} and {clip(other)} are dash and dot forms of one name; is each of them right?"
+                yield name, f"{clip(host)} and {clip(other)} differ only in dots and dashes; are both names correct?"
 
 
 def _too_many(hosts: tuple[str, ...], rates: Mapping[str, float], limit: int) -> str:
     most = sorted(rates.items(), key=lambda item: -item[1])
-    biggest = ", ".join(f"{name} {rate:.4g}" for name, rate in most[:3])
+    largest = ", ".join(f"{name} {rate:.4g}" for name, rate in most[:3])
     others = f" and {len(most) - 3} more" if len(most) > 3 else ""
     total = sum(rates.values())
     together = f"{', '.join(map(clip, hosts))}{' together' if len(hosts) > 1 else ''}"
-    return f"{together}: {total:.4g} requests a minute, over the limit of {limit}; the biggest: {biggest}{others}"
+    return f"{together}: {total:.4g} requests a minute, over the limit of {limit}; the largest: {largest}{others}"

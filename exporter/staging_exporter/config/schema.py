@@ -79,7 +79,7 @@ RawCheck = Annotated[dict[str, Any], Field(json_schema_extra={"x-check": True})]
 
 
 class Defaults(Model):
-    """What holds for each component that does not say otherwise."""
+    """Defaults for every component that does not set its own value."""
 
     interval: PositiveDuration = Field(10.0, description="from the start of a run to the start of the next")
     timeout: PositiveDuration = Field(5.0, description="deadline of a whole run, connecting and reading")
@@ -89,7 +89,10 @@ class Defaults(Model):
 
 
 class Limits(Model):
-    """How many requests the environment bears from one address."""
+    """The rate limit: how many requests the environment accepts from one address.
+
+    None is without limit; the hosts of a `shared` group count together.
+    """
 
     requests_per_minute: Annotated[int, Field(ge=1)] | None = Field(None, description="for each host")
     shared: Listed[Listed[str]] = Field((), description="groups of hosts that count as one")
@@ -99,20 +102,22 @@ class Limits(Model):
         counts = Counter(host.lower() for group in self.shared for host in group)
         host, count = next(iter(counts.most_common(1)), ("", 0))
         if count > 1:
-            raise ValueError(f"`{clip(host)}` stands twice in `shared`; hosts that count together are one group")
+            raise ValueError(
+                f"`{clip(host)}` is listed twice in `shared`; hosts that count together belong in one group"
+            )
         return self
 
 
 class StartupOptions(Model):
-    """How long a start may take, and how the peer tells that it is starting."""
+    """How long a start may take, and by what the peer shows that it is starting."""
 
-    budget: PositiveDuration = Field(description="spent, the component is down")
-    cold: Duration = Field(0.0, description="how long of it timeout or refused count as starting")
-    when: dict[str, Any] | None = Field(None, description="matchers of the kind: the peer says that it is starting")
+    budget: PositiveDuration = Field(description="when it is exceeded, the component is down")
+    cold: Duration = Field(0.0, description="for how long timeout and refused count as starting")
+    when: dict[str, Any] | None = Field(None, description="matchers of the kind: a response of a peer that is starting")
 
 
 class Links(Model):
-    """Where to go from an alert."""
+    """Links and owner, shown in alerts and on the status page."""
 
     runbook: WebLink | None = None
     issue: WebLink | None = None
@@ -161,7 +166,7 @@ class WeeklyOptions(Model):
 
 
 class WindowOptions(Model):
-    """Either once, from start to end, or weekly."""
+    """A window either once, from start to end, or weekly."""
 
     components: Some[str]
     start: Moment | None = None
@@ -178,23 +183,23 @@ class WindowOptions(Model):
         return self
 
     def window(self) -> Once | Weekly:
-        """When it is."""
+        """The times of the window."""
         if self.start is not None and self.end is not None:
             return Once(self.start, self.end)
-        assert self.weekly is not None, "a window is one of the two sorts"
+        assert self.weekly is not None, "validated above"
         return Weekly(frozenset(self.weekly.days), self.weekly.begin, self.weekly.end, self.weekly.timezone)
 
 
 class Api(Model):
     """The HTTP interface."""
 
-    token: Secret | None = Field(None, description="asked for by endpoints that change something")
+    token: Secret | None = Field(None, description="required by endpoints that write")
 
 
 class ResolverOptions(Model):
     """Name resolution."""
 
-    servers: Listed[Address] = Field((), description="name servers to ask instead of the system's")
+    servers: Listed[Address] = Field((), description="name servers instead of those of the system")
 
 
 class File(Model):
@@ -203,7 +208,9 @@ class File(Model):
     environment: Annotated[str, Field(min_length=1, max_length=200)]
     defaults: Defaults = Defaults()
     limits: Limits = Limits()
-    vantage: Listed[RawCheck] = Field((), description="are we online? while all fail, nothing is called down")
+    vantage: Listed[RawCheck] = Field(
+        (), description="checks of our own connectivity: while all fail, failures count as unknown"
+    )
     components: Annotated[dict[Name, ComponentOptions], Field(min_length=1, json_schema_extra=_NAMED)]
     journeys: dict[Name, JourneyOptions] = Field(default_factory=dict, json_schema_extra=_NAMED)
     maintenance: Listed[WindowOptions] = ()
@@ -215,7 +222,7 @@ class File(Model):
 
 
 class CheckExtras(Model):
-    """Keys of a check that are the diagnosis's, not the kind's."""
+    """Keys of a check for the diagnosis, which every kind accepts."""
 
     intrinsic: Listed[Annotated[Reason, _one_of("reason that can be intrinsic", _FAILURES, Reason)]] = Field(
         (), description="reasons for which this component is a root cause even when a dependency is down"

@@ -1,4 +1,4 @@
-"""A tree against a pydantic model: every error, in plain sentences, at the path where it stands in the file."""
+"""A tree against a pydantic model: every error, in plain sentences, with its path in the file."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _BOUNDS = {
     "less_than": ("less than {}", "lt"),
     "less_than_equal": ("at most {}", "le"),
 }
-_USERINFO = re.compile(r"(['\"`]?)[^\s`]*@")  # a message may quote an address that carries a password
+_USERINFO = re.compile(r"(['\"`]?)[^\s`]*@")  # a message may quote an address with a password
 
 
 class _Complaint(NamedTuple):
@@ -58,13 +58,13 @@ class _Complaint(NamedTuple):
 
     @property
     def shape(self) -> str | None:
-        """What sort of value was expected, when the fault is that it is of another sort."""
+        """The expected type of value, when the error is a wrong type."""
         match = _SHAPE.fullmatch(self.error["type"])
         return _EXPECTED[match[1]] if match else None
 
     @property
     def misfit(self) -> bool:
-        """True when the value is not even of the sort that this branch takes."""
+        """True when the value does not have the type of this branch."""
         return self.branch is not None and self.branch[0] == self.path and self.shape is not None
 
 
@@ -77,7 +77,7 @@ class Validation:
         self._lost: set[TreePath] = set()
 
     def lost(self, path: TreePath) -> bool:
-        """True when something is written for `path` that was reported: what holds instead is not what is meant."""
+        """True when the value at `path` was reported: the value that replaces it is not what the file means."""
         return any(path[: end + 1] in self._lost for end in range(len(path)))
 
     def problem(self, path: TreePath, message: str) -> Problem:
@@ -86,7 +86,7 @@ class Validation:
         return Problem(file, line, format_path(path), _USERINFO.sub(r"\1***@", message))
 
     def report(self, path: TreePath, message: str) -> None:
-        """Something is wrong at `path`. Raises ConfigError when that makes too many problems."""
+        """Report an error at `path`. Raises ConfigError when there are too many."""
         self._add(self.problem(path, message))
 
     def _add(self, problem: Problem) -> None:
@@ -95,16 +95,16 @@ class Validation:
             raise ConfigError(self.problems)
 
     def check(self) -> None:
-        """Raises ConfigError when something was reported."""
+        """Raises ConfigError when an error was reported."""
         if self.problems:
             raise ConfigError(self.problems)
 
     def validate(
         self, model: type[M], tree: Any, at: TreePath, moved: Mapping[str, TreePath] | None = None
     ) -> M | None:
-        """`tree`, which stands at `at` in the file, as a model; None after reporting what is wrong.
+        """`tree`, which is at `at` in the file, as a model; None after reporting its errors.
 
-        `moved` names keys of `tree` that stand elsewhere in the file.
+        `moved` has the paths of keys of `tree` that are elsewhere in the file.
         """
         try:
             return model.model_validate(tree)
@@ -113,9 +113,9 @@ class Validation:
             return None
 
     def salvage(self, model: type[M], tree: Any, fallbacks: Mapping[str, Any]) -> M:
-        """The whole file as a model; what is wrong is reported and left out, so that the rest can still be judged.
+        """The whole file as a model; values with errors are reported and left out, so that the rest is still validated.
 
-        `fallbacks` stand in for missing keys. Raises ConfigError when nothing can be saved.
+        `fallbacks` replace missing keys. Raises ConfigError when nothing is left.
         """
         complaints: list[_Complaint] = []
         rest = deepcopy(tree)
@@ -127,7 +127,7 @@ class Validation:
                 if attempt == 0:
                     self._report_all(model, tree, (), {}, complaints)
                 for complaint in complaints:
-                    _mend(rest, complaint, fallbacks)
+                    _repair(rest, complaint, fallbacks)
         raise ConfigError(self.problems)
 
     def _report_all(
@@ -138,7 +138,7 @@ class Validation:
         moved: Mapping[str, TreePath],
         complaints: Iterable[_Complaint],
     ) -> None:
-        # A value of the wrong sort is one problem, however many branches of a union say so.
+        # A value of the wrong type is one error, however many branches of a union report it.
         together: dict[tuple[TreePath, int], list[_Complaint]] = {}
         for number, complaint in enumerate(complaints):
             together.setdefault((complaint.path, -1 if complaint.shape else number), []).append(complaint)
@@ -149,13 +149,13 @@ class Validation:
             place = (*base, *path[1:]) if base else (*at, *path)
             self._lost.add(_meant(model, path, place, error))
             found = self.problem(place, text)
-            if error["type"] == "extra_forbidden":  # found on the line of the key, but a fault of the mapping around it
+            if error["type"] == "extra_forbidden":  # reported at the line of the key, with the path of its mapping
                 found = replace(found, path=format_path(place[:-1]))
             self._add(found)
 
 
 def _complaints(error: ValidationError, tree: Any) -> list[_Complaint]:
-    """The errors that matter, in order: of a union only the branch that comes closest to what is there."""
+    """The relevant errors, in order: of a union only the branch that is closest to the value."""
     found = [_locate(details, tree) for details in error.errors(include_url=False) if not _consequence(details)]
     unions: dict[TreePath, dict[str, list[_Complaint]]] = {}
     for complaint in found:
@@ -166,7 +166,7 @@ def _complaints(error: ValidationError, tree: Any) -> list[_Complaint]:
 
 
 def _meant(model: type[BaseModel], path: TreePath, place: TreePath, error: Any) -> TreePath:
-    """The place that an error leaves without its value: of a misspelt key, that of the key which is meant."""
+    """The path whose value is lost by an error: for a misspelt key, that of the intended key."""
     if error["type"] == "missing":
         return (*place, error["loc"][-1])
     if error["type"] == "extra_forbidden":
@@ -187,7 +187,7 @@ def _closest(branches: Mapping[str, list[_Complaint]]) -> list[_Complaint]:
 
 
 def _locate(error: Any, tree: Any) -> _Complaint:
-    """Walk the location through the tree; what is no key there is the tag of a union's branch."""
+    """Walk the location through the tree; a step that is not a key is the tag of a union branch."""
     path: TreePath = ()
     branch = None
     location = error["loc"][:-1] if error["type"] == "missing" else error["loc"]
@@ -200,15 +200,15 @@ def _locate(error: Any, tree: Any) -> _Complaint:
     return _Complaint(path, branch, error)
 
 
-def _mend(tree: Any, complaint: _Complaint, fallbacks: Mapping[str, Any]) -> None:
-    """Take out what a complaint is about, or put in what is missing."""
+def _repair(tree: Any, complaint: _Complaint, fallbacks: Mapping[str, Any]) -> None:
+    """Remove the value of an error, or add what is missing."""
     path, error = complaint.path, complaint.error
     around, key = _value(tree, path), error["loc"][-1]
     if error["type"] == "missing" and key in fallbacks:
-        if isinstance(around, dict):  # else an earlier complaint took it out
+        if isinstance(around, dict):  # else an earlier error removed it
             around[key] = deepcopy(fallbacks[key])
         return
-    # Without one item the others would change their places, and so their lines: the whole list goes.
+    # Removing one item would shift the lines of the others, so the whole list is removed.
     while path and isinstance(path[-1], int):
         path = path[:-1]
     if path and isinstance(parent := _value(tree, path[:-1]), dict):
@@ -232,7 +232,7 @@ def _shapes(complaints: Iterable[_Complaint], value: Any) -> str:
 
 
 def _described(value: Any) -> str:
-    """What sort of value it is; never the value, which may be a secret in the wrong place."""
+    """The type of the value; never the value, which may be a misplaced secret."""
     names = {type(None): "nothing", str: "text", dict: "a mapping", list: "a list", float: "a decimal number"}
     return str(value).lower() if isinstance(value, bool) else names.get(type(value), "a number")
 
@@ -249,9 +249,9 @@ def _sentence(model: type[BaseModel], path: TreePath, error: Any) -> str:
         case "value_error":
             return clip(str(context["error"]), 400)
         case "literal_error":
-            return f"`{clip(str(error['input']))}` is not known here; choose {context['expected']}"
+            return f"`{clip(str(error['input']))}` is not valid here; choose {context['expected']}"
         case "union_tag_invalid":
-            return f"`{clip(context['tag'])}` is not known here; choose {context['expected_tags']}"
+            return f"`{clip(context['tag'])}` is not valid here; choose {context['expected_tags']}"
         case "union_tag_not_found":
             return f"missing key `{context['discriminator'].strip(chr(39))}`"
         case "too_short" | "string_too_short":

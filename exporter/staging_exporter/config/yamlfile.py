@@ -33,20 +33,20 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]{0,17})(\.[0-9]*)?)([eE][-+]?[
 _BRACKET = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|[\[\]{}]""", re.DOTALL)  # a quoted one is none
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 _TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
-# libyaml's sentences, and what they mean to somebody who wrote the file.
+# The messages of libyaml, in terms of the file.
 _SYNTAX = {
-    "mapping values are not allowed in this context": "a `key: value` cannot stand here; check the indentation, "
+    "mapping values are not allowed in this context": "a `key: value` is not allowed here; check the indentation, "
     "and quote text that contains `: `",
-    "block sequence entries are not allowed in this context": "a list item cannot stand here; begin it on a new line",
+    "block sequence entries are not allowed in this context": "a list item is not allowed here; start it on a new line",
     "did not find expected key": "expected a key here; check the indentation and the quotes",
     "did not find expected '-' indicator": "expected a `-` like those above; check the indentation",
     "could not find expected ':'": "expected `key: value`; the `:` is missing on this line or the one before",
     "did not find expected ',' or ']'": "expected `,` or `]`",
     "did not find expected ',' or '}'": "expected `,` or `}`",
     "found unexpected end of stream": "a quote is not closed",
-    "found unknown escape character": "unknown escape; single quotes take a backslash as it is",
-    "did not find expected <document start>": "the file goes on after its mapping has ended",
-    "found incompatible YAML document": "this version of YAML is not known",
+    "found unknown escape character": "unknown escape; in single quotes a backslash is literal",
+    "did not find expected <document start>": "the file continues after the end of its mapping",
+    "found incompatible YAML document": "this version of YAML is not supported",
 }
 
 
@@ -110,7 +110,7 @@ def _read(file: str) -> str:
         raise _whole(file, "is a binary file, not YAML")
     if bad := _CONTROL.search(text):
         line = text.count("\n", 0, bad.start()) + 1
-        raise _whole(file, f"the control character U+{ord(bad[0]):04X} cannot stand in YAML", line)
+        raise _whole(file, f"the control character U+{ord(bad[0]):04X} is not allowed in YAML", line)
     return text
 
 
@@ -145,13 +145,13 @@ def _syntax_problem(file: str, text: str, error: yaml.YAMLError) -> Problem:
         problem = (
             "a tab cannot indent YAML; use spaces"
             if rest[:1] == "\t"
-            else f"text that begins with {rest[:1]} needs quotes"
+            else f"text that starts with {rest[:1]} needs quotes"
         )
     message = _SYNTAX.get(problem, problem)
     begin: Any = getattr(error, "context_mark", None)
     around = re.fullmatch(r"while \w+ing an? (.+)", getattr(error, "context", None) or "")
     if around and begin.line != mark.line:
-        message += f" (in the {around[1]} that began on line {begin.line + 1})"
+        message += f" (in the {around[1]} that starts on line {begin.line + 1})"
     return Problem(file, min(mark.line + 1, max(1, len(text.splitlines()))), "", message)
 
 
@@ -174,7 +174,7 @@ class _Builder:
         root = self._node(next(self._events), ())
         next(self._events)
         if not isinstance(after := next(self._events), yaml.StreamEndEvent):
-            raise self._error(after, "a second document begins here; the file must hold one")
+            raise self._error(after, "a second document starts here; the file must contain one")
         if root.value is None:
             raise _whole(self._file, "the file is empty")
         if not isinstance(root.value, dict):
