@@ -24,12 +24,12 @@ def test_the_file_name_is_the_kind(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", kinds())
-def test_there_are_tests(kind: str) -> None:
+def test_every_kind_has_tests(kind: str) -> None:
     assert list(TESTS.glob(f"test_{kind}*.py"))
 
 
 @pytest.mark.parametrize("kind", kinds())
-def test_the_page_names_every_option_and_every_phase(kind: str) -> None:
+def test_the_documentation_names_every_option_and_phase(kind: str) -> None:
     text = page(kind)
     assert text.startswith(f"# {kind}\n")
     missing = [name for name in load(kind).model_fields if name not in COMMON and f"`{name}" not in text]
@@ -48,7 +48,7 @@ def nested(annotation: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("kind", kinds())
-def test_the_page_names_what_is_inside_of_options(kind: str) -> None:
+def test_the_documentation_names_options_inside_of_options(kind: str) -> None:
     text = page(kind)
     text += page("http") if "as for `http`" in text else ""  # the page that has them in full
     words = set(re.findall(r"\w+", text))
@@ -69,7 +69,7 @@ def test_the_examples_show_every_option(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", kinds())
-def test_every_example_on_the_page_loads(kind: str, tmp_path: Path) -> None:
+def test_every_example_of_the_documentation_loads(kind: str, tmp_path: Path) -> None:
     assert any(example["check"]["kind"] == kind for example in examples(kind))
     for example in examples(kind):
         covered = {name: {"layer": "service", "priority": "P2"} for name in example["check"].get("covers", ())}

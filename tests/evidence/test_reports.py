@@ -40,7 +40,7 @@ def newest(pattern: str | None, pushed: Path | None = None, cache: Cache | None 
     return path.name, report
 
 
-def test_json_cut_off_anywhere_is_half_written() -> None:
+def test_json_cut_off_anywhere_is_incomplete() -> None:
     assert read(JSON).counts["failed"] == 1
     for end in range(0, len(JSON), 10):
         with pytest.raises(HalfWritten):
@@ -61,7 +61,7 @@ def test_json_cut_off_anywhere_is_half_written() -> None:
     ],
     ids=lambda value: str(value[:30]),
 )
-def test_json_that_is_no_report(data: bytes, message: str) -> None:
+def test_json_that_is_not_a_report_is_unreadable(data: bytes, message: str) -> None:
     with pytest.raises(Unreadable) as caught:
         read(data)
     assert str(caught.value) == message
@@ -85,7 +85,7 @@ def test_an_unchanged_file_is_not_read_again(tmp_path: Path) -> None:
     assert newest(str(file), None, cache)[1] is not again
 
 
-def test_an_unchanged_broken_file_says_the_same_again(tmp_path: Path) -> None:
+def test_an_unchanged_unreadable_file_has_the_same_error_again(tmp_path: Path) -> None:
     file = tmp_path / "r.xml"
     file.write_bytes(b"<html/>")
     said, cache = [], Cache()
@@ -98,7 +98,7 @@ def test_an_unchanged_broken_file_says_the_same_again(tmp_path: Path) -> None:
     assert said[1][1] <= said[0][1]
 
 
-def test_the_newest_of_path_and_pushed_ones_counts(tmp_path: Path) -> None:
+def test_the_newest_of_path_and_pushed_reports_is_used(tmp_path: Path) -> None:
     pushed = tmp_path / "[pushed]"
     with pytest.raises(Unreadable, match=r"^no report was pushed$"):
         newest(None, pushed)
@@ -115,7 +115,7 @@ def test_the_newest_of_path_and_pushed_ones_counts(tmp_path: Path) -> None:
     assert newest(str(tmp_path / "*.xml"), pushed)[0] == "2.report"
 
 
-def test_fifty_megabytes_of_hostile_json_in_bounded_memory(tmp_path: Path) -> None:
+def test_fifty_megabytes_of_hostile_json_are_read_in_limited_memory(tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     with file.open("wb") as out:
         out.write(b'{"summary": {}, "junk": [')

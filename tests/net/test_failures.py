@@ -20,5 +20,5 @@ from staging_exporter.net.failures import error_text
         (EOFError(), "EOFError"),
     ],
 )
-def test_error_text(error: BaseException, text: str) -> None:
+def test_errors_are_put_into_words(error: BaseException, text: str) -> None:
     assert error_text(error).startswith(text)

@@ -14,7 +14,9 @@ from staging_exporter.net.tls import TlsSettings, client_context
 @pytest.mark.parametrize(
     ("server_name", "verified"), [("db.example.com", True), ("other.example.com", False), (None, False)]
 )
-async def test_the_name_counts_and_not_the_address(tmp_path: Path, server_name: str | None, verified: bool) -> None:
+async def test_the_name_is_verified_and_not_the_address(
+    tmp_path: Path, server_name: str | None, verified: bool
+) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

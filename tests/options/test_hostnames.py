@@ -21,5 +21,5 @@ from staging_exporter.options.hostnames import siblings
         ("-a.x.y", ()),
     ],
 )
-def test_siblings(name: str, expected: tuple[str, ...]) -> None:
+def test_siblings_are_dot_and_dash_variants(name: str, expected: tuple[str, ...]) -> None:
     assert siblings(name) == expected

@@ -160,7 +160,7 @@ def judge(kind: str, seen: Observation, text: str) -> None:
 
 
 @pytest.mark.parametrize("name", RUNS)
-async def test_nothing_leaks_and_nothing_is_large(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_secret_leaks_and_nothing_is_large(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOUNDS", SECRET)
     async with RUNS[name]() as options:
         kind = options["kind"]
@@ -182,7 +182,9 @@ def server() -> Iterator[Postgres]:
         f"DO $$ BEGIN RAISE EXCEPTION E'\\n{SECRET}\\x1b'; END $$",
     ],
 )
-async def test_what_postgresql_says(server: Postgres, query: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_messages_of_postgresql_are_masked_and_short(
+    server: Postgres, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BOUNDS", SECRET)
     options = {"kind": "postgres", "host": "127.0.0.1", "port": server.port, "database": "postgres", "user": "prober"}
     options |= {"password": {"env": "BOUNDS"}, "query": query, "expect": {"value": "never"}}
@@ -191,7 +193,7 @@ async def test_what_postgresql_says(server: Postgres, query: str, monkeypatch: p
     assert "***" in text
 
 
-def test_every_kind_that_talks_to_a_peer_is_here() -> None:
+def test_every_kind_with_a_peer_is_tested_here() -> None:
     here = {name.split(" ")[0] for name in RUNS} | {"postgres"}
     # `tls` says nothing and hears a certificate only; `e2e` reads reports, whose bounds have tests of their own.
     assert set(kinds()) - here == {"tls", "e2e"}

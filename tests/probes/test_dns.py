@@ -69,7 +69,7 @@ async def look_up(answer: Answerer, options: dict[str, Any], *, system: bool = F
         ({"name": "loop.test"}, Reason.DNS, "form a loop"),
     ],
 )
-async def test_answers(options: dict[str, Any], reason: Reason, text: str) -> None:
+async def test_the_answer_decides_the_reason(options: dict[str, Any], reason: Reason, text: str) -> None:
     seen = await look_up(zone(ZONE), options)
     assert (seen.reason, text in seen.detail) == (reason, True), seen.detail
 
@@ -83,14 +83,14 @@ async def test_a_slow_answer_is_degraded() -> None:
     assert (seen.outcome, seen.reason) == (Outcome.DEGRADED, Reason.SLOW)
 
 
-async def test_facts_and_phases() -> None:
+async def test_a_run_records_facts_and_phases() -> None:
     seen = await look_up(zone(ZONE), {"name": "alias.test", "protocol": "tcp"})
     assert seen.facts["answers"] == ["203.0.113.7", "203.0.113.8"]
     assert (seen.facts["rcode"], seen.facts["answer_rrs"], seen.facts["ip"]) == ("NOERROR", 3, "127.0.0.1")
     assert set(seen.phases) == {"resolve", "connect", "query"}
 
 
-async def test_a_truncated_answer_is_asked_for_again_over_tcp() -> None:
+async def test_a_truncated_answer_is_queried_again_over_tcp() -> None:
     seen = await look_up(zone(ZONE, truncate=True), {"name": "api.staging.test"})
     assert seen.reason == Reason.OK
     assert set(seen.phases) == {"resolve", "connect", "query"}
@@ -107,7 +107,7 @@ async def test_a_truncated_answer_is_asked_for_again_over_tcp() -> None:
         ("web-staging.test", "auto", "web-staging.test does not exist (NXDOMAIN)"),
     ],
 )  # fmt: skip
-async def test_siblings_are_named(name: str, siblings: str, detail: str) -> None:
+async def test_siblings_that_resolve_are_named(name: str, siblings: str, detail: str) -> None:
     seen = await look_up(zone(ZONE), {"name": name, "siblings": siblings})
     assert (seen.reason, seen.detail) == (Reason.DNS, detail)
 
@@ -121,7 +121,7 @@ async def test_siblings_are_named(name: str, siblings: str, detail: str) -> None
         ("NXDOMAIN", Reason.DNS, Reason.DNS),
     ],
 )
-async def test_rcodes(rcode: str, configured: Reason, system: Reason) -> None:
+async def test_each_rcode_has_a_reason(rcode: str, configured: Reason, system: Reason) -> None:
     assert (await look_up(zone({}, rcode), {"name": "a.test"})).reason == configured
     assert (await look_up(zone({}, rcode), {"name": "a.test"}, system=True)).reason == system
 
@@ -156,14 +156,14 @@ PEERS: dict[str, tuple[Answerer, Reason]] = {
 
 @pytest.mark.parametrize("protocol", ["udp", "tcp"])
 @pytest.mark.parametrize("name", PEERS)
-async def test_hostile_server_that(name: str, protocol: str) -> None:
+async def test_a_hostile_server_gets_a_reason(name: str, protocol: str) -> None:
     answer, reason = PEERS[name]
     seen = await look_up(answer, {"name": "api.staging.test", "protocol": protocol})
     assert seen.reason == reason, seen.detail
     assert seen.duration < 1.5
 
 
-async def test_the_systems_own_silence_is_no_verdict_on_the_name() -> None:
+async def test_silence_of_the_systems_name_servers_is_unknown() -> None:
     seen = await look_up(silence, {"name": "api.staging.test"}, system=True)
     assert (seen.reason, "no answer" in seen.detail) == (Reason.RESOLVER, True)
 
@@ -175,7 +175,7 @@ async def test_the_second_server_of_the_system_is_asked_when_the_first_is_silent
     assert seen.reason == Reason.OK, seen.detail
 
 
-async def test_nothing_listens() -> None:
+async def test_a_port_without_a_server_is_refused() -> None:
     async with name_server(silence) as port:
         pass
     for protocol in ("udp", "tcp"):
@@ -184,7 +184,7 @@ async def test_nothing_listens() -> None:
 
 
 @pytest.mark.parametrize(("server_name", "reason"), [("ns.test", Reason.OK), (None, Reason.TLS_NAME)])
-async def test_over_tls(tmp_path: Path, server_name: str | None, reason: Reason) -> None:
+async def test_queries_over_tls_record_the_certificate(tmp_path: Path, server_name: str | None, reason: Reason) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -207,7 +207,7 @@ async def test_over_tls(tmp_path: Path, server_name: str | None, reason: Reason)
         ("ns1.example.com", HostPort("ns1.example.com", 53)),
     ],
 )
-def test_server_with_and_without_port(text: str, expected: HostPort) -> None:
+def test_a_server_may_have_a_port(text: str, expected: HostPort) -> None:
     assert parse_server(text, 53) == expected
     assert Dns(kind="dns", name="a.test", server=text).hosts() == (expected.host,)
 
@@ -221,6 +221,6 @@ def test_server_with_and_without_port(text: str, expected: HostPort) -> None:
         ({"name": "a.test", "expect": {"rcode": "NOPE"}}, "write it like NOERROR"),
     ],
 )
-def test_bad_options(options: dict[str, Any], error: str) -> None:
+def test_bad_options_are_refused(options: dict[str, Any], error: str) -> None:
     with pytest.raises(ValueError, match=error):
         Dns.model_validate({"kind": "dns", **options})

@@ -44,7 +44,7 @@ async def asked(
         return await probe(check, servers=(HostPort("127.0.0.1", port),), timeout=timeout)
 
 
-async def test_the_sentence_of_the_incident() -> None:
+async def test_the_detail_names_the_sibling_that_works() -> None:
     seen = await asked(resolving(DOT), by_host(api=response(200, OURS)))
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, Reason.DNS)
     assert seen.detail == f"{DASH} does not resolve, its sibling {DOT} reaches netra-ai-platform"
@@ -63,7 +63,7 @@ async def test_a_name_that_reaches_its_service() -> None:
     assert set(seen.phases) == {"resolve", "connect", "processing", "transfer"}
 
 
-async def test_both_names_reach_it_and_nothing_has_drifted() -> None:
+async def test_no_siblings_are_reported_when_the_name_works() -> None:
     both = by_host(api=response(200, OURS), api_staging=response(200, OURS))
     seen = await asked(resolving(DASH, DOT), both)
     assert seen.outcome == Outcome.PASS
@@ -98,7 +98,7 @@ async def test_siblings_can_be_chosen(siblings: str | list[str]) -> None:
     assert seen.detail == f"{DASH} does not resolve{named}"
 
 
-async def test_what_hinders_a_sibling_is_told_in_words() -> None:
+async def test_the_error_of_a_sibling_is_recorded_in_words() -> None:
     both = {(DASH, "A"): ["127.0.0.1"], (DOT, "A"): ["127.0.0.2"]}
     seen = await asked(both, by_host(api_staging=response(200, OURS)))
     assert seen.facts["names"][DOT] == {"error": "connection refused"}
@@ -112,7 +112,7 @@ async def test_what_hinders_a_sibling_is_told_in_words() -> None:
         (response(200, b'{"service": 7}', {"Server": "x"}), "x"),
     ],
 )
-async def test_who_answers_without_a_word_of_its_own(answer: bytes, who: str) -> None:
+async def test_a_service_without_identity_is_named_by_its_server_header(answer: bytes, who: str) -> None:
     seen = await asked(resolving(DOT), by_host(api=answer), {})
     assert seen.facts["siblings"] == {DOT: who}
 
@@ -134,17 +134,17 @@ async def test_who_answers_without_a_word_of_its_own(answer: bytes, who: str) ->
         ({"url_path": "/elsewhere"}, Reason.STATUS),
     ],
 )
-async def test_what_is_expected(options: dict[str, Any], reason: Reason) -> None:
+async def test_expected_content_decides_the_reason(options: dict[str, Any], reason: Reason) -> None:
     web = Web({"/": response(200, OURS)})
     assert (await asked(resolving(DASH), web, options)).reason == reason
 
 
-async def test_a_body_that_is_cut_short() -> None:
+async def test_a_body_that_is_cut_short_is_closed() -> None:
     web = Web({"*": b"HTTP/1.1 200 X\r\nContent-Length: 90\r\n\r\nabc"})
     assert (await asked(resolving(DASH), web, {})).reason == Reason.CLOSED
 
 
-async def test_over_tls_the_names_of_the_certificate_are_noted(tmp_path: Path) -> None:
+async def test_the_names_of_the_certificate_are_recorded(tmp_path: Path) -> None:
     web = by_host(api=response(200, OURS), api_staging=response(200, OURS))
     async with serving(web, server_tls(DOT)) as address, name_server(zone(resolving(DASH, DOT))) as port:
         check = {"kind": "domain", "name": DASH, "port": int(address.split(":")[1]), "identity": IDENTITY}
@@ -167,7 +167,7 @@ def silent_for(host: str) -> Handler:
     return answer
 
 
-async def test_a_silent_name_still_says_what_its_sibling_does() -> None:
+async def test_a_silent_name_still_reports_its_sibling() -> None:
     async with serving(silent_for(DASH)) as address, name_server(zone(resolving(DASH, DOT))) as port:
         check = {"kind": "domain", "name": DASH, "scheme": "http", "port": int(address.split(":")[1])}
         seen = await probe(check, servers=(HostPort("127.0.0.1", port),), timeout=0.5)
@@ -175,7 +175,7 @@ async def test_a_silent_name_still_says_what_its_sibling_does() -> None:
     assert seen.detail == f"no answer within 500ms in phase processing, its sibling {DOT} reaches status 200"
 
 
-async def test_a_silent_sibling_does_not_hold_up_a_good_name() -> None:
+async def test_a_silent_sibling_does_not_delay_a_name_that_works() -> None:
     async with serving(silent_for(DOT)) as address, name_server(zone(resolving(DASH, DOT))) as port:
         check = {"kind": "domain", "name": DASH, "scheme": "http", "port": int(address.split(":")[1])}
         seen = await probe(check, servers=(HostPort("127.0.0.1", port),), timeout=5)
@@ -183,7 +183,7 @@ async def test_a_silent_sibling_does_not_hold_up_a_good_name() -> None:
     assert seen.duration < 1.0
 
 
-async def test_a_broken_name_server_says_nothing() -> None:
+async def test_a_broken_name_server_is_unknown() -> None:
     assert (await asked(zone({}, rcode="SERVFAIL"), Web({}))).reason == Reason.RESOLVER
 
 
@@ -200,12 +200,12 @@ async def test_a_broken_name_server_says_nothing() -> None:
         {"scheme": "ftp"},
     ],
 )
-def test_what_cannot_be_meant(options: dict[str, Any]) -> None:
+def test_bad_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         load("domain").model_validate({"kind": "domain", "name": "a.test", **options})
 
 
-def test_hosts_and_names() -> None:
+def test_hosts_include_siblings_and_names_do_not() -> None:
     check = load("domain").model_validate({"kind": "domain", "name": DASH})
     assert check.hosts() == (DASH, DOT)
     assert check.names() == (DASH,)

@@ -53,7 +53,12 @@ VERDICTS: dict[str, tuple[str, dict[str, Any], Reason, str]] = {
     "all skipped otherwise": (suite(case("a", "<skipped/>")), {}, Reason.NO_EVIDENCE, "all 1 tests were skipped"),
     "some skipped": (suite(case("a", SKIPPED), case("b")), {}, Reason.OK, ""),
     "none collected": (suite(attributes='tests="0"'), {}, Reason.NO_EVIDENCE, "0 tests, expected at least 1"),
-    "fewer than wanted": (suite(case("a")), {"min_tests": 2}, Reason.NO_EVIDENCE, "1 tests, expected at least 2"),
+    "fewer tests than min_tests": (
+        suite(case("a")),
+        {"min_tests": 2},
+        Reason.NO_EVIDENCE,
+        "1 tests, expected at least 2",
+    ),
     "only the harness": (
         suite(case("a", LOOP), case("b")),
         {},
@@ -73,7 +78,7 @@ VERDICTS: dict[str, tuple[str, dict[str, Any], Reason, str]] = {
         Reason.NO_EVIDENCE,
         "1 tests took 0.27 s, expected at least 1s",
     ),
-    "old by its own word": (
+    "old by its own timestamp": (
         suite(case("a"), attributes='timestamp="2020-01-01T00:00:00+00:00"'),
         {},
         Reason.NO_EVIDENCE,
@@ -98,7 +103,7 @@ VERDICTS: dict[str, tuple[str, dict[str, Any], Reason, str]] = {
 
 
 @pytest.mark.parametrize("name", VERDICTS)
-async def test_verdict_of(name: str, tmp_path: Path) -> None:
+async def test_the_report_decides_the_reason(name: str, tmp_path: Path) -> None:
     text, options, reason, detail = VERDICTS[name]
     seen = await read(tmp_path, text, **options)
     assert seen.reason == reason, seen.detail
@@ -106,7 +111,7 @@ async def test_verdict_of(name: str, tmp_path: Path) -> None:
     assert seen.outcome == {Reason.OK: Outcome.PASS, Reason.FAILED: Outcome.FAIL}.get(reason, Outcome.UNKNOWN)
 
 
-async def test_no_run_began_after_its_report_was_written(tmp_path: Path) -> None:
+async def test_a_run_never_begins_after_its_report_was_written(tmp_path: Path) -> None:
     seen = await read(tmp_path, suite(case("a"), attributes='timestamp="2999-01-01T00:00:00+00:00"'))
     assert (seen.reason, seen.facts["run_timestamp"] <= time.time()) == (Reason.OK, True)
 
@@ -151,18 +156,18 @@ COUNTS: dict[str, tuple[str | bytes, dict[str, int]]] = {
         "</testsuite></testsuite></testsuite></testsuites>",
         {"passed": 3},
     ),
-    "fails and its teardown errs": (
+    "fails, and its teardown fails too": (
         suite(case("a", "<failure/>"), case("a", "<error/>"), case("b")),
         {"passed": 1, "failed": 1},
     ),
     "two passes of one name": (suite(case("a"), case("a")), {"passed": 2}),
-    "several verdicts in one case": (suite(case("a", "<skipped/><failure/><error/>")), {"error": 1}),
-    "counters that lie": (suite(case("a"), attributes='tests="99" failures="98"'), {"passed": 1}),
-    "negative and nonsensical times": (
+    "several outcomes in one case": (suite(case("a", "<skipped/><failure/><error/>")), {"error": 1}),
+    "wrong totals in the attributes": (suite(case("a"), attributes='tests="99" failures="98"'), {"passed": 1}),
+    "negative and invalid times": (
         suite('<testcase name="a" time="-5"/><testcase name="b" time="nan"/>', attributes='time="x" timestamp="never"'),
         {"passed": 2},
     ),
-    "colours": (
+    "colour codes": (
         suite(case("a", "<failure message='\x1b[31mred\x1b[0m \x00'/>"), case("b")),
         {"passed": 1, "failed": 1},
     ),
@@ -178,7 +183,7 @@ COUNTS: dict[str, tuple[str | bytes, dict[str, int]]] = {
 
 
 @pytest.mark.parametrize("name", COUNTS)
-async def test_counts_of(name: str, tmp_path: Path) -> None:
+async def test_cases_are_counted_by_outcome(name: str, tmp_path: Path) -> None:
     text, expected = COUNTS[name]
     seen = await read(tmp_path, text)
     assert {outcome: count for outcome, count in seen.facts["tests"].items() if count} == expected
@@ -202,19 +207,19 @@ async def test_counts_of(name: str, tmp_path: Path) -> None:
     ],
     ids=lambda text: repr(text[:30]),
 )
-async def test_no_evidence_in(text: bytes, tmp_path: Path) -> None:
+async def test_a_report_without_evidence_is_unknown(text: bytes, tmp_path: Path) -> None:
     seen = await read(tmp_path, text)
     assert (seen.reason, "no report to read" in seen.detail) == (Reason.NO_EVIDENCE, True), seen.detail
 
 
-async def test_a_report_cut_off_anywhere_is_never_green(tmp_path: Path) -> None:
+async def test_a_report_cut_off_anywhere_never_passes(tmp_path: Path) -> None:
     whole = ('<?xml version="1.0" encoding="utf-8"?>\n' + suite(case("a"), case("é", "<failure>x</failure>"))).encode()
     for end in range(0, len(whole), 10):
         seen = await read(tmp_path, whole[:end])
         assert (seen.reason, "incomplete" in seen.detail) == (Reason.NO_EVIDENCE, True), (end, seen.detail)
 
 
-async def test_a_half_written_file_waits_and_then_is_broken(tmp_path: Path) -> None:
+async def test_an_incomplete_file_is_ignored_for_a_minute_and_then_unreadable(tmp_path: Path) -> None:
     options = {"kind": "e2e", "path": str(tmp_path / "**" / "*.xml")}
     older, newer = tmp_path / "sub" / "1.xml", tmp_path / "2.xml"
     older.parent.mkdir()
@@ -231,7 +236,7 @@ async def test_a_half_written_file_waits_and_then_is_broken(tmp_path: Path) -> N
     assert (await probe(options)).facts["report"] == "2.xml"
 
 
-async def test_age_is_that_of_the_run(tmp_path: Path) -> None:
+async def test_the_age_is_that_of_the_run(tmp_path: Path) -> None:
     file = tmp_path / "report.xml"
     file.write_text(suite(case("a"), attributes='timestamp="2026-01-01T10:00:00"'))
     written = 1767258000.0  # 2026-01-01T09:00:00Z: the suite's clock is an hour east
@@ -241,7 +246,7 @@ async def test_age_is_that_of_the_run(tmp_path: Path) -> None:
     assert (await probe({"kind": "e2e", "path": str(file), "max_age": "1000w"})).reason == Reason.OK
 
 
-async def test_nothing_but_regular_files_is_opened(tmp_path: Path) -> None:
+async def test_only_regular_files_are_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.xml")
     seen = await probe({"kind": "e2e", "path": str(tmp_path / "*.xml")}, timeout=2)
     assert (seen.reason, "no file matches" in seen.detail) == (Reason.NO_EVIDENCE, True)
@@ -270,7 +275,7 @@ def pytest_json(**changes: Any) -> bytes:
 
 
 @pytest.mark.parametrize("report_format", ["auto", "pytest-json"])
-async def test_pytest_json(tmp_path: Path, report_format: str) -> None:
+async def test_pytest_json_reports_are_read(tmp_path: Path, report_format: str) -> None:
     seen = await read(tmp_path, pytest_json(), format=report_format)
     assert seen.facts["tests"] == {
         "passed": 2,
@@ -284,7 +289,7 @@ async def test_pytest_json(tmp_path: Path, report_format: str) -> None:
     assert (seen.reason, seen.detail) == (Reason.FAILED, "1 of 7 tests failed: t.py::b")
 
 
-async def test_pytest_json_with_ten_thousand_tests_and_with_none(tmp_path: Path) -> None:
+async def test_pytest_json_may_have_ten_thousand_tests_or_none(tmp_path: Path) -> None:
     tests = [{"nodeid": f"t.py::{n}", "outcome": "passed"} for n in range(10_000)]
     seen = await read(tmp_path, pytest_json(tests=tests, collectors=[]))
     assert (seen.reason, seen.facts["tests"]["passed"]) == (Reason.OK, 10_000)
@@ -292,7 +297,7 @@ async def test_pytest_json_with_ten_thousand_tests_and_with_none(tmp_path: Path)
     assert (seen.reason, seen.detail) == (Reason.NO_EVIDENCE, "0 tests, expected at least 1")
 
 
-async def test_real_pytest_reports(tmp_path: Path) -> None:
+async def test_reports_of_a_real_pytest_run_are_read(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(
         "import asyncio, pytest\n"
         "def test_skips(): pytest.skip('Staging environment is not available')\n"
@@ -329,7 +334,7 @@ async def test_real_pytest_reports(tmp_path: Path) -> None:
     assert abs(seen.facts["run_timestamp"] - time.time()) < 60
 
 
-async def test_url() -> None:
+async def test_a_report_is_downloaded() -> None:
     head = b"HTTP/1.1 200 OK\r\nLast-Modified: Thu, 01 Jan 2026 09:00:00 GMT\r\nContent-Length: %d\r\n\r\n" % len(
         PASSED
     )
@@ -349,7 +354,7 @@ async def test_url() -> None:
         (b"", ""),
     ],
 )
-async def test_a_url_that_does_not_deliver_is_no_evidence(answer: bytes, text: str) -> None:
+async def test_a_failed_download_is_no_evidence(answer: bytes, text: str) -> None:
     async with serving(saying(answer, wait=False)) as port:
         seen = await probe({"kind": "e2e", "url": f"http://127.0.0.1:{port}/r.xml"}, timeout=1)
     assert (seen.reason, text in seen.detail) == (Reason.NO_EVIDENCE, True), seen.detail
@@ -357,7 +362,7 @@ async def test_a_url_that_does_not_deliver_is_no_evidence(answer: bytes, text: s
     assert (seen.reason, "nothing listens" in seen.detail) == (Reason.NO_EVIDENCE, True), seen.detail
 
 
-async def test_a_store_that_is_silent_is_no_evidence_either() -> None:
+async def test_a_silent_server_is_no_evidence() -> None:
     from tests.support.peers import silent
 
     async with serving(silent) as port:
@@ -365,7 +370,7 @@ async def test_a_store_that_is_silent_is_no_evidence_either() -> None:
     assert (seen.reason, seen.outcome) == (Reason.NO_EVIDENCE, Outcome.UNKNOWN)
 
 
-def test_at_most_one_source() -> None:
+def test_path_and_url_exclude_each_other() -> None:
     from staging_exporter.probes.e2e import E2e
 
     for options in ({"path": "x", "url": "http://x/"},):
@@ -373,7 +378,7 @@ def test_at_most_one_source() -> None:
             E2e.model_validate({"kind": "e2e", **options})
 
 
-async def test_fifty_megabytes_in_bounded_memory(tmp_path: Path) -> None:
+async def test_fifty_megabytes_are_read_in_limited_memory(tmp_path: Path) -> None:
     with (tmp_path / "report.xml").open("w") as file:
         file.write("<testsuite>")
         for n in range(60_000):

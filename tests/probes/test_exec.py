@@ -50,7 +50,7 @@ def gone(pid: int) -> bool:
         ("kill -9 $$", Outcome.UNKNOWN, Reason.PROBE_ERROR, "killed by signal 9, expected 0; output: none"),
     ],
 )
-def test_exit_status(
+def test_the_exit_status_decides_the_reason(
     run: Callable[..., Observation], script: str, outcome: Outcome, reason: Reason, detail: str
 ) -> None:
     seen = run("sh", "-c", script)
@@ -59,7 +59,9 @@ def test_exit_status(
 
 
 @pytest.mark.parametrize(("command", "text"), [("/absent/program", "No such file"), ("/etc/passwd", "ermission")])
-def test_a_program_that_cannot_be_run(run: Callable[..., Observation], command: str, text: str) -> None:
+def test_a_program_that_cannot_be_run_is_a_probe_error(
+    run: Callable[..., Observation], command: str, text: str
+) -> None:
     seen = run(command)
     assert (seen.reason, text in seen.detail) == (Reason.PROBE_ERROR, True), seen.detail
 
@@ -73,21 +75,25 @@ def test_the_deadline_kills_the_children_too(run: Callable[..., Observation], tm
     assert gone(int((tmp_path / "child").read_text()))
 
 
-def test_a_child_left_behind_neither_survives_nor_delays(run: Callable[..., Observation], tmp_path: Path) -> None:
+def test_a_background_child_is_killed_and_does_not_delay_the_run(
+    run: Callable[..., Observation], tmp_path: Path
+) -> None:
     seen = run("sh", "-c", f"sleep 61 & echo $! > {tmp_path}/child; echo done")
     assert (seen.outcome, seen.facts["output"]) == (Outcome.PASS, "done")
     assert seen.duration < 2.0
     assert gone(int((tmp_path / "child").read_text()))
 
 
-def test_a_child_that_fled_the_group_does_not_delay(run: Callable[..., Observation], tmp_path: Path) -> None:
+def test_a_child_in_another_process_group_does_not_delay_the_run(
+    run: Callable[..., Observation], tmp_path: Path
+) -> None:
     seen = run("sh", "-c", f"setsid sleep 61 & echo $! > {tmp_path}/child; echo done")
     assert seen.facts["output"] == "done"
     assert seen.duration < 2.0
     os.kill(int((tmp_path / "child").read_text()), 9)
 
 
-def test_endless_output_is_bounded(run: Callable[..., Observation]) -> None:
+def test_endless_output_is_cut_off(run: Callable[..., Observation]) -> None:
     before = psutil.Process().memory_info().rss
     seen = run(sys.executable, "-c", "import sys\nwhile True: sys.stdout.write('x' * 65536)", timeout=1.0)
     assert seen.reason == Reason.TIMEOUT
@@ -95,7 +101,9 @@ def test_endless_output_is_bounded(run: Callable[..., Observation]) -> None:
     assert psutil.Process().memory_info().rss - before < 20e6
 
 
-def test_environment(run: Callable[..., Observation], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_command_gets_only_its_own_environment(
+    run: Callable[..., Observation], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("OF_THE_EXPORTER", "not-for-you")
     (tmp_path / "token").write_text("secret-token\n")
     env = {"PLAIN": "text", "TOKEN": {"file": str(tmp_path / "token")}}
@@ -105,7 +113,7 @@ def test_environment(run: Callable[..., Observation], monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("command", [[], "ls -l", [1]])
-def test_a_command_is_a_list_of_texts(command: Any) -> None:
+def test_a_command_must_be_a_list_of_texts(command: Any) -> None:
     from staging_exporter.probes.exec import Exec
 
     with pytest.raises(ValueError, match="command"):

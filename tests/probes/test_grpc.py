@@ -67,7 +67,7 @@ async def asked(servicer: Any, **options: Any) -> Observation:
         return await probe({"kind": "grpc", "address": address, **options})
 
 
-async def test_a_server_that_serves() -> None:
+async def test_a_serving_server_passes() -> None:
     seen = await asked(serving_health())
     assert (seen.outcome, seen.detail) == (Outcome.PASS, "")
     assert set(seen.phases) == {"resolve", "connect", "check"}
@@ -82,7 +82,7 @@ async def test_a_server_that_serves() -> None:
         ("a.Unknown", Reason.STATUS, "gRPC status NOT_FOUND, expected OK"),
     ],
 )
-async def test_the_health_of_a_service(service: str, reason: Reason, said: str) -> None:
+async def test_the_health_of_a_service_decides_the_reason(service: str, reason: Reason, said: str) -> None:
     seen = await asked(serving_health(), service=service)
     assert (seen.reason, seen.detail) == (reason, said)
 
@@ -100,20 +100,20 @@ async def test_the_health_of_a_service(service: str, reason: Reason, said: str) 
         (grpc.StatusCode.FAILED_PRECONDITION, Reason.STATUS),
     ],
 )
-async def test_a_status_and_its_reason(code: grpc.StatusCode, reason: Reason) -> None:
+async def test_each_status_has_a_reason(code: grpc.StatusCode, reason: Reason) -> None:
     seen = await asked(Refusing(code, "größer wird's nicht\n"))
     assert seen.reason == reason
     assert seen.detail == f"gRPC status {code.name}, expected OK: größer wird's nicht"
     assert seen.facts["grpc_status"] == code.value[0]
 
 
-async def test_a_server_without_the_health_service() -> None:
+async def test_a_server_without_the_health_service_is_protocol() -> None:
     seen = await asked(None)
     assert seen.reason == Reason.PROTOCOL
     assert seen.detail.startswith("gRPC status UNIMPLEMENTED, expected OK")
 
 
-async def test_over_tls(tmp_path: Path) -> None:
+async def test_tls_is_verified(tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     async with grpc_server(serving_health(), authority) as address:
@@ -177,7 +177,7 @@ def trailers(status: str) -> tuple[Any, ...]:
 SERVES = message(b"\0\0\0\0\x02\x08\x01")
 PEERS: dict[str, tuple[peers.Handler, Reason, str]] = {
     "accepts and closes": (peers.hanging_up, Reason.CLOSED, "the peer hung up"),
-    "floods after a good beginning": (
+    "floods after a valid beginning": (
         peers.streaming(b"\0\0\0\x04\0\0\0\0\0", b"\0\0\x08\x06\0\0\0\0\0pingping" * 4000),
         Reason.PROTOCOL,
         "the answer to the health check is over 65536 bytes",
@@ -185,7 +185,7 @@ PEERS: dict[str, tuple[peers.Handler, Reason, str]] = {
     "is silent": (peers.silent, Reason.TIMEOUT, "no answer within 500ms in phase check"),
     "speaks HTTP/1.1": (peers.saying(response(400), wait=False), Reason.PROTOCOL, "not HTTP/2"),
     "floods": (peers.streaming(b"", b"a" * 65536), Reason.PROTOCOL, "not HTTP/2"),
-    "is well": (answering(head(), SERVES, trailers("0")), Reason.OK, ""),
+    "serves": (answering(head(), SERVES, trailers("0")), Reason.OK, ""),
     "leaves the default out": (answering(head(), message(bytes(5)), trailers("0")), Reason.CONTENT, "is UNKNOWN"),
     "sends another message": (
         answering(head(), message(b"\0\0\0\0\x01x"), trailers("0")),
@@ -207,7 +207,7 @@ PEERS: dict[str, tuple[peers.Handler, Reason, str]] = {
 
 
 @pytest.mark.parametrize("name", PEERS)
-async def test_a_peer_that(name: str) -> None:
+async def test_a_hostile_peer_gets_a_reason(name: str) -> None:
     handler, reason, said = PEERS[name]
     async with peers.serving(handler) as port:
         seen = await peers.watched({"kind": "grpc", "address": f"127.0.0.1:{port}"}, 0.5)
@@ -215,7 +215,7 @@ async def test_a_peer_that(name: str) -> None:
     assert said in seen.detail
 
 
-async def test_over_a_unix_socket(tmp_path: Path) -> None:
+async def test_a_unix_socket_is_probed(tmp_path: Path) -> None:
     server = grpc.aio.server()
     health_pb2_grpc.add_HealthServicer_to_server(serving_health(), server)
     server.add_insecure_port(f"unix:{tmp_path / 's'}")
@@ -227,21 +227,21 @@ async def test_over_a_unix_socket(tmp_path: Path) -> None:
     assert (seen.outcome, seen.detail) == (Outcome.PASS, "")
 
 
-async def test_only_one_family() -> None:
+async def test_ip_family_is_respected() -> None:
     seen = await asked(serving_health(), ip_family=6)
     assert seen.reason == Reason.DNS
 
 
-def test_a_status_is_a_small_number() -> None:
+def test_a_status_must_be_a_small_number() -> None:
     assert grpc_status({"grpc-status": "14"}) == 14
 
 
 @pytest.mark.parametrize("service", ["a" * 128, "grüße", "a b"])
-def test_what_is_no_service(service: str) -> None:
+def test_an_invalid_service_name_is_refused(service: str) -> None:
     with pytest.raises(ValidationError):
         load("grpc").model_validate({"kind": "grpc", "address": "a.test:1", "service": service})
 
 
-def test_hosts() -> None:
+def test_the_host_is_that_of_the_address() -> None:
     assert load("grpc").model_validate({"kind": "grpc", "address": "a.test:1"}).hosts() == ("a.test",)
     assert load("grpc").model_validate({"kind": "grpc", "address": "/run/s"}).hosts() == ()

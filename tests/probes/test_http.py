@@ -25,7 +25,7 @@ async def judged(answer: bytes, options: dict[str, Any] | None = None) -> tuple[
     return seen.outcome, seen.reason, seen.detail
 
 
-async def test_a_pass_has_phases_and_facts() -> None:
+async def test_a_pass_records_phases_and_facts() -> None:
     web = Web({"*": response(200, HEALTHY, {"Server": "nginx", "Last-Modified": "Thu, 01 Jan 1970 00:01:00 GMT"})})
     async with serving(web) as address:
         options = {"facts": {"uptime": "$.uptime_seconds", "revision": "version", "none": "nope", "object": "$"}}
@@ -72,12 +72,12 @@ STATUS = {
 
 
 @pytest.mark.parametrize(("status", "expected", "reason"), STATUS.values(), ids=STATUS)
-async def test_status(status: int, expected: object, reason: Reason) -> None:
+async def test_the_status_decides_the_reason(status: int, expected: object, reason: Reason) -> None:
     options = {} if expected is None else {"expect": {"status": expected}}
     assert (await judged(response(status), options))[1] == reason
 
 
-async def test_a_status_that_is_not_expected_says_so_with_the_body() -> None:
+async def test_the_detail_of_an_unexpected_status_has_the_body() -> None:
     outcome, reason, detail = await judged(
         response(503, b'{"status":\n "unhealthy"}'), {"expect": {"status": [200, "3xx"]}}
     )
@@ -129,7 +129,7 @@ CONTENT: dict[str, tuple[dict[str, Any], Reason, str]] = {
         Reason.OK,
         "",
     ),
-    "header present against expectation": (
+    "header present that must be absent": (
         {"expect": {"header": {"X-Kind": {"exists": False}}}},
         Reason.CONTENT,
         "expected none",
@@ -141,7 +141,7 @@ CONTENT: dict[str, tuple[dict[str, Any], Reason, str]] = {
         'json service is "backend", expected "frontend"',
     ),
     "another service by its body": ({"identity": {"body": {"matches": "frontend"}}}, Reason.IDENTITY, "does not match"),
-    "a service that must not be": ({"identity": {"body": {"not_matches": "backend"}}}, Reason.IDENTITY, "body matches"),
+    "a service that is excluded": ({"identity": {"body": {"not_matches": "backend"}}}, Reason.IDENTITY, "body matches"),
     "another service by a header": ({"identity": {"header": {"X-Kind": "b$"}}}, Reason.IDENTITY, "header X-Kind is"),
     "final host": ({"expect": {"final_host": r"^127\."}}, Reason.OK, ""),
     "another final host": (
@@ -161,13 +161,13 @@ CONTENT: dict[str, tuple[dict[str, Any], Reason, str]] = {
 
 
 @pytest.mark.parametrize(("options", "reason", "detail"), CONTENT.values(), ids=CONTENT)
-async def test_content(options: dict[str, Any], reason: Reason, detail: str) -> None:
+async def test_the_content_decides_the_reason(options: dict[str, Any], reason: Reason, detail: str) -> None:
     outcome, found, text = await judged(response(200, HEALTHY, {"X-Kind": "abc"}), options)
     assert (found, outcome) == (reason, Outcome.PASS if reason is Reason.OK else Outcome.FAIL), text
     assert detail in text
 
 
-async def test_a_body_that_is_not_json() -> None:
+async def test_a_body_that_is_not_json_is_content() -> None:
     _, reason, detail = await judged(response(200, b"<html>hello"), {"expect": {"json": {"a": 1}}})
     assert reason == Reason.CONTENT
     assert detail.startswith("the body is not JSON")
@@ -201,7 +201,7 @@ async def test_degraded_is_judged_before_content(degraded: dict[str, Any], outco
 
 
 @pytest.mark.parametrize(("limit", "reason"), [("10ms", Reason.SLOW), ("1m", Reason.OK)])
-async def test_slow_is_degraded(limit: str, reason: Reason) -> None:
+async def test_a_slow_response_is_degraded(limit: str, reason: Reason) -> None:
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         await asyncio.sleep(0.05)
@@ -222,7 +222,7 @@ async def test_slow_is_degraded(limit: str, reason: Reason) -> None:
         ({"header": {"X-Kind": "abc"}}, Reason.STARTING),
     ],
 )
-async def test_startup_when_wins(when: dict[str, Any], reason: Reason) -> None:
+async def test_startup_when_is_judged_first(when: dict[str, Any], reason: Reason) -> None:
     answer = response(503, b'{"startup_in_progress": true}', {"X-Kind": "abc"})
     assert (await judged(answer, {"startup_when": when, "identity": {"json": {"a": 1}}}))[1] == reason
 
@@ -238,7 +238,7 @@ ENCODED = {
 
 
 @pytest.mark.parametrize(("encoding", "body", "reason"), ENCODED.values(), ids=ENCODED)
-async def test_content_encoding(encoding: str, body: bytes, reason: Reason) -> None:
+async def test_content_encodings_are_decompressed(encoding: str, body: bytes, reason: Reason) -> None:
     web = Web({"*": response(200, body, {"Content-Encoding": encoding})})
     async with serving(web) as address:
         seen = await probe({"kind": "http", "url": f"http://{address}/", "expect": {"json": {"status": "healthy"}}})
@@ -254,7 +254,7 @@ async def test_a_gzip_bomb_is_stopped() -> None:
     assert (reason, "body over 1048576 bytes" in detail) == (Reason.CONTENT, True)
 
 
-async def test_request_as_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_request_is_sent_as_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROBE_KEY", "sesame-street")
     web = Web({"*": response(200)})
     options: dict[str, Any] = {
@@ -285,7 +285,7 @@ async def test_body_from_a_file_is_read_on_every_run(tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PATCH", "DELETE", "OPTIONS"])
-async def test_methods(method: str) -> None:
+async def test_every_method_is_sent(method: str) -> None:
     head = b"HTTP/1.1 200 X\r\nContent-Length: 5\r\n\r\n"
     web = Web({"*": head if method == "HEAD" else response(200)})
     async with serving(web) as address:
@@ -293,7 +293,7 @@ async def test_methods(method: str) -> None:
     assert web.seen[0].method == method
 
 
-async def test_secrets_that_the_peer_echoes_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_secrets_in_the_response_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROBE_KEY", "sesame-street")
 
     def echo(request: Seen) -> bytes:
@@ -305,7 +305,7 @@ async def test_secrets_that_the_peer_echoes_are_masked(monkeypatch: pytest.Monke
     assert (seen.detail, seen.facts["server"]) == ("status 500, expected 2xx; body: ***", "***")
 
 
-async def test_a_secret_with_a_line_break_is_our_fault_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_secret_with_a_line_break_is_a_probe_error_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROBE_KEY", "sesame\r\nX-Evil: street")
     async with serving(Web({"*": response(200)})) as address:
         seen = await probe({"kind": "http", "url": f"http://{address}/", "headers": {"X-Key": {"env": "PROBE_KEY"}}})
@@ -328,7 +328,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "space": ({"url": "http://example.com/a b"}, "is not a URL"),
     "credentials in the URL": ({"url": "http://me:hidden@example.com/"}, "credentials do not belong in a URL"),
     "unknown class": ({"expect": {"status": "6xx"}}, "'6xx' is not a status; write it like 200, 2xx or 200-299"),
-    "backward range": ({"expect": {"status": "299-200"}}, "is not a status"),
+    "range in the wrong order": ({"expect": {"status": "299-200"}}, "is not a status"),
     "no status": ({"expect": {"status": []}}, "an empty list matches no status"),
     "status of another type": ({"expect": {"status": True}}, "True is not a status"),
     "bad pattern": ({"expect": {"body": {"matches": "("}}}, "'(' is not an RE2 pattern"),
@@ -356,7 +356,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("options", "message"), BAD.values(), ids=BAD)
-def test_bad_options(options: dict[str, Any], message: str) -> None:
+def test_bad_options_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError) as error:
         load("http").model_validate({"kind": "http", "url": "http://example.com/", **options})
     assert message in str(error.value)

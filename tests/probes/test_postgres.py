@@ -54,7 +54,7 @@ def check(server: Postgres, **options: Any) -> dict[str, Any]:
     return {"kind": "postgres", "password": {"env": "DB_PASSWORD"}, **base, **options}
 
 
-async def test_logs_in_once_and_names_itself(server: Postgres) -> None:
+async def test_a_run_logs_in_once_under_its_application_name(server: Postgres) -> None:
     before = server.log().count("connection authorized")
     query = "SELECT current_setting('application_name') || ' ' || current_setting('statement_timeout')"
     seen = await probe(check(server, query=query))
@@ -68,7 +68,7 @@ async def test_logs_in_once_and_names_itself(server: Postgres) -> None:
     assert "incomplete startup packet" not in server.log()
 
 
-async def test_socket_directory(server: Postgres) -> None:
+async def test_a_socket_directory_is_probed(server: Postgres) -> None:
     seen = await probe(check(server, host=str(server.directory), tls={"mode": "require"}))
     assert (seen.outcome, set(seen.phases)) == (Outcome.PASS, {"connect", "startup", "query"})
 
@@ -95,7 +95,9 @@ async def test_socket_directory(server: Postgres) -> None:
         ({"degraded": {"slower_than": "1ms"}}, Reason.SLOW, "expected under 1ms"),
     ],
 )
-async def test_reasons(server: Postgres, options: dict[str, Any], reason: Reason, text: str) -> None:
+async def test_errors_of_the_server_have_reasons(
+    server: Postgres, options: dict[str, Any], reason: Reason, text: str
+) -> None:
     if options.get("host") == "SOCKET":
         options = {**options, "host": str(server.directory)}
     seen = await probe(check(server, **options))
@@ -114,7 +116,7 @@ async def test_reasons(server: Postgres, options: dict[str, Any], reason: Reason
         ({"server_name": "db.test", "ca_file": None}, Reason.TLS_UNTRUSTED),
     ],
 )
-async def test_tls(server: Postgres, tls: dict[str, Any], reason: Reason) -> None:
+async def test_tls_modes_are_respected(server: Postgres, tls: dict[str, Any], reason: Reason) -> None:
     seen = await probe(check(server, user="tlsonly", tls={"ca_file": str(server.ca_file), **tls}))
     assert seen.reason == reason, seen.detail
     assert seen.facts["tls_names"] == ["db.test"]
@@ -129,7 +131,7 @@ async def test_the_certificate_is_verified_against_the_name_that_was_resolved(se
     assert "db.localhost" in seen.detail
 
 
-async def test_a_statement_that_outlasts_the_run_is_cancelled(server: Postgres) -> None:
+async def test_a_statement_longer_than_the_run_is_cancelled(server: Postgres) -> None:
     seen = await probe(check(server, query="SELECT pg_sleep(60)"), timeout=0.5)
     assert seen.reason == Reason.TIMEOUT
     assert seen.duration < 1.0
@@ -144,7 +146,7 @@ async def test_a_statement_that_outlasts_the_run_is_cancelled(server: Postgres) 
         ({"degraded_above": 0.1, "down_above": 0.2}, Outcome.FAIL, Reason.SATURATED),
     ],
 )
-async def test_saturation(
+async def test_connections_in_use_decide_the_reason(
     server: Postgres, user: str, limits: dict[str, float], outcome: Outcome, reason: Reason
 ) -> None:
     async with AsyncExitStack() as stack:
@@ -175,11 +177,11 @@ async def test_saturation(
         ("XX000", "internal error", Reason.SERVER_ERROR),
     ],
 )
-def test_sqlstates(sqlstate: str, message: str, reason: Reason) -> None:
+def test_each_sqlstate_has_a_reason(sqlstate: str, message: str, reason: Reason) -> None:
     assert reason_of(sqlstate, message) == reason
 
 
-def test_values_are_json() -> None:
+def test_values_are_json_values() -> None:
     assert [plain(float("nan")), plain(b"x"), plain(None), plain(True)] == ["nan", "b'x'", None, True]
 
 
@@ -247,7 +249,7 @@ PEERS: dict[str, tuple[Handler, Reason, str]] = {
 
 
 @pytest.mark.parametrize("name", PEERS)
-async def test_hostile_peer_that(name: str) -> None:
+async def test_a_hostile_peer_gets_a_reason(name: str) -> None:
     handler, reason, text = PEERS[name]
     async with serving(handler) as port:
         options = {"kind": "postgres", "host": "127.0.0.1", "port": port, "database": "d", "user": "u"}
@@ -255,14 +257,14 @@ async def test_hostile_peer_that(name: str) -> None:
     assert (seen.reason, text in seen.detail) == (reason, True), seen.detail
 
 
-async def test_tls_demanded_of_a_server_without() -> None:
+async def test_required_tls_that_the_server_does_not_offer_fails() -> None:
     async with serving(pretending()) as port:
         options = {"kind": "postgres", "host": "127.0.0.1", "port": port, "database": "d", "user": "u", "tls": {}}
         seen = await probe(options)
     assert (seen.reason, seen.detail) == (Reason.TLS, "the server offers no TLS, expected TLS")
 
 
-async def test_missing_socket_and_unknown_name() -> None:
+async def test_a_missing_socket_and_an_unknown_name_have_reasons() -> None:
     options = {"kind": "postgres", "host": "/absent", "database": "d", "user": "u"}
     assert (await probe(options)).reason == Reason.REFUSED
     silent_resolver = (HostPort("127.0.0.1", 9),)

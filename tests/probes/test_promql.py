@@ -43,9 +43,9 @@ REAL = {
     "a comparison": ("vector(0.25)", {"ge": 0.2, "lt": 0.3}, Reason.OK, ""),
     "one of a list": ("vector(2)", [1, 2], Reason.OK, ""),
     "no series": ("nothing_of_that_name", 1, Reason.NO_EVIDENCE, "the query selects no series"),
-    "no series where none is wanted": ("nothing_of_that_name", {"exists": False}, Reason.OK, ""),
-    "a series where none is wanted": ("vector(1)", {"exists": False}, Reason.CONTENT, "the value is 1, expected"),
-    "no series where one is wanted": (
+    "no series where none is expected": ("nothing_of_that_name", {"exists": False}, Reason.OK, ""),
+    "a series where none is expected": ("vector(1)", {"exists": False}, Reason.CONTENT, "the value is 1, expected"),
+    "no series where one is expected": (
         "nothing_of_that_name",
         {"exists": True},
         Reason.CONTENT,
@@ -58,20 +58,20 @@ REAL = {
         Reason.CONTENT,
         '{n="b"} is 2, expected 1',
     ),
-    "a query that is none": ("up{", 1, Reason.PROBE_ERROR, "status 400, expected 200; body: "),
+    "an invalid query": ("up{", 1, Reason.PROBE_ERROR, "status 400, expected 200; body: "),
     "a matrix": ("up[5m]", 1, Reason.NO_EVIDENCE, "the answer is neither an instant vector nor a scalar"),
 }
 
 
 @pytest.mark.parametrize("name", REAL)
-async def test_prometheus_answers(server: str, name: str) -> None:
+async def test_the_result_decides_the_reason(server: str, name: str) -> None:
     query, expect, reason, said = REAL[name]
     seen = await asked(server, query, expect)
     assert seen.reason == reason, seen.detail
     assert said in seen.detail
 
 
-async def test_facts_and_phases(server: str) -> None:
+async def test_a_run_records_facts_and_phases(server: str) -> None:
     seen = await asked(server, "vector(2.5)", 2.5)
     assert (seen.facts["series"], seen.facts["value"], seen.facts["status"]) == (1, 2.5, 200)
     assert set(seen.phases) == {"resolve", "connect", "processing", "transfer"}
@@ -87,7 +87,9 @@ async def test_facts_and_phases(server: str) -> None:
         ({"slower_than": "1ms"}, Outcome.DEGRADED, Reason.SLOW),
     ],
 )
-async def test_degraded(server: str, degraded: Any, outcome: Outcome, reason: Reason) -> None:
+async def test_degraded_options_decide_the_outcome(
+    server: str, degraded: Any, outcome: Outcome, reason: Reason
+) -> None:
     seen = await asked(server, "vector(2)", {"ge": 0}, degraded=degraded)
     assert (seen.outcome, seen.reason) == (outcome, reason), seen.detail
 
@@ -103,7 +105,7 @@ ODD: dict[str, tuple[bytes, Reason]] = {
     "too many requests": (response(429, headers={"Retry-After": "3"}), Reason.RATE_LIMITED),
     "no JSON": (response(200, b"<html>"), Reason.NO_EVIDENCE),
     "other JSON": (response(200, b"[1]"), Reason.NO_EVIDENCE),
-    "a vector of words": (vector("many"), Reason.NO_EVIDENCE),
+    "a vector of texts": (vector("many"), Reason.NO_EVIDENCE),
     "a body cut short": (b"HTTP/1.1 200 X\r\nContent-Length: 90\r\n\r\nabc", Reason.NO_EVIDENCE),
     "another protocol": (b"220 mail ready\r\n", Reason.NO_EVIDENCE),
     "infinity": (vector("+Inf"), Reason.CONTENT),
@@ -111,7 +113,7 @@ ODD: dict[str, tuple[bytes, Reason]] = {
 
 
 @pytest.mark.parametrize("name", ODD)
-async def test_a_server_answers_with(name: str) -> None:
+async def test_a_response_without_a_result_is_no_evidence(name: str) -> None:
     answer, reason = ODD[name]
     async with serving(Web({"*": answer})) as address:
         seen = await asked(f"http://{address}", "up")
@@ -135,7 +137,7 @@ async def test_a_server_that_does_not_listen_or_is_silent_is_no_evidence() -> No
     assert (gone.reason, gone.detail) == (Reason.NO_EVIDENCE, detail)
 
 
-async def test_how_it_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_query_is_sent_as_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROMQL_TOKEN", "t0ken-of-prometheus")
     came: list[Seen] = []
 
@@ -152,7 +154,7 @@ async def test_how_it_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         assert (await asked(url, "a+b", auth=auth)).reason == Reason.NO_EVIDENCE
 
 
-async def test_by_a_proxy_and_by_one_family() -> None:
+async def test_proxy_and_ip_family_are_respected() -> None:
     web = Web({"*": vector("1")})
     async with serving(web) as proxy:
         assert (await asked("http://prometheus.test:9090", "up", proxy=f"http://{proxy}")).outcome == Outcome.PASS
@@ -170,12 +172,12 @@ async def test_by_a_proxy_and_by_one_family() -> None:
         {"expect": {"value": {"foo": 1}}},
     ],
 )
-def test_what_cannot_be_meant(options: dict[str, Any]) -> None:
+def test_bad_options_are_refused(options: dict[str, Any]) -> None:
     good = {"kind": "promql", "url": "http://p.test", "query": "up", "expect": {"value": 1}}
     with pytest.raises(ValidationError):
         load("promql").model_validate(good | options)
 
 
-def test_hosts() -> None:
+def test_the_host_is_that_of_the_url() -> None:
     good = {"kind": "promql", "url": "http://p.test", "query": "up", "expect": {"value": 1}}
     assert load("promql").model_validate(good).hosts() == ("p.test",)

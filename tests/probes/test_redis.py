@@ -63,7 +63,7 @@ DEFAULT_USER = Login("open-sesame")
         (DEFAULT_USER, True, Reason.OK, "", {"connect", "auth", "ping"}),
     ],
 )
-async def test_logs_in(
+async def test_the_login_decides_the_reason(
     server: Redis,
     tmp_path: Path,
     login: Login | None,
@@ -88,7 +88,7 @@ async def test_logs_in(
         ({"insecure_skip_verify": True}, Reason.OK),
     ],
 )
-async def test_tls(server: Redis, tmp_path: Path, tls: dict[str, Any], reason: Reason) -> None:
+async def test_tls_is_verified(server: Redis, tmp_path: Path, tls: dict[str, Any], reason: Reason) -> None:
     tls = {"ca_file": str(server.ca_file), **tls}
     login = DEFAULT_USER.options(tmp_path)
     seen = await probe({"kind": "redis", "address": f"127.0.0.1:{server.tls_port}", "tls": tls, **login})
@@ -96,7 +96,7 @@ async def test_tls(server: Redis, tmp_path: Path, tls: dict[str, Any], reason: R
     assert seen.facts["tls_names"] == ["redis.test"]
 
 
-async def test_a_full_server_says_so_every_time(tmp_path: Path) -> None:
+async def test_a_full_server_is_always_saturated(tmp_path: Path) -> None:
     login = DEFAULT_USER.options(tmp_path)
     with running_redis("--maxclients", "2") as full, ExitStack() as stack:
         for _ in range(2):
@@ -122,15 +122,15 @@ PEERS: dict[str, tuple[Handler, Reason, str]] = {
     "streams without a line": (streaming(b"+", b"x" * 65536), Reason.PROTOCOL, "no line in 64 KiB"),
     "is loading": (saying(b"-LOADING Redis is loading the dataset in memory\r\n"), Reason.STARTING, "LOADING"),
     "lost its master": (saying(b"-MASTERDOWN Link with MASTER is down\r\n"), Reason.SERVER_ERROR, "MASTERDOWN"),
-    "demands a password in old words": (saying(b"-ERR invalid password\r\n"), Reason.DENIED, "invalid"),
+    "demands a password as before Redis 6": (saying(b"-ERR invalid password\r\n"), Reason.DENIED, "invalid"),
     "is a web server": (saying(b"HTTP/1.1 400 Bad Request\r\n"), Reason.PROTOCOL, "HTTP/1.1 400"),
     "hangs up within the line": (saying(b"+PO", wait=False), Reason.CLOSED, ""),
-    "sends bytes that are no text": (saying(b"\xff\xfe\x00\r\n"), Reason.PROTOCOL, ""),
+    "sends bytes that are not text": (saying(b"\xff\xfe\x00\r\n"), Reason.PROTOCOL, ""),
 }
 
 
 @pytest.mark.parametrize("name", PEERS)
-async def test_hostile_peer_that(name: str) -> None:
+async def test_a_hostile_peer_gets_a_reason(name: str) -> None:
     handler, reason, text = PEERS[name]
     async with serving(handler) as port:
         seen = await watched({"kind": "redis", "address": f"127.0.0.1:{port}"}, 0.4)

@@ -50,26 +50,26 @@ def trust(tmp_path: Path) -> dict[str, str]:
     return {"ca_file": ca_file(tmp_path)}
 
 
-def test_these_are_the_kinds_that_speak_tls() -> None:
+def test_every_kind_with_tls_is_tested_here() -> None:
     assert set(TLS_KINDS) == {"dns", "domain", "grpc", "http", "promql", "redis", "tcp", "tls", "websocket"}
 
 
 @pytest.mark.parametrize("kind", TLS_KINDS)
-async def test_ca_file(kind: str, trust: dict[str, str]) -> None:
+async def test_ca_file_is_trusted(kind: str, trust: dict[str, str]) -> None:
     context = server_tls("127.0.0.1", "a.localhost")
     assert (await seen_with(kind, context, trust)).facts["tls_verified"] is True
     assert (await seen_with(kind, context, {})).facts["tls_verified"] is False
 
 
 @pytest.mark.parametrize("kind", TLS_KINDS)
-async def test_server_name(kind: str, trust: dict[str, str]) -> None:
+async def test_server_name_is_verified(kind: str, trust: dict[str, str]) -> None:
     context = server_tls("named.test")
     assert (await seen_with(kind, context, trust | {"server_name": "named.test"})).facts["tls_verified"] is True
     assert (await seen_with(kind, context, trust)).facts["tls_verified"] is False
 
 
 @pytest.mark.parametrize("kind", TLS_KINDS)
-async def test_insecure_skip_verify(kind: str) -> None:
+async def test_insecure_skip_verify_accepts_any_certificate(kind: str) -> None:
     context = server_tls("named.test", expired=True)
     seen = await seen_with(kind, context, {"insecure_skip_verify": True})
     assert seen.reason not in CERTIFICATE
@@ -79,7 +79,7 @@ async def test_insecure_skip_verify(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", TLS_KINDS)
-async def test_versions(kind: str, trust: dict[str, str]) -> None:
+async def test_tls_versions_are_respected(kind: str, trust: dict[str, str]) -> None:
     context = server_tls("127.0.0.1", "a.localhost")
     assert (await seen_with(kind, context, trust | {"max_version": "1.2"})).facts["tls_version"] == "TLSv1.2"
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -107,13 +107,13 @@ def wanting_a_client(tmp_path: Path) -> tuple[ssl.SSLContext, dict[str, str], di
 
 
 @pytest.mark.parametrize("kind", TLS_KINDS)
-async def test_client_certificate(kind: str, tmp_path: Path) -> None:
+async def test_a_client_certificate_is_sent(kind: str, tmp_path: Path) -> None:
     context, trusted, own = wanting_a_client(tmp_path)
     assert (await seen_with(kind, context, trusted | own)).facts["tls_version"] == "TLSv1.2"
     assert "tls_version" not in (await seen_with(kind, context, trusted)).facts
 
 
-async def test_client_certificate_of_postgres(tmp_path: Path) -> None:
+async def test_postgres_sends_a_client_certificate(tmp_path: Path) -> None:
     context, trusted, own = wanting_a_client(tmp_path)
 
     async def asks_for_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -131,14 +131,14 @@ async def test_client_certificate_of_postgres(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in kinds() if "ip_family" in load(kind).model_fields])
-async def test_ip_family(kind: str) -> None:
+async def test_ip_family_is_respected(kind: str) -> None:
     address = "127.0.0.1:1"
     assert "has no IPv6 address" in (await probe(options(kind, address) | {"ip_family": 6})).detail
     assert "has no IPv6 address" not in (await probe(options(kind, address) | {"ip_family": 4})).detail
 
 
 @pytest.mark.parametrize("kind", kinds())
-def test_a_pass_may_be_too_slow_in_every_kind(kind: str) -> None:
+def test_every_kind_has_slower_than(kind: str) -> None:
     """The prober applies it to whatever has it."""
     (degraded,) = (field.annotation for name, field in load(kind).model_fields.items() if name == "degraded")
     assert isinstance(degraded, type)

@@ -23,7 +23,7 @@ async def smtp(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     writer.close()
 
 
-async def test_walks_the_steps() -> None:
+async def test_the_steps_are_run_in_order() -> None:
     async with serving(smtp) as port:
         steps = [{"expect": "^220 "}, {"send": "EHLO x\r\n"}, {"expect": "STARTTLS"}, {"expect_hex": "0102"}]
         seen = await probe({"kind": "tcp", "address": f"127.0.0.1:{port}", "steps": steps})
@@ -32,7 +32,7 @@ async def test_walks_the_steps() -> None:
         assert seen.facts["ip"] == "127.0.0.1"
 
 
-async def test_closed_before_the_expected_answer_says_what_came() -> None:
+async def test_the_detail_of_an_early_close_has_the_received_bytes() -> None:
     async with serving(smtp) as port:
         seen = await probe(
             {"kind": "tcp", "address": f"127.0.0.1:{port}", "steps": [{"send_hex": "45480a"}, {"expect": "STARTTLS"}]}
@@ -42,14 +42,14 @@ async def test_closed_before_the_expected_answer_says_what_came() -> None:
         assert "expected 'STARTTLS'" in seen.detail
 
 
-async def test_nothing_listens() -> None:
+async def test_a_port_without_a_server_is_refused() -> None:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         seen = await probe({"kind": "tcp", "address": f"127.0.0.1:{sock.getsockname()[1]}"})
     assert seen.reason == Reason.REFUSED
 
 
-async def test_silence_ends_at_the_deadline_and_names_the_phase() -> None:
+async def test_silence_is_a_timeout_that_names_the_phase() -> None:
     async with serving(silent) as port:
         seen = await probe({"kind": "tcp", "address": f"127.0.0.1:{port}", "steps": [{"expect": "x"}]}, timeout=0.2)
     assert seen.reason == Reason.TIMEOUT
@@ -58,7 +58,7 @@ async def test_silence_ends_at_the_deadline_and_names_the_phase() -> None:
 
 
 @pytest.mark.parametrize("step", [{}, {"send": "a", "expect": "b"}])
-def test_a_step_is_one_thing(step: dict[str, str]) -> None:
+def test_a_step_has_exactly_one_action(step: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="exactly one of"):
         Step.model_validate(step)
 
@@ -74,7 +74,7 @@ def test_a_step_is_one_thing(step: dict[str, str]) -> None:
         (b"ready", [{"expect": "(a+)+$"}], Reason.CLOSED),
     ],
 )
-async def test_each_step_looks_at_what_came_after_the_last_match(
+async def test_each_step_searches_the_bytes_after_the_last_match(
     answer: bytes, steps: list[dict[str, str]], reason: Reason
 ) -> None:
     async with serving(saying(answer, wait=False)) as port:
@@ -86,13 +86,13 @@ async def test_each_step_looks_at_what_came_after_the_last_match(
 PEERS: dict[str, tuple[Handler, Reason]] = {
     "accepts and closes": (hanging_up, Reason.CLOSED),
     "is silent": (silent, Reason.TIMEOUT),
-    "streams for ever": (streaming(b"", b"a" * 65536), Reason.CONTENT),
-    "makes a backtracking pattern explode": (saying(b"a" * 50_000 + b"!"), Reason.TIMEOUT),
+    "streams without end": (streaming(b"", b"a" * 65536), Reason.CONTENT),
+    "is expensive for a backtracking pattern": (saying(b"a" * 50_000 + b"!"), Reason.TIMEOUT),
 }
 
 
 @pytest.mark.parametrize("name", PEERS)
-async def test_hostile_peer_that(name: str) -> None:
+async def test_a_hostile_peer_gets_a_reason(name: str) -> None:
     handler, reason = PEERS[name]
     async with serving(handler) as port:
         steps = [{"send": "x"}, {"expect": "(a+)+\\$"}]
@@ -100,7 +100,7 @@ async def test_hostile_peer_that(name: str) -> None:
     assert seen.reason == reason, seen.detail
 
 
-async def test_unix_socket(tmp_path: Path) -> None:
+async def test_a_unix_socket_is_probed(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
     server = await asyncio.start_unix_server(lambda _reader, writer: writer.close(), path)
     async with server:
@@ -109,6 +109,6 @@ async def test_unix_socket(tmp_path: Path) -> None:
     assert (await probe({"kind": "tcp", "address": path})).reason == Reason.REFUSED
 
 
-def test_hosts() -> None:
+def test_the_host_is_that_of_the_address() -> None:
     assert Tcp(kind="tcp", address=HostPort("a.test", 1)).hosts() == ("a.test",)
     assert Tcp(kind="tcp", address=HostPort("/run/s", 0)).hosts() == ()

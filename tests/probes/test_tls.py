@@ -90,7 +90,7 @@ def chained(directory: Path, end_of_intermediate: datetime.datetime) -> tuple[ss
     return context, str(directory / "root.pem")
 
 
-async def test_a_good_certificate_passes_and_tells_all_of_itself(tmp_path: Path) -> None:
+async def test_a_valid_certificate_passes_with_all_facts(tmp_path: Path) -> None:
     seen = await looked_at(server_tls(), tls={"ca_file": ca_file(tmp_path)})
     assert (seen.outcome, seen.detail) == (Outcome.PASS, "")
     assert set(seen.phases) == {"resolve", "connect", "tls"}
@@ -103,7 +103,7 @@ async def test_a_good_certificate_passes_and_tells_all_of_itself(tmp_path: Path)
     assert facts["tls_version"] == "TLSv1.3"
 
 
-async def test_the_first_expiry_of_the_chain_counts(tmp_path: Path) -> None:
+async def test_the_first_expiry_of_the_chain_decides(tmp_path: Path) -> None:
     context, root = chained(tmp_path, NOW + 10 * DAY)
     seen = await looked_at(context, server_name="chain.test", tls={"ca_file": root})
     assert (seen.outcome, seen.reason) == (Outcome.DEGRADED, Reason.CONTENT)
@@ -117,13 +117,13 @@ async def test_the_first_expiry_of_the_chain_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("within", "outcome"), [("9d", Outcome.PASS), ("11d", Outcome.DEGRADED), ("0", Outcome.PASS)])
-async def test_how_close_the_end_may_be(tmp_path: Path, within: str, outcome: Outcome) -> None:
+async def test_expires_within_decides_when_it_is_degraded(tmp_path: Path, within: str, outcome: Outcome) -> None:
     context, root = chained(tmp_path, NOW + 10 * DAY)
     options = {"server_name": "chain.test", "tls": {"ca_file": root}, "degraded": {"expires_within": within}}
     assert (await looked_at(context, **options)).outcome == outcome
 
 
-async def test_bad_certificates_each_have_their_reason_and_still_tell_of_themselves(tmp_path: Path) -> None:
+async def test_each_bad_certificate_has_a_reason_and_facts(tmp_path: Path) -> None:
     trusted = {"tls": {"ca_file": ca_file(tmp_path)}}
     cases = {
         Reason.TLS_EXPIRED: (server_tls("127.0.0.1", expired=True), trusted, ["127.0.0.1"]),
@@ -139,7 +139,7 @@ async def test_bad_certificates_each_have_their_reason_and_still_tell_of_themsel
         assert "tls_verified_not_after" not in seen.facts
 
 
-async def test_a_self_signed_certificate(tmp_path: Path) -> None:
+async def test_a_self_signed_certificate_is_untrusted(tmp_path: Path) -> None:
     seen = await looked_at(self_signed(tmp_path), tls={"ca_file": ca_file(tmp_path)}, server_name="self.test")
     assert seen.reason == Reason.TLS_UNTRUSTED
     assert "self" in seen.detail
@@ -150,16 +150,16 @@ async def test_a_self_signed_certificate(tmp_path: Path) -> None:
     )
 
 
-async def test_a_certificate_that_need_not_be_good(tmp_path: Path) -> None:
+async def test_insecure_skip_verify_accepts_a_bad_certificate(tmp_path: Path) -> None:
     seen = await looked_at(self_signed(tmp_path), tls={"insecure_skip_verify": True})
     assert (seen.outcome, seen.facts["tls_verified"]) == (Outcome.PASS, False)
 
 
-async def test_the_system_knows_nothing_of_an_authority_that_no_ca_file_names() -> None:
+async def test_an_unknown_authority_is_untrusted() -> None:
     assert (await looked_at(server_tls())).reason == Reason.TLS_UNTRUSTED
 
 
-async def test_server_name_is_asked_for_and_verified(tmp_path: Path) -> None:
+async def test_server_name_is_sent_and_verified(tmp_path: Path) -> None:
     asked: list[str | None] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme_context = server_tls("named.test")
@@ -176,18 +176,18 @@ async def test_server_name_is_asked_for_and_verified(tmp_path: Path) -> None:
     ("tls", "version"),
     [({"max_version": "1.2"}, "TLSv1.2"), ({"min_version": "1.3"}, "TLSv1.3")],
 )
-async def test_the_version_can_be_bounded(tmp_path: Path, tls: dict[str, str], version: str) -> None:
+async def test_tls_versions_are_respected(tmp_path: Path, tls: dict[str, str], version: str) -> None:
     seen = await looked_at(server_tls(), tls={"ca_file": ca_file(tmp_path), **tls})
     assert seen.facts["tls_version"] == version
 
 
 @pytest.mark.parametrize("said", [b"\x15\x03\x03\x00\x02\x02\x46", b"220 mail ready\r\n"])
-async def test_no_common_version_and_what_is_no_tls(said: bytes) -> None:
+async def test_no_common_version_and_plain_text_have_reasons(said: bytes) -> None:
     async with peers.serving(peers.saying(said)) as port:
         assert (await probe({"kind": "tls", "address": f"127.0.0.1:{port}"})).reason == Reason.TLS
 
 
-async def test_a_client_certificate_is_shown_where_one_is_wanted(tmp_path: Path) -> None:
+async def test_a_client_certificate_is_sent_on_request(tmp_path: Path) -> None:
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
@@ -204,7 +204,7 @@ async def test_a_client_certificate_is_shown_where_one_is_wanted(tmp_path: Path)
     assert (await looked_at(context, tls=trust)).outcome == Outcome.FAIL
 
 
-async def test_only_one_family(tmp_path: Path) -> None:
+async def test_ip_family_is_respected(tmp_path: Path) -> None:
     seen = await looked_at(server_tls(), tls={"ca_file": ca_file(tmp_path)}, ip_family=6)
     assert (seen.reason, seen.detail) == (Reason.DNS, "127.0.0.1 has no IPv6 address; it has 127.0.0.1")
 
@@ -217,11 +217,11 @@ async def test_only_one_family(tmp_path: Path) -> None:
         {"degraded": {"expires_within": "soon"}},
     ],
 )
-def test_what_cannot_be_meant(options: dict[str, Any]) -> None:
+def test_bad_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         load("tls").model_validate({"kind": "tls", "address": "a.test:443", **options})
 
 
-def test_hosts() -> None:
+def test_the_host_is_that_of_the_address() -> None:
     assert load("tls").model_validate({"kind": "tls", "address": "a.test:443"}).hosts() == ("a.test",)
     assert load("tls").model_validate({"kind": "tls", "address": "/run/s"}).hosts() == ()

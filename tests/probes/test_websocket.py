@@ -54,7 +54,7 @@ async def run(talk: Talk, *steps: dict[str, Any], timeout: float = 5.0, **option
         return await probe(check, timeout=timeout)
 
 
-async def test_a_pass_has_phases_and_facts() -> None:
+async def test_a_pass_records_phases_and_facts() -> None:
     seen = await run(says("welcome"), WELCOME, {"ping": True})
     assert (seen.outcome, seen.reason, seen.detail) == (Outcome.PASS, Reason.OK, "")
     assert list(seen.phases) == ["resolve", "connect", "upgrade", "first_message", "ping", "close"]
@@ -184,17 +184,19 @@ STEPS: dict[str, tuple[Talk, list[dict[str, Any]], Reason, str]] = {
 
 
 @pytest.mark.parametrize(("talk", "steps", "reason", "detail"), STEPS.values(), ids=STEPS)
-async def test_steps(talk: Talk, steps: list[dict[str, Any]], reason: Reason, detail: str) -> None:
+async def test_the_steps_decide_the_reason(
+    talk: Talk, steps: list[dict[str, Any]], reason: Reason, detail: str
+) -> None:
     seen = await run(talk, *steps)
     assert (seen.reason, detail in seen.detail) == (reason, True), seen.detail
 
 
-async def test_without_within_the_rest_of_the_timeout_is_waited_and_what_came_is_told() -> None:
+async def test_without_within_a_step_may_take_the_remaining_timeout() -> None:
     seen = await run(says("a"), WELCOME, timeout=0.5)
     assert (seen.reason, seen.detail) == (Reason.CONTENT, 'expected json type "welcome" within 500ms; received: a')
 
 
-async def test_send_texts_documents_and_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_texts_documents_and_secrets_are_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TICKET", "sesame-street")
     (tmp_path / "hello").write_text("from a file\n")
     got: list[str | bytes] = []
@@ -216,7 +218,7 @@ async def test_send_texts_documents_and_secrets(monkeypatch: pytest.MonkeyPatch,
     assert seen.detail == ("expected a match of 'nothing like it' within 200ms; received: 'plain', start, '***', '***'")
 
 
-async def test_subprotocols_with_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_subprotocols_may_hold_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JWT", "ey.J0.wt-_")
     offered: list[str] = []
 
@@ -238,20 +240,20 @@ async def test_subprotocols_with_a_secret(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(("offered", "reason"), [(["chat"], Reason.OK), ([], Reason.CONTENT)])
-async def test_expected_subprotocol(offered: list[str], reason: Reason) -> None:
+async def test_the_server_must_choose_the_expected_subprotocol(offered: list[str], reason: Reason) -> None:
     async with talking(says(), subprotocols=[Subprotocol("chat")], select_subprotocol=None) as address:
         check = {"kind": "websocket", "url": f"ws://{address}/", "expect": {"subprotocol": "chat"}}
         seen = await probe({**check, "subprotocols": offered} if offered else check)
     assert seen.reason == (reason if offered else Reason.STATUS), seen.detail
 
 
-async def test_a_subprotocol_that_cannot_be_sent_is_our_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_subprotocol_that_cannot_be_sent_is_a_probe_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JWT", "with space")
     seen = await run(says(), subprotocols=[{"env": "JWT"}])
     assert (seen.reason, "space" in seen.detail) == (Reason.PROBE_ERROR, False)
 
 
-async def test_request_as_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_handshake_is_sent_as_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN", "sesame-street")
     requests: list[Request] = []
 
@@ -293,7 +295,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("status", REFUSED)
-async def test_a_refused_handshake(status: int) -> None:
+async def test_a_refused_handshake_has_the_reason_of_its_status(status: int) -> None:
     async def refuse(socket: ServerConnection, _request: Request) -> Response:
         answer = socket.respond(HTTPStatus(status), "service starting\n")
         answer.headers["Retry-After"] = "7"
@@ -320,7 +322,7 @@ async def test_a_refusal_whose_body_never_ends_is_still_judged() -> None:
     assert (seen.reason, seen.detail) == (Reason.SERVER_ERROR, "status 503, expected 101; body: not yet")
 
 
-async def test_wss_has_a_phase_and_facts_of_its_own(tmp_path: Path) -> None:
+async def test_wss_records_a_phase_and_the_certificate(tmp_path: Path) -> None:
     async with talking(says("welcome"), ssl=server_tls()) as address:
         check = {"kind": "websocket", "url": f"wss://{address}/", "tls": {"ca_file": ca_file(tmp_path)}}
         seen = await probe({**check, "steps": [WELCOME]})
@@ -331,7 +333,7 @@ async def test_wss_has_a_phase_and_facts_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("secure", [False, True])
-async def test_by_a_proxy(secure: bool, tmp_path: Path) -> None:
+async def test_a_proxy_is_used_with_connect(secure: bool, tmp_path: Path) -> None:
     server = ProxyServer()
     async with serving(server) as proxy, talking(says("welcome"), ssl=server_tls() if secure else None) as address:
         check = {
@@ -345,7 +347,7 @@ async def test_by_a_proxy(secure: bool, tmp_path: Path) -> None:
     assert [(request.method, request.target) for request in server.seen] == [("CONNECT", address)]
 
 
-async def test_a_proxy_that_refuses() -> None:
+async def test_a_proxy_that_refuses_is_named() -> None:
     async with serving(ProxyServer(503)) as proxy:
         seen = await probe({"kind": "websocket", "url": "ws://api.invalid/", "proxy": f"http://{proxy}"})
     assert (seen.reason, seen.detail) == (
@@ -354,12 +356,12 @@ async def test_a_proxy_that_refuses() -> None:
     )
 
 
-async def test_slow_is_degraded() -> None:
+async def test_a_slow_run_is_degraded() -> None:
     seen = await run(says(), {"hold": "50ms"}, degraded={"slower_than": "10ms"})
     assert (seen.outcome, seen.reason) == (Outcome.DEGRADED, Reason.SLOW)
 
 
-def test_hosts() -> None:
+def test_the_host_is_that_of_the_url() -> None:
     assert load("websocket").model_validate({"kind": "websocket", "url": "wss://Api.Example.com/x"}).hosts() == (
         "api.example.com",
     )
@@ -384,13 +386,13 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("options", "message"), BAD.values(), ids=BAD)
-def test_bad_options(options: dict[str, Any], message: str) -> None:
+def test_bad_options_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError) as error:
         load("websocket").model_validate({"kind": "websocket", "url": "ws://example.com/", **options})
     assert message in str(error.value)
 
 
-async def test_the_refusal_of_another_server() -> None:
+async def test_a_refusal_by_another_server_has_the_reason_of_its_status() -> None:
     async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(response(200, b'{"service": "frontend"}'))
