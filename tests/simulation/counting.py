@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from staging_exporter.core.model import Priority
 
 from tests.simulation.pages import pages
 from tests.simulation.playing import SCRAPE, Played
+from tests.simulation.propagation import Span
 from tests.simulation.seen import Root
 from tests.simulation.stories import Story
 
 TOO_MANY = 2  # published roots for each true one
+RECOVERY = 60.0  # seconds
 SOON = 15.0  # seconds for which even the ideal verdict may wait for what else fails
 
 
@@ -49,7 +51,7 @@ def count(played: Played) -> Counted:
     return Counted(
         wrong_for=wrong_for,
         wrong=wrong,
-        missed=tuple(sorted(set(story.roots) - {name for _, names in played.published for name in names})),
+        missed=tuple(name for name, span in story.roots.items() if not _named(played, name, span)),
         times=times,
         over=over,
         pages=pages(played.scrapes),
@@ -67,6 +69,11 @@ def is_true(story: Story, root: Root, now: float) -> bool:
     if root.name in story.roots:
         return now >= story.roots[root.name].begins
     return root.not_recovered and now >= story.late.get(root.name, float("inf"))
+
+
+def _named(played: Played, name: str, span: Span) -> bool:
+    """True when it was published while its fault lasted, or as long after as its symptoms may."""
+    return any(name in names and span.begins <= now < span.ends + RECOVERY for now, names in played.published)
 
 
 def _wrong(played: Played) -> tuple[float, tuple[str, ...]]:
@@ -139,24 +146,29 @@ def _first_seen(played: Played) -> Sequence[Root]:
 
 
 def ideal(played: Played) -> list[tuple[float, tuple[Root, ...]]]:
-    """The scrapes if every true root were named as soon as it can be, with the priority that it has by then."""
+    """The scrapes if every true root were named as soon as it can be, with the priority that it has by then.
+
+    Of the symptoms that do not recover with it, those are named that no other such symptom explains.
+    """
     story = played.story
     shown: dict[str, list[tuple[float, Priority]]] = {}
     for name, span in story.roots.items():
-        earliest = minimum(played, name) or span.begins + SCRAPE
-        earliest = min(earliest, span.ends - 1.0)
+        earliest = min(minimum(played, name) or span.begins + SCRAPE, span.ends - 1.0)
         known = confirmed(played, span.begins)
-        own = [(earliest, story.configured.components[name].priority)]
         fails = [other for other in story.graph.failing([name]) if other in known]
-        shown[name] = own + [(max(earliest, known[f]), story.graph.components[f].priority) for f in fails]
-    return [
-        (
-            now,
-            tuple(
-                Root(n, min(p for at, p in shown[n] if at <= now + SOON))
-                for n, span in story.roots.items()
-                if shown[n][0][0] <= now < span.ends and story.lasts(n, now)
-            ),
-        )
-        for now, _ in played.scrapes
-    ]
+        shown[name] = [(earliest, story.configured.components[name].priority)]
+        shown[name] += [(max(earliest, known[f]), story.graph.components[f].priority) for f in fails]
+    return [(now, (*_due(story, shown, now), *_not_recovered(story, now))) for now, _ in played.scrapes]
+
+
+def _due(story: Story, shown: Mapping[str, Sequence[tuple[float, Priority]]], now: float) -> Iterator[Root]:
+    for name, known in shown.items():
+        if known[0][0] <= now and story.lasts(name, now):
+            yield Root(name, min(priority for at, priority in known if at <= now + SOON))
+
+
+def _not_recovered(story: Story, now: float) -> Iterator[Root]:
+    failing = {name for name, since in story.late.items() if since <= now and story.lasts(name, now)}
+    for name in failing:
+        if failing.isdisjoint(story.graph.ancestors(name)):
+            yield Root(name, story.priority(name), not_recovered=True)

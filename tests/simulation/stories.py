@@ -61,7 +61,7 @@ class Story:
         return TrueGraph(self.true or self.configured)
 
     def lasts(self, root: str, now: float) -> bool:
-        """True while the fault of a true root lasts; it may come more than once."""
+        """True while the fault of a true root, or a symptom, lasts; it may come more than once."""
         spans = [phase.span for phase in self.phases.get(root, ())] or [self.roots[root]]
         return any(now in span for span in spans)
 

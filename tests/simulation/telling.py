@@ -15,6 +15,7 @@ from tests.simulation.playing import Run, play
 from tests.simulation.stories import Story
 from tests.support.world import START
 
+FEW = 8  # components, all of which are worth showing
 Line = tuple[float, str]
 
 
@@ -56,10 +57,10 @@ def _summary(story: Story, counted: Counted) -> Iterator[str]:
 
 
 def _near(story: Story, counted: Counted) -> set[str]:
-    """The true and the wrong roots, what fails between and above them, and who speaks for the latent ones."""
+    """The true and the wrong roots, what fails between and above them, and the dependents of the latent ones."""
     graph = story.graph
-    names = {*story.roots, *counted.wrong}
     shown = story.phases.keys()
+    names = {*story.roots, *counted.wrong, *(shown if len(shown) <= FEW else ())}
     for wrong in counted.wrong:
         names |= {o for o in graph.ancestors(wrong) if o in shown or graph.components[o].latent}
     for name in list(names):

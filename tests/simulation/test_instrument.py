@@ -11,6 +11,7 @@ from staging_exporter.core.model import Component, Layer, Outcome, Priority, Rea
 from tests.simulation.catalogue import CLASSES
 from tests.simulation.counting import count
 from tests.simulation.environments import random_environment
+from tests.simulation.minimal_cases import CASES
 from tests.simulation.pages import alerts, notifications, pages
 from tests.simulation.playing import SCRAPE, Played, Run, play
 from tests.simulation.propagation import Span, TrueGraph, spread
@@ -114,7 +115,8 @@ def test_a_true_root_is_wrong_before_its_fault_begins() -> None:
 
 
 def test_a_late_symptom_is_right_only_when_it_is_announced_as_not_recovered() -> None:
-    story = Story("late", _graph(a=(), b=(("a",),)), {"a": Span(50.0, 100.0)}, {}, 300.0, late={"b": 160.0})
+    phases = {"b": (Phase(Span(50.0, 200.0), REFUSED),)}
+    story = Story("late", _graph(a=(), b=(("a",),)), {"a": Span(50.0, 100.0)}, phases, 300.0, late={"b": 160.0})
     assert count(Played(story, _scrapes((165.0, 175.0, Root("b", P1))))).wrong_for == 10.0
     assert count(Played(story, _scrapes((165.0, 175.0, Root("b", P1, not_recovered=True))))).wrong_for == 0.0
     assert count(Played(story, _scrapes((155.0, 175.0, Root("b", P1, not_recovered=True))))).wrong_for == 5.0
@@ -135,6 +137,32 @@ def test_the_right_verdict_is_the_first_with_the_true_root_and_nothing_else() ->
 def test_a_true_root_that_is_never_named_is_missed() -> None:
     played = Played(_story({"a": Span(50.0, 100.0), "c": Span(60.0, 100.0)}), published=[(60.0, ("a",))])
     assert count(played).missed == ("c",)
+
+
+def test_a_true_root_that_is_named_a_minute_after_its_fault_is_missed() -> None:
+    story = _story({"a": Span(50.0, 100.0)})
+    assert count(Played(story, published=[(159.0, ("a",)), (165.0, ())])).missed == ()
+    assert count(Played(story, published=[(161.0, ("a",)), (165.0, ())])).missed == ("a",)
+
+
+def test_a_symptom_that_does_not_recover_is_a_second_page_of_the_ideal() -> None:
+    phases = {
+        "a": (Phase(Span(50.0, 100.0), REFUSED),),
+        "b": (Phase(Span(50.0, 300.0), REFUSED),),
+        "c": (Phase(Span(50.0, 300.0), REFUSED),),
+    }
+    graph = _graph(a=(), b=(("a",),), c=(("b",),))
+    late = {"b": 160.0, "c": 160.0}
+    story = Story("late", graph, {"a": Span(50.0, 100.0)}, phases, 400.0, late=late)
+    assert count(Played(story, _scrapes(), runs=[_refused("a", 52.0)])).ideal == 2
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_minimal_cases_are_of_one_environment(name: str) -> None:
+    story = CASES[name].story(name, "0")
+    assert story.phases.keys() | story.roots.keys() | story.places.keys() <= story.configured.components.keys()
+    assert set(story.phases) <= {c.name for c in CASES[name].components if not c.latent}
+    assert (CASES[name].named_by or 0.0) < story.seconds - 150.0
 
 
 def test_roots_that_are_likely_are_counted_as_they_were_first_published() -> None:
