@@ -12,9 +12,9 @@ from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import Response, status_reason
-from staging_exporter.options.headers import HeaderName
 from staging_exporter.options.matchers import JsonMatcher, JsonPath, Pattern, find, json_tests, search
 from staging_exporter.options.model import Model
+from staging_exporter.options.payload import HeaderName
 
 _SNIPPET = 200  # characters of a body in a detail
 _SPACE = re.compile(r"\s+")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.options.model import Model
 from staging_exporter.options.secrets import FromEnv, FromFile, Secret
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "x-auth-token"})
 
 
 class Prefixed(Model):
@@ -73,3 +78,22 @@ def reveal(context: ProbeContext, text: str | FromEnv | FromFile | Prefixed | Js
         case Json():
             return json.dumps(text.json_, separators=(",", ":"), default=str)
     return context.reveal(text)
+
+
+def _header_name(text: str) -> str:
+    if not _HEADER_NAME.fullmatch(text):
+        raise ValueError(f"{text!r} is not the name of a header")
+    return text
+
+
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+Headers = dict[HeaderName, Text]
+
+
+def check_headers(headers: Mapping[str, object], has_auth: bool) -> None:
+    """Raises ValueError for a secret that is written out as a header, and for two sources of Authorization."""
+    for name, value in headers.items():
+        if name.lower() in _SECRET_HEADERS and isinstance(value, str):
+            raise ValueError(f"header {name}: a secret does not belong in this file; write {{env: NAME}}")
+        if name.lower() == "authorization" and has_auth:
+            raise ValueError("auth and a header Authorization exclude each other")

@@ -29,9 +29,8 @@ from staging_exporter.options.answers import (
 )
 from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
 from staging_exporter.options.check import Check, Degraded
-from staging_exporter.options.headers import HeaderName, check_headers
 from staging_exporter.options.model import Size
-from staging_exporter.options.payload import Json, Payload, Text, is_secret, reveal
+from staging_exporter.options.payload import Headers, Json, Payload, check_headers, is_secret, reveal
 from staging_exporter.options.proxy import Proxy
 from staging_exporter.options.tls import Tls
 
@@ -72,7 +71,7 @@ class Http(Check):
     kind: Literal["http"]
     url: HttpUrl
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"
-    headers: dict[HeaderName, Text] = Field(default_factory=dict)
+    headers: Headers = Field(default_factory=dict)
     body: Payload | None = None
     auth: Auth | None = None
     tls: Tls | None = None

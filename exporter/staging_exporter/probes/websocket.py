@@ -19,9 +19,8 @@ from staging_exporter.options.answers import Answer, require_not_starting, requi
 from staging_exporter.options.auth import Auth, hosts_asked
 from staging_exporter.options.check import Check
 from staging_exporter.options.conversation import Step, converse
-from staging_exporter.options.headers import HeaderName, check_headers
 from staging_exporter.options.model import Listed, Model
-from staging_exporter.options.payload import Text, reveal
+from staging_exporter.options.payload import Headers, Text, check_headers, reveal
 from staging_exporter.options.proxy import Proxy
 from staging_exporter.options.tls import Tls
 
@@ -59,7 +58,7 @@ class WebSocket(Check):
 
     kind: Literal["websocket"]
     url: WebSocketUrl
-    headers: dict[HeaderName, Text] = Field(default_factory=dict)
+    headers: Headers = Field(default_factory=dict)
     auth: Auth | None = None
     tls: Tls | None = None
     proxy: Proxy | None = None
