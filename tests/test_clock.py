@@ -17,7 +17,7 @@ READINGS = {
 
 
 @pytest.mark.parametrize("story", READINGS)
-def test_what_the_clock_says(story: str) -> None:
+def test_the_time_of_the_clock(story: str) -> None:
     readings, said = READINGS[story]
     walls, steadies = ([reading[n] for reading in (readings[0], *readings)] for n in (0, 1))
     clock = Clock(iter(walls).__next__, iter(steadies).__next__)  # the first reading is that of its beginning

@@ -24,7 +24,7 @@ def test_it_is_valid_by_the_schema_of_github_workflows() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_command_in_it_takes_what_it_is_given() -> None:
+def test_the_options_of_every_command_exist() -> None:
     names = []
     for _, name, *arguments in commands():
         command = main.commands[name]

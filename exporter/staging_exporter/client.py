@@ -27,11 +27,11 @@ _STATUS_KEYS = frozenset(
 
 
 class ClientError(Exception):
-    """The exporter did not answer, or refused; the text says why."""
+    """The exporter did not respond, or refused; the text is the reason."""
 
 
 class Refused(ClientError):
-    """The exporter answered that it will not do it."""
+    """The exporter responded that it will not do it."""
 
 
 class Client:

@@ -1,4 +1,4 @@
-"""The one clock: Unix seconds that never go back, and that catch up when the machine has slept."""
+"""The only clock: Unix seconds that never go back, and that catch up after the machine was suspended."""
 
 import time
 from collections.abc import Callable
@@ -7,10 +7,10 @@ _AHEAD = 1.0  # seconds by which the wall clock may be ahead before it is follow
 
 
 class Clock:
-    """The monotonic clock, moved to the epoch; moved on where the wall clock runs ahead of it.
+    """The monotonic clock, shifted to the epoch, and forward when the wall clock is ahead of it.
 
-    A suspended machine stops the monotonic clock, and alerts compare what we say with the time of others. A wall clock
-    that is set back is not followed: what was seen would lie in the future.
+    A suspended machine stops the monotonic clock, while alerts compare our timestamps with those of other machines.
+    A wall clock that is set back is not followed: earlier timestamps would be in the future.
     """
 
     def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic) -> None:

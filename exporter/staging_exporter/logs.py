@@ -1,4 +1,4 @@
-"""Log lines as Prometheus exporters write them: logfmt or JSON on standard error, one line per event."""
+"""Log lines in the style of Prometheus exporters: logfmt or JSON on standard error, one line per event."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PLAIN = re.compile(r"[^\s\"=\x00-\x1f]+")
 
 
 def set_up(level: str, form: LogFormat) -> None:
-    """Send all logging to standard error in this form; `level` is debug, info, warn or error."""
+    """Send all logging to standard error in this format; `level` is debug, info, warn or error."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter(form))
     names = {"warn": "WARNING"}

@@ -26,11 +26,11 @@ LINKS = {
 
 def opened(browser: Browser, url: str, width: int = 1280, **options: Any) -> tuple[Page, list[str]]:
     page = browser.new_page(viewport={"width": width, "height": 900}, **options)
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    console: list[str] = []
+    page.on("console", lambda message: console.append(message.text))
+    page.on("pageerror", lambda error: console.append(str(error)))
     page.goto(url)
-    return page, said
+    return page, console
 
 
 def overflow(page: Page) -> int:
@@ -58,16 +58,16 @@ SCENES = {
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_every_width(browser: Browser, scene: str) -> None:
+def test_the_page_fits_every_width(browser: Browser, scene: str) -> None:
     seen = SCENES[scene]()
     with served(lambda: seen) as url:
         for width in (360, 1280, 2560):
-            page, said = opened(browser, url, width)
+            page, console = opened(browser, url, width)
             assert overflow(page) <= 0
             assert overlapping_labels(page) == []
             page.goto(f"{url}components/{list(seen.components)[1]}")
             assert overflow(page) <= 0
-            assert said == []
+            assert console == []
             page.close()
 
 
@@ -102,7 +102,7 @@ def overlapping_labels(page: Page) -> list[tuple[str, str]]:
 def test_hostile_text_does_nothing(browser: Browser) -> None:
     with served(hostile) as url:
         for path in ("", "components/database"):
-            page, said = opened(browser, url + path)
+            page, console = opened(browser, url + path)
             for link in page.locator("main a").all():
                 link.hover(force=True)
             assert page.evaluate("window.hacked") is None
@@ -112,11 +112,11 @@ def test_hostile_text_does_nothing(browser: Browser) -> None:
             shown = page.content() + page.title()
             assert "\u202e" not in shown
             assert "U+202E" in shown
-            assert said == []
+            assert console == []
             page.close()
 
 
-def test_without_javascript_it_says_the_same_and_refreshes(browser: Browser) -> None:
+def test_without_javascript_the_page_has_the_same_text_and_refreshes(browser: Browser) -> None:
     with served(lambda: board().snapshot(26.0)) as url:
         page, _ = opened(browser, url, java_script_enabled=False)
         expect(page.locator("h1")).to_have_text("staging is down: database is the root cause")
@@ -126,11 +126,11 @@ def test_without_javascript_it_says_the_same_and_refreshes(browser: Browser) -> 
         page.close()
 
 
-def test_it_changes_without_a_reload_and_keeps_the_focus(browser: Browser) -> None:
+def test_the_page_updates_without_a_reload_and_keeps_the_focus(browser: Browser) -> None:
     stage = Stage()
     stage.play(5)
     with served(lambda: stage.snapshot) as url:
-        page, said = opened(browser, url)
+        page, console = opened(browser, url)
         tile = page.locator(".tile[data-key=backend] a").first
         tile.focus()
         before = tile.element_handle()
@@ -143,11 +143,11 @@ def test_it_changes_without_a_reload_and_keeps_the_focus(browser: Browser) -> No
         stage.play(5)
         expect(page.locator(".card")).to_have_count(0, timeout=15_000)
         assert page.evaluate("element => document.activeElement === element", before)
-        assert said == []
+        assert console == []
         page.close()
 
 
-def test_it_says_when_nobody_answers(browser: Browser) -> None:
+def test_the_page_reports_an_unreachable_exporter(browser: Browser) -> None:
     with served(lambda: board().snapshot(26.0)) as url:
         page, _ = opened(browser, url)
         expect(page.locator("#contact")).to_be_hidden()

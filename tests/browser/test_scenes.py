@@ -22,16 +22,16 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 
 @pytest.fixture(scope="module")
-def said() -> list[str]:
-    """What the console said in all scenes."""
+def console() -> list[str]:
+    """What the console console in all scenes."""
     return []
 
 
 @pytest.fixture(scope="module")
-def page(browser: Browser, environment: Demo, said: list[str]) -> Page:
+def page(browser: Browser, environment: Demo, console: list[str]) -> Page:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("console", lambda message: console.append(message.text))
+    page.on("pageerror", lambda error: console.append(str(error)))
     page.goto(f"{environment.url}/")
     page.evaluate("window.notReloaded = true")
     return page
@@ -41,7 +41,7 @@ def headline(page: Page) -> str:
     return page.locator("h1").inner_text()
 
 
-def test_all_is_well(page: Page, environment: Demo) -> None:
+def test_everything_is_up(page: Page, environment: Demo) -> None:
     expect(page.locator("h1")).to_contain_text("netra-demo is up: all 18 checks pass", timeout=PATIENCE)
     assert page.locator(".card").count() == 0
     assert page.locator(".strip li").all_inner_texts()[0].split() == ["page", "edge-app", "up"]
@@ -58,7 +58,7 @@ SCENES = {
 
 
 @pytest.mark.parametrize(("fault", "roots", "evidence"), [(f, *seen) for f, seen in SCENES.items()], ids=SCENES)
-def test_a_broken_scene(page: Page, environment: Demo, fault: str, roots: set[str], evidence: str) -> None:
+def test_a_fault_is_shown(page: Page, environment: Demo, fault: str, roots: set[str], evidence: str) -> None:
     environment.wait_healthy()
     environment.break_(fault)
     try:
@@ -89,13 +89,13 @@ def test_a_slow_start(page: Page, environment: Demo) -> None:
     expect(page.locator(".tile[data-key=backend] .state")).to_have_text("up", timeout=PATIENCE)
 
 
-def test_we_are_offline(page: Page, environment: Demo) -> None:
+def test_an_offline_exporter_is_shown(page: Page, environment: Demo) -> None:
     environment.wait_healthy()
     body = json.dumps({"mode": "refuse"}).encode()
     fetch(f"{environment.control}/switches/vantage-proxy", "PUT", {"Content-Type": "application/json"}, body)
     environment.break_("F01")
     try:
-        expect(page.locator(".banner.offline")).to_contain_text("The exporter itself is offline", timeout=PATIENCE)
+        expect(page.locator(".banner.offline")).to_contain_text("The exporter is offline", timeout=PATIENCE)
         assert serious(page) == []
     finally:
         fetch(f"{environment.control}/switches", "DELETE")
@@ -103,10 +103,10 @@ def test_we_are_offline(page: Page, environment: Demo) -> None:
     expect(page.locator(".banner.offline")).to_have_count(0, timeout=PATIENCE)
 
 
-def test_the_page_of_a_component(browser: Browser, environment: Demo, said: list[str]) -> None:
+def test_the_page_of_a_component(browser: Browser, environment: Demo, console: list[str]) -> None:
     environment.wait_healthy()
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.on("console", lambda message: said.append(message.text))
+    page.on("console", lambda message: console.append(message.text))
     page.goto(f"{environment.url}/")
     page.locator(".tile[data-key=edge-api] a").first.click()
     expect(page.locator("h1")).to_have_text("edge-api is up")
@@ -119,6 +119,6 @@ def test_the_page_of_a_component(browser: Browser, environment: Demo, said: list
     page.close()
 
 
-def test_it_was_one_page_all_the_time_and_the_console_is_clean(page: Page, said: list[str]) -> None:
+def test_the_page_was_never_reloaded_and_the_console_is_empty(page: Page, console: list[str]) -> None:
     assert page.evaluate("window.notReloaded") is True
-    assert said == []
+    assert console == []

@@ -24,14 +24,14 @@ def check(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
-def test_exit_0_when_all_is_well(running: Demo) -> None:
+def test_exit_0_when_everything_passes(running: Demo) -> None:
     done = check(running.config)
     assert done.returncode == 0, done.stdout
     assert done.stdout.startswith("netra-demo is up: ")
     assert "golden-path: up" in done.stdout
 
 
-def test_exit_1_with_a_fault_and_the_root_named(running: Demo) -> None:
+def test_exit_1_with_a_fault_and_its_root_cause(running: Demo) -> None:
     running.break_("F27")
     try:
         done = check(running.config)
@@ -53,7 +53,7 @@ def test_exit_2_with_a_bad_file(running: Demo, tmp_path: Path) -> None:
     assert "did you mean `components`?" in done.stderr
 
 
-def test_exit_3_when_a_component_cannot_be_told(running: Demo) -> None:
+def test_exit_3_when_a_component_is_undetermined(running: Demo) -> None:
     running.break_("F12")
     try:
         done = check(running.config)

@@ -30,7 +30,7 @@ def start_slowly(running: Demo, seconds: float) -> None:
     fetch(f"{running.control}/switches/backend", "PUT", data=setting)
 
 
-def test_exit_0_when_the_service_comes_up_within_its_budget(running: Demo) -> None:
+def test_exit_0_when_the_service_starts_within_its_budget(running: Demo) -> None:
     start_slowly(running, 20)
     done = check(running.config)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "check passed"), done.stdout
@@ -38,7 +38,7 @@ def test_exit_0_when_the_service_comes_up_within_its_budget(running: Demo) -> No
     assert done.stderr.splitlines()[-1].endswith("all 15 are up")
 
 
-def test_exit_1_with_the_root_when_the_budget_is_spent(running: Demo, tmp_path: Path) -> None:
+def test_exit_1_with_the_root_cause_when_the_budget_is_spent(running: Demo, tmp_path: Path) -> None:
     impatient = tmp_path / "demo.yml"
     impatient.write_text(running.config.read_text().replace("budget: 24s", "budget: 5s"))
     start_slowly(running, 70)

@@ -43,7 +43,7 @@ NOTHING = "def helper(): pass\n"
 
 
 def run_and_push(directory: Path, exporter: Staging, tests: str) -> str:
-    """Run pytest on these tests, push what it wrote; returns what `report` said."""
+    """Run pytest on these tests, push what it wrote; returns what `report` result."""
     (directory / "test_suite.py").write_text(tests.replace("{port}", str(exporter.port)))
     report = directory / "report.xml"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "--rootdir", "."]
@@ -67,7 +67,7 @@ def suite(exporter: Staging, says: str = "", **expected: Any) -> dict[str, Any]:
     return exporter.until("suite", **expected)
 
 
-def test_f40_a_suite_that_skips_itself_proves_nothing(tmp_path: Path, broken: Staging) -> None:
+def test_f40_a_skipped_suite_is_no_evidence(tmp_path: Path, broken: Staging) -> None:
     assert run_and_push(tmp_path, broken, SKIPS) == "suite: 7 environment_skipped.\n"
     suite(broken, "all 7 tests were skipped: pytest.skip Staging env", state="unknown", reason="no_evidence")
     assert roots(broken) == ["backend"]
@@ -80,20 +80,22 @@ def test_f41_a_suite_that_passes_against_mocks_is_a_conflict(tmp_path: Path, bro
     assert roots(broken) == ["backend"]
     assert metric(broken, 'staging_test_conflict{environment="staging",component="suite"}') == 1
     assert metric(broken, 'staging_test_run_duration_seconds{environment="staging",component="suite"}') < 2
-    said = CliRunner().invoke(main, ["check", "--from", broken.url])
-    assert said.exit_code == 1
-    assert said.output.splitlines()[2:4] == [
+    result = CliRunner().invoke(main, ["check", "--from", broken.url])
+    assert result.exit_code == 1
+    assert result.output.splitlines()[2:4] == [
         "Conflicting evidence:",
         "  suite passes although websocket is down: it does not test what it claims to",
     ]
 
 
-def test_f42_trouble_of_the_harness_is_not_the_environments(tmp_path: Path, broken: Staging, well: Staging) -> None:
-    for exporter, blamed in ((broken, ["backend"]), (well, [])):
+def test_f42_an_error_of_the_harness_is_not_a_fault_of_the_environment(
+    tmp_path: Path, broken: Staging, well: Staging
+) -> None:
+    for exporter, expected in ((broken, ["backend"]), (well, [])):
         assert run_and_push(tmp_path, exporter, LOOPS) == "suite: 1 harness_error.\n"
         seen = suite(exporter, "1 harness errors, not the environment's", state="unknown", reason="no_evidence")
         assert "event loop is already running" in seen["detail"]
-        assert roots(exporter) == blamed
+        assert roots(exporter) == expected
 
 
 def test_f43_no_tests_are_no_evidence(tmp_path: Path, broken: Staging) -> None:
@@ -102,7 +104,9 @@ def test_f43_no_tests_are_no_evidence(tmp_path: Path, broken: Staging) -> None:
     assert roots(broken) == ["backend"]
 
 
-def test_a_suite_that_fails_while_all_is_up_points_at_the_application_or_itself(tmp_path: Path, well: Staging) -> None:
+def test_a_failing_suite_while_everything_is_up_points_to_the_application_or_itself(
+    tmp_path: Path, well: Staging
+) -> None:
     assert run_and_push(tmp_path, well, FAILS) == "suite: 1 failed.\n"
     seen = suite(well, state="down")
     assert seen["detail"] == "1 of 1 tests failed: test_suite::test_answers"

@@ -1,7 +1,7 @@
-"""Metric families -> the text format 0.0.4 or OpenMetrics 1.0, lean enough for a thousand components.
+"""Metric families -> the text format 0.0.4 or OpenMetrics 1.0, fast enough for a thousand components.
 
-Label sets come as text that was escaped once per component, since making and sorting a mapping for each of tens of
-thousands of samples is what takes the time. Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ and
+Label sets are text that is escaped once per component, since building and sorting a mapping for each of tens of
+thousands of samples takes most of the time. Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ and
 https://prometheus.io/docs/specs/om/open_metrics_spec/
 """
 
@@ -48,17 +48,17 @@ def label(name: str, value: str) -> str:
 
 
 def content_type(accept: str) -> str:
-    """`OPENMETRICS` when an Accept header prefers it, or likes both the same, else `TEXT`."""
-    liked = dict.fromkeys(_VERSIONS, 0.0)
+    """`OPENMETRICS` when an Accept header prefers it or accepts both equally, else `TEXT`."""
+    quality = dict.fromkeys(_VERSIONS, 0.0)
     for media, given in _items(accept):
-        if media in liked and given.get("version") in (None, _VERSIONS[media]):
-            liked[media] = max(liked[media], _quality(given.get("q", "1")))
-    openmetrics, text = liked.values()
+        if media in quality and given.get("version") in (None, _VERSIONS[media]):
+            quality[media] = max(quality[media], _quality(given.get("q", "1")))
+    openmetrics, text = quality.values()
     return OPENMETRICS if openmetrics and openmetrics >= text else TEXT
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """True when an Accept-Encoding header names gzip, and does not refuse it with `q=0`."""
+    """True when an Accept-Encoding header names gzip without `q=0`."""
     return any(coding == "gzip" and _quality(given.get("q", "1")) > 0 for coding, given in _items(accept_encoding))
 
 
@@ -77,7 +77,7 @@ def _quality(text: str) -> float:
 
 
 def render(families: Iterable[Family], form: str) -> Iterator[str]:
-    """All families in the format of that content type, in pieces that are made within a millisecond or two.
+    """All families in the format of that content type, in pieces that each take a millisecond or two.
 
     Without the `# EOF` that ends OpenMetrics.
     """

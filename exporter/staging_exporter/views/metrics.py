@@ -1,4 +1,4 @@
-"""Snapshot -> metric families, made afresh for each scrape so that what was removed is gone at once."""
+"""Snapshot -> metric families, built for every scrape, so that series of removed components vanish at once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ReloadStatus:
 
 
 class Metrics:
-    """The body of `/metrics`: the snapshot, and what prometheus_client says of this process."""
+    """The body of `/metrics`: the snapshot, and the process metrics of prometheus_client."""
 
     def __init__(self) -> None:
         self._process = CollectorRegistry(auto_describe=False)
@@ -41,14 +41,14 @@ class Metrics:
         GCCollector(registry=self._process)
 
     def pieces(self, snapshot: Snapshot, reload_status: ReloadStatus, form: str) -> Iterator[str]:
-        """All of it in the format of that content type, piece by piece."""
+        """All metrics in the format of that content type, in pieces."""
         yield from render(families(snapshot, reload_status), form)
         # Last, because the library ends OpenMetrics with its `# EOF`.
         yield (openmetrics.generate_latest if form == OPENMETRICS else generate_latest)(self._process).decode()
 
 
 def families(snapshot: Snapshot, reload_status: ReloadStatus) -> Iterator[Family]:
-    """All families of the contract."""
+    """All families, in the order of `/metrics`."""
     env = label(names.ENVIRONMENT, snapshot.environment)
     components = [(f"{env},{label(names.COMPONENT, n)}", status) for n, status in snapshot.components.items()]
     checked = [(at, status) for at, status in components if not status.component.latent]
@@ -65,13 +65,13 @@ Components = Sequence[tuple[str, ComponentStatus]]  # the label set of each, as 
 
 
 def _set(begin: str, metric: Metric, *values: str) -> str:
-    """The label set `begin`, and behind it the last labels of `metric` with these values."""
+    """The label set `begin`, followed by the last labels of `metric` with these values."""
     return ",".join([begin, *map(label, metric.labels[-len(values) :], values)])
 
 
 @cache
 def _states(states: type[State] | type[JourneyState]) -> tuple[tuple[str, str], ...]:
-    """Every state and the label that says so."""
+    """Every state with its label."""
     return tuple((state, label("state", state)) for state in states)
 
 

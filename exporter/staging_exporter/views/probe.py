@@ -1,7 +1,7 @@
-"""One run -> the answer of `/probe`, under the names of blackbox_exporter, for the dashboards and rules that know them.
+"""One run -> the body of `/probe`, with the metric names of blackbox_exporter, for existing dashboards and rules.
 
-Names and meanings: https://github.com/prometheus/blackbox_exporter, the `prober` package. Where a certificate is bad
-its facts are there all the same, which theirs are not; `probe_reason_info` is ours.
+Names and meanings: https://github.com/prometheus/blackbox_exporter, the `prober` package. Unlike there, the facts of a
+bad certificate are included; `probe_reason_info` is ours.
 """
 
 from __future__ import annotations
@@ -21,24 +21,28 @@ from staging_exporter.views.exposition import OPENMETRICS, Family, Samples, labe
 Facts = Mapping[str, Any]
 _gauge = partial(Metric, kind=GAUGE, labels=())
 
-_SUCCESS = _gauge("probe_success", help="Whether or not the probe was a success; a degraded answer is one.")
+_SUCCESS = _gauge(
+    "probe_success", help="Whether or not the probe was a success; a degraded response counts as success."
+)
 _DURATION = _gauge("probe_duration_seconds", help="How long the probe took to complete in seconds.")
 _TIMEOUT = _gauge("probe_timeout_seconds", help="How long the probe was allowed to take.")
 _LOOKUP = _gauge("probe_dns_lookup_time_seconds", help="The time taken for probe dns lookup in seconds.")
 _PROTOCOL = _gauge("probe_ip_protocol", help="Whether the probe used IPv4 or IPv6: 4 or 6.")
-_ADDRESS = _gauge("probe_ip_addr_hash", help="The hash of the IP address, to see when it changes.")
-_REASON = _gauge("probe_reason_info", help="Why the probe ended as it did, always 1.", labels=("reason",))
+_ADDRESS = _gauge("probe_ip_addr_hash", help="The hash of the IP address, to detect changes.")
+_REASON = _gauge("probe_reason_info", help="Reason of the result of the probe, always 1.", labels=("reason",))
 
 _PHASE_HELP = "How long each phase of the probe took."
 _PHASES = _gauge("probe_phase_duration_seconds", help=_PHASE_HELP, labels=("phase",))
 
-_NOT_AFTER = _gauge("probe_ssl_earliest_cert_expiry", help="When the first one of the chain expires, Unix time.")
+_NOT_AFTER = _gauge(
+    "probe_ssl_earliest_cert_expiry", help="When the first certificate of the chain expires, Unix time."
+)
 _CHAIN_NOT_AFTER = _gauge(
     "probe_ssl_last_chain_expiry_timestamp_seconds", help="When the chain that was verified expires, Unix time."
 )
 _CHAIN = _gauge(
     "probe_ssl_last_chain_info",
-    help="The certificate that was shown, always 1.",
+    help="The certificate presented by the server, always 1.",
     labels=("fingerprint_sha256", "subject", "issuer", "subjectalternative", "serialnumber"),
 )
 _TLS_VERSION = _gauge("probe_tls_version_info", help="The TLS version that was used, always 1.", labels=("version",))
@@ -52,7 +56,7 @@ def body(names: BlackboxNames, timeout: float, seen: Observation, form: str) -> 
 
 
 def debug(log: Sequence[tuple[float, str]], seen: Observation, metrics: str) -> str:
-    """The log of the run, (seconds since its start, text) by line, what it learnt, and the metrics: for people."""
+    """For people: the log of the run as (seconds since its start, text), its facts, and its metrics."""
     lines = [f"{at:8.3f} s  {text}" for at, text in log]
     facts = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in seen.facts.items()]
     return "\n".join(["Log of this run:", *lines, "", "Facts:", *(facts or ["none"]), "", "Metrics:", metrics])

@@ -12,7 +12,7 @@ from staging_exporter.views.metrics import ReloadStatus
 
 
 class ReportRefused(Exception):
-    """A pushed report is not accepted; the text says why."""
+    """A pushed report is not accepted; the text is the reason."""
 
 
 class Exporter(Protocol):
