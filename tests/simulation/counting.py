@@ -15,7 +15,7 @@ from tests.simulation.stories import Story
 
 TOO_MANY = 2  # published roots for each true one
 RECOVERY = 60.0  # seconds
-SOON = 15.0  # seconds for which even the ideal verdict may wait for what else fails
+SOON = 5.0  # seconds for which even the ideal verdict may wait for what else fails
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from staging_exporter.core.maintenance import MaintenanceWindow
-from staging_exporter.core.model import Component, Priority, Topology
+from staging_exporter.core.model import Component, Outcome, Priority, Topology
 
 from tests.simulation.propagation import Span, TrueGraph, spread
 from tests.simulation.symptoms import DEGRADED, NOISE, Chooser, Growth, Phase, Symptom, effect, healthy
@@ -127,9 +127,13 @@ class Draft:
 
     def story(self, note: str, *, seconds: float | None = None, **more: Any) -> Story:
         """All of it; `more` are fields of the story."""
-        phases = {name: tuple(phases) for name, phases in self.phases.items()}
+        phases = {name: tuple(sorted(some, key=_merely_degraded)) for name, some in self.phases.items()}
         ends = seconds or self.ends + TAIL
         return Story(note, self.configured, dict(self.roots), phases, ends, true=self.true, **more)
+
+
+def _merely_degraded(phase: Phase) -> bool:
+    return isinstance(phase.shows, Symptom) and phase.shows.outcome == Outcome.DEGRADED
 
 
 def start(random: Random) -> float:

@@ -16,8 +16,8 @@ from tests.simulation.pages import alerts, notifications, pages
 from tests.simulation.playing import SCRAPE, Played, Run, play
 from tests.simulation.propagation import Span, TrueGraph, spread
 from tests.simulation.seen import Root
-from tests.simulation.stories import Story
-from tests.simulation.symptoms import Phase, Symptom
+from tests.simulation.stories import Draft, Story
+from tests.simulation.symptoms import DEGRADED, Phase, Symptom
 from tests.support.world import Answer
 
 P0, P1, P2 = Priority
@@ -92,6 +92,15 @@ def test_a_fault_spreads_to_what_needs_it_and_not_past_an_alternative() -> None:
 def _story(roots: dict[str, Span], seconds: float = 200.0, **needs: tuple[tuple[str, ...], ...]) -> Story:
     phases = {name: (Phase(span, REFUSED),) for name, span in roots.items()}
     return Story("by hand", _graph(**(needs or {"a": (), "b": (("a",),), "c": ()})), roots, phases, seconds)
+
+
+def test_what_fails_is_not_merely_degraded_by_something_else() -> None:
+    draft = Draft(Random(0), _graph(a=()))
+    draft.show("a", Span(0.0, 50.0), DEGRADED)
+    draft.show("a", Span(20.0, 30.0), REFUSED)
+    story = draft.story("both")
+    shown = [story.answer("a", now, Random(0)).reason for now in (10.0, 25.0, 40.0, 60.0)]
+    assert shown == [Reason.CONTENT, Reason.REFUSED, Reason.CONTENT, Reason.OK]
 
 
 def _scrapes(*named: tuple[float, float, Root]) -> list[tuple[float, tuple[Root, ...]]]:
