@@ -23,7 +23,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 @pytest.fixture(scope="module")
 def console() -> list[str]:
-    """What the console console in all scenes."""
+    """All messages of the browser console, over all scenes."""
     return []
 
 

@@ -261,10 +261,10 @@ class _Loader:
         limits = self._file.limits
         if limits.requests_per_minute is None:
             return
-        asked = [(name, check, components[name].interval) for name, check in checks.items() if self._timed(name)]
+        requests = [(name, check, components[name].interval) for name, check in checks.items() if self._timed(name)]
         if self._is_meant("interval", _DEFAULTS):
-            asked += [(component.name, check, component.interval) for component, check in vantage]
-        for text in over_limit(limits.requests_per_minute, limits.shared, asked):
+            requests += [(component.name, check, component.interval) for component, check in vantage]
+        for text in over_limit(limits.requests_per_minute, limits.shared, requests):
             self._found.report(("limits", "requests_per_minute"), text)
 
     def _timed(self, name: str) -> bool:

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from staging_exporter.config.problems import clip
 from staging_exporter.options.check import Check
 
-Asked = tuple[str, Check, float]  # name, check, interval in seconds
+Requests = tuple[str, Check, float]  # name, check, interval in seconds
 
 
-def over_limit(limit: int, shared: Iterable[Iterable[str]], asked: Iterable[Asked]) -> Iterator[str]:
+def over_limit(limit: int, shared: Iterable[Iterable[str]], requests: Iterable[Requests]) -> Iterator[str]:
     """One sentence per host, or group of hosts that count together, that gets more than `limit` requests a minute."""
     groups = {host.lower(): tuple(group) for group in shared for host in group}
     rates: dict[tuple[str, ...], dict[str, float]] = {}
-    for name, check, interval in asked:
+    for name, check, interval in requests:
         for host in map(str.lower, check.hosts()):
             group = rates.setdefault(groups.get(host, (host,)), {})
             group[name] = group.get(name, 0.0) + 60 / interval

@@ -230,7 +230,7 @@ class CheckExtras(Model):
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema 2020-12 of the whole file; a check is one of the kinds, told apart by `kind`."""
+    """JSON Schema 2020-12 of the whole file; a check is one of the kinds, by its `kind`."""
     names = kinds()
     models: list[type[Model]] = [File, CheckExtras, *map(load, names)]
     refs, schema = models_json_schema([(model, "validation") for model in models], ref_template="#/$defs/{model}")

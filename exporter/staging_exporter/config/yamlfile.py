@@ -251,7 +251,7 @@ class _Builder:
         entries: dict[str, tuple[int, _Node]] = {}
         while not isinstance(key := next(self._events), yaml.MappingEndEvent):
             if not isinstance(key, yaml.ScalarEvent):
-                raise self._error(key, "a key must be plain text; quote a value that begins with { or [ or *")
+                raise self._error(key, "a key must be plain text; quote a value that starts with { or [ or *")
             line = self._own_node(key, path).line  # and keeps the anchor that a key may carry
             value = self._node(next(self._events), (*path, key.value))
             if key.value not in entries:
@@ -265,7 +265,7 @@ class _Builder:
         return entries
 
     def _merge(self, entries: dict[str, tuple[int, _Node]], line: int, source: _Node) -> None:
-        """Merge keys (yaml.org/type/merge.html): what stands here wins, then the first source."""
+        """Merge keys (yaml.org/type/merge.html): own keys win, then the first source."""
         for node in source.value if isinstance(source.value, list) else [source]:
             if not isinstance(node.value, dict):
                 raise _whole(self._file, "`<<` merges mappings, and this is none", line)

@@ -13,7 +13,7 @@ from staging_exporter.demo.network import Listener, bind
 from staging_exporter.demo.processes import Account, Leftovers, guarded, make_directory, read_log
 
 _START = 10.0  # seconds to wait for its socket
-_PAUSE = 0.02  # seconds between two looks
+_PAUSE = 0.02  # seconds between two attempts
 _CONFIG = """\
 port 0
 unixsocket {socket}
