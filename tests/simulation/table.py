@@ -44,6 +44,8 @@ class Row:
             found.append("wrong")
         if asked.missed is not None and self.missed > asked.missed:
             found.append("missed")
+        if asked.time is not None and self.times[1] > asked.time:
+            found.append("time")
         if asked.over is not None and self.over[1] > asked.over:
             found.append("over")
         if self.pages > PAGES * self.ideal + 0.02 * (not self.ideal):
