@@ -1,4 +1,4 @@
-"""Every kind has its page and its tests, and what the pages show is true."""
+"""Every kind has tests and documentation, and the documentation is true."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 from staging_exporter.config import load_config
-from staging_exporter.probes import kinds, load, page
+from staging_exporter.probes import documentation, kinds, load
 
 TESTS = Path(__file__).parent / "probes"
 # What the base gives to every kind, and what the loader sets.
@@ -30,7 +30,7 @@ def test_every_kind_has_tests(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", kinds())
 def test_the_documentation_names_every_option_and_phase(kind: str) -> None:
-    text = page(kind)
+    text = documentation(kind)
     assert text.startswith(f"# {kind}\n")
     missing = [name for name in load(kind).model_fields if name not in COMMON and f"`{name}" not in text]
     assert not missing
@@ -49,16 +49,16 @@ def nested(annotation: Any) -> Iterator[str]:
 
 @pytest.mark.parametrize("kind", kinds())
 def test_the_documentation_names_options_inside_of_options(kind: str) -> None:
-    text = page(kind)
-    text += page("http") if "as for `http`" in text else ""  # the page that has them in full
+    text = documentation(kind)
+    text += documentation("http") if "as for `http`" in text else ""  # which has them in full
     words = set(re.findall(r"\w+", text))
     options = [field.annotation for name, field in load(kind).model_fields.items() if name not in COMMON]
     assert not {name for annotation in options for name in nested(annotation)} - words
 
 
 def examples(kind: str) -> list[dict[str, Any]]:
-    """The examples of a component on the page of a kind."""
-    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page(kind), re.DOTALL)]
+    """The examples of a component in the documentation of a kind."""
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", documentation(kind), re.DOTALL)]
     return [block for block in blocks if isinstance(block, dict) and "check" in block]
 
 

@@ -1,4 +1,4 @@
-"""A new kind is one file with its page: one in another folder works wherever those of this package do."""
+"""A new kind is one file with its documentation: a kind in another folder works like those of the package."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ main()
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Holds the kind and its page, and a configuration that uses it."""
+    """The folder of a kind, its documentation, and a configuration that uses it."""
     made = tmp_path_factory.mktemp("kinds")
     (made / "coin.py").write_text(KIND)
     (made / "coin.md").write_text(PAGE)
@@ -89,7 +89,7 @@ def test_the_list_of_kinds_has_it(folder: Path) -> None:
     assert "coin        Does a coin have two sides?\n" in output(folder, "kinds")
 
 
-def test_its_page_is_printed(folder: Path) -> None:
+def test_its_documentation_is_printed(folder: Path) -> None:
     assert output(folder, "kinds", "coin") == PAGE
 
 

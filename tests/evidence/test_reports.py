@@ -1,4 +1,4 @@
-"""Report files: read once while they do not change, in bounded memory, whatever is in them."""
+"""Report files: read once until they change, in limited memory, whatever they contain."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 from staging_exporter.options.matchers import JsonMatcher, first_mismatch
 
-NOW = time.time()  # of the collection, minutes before the tests run
+NOW = time.time()  # when the tests are collected, minutes before they run
 
 
 def ago(**span: float) -> str:

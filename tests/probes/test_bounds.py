@@ -1,4 +1,4 @@
-"""What leaves a run, whatever the peer sends back: no secret, no control character, at most 500 bytes of detail."""
+"""Results of runs, whatever the peer sends: no secret, no control character, at most 500 bytes of detail."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069
 
 
 def echoed(request: Seen) -> str:
-    """The secret in every form in which a server may give it back, cut pieces of it, dirt, and too much of all."""
+    """The secret in all encodings that a server may return, pieces of it, control characters, and much of all."""
     return f"{DIRT}{request.headers.get('authorization', SECRET)} {SECRET[:-4]} {SECRET[4:]} {SECRET!r}{DIRT}{LONG}"
 
 
@@ -138,7 +138,7 @@ RUNS: dict[str, Callable[[], AbstractAsyncContextManager[dict[str, Any]]]] = {
 
 
 async def traced(options: dict[str, Any]) -> tuple[Observation, str]:
-    """One run, and everything that leaves it as text: the result, and the log of `/probe?debug=true`."""
+    """One run, and as text all that users see of it: the result, and the log of `/probe?debug=true`."""
     prober = Prober(Resolver(options.pop("servers", ())))
     check = load(options["kind"]).model_validate(options)
     component = Component("target", Layer.SERVICE, Priority.P1, kind=options["kind"])
@@ -195,7 +195,7 @@ async def test_messages_of_postgresql_are_masked_and_short(
 
 def test_every_kind_with_a_peer_is_tested_here() -> None:
     here = {name.split(" ")[0] for name in RUNS} | {"postgres"}
-    # `tls` says nothing and hears a certificate only; `e2e` reads reports, whose bounds have tests of their own.
+    # `tls` only receives a certificate; `e2e` reads reports, whose limits have tests of their own.
     assert set(kinds()) - here == {"tls", "e2e"}
 
 

@@ -33,7 +33,7 @@ ZONE = {
 
 @pytest.fixture(autouse=True)
 async def everything_is_closed() -> AsyncIterator[None]:
-    """A TLS peer has a second to answer our goodbye: the loop must not end before."""
+    """The loop waits until all connections are closed: a TLS peer has a second to answer a close."""
     yield
     async with asyncio.timeout(3):
         while any(c.status in ("ESTABLISHED", "CLOSE_WAIT") for c in psutil.Process().net_connections()):

@@ -1,4 +1,4 @@
-"""Kind `domain`: names by a name server on loopback, services behind them that say who they are."""
+"""Kind `domain`: names from a name server on loopback, and services that name themselves."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def resolving(*names: str) -> Zone:
 
 
 def by_host(**answers: bytes) -> Web:
-    """Answers by the first label of the host that is asked for."""
+    """Answers by the first label of the requested host."""
 
     def answer(request: Seen) -> bytes:
         return answers.get(request.headers["host"].split(".")[0].replace("-", "_"), response(404))
@@ -155,7 +155,7 @@ async def test_the_names_of_the_certificate_are_recorded(tmp_path: Path) -> None
 
 
 def silent_for(host: str) -> Handler:
-    """A server that answers for every name but that one."""
+    """A server that answers for all names except that one."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if f"Host: {host}".encode() in await reader.readuntil(b"\r\n\r\n"):

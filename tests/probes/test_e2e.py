@@ -1,4 +1,4 @@
-"""Kind `e2e`: reports of many tools, and of none."""
+"""Kind `e2e`: reports of many tools, and files that are not reports."""
 
 from __future__ import annotations
 

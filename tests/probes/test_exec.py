@@ -28,7 +28,7 @@ def run(request: pytest.FixtureRequest) -> Callable[..., Observation]:
 
 
 def gone(pid: int) -> bool:
-    """True once the process is dead; whoever adopted it may not have reaped it."""
+    """True once the process is dead, or a zombie of the process that adopted it."""
     end = time.monotonic() + 5
     while time.monotonic() < end:
         try:

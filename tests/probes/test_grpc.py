@@ -1,4 +1,4 @@
-"""Kind `grpc` against a real gRPC server, and against peers that are none."""
+"""Kind `grpc` against a real gRPC server, and against hostile peers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Peers that lie, flood, stall and hang up: each run ends in time, in the right reason, and holds nobody else up."""
+"""Peers that lie, flood, stall and hang up: each run ends in time, with the right reason, and delays no other run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 def sends(data: bytes, *, stay: bool = False, wait: bool = True) -> Handler:
-    """Reads the request, unless told not to wait for it, sends `data`, hangs up or stays."""
+    """Reads the request unless `wait` is false, sends `data`, then hangs up or stays."""
 
     async def handler(reader: Reader, writer: Writer) -> None:
         if wait:
@@ -43,7 +43,7 @@ def sends(data: bytes, *, stay: bool = False, wait: bool = True) -> Handler:
 
 
 def floods(head: bytes, block: bytes) -> Handler:
-    """Sends `block` without end, as fast as it is taken."""
+    """Sends `block` without end, as fast as it is read."""
 
     async def handler(reader: Reader, writer: Writer) -> None:
         await reader.readuntil(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""Kind `http`: how a request travels: redirects, TLS, proxies, tokens, address families."""
+"""Kind `http`: redirects, TLS, proxies, tokens, address families."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ async def test_a_redirect_to_https_is_followed(tmp_path: Path) -> None:
 
 
 class ProxyServer:
-    """Forwards, tunnels, and remembers; `refuse` is a status for everybody."""
+    """Forwards, tunnels, and records requests; `refuse` is a status for all of them."""
 
     def __init__(self, refuse: int | None = None) -> None:
         self.refuse = refuse

@@ -1,4 +1,4 @@
-"""Kind `postgres` against a real server, and against peers that only pretend to be one."""
+"""Kind `postgres` against a real server, and against hostile peers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def password(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 async def everything_is_closed() -> AsyncIterator[None]:
-    """A TLS peer has a second to answer our goodbye: the loop must not end before."""
+    """The loop waits until all connections are closed: a TLS peer has a second to answer a close."""
     yield
     async with asyncio.timeout(3):
         while any(c.status != "LISTEN" for c in psutil.Process().net_connections()):

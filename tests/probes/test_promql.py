@@ -1,4 +1,4 @@
-"""Kind `promql` against Debian's Prometheus, and against servers that only resemble it."""
+"""Kind `promql` against a real Prometheus, and against servers that only resemble it."""
 
 from __future__ import annotations
 

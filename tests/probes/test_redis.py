@@ -1,4 +1,4 @@
-"""Kind `redis` against a real redis-server, and against peers that only pretend to be one."""
+"""Kind `redis` against a real redis-server, and against hostile peers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def everything_is_closed() -> AsyncIterator[None]:
 
 
 class Login(NamedTuple):
-    """Names and words of a login, which a configuration only points to."""
+    """The secrets of a login; a configuration only says where they are."""
 
     password: str
     username: str | None = None

@@ -1,4 +1,4 @@
-"""The options that many kinds share, `tls`, `ip_family` and `degraded.slower_than`: each kind hands them on."""
+"""The options that many kinds share, `tls`, `ip_family` and `degraded.slower_than`: each kind uses them."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def options(kind: str, address: str) -> dict[str, Any]:
     return {"kind": kind, **by_kind.get(kind, {"address": address})}
 
 
-async def takes_leave(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    """Says nothing of its own: the handshake is all that matters."""
+async def waits_for_the_close(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    """Sends nothing: only the handshake matters."""
     await reader.read(100)
 
 
 async def seen_with(kind: str, context: ssl.SSLContext, tls: dict[str, Any]) -> Observation:
-    async with serving(takes_leave, context) as address:
+    async with serving(waits_for_the_close, context) as address:
         return await probe(options(kind, address) | {"tls": tls}, timeout=2)
 
 
@@ -74,7 +74,7 @@ async def test_insecure_skip_verify_accepts_any_certificate(kind: str) -> None:
     seen = await seen_with(kind, context, {"insecure_skip_verify": True})
     assert seen.reason not in CERTIFICATE
     assert seen.facts["tls_names"] == ["named.test"]
-    if kind != "promql":  # which says of whatever hinders it that there is no evidence
+    if kind != "promql":  # for which every failure is no evidence
         assert (await seen_with(kind, context, {})).reason in CERTIFICATE
 
 
@@ -91,7 +91,7 @@ async def test_tls_versions_are_respected(kind: str, trust: dict[str, str]) -> N
 
 
 def wanting_a_client(tmp_path: Path) -> tuple[ssl.SSLContext, dict[str, str], dict[str, str]]:
-    """A server that lets nobody in without a certificate, whom to trust, and the certificate."""
+    """A server that requires a client certificate, the authority to trust, and the certificate."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -139,7 +139,7 @@ async def test_ip_family_is_respected(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", kinds())
 def test_every_kind_has_slower_than(kind: str) -> None:
-    """The prober applies it to whatever has it."""
+    """The prober applies it to all kinds."""
     (degraded,) = (field.annotation for name, field in load(kind).model_fields.items() if name == "degraded")
     assert isinstance(degraded, type)
     assert issubclass(degraded, Degraded)

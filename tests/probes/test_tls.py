@@ -1,4 +1,4 @@
-"""Kind `tls` against real TLS servers on loopback: good certificates, bad ones, and those that end soon."""
+"""Kind `tls` against real TLS servers on loopback: valid certificates, invalid ones, and those that expire soon."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def self_signed(directory: Path) -> ssl.SSLContext:
 
 
 def chained(directory: Path, end_of_intermediate: datetime.datetime) -> tuple[ssl.SSLContext, str]:
-    """A server that shows a leaf of 300 days behind an intermediate that ends sooner."""
+    """A server whose certificate is valid for 300 days, behind an intermediate that expires sooner."""
     root = trustme.CA()
     root.cert_pem.write_to_path(str(directory / "root.pem"))
     root_key = serialization.load_pem_private_key(root.private_key_pem.bytes(), None)

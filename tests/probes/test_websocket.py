@@ -36,7 +36,7 @@ async def talking(talk: Talk, **options: Any) -> AsyncIterator[str]:
 
 
 def says(*items: object, code: int | None = None, reason: str = "") -> Talk:
-    """Says these messages (texts, or types of JSON messages), closes with `code` if any, else listens."""
+    """Sends these messages (texts, or types of JSON messages), closes with `code` if any, else reads."""
 
     async def talk(socket: ServerConnection) -> None:
         for item in items:

@@ -45,7 +45,7 @@ async def serving(handler: Handler) -> AsyncIterator[int]:
 
 
 async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    """Reads for ever and says nothing."""
+    """Reads without end and sends nothing."""
     while await reader.read(65536):
         pass
 
@@ -70,7 +70,7 @@ def saying(*parts: bytes, wait: bool = True) -> Handler:
 
 
 def streaming(first: bytes, chunk: bytes) -> Handler:
-    """Answers with `first` and then sends `chunk` for ever."""
+    """Answers with `first`, then sends `chunk` without end."""
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(65536)
@@ -83,7 +83,7 @@ def streaming(first: bytes, chunk: bytes) -> Handler:
 
 
 async def watched(options: dict[str, Any], timeout: float) -> Observation:
-    """One run against a hostile peer: asserts that it ends, takes little memory and holds up no neighbour."""
+    """One run against a hostile peer: asserts that it ends, takes little memory and delays no other task."""
     before = psutil.Process().memory_info().rss
     async with neighbour() as delays:
         seen = await probe(options, timeout=timeout)

@@ -1,4 +1,4 @@
-"""Probe once, as the runner does, and look at the Observation."""
+"""Probe once, as the scheduler does, and look at the Observation."""
 
 from __future__ import annotations
 

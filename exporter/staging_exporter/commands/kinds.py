@@ -18,10 +18,10 @@ def kinds(kind: str | None) -> None:
     """List the kinds of checks, or print the documentation of one."""
     if kind is None:
         for name in probes.kinds():
-            summary = " ".join(probes.page(name).split("\n\n")[1].split())
+            summary = " ".join(probes.documentation(name).split("\n\n")[1].split())
             click.echo(f"{name:<12}{_END_OF_SENTENCE.split(summary)[0]}")
         return
     try:
-        click.echo(probes.page(kind), nl=False)
+        click.echo(probes.documentation(kind), nl=False)
     except KeyError:
         give_up(f"there is no kind {kind!r}; there are {', '.join(probes.kinds())}")

@@ -122,7 +122,7 @@ class _Loader:
 
     def _timing(self, options: ComponentOptions, check: Check | None, at: TreePath) -> dict[str, Any]:
         """The defaults, under those of the kind, under the component's own."""
-        timing = {**dict(self._file.defaults), **(check.counts if check else {})}
+        timing = {**dict(self._file.defaults), **(check.thresholds if check else {})}
         own = {key: value for key in timing if (value := getattr(options, key)) is not None}
         if "interval" in own or "timeout" in own:
             self._interval_covers_timeout(at, timing | own, own)

@@ -18,7 +18,9 @@ from staging_exporter.options.model import Model, PositiveDuration
 class Degraded(Model):
     """What makes a passing run a degraded one; kinds add their matchers."""
 
-    slower_than: PositiveDuration | None = Field(None, description="a pass that took longer is degraded, reason `slow`")
+    slower_than: PositiveDuration | None = Field(
+        None, description="a passing run that takes longer is degraded, reason `slow`"
+    )
 
 
 class PushedReport(Protocol):
@@ -36,13 +38,13 @@ class Check(Model):
     """One check. A kind is a subclass with `kind: Literal[...]`, its options, and `run()`.
 
     A kind declares what others must know about it, so that nobody else names a kind: `phase_names` are the phases
-    that a run can report, in order; `counts` are a `fall` and a `rise` that replace those of `defaults`, unless the
+    that a run can report, in order; `thresholds` are a `fall` and a `rise` that replace those of `defaults`, unless the
     component has its own; `traits` decide which metrics and alerts a component has beside those of all components;
     `blackbox` holds the names of blackbox_exporter for `/probe`.
     """
 
     phase_names: ClassVar[tuple[str, ...]] = ()
-    counts: ClassVar[Mapping[str, int]] = {}
+    thresholds: ClassVar[Mapping[str, int]] = {}
     traits: ClassVar[frozenset[Trait]] = frozenset()
     blackbox: ClassVar[BlackboxNames] = BlackboxNames()
 

@@ -32,6 +32,6 @@ def load(kind: str) -> type[Check]:
     return check
 
 
-def page(kind: str) -> str:
+def documentation(kind: str) -> str:
     """The documentation of a kind, Markdown. Raises KeyError when there is no such kind."""
     return Path(getfile(load(kind))).with_suffix(".md").read_text(encoding="utf-8")
