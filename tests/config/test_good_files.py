@@ -17,7 +17,7 @@ from staging_exporter.config import Config, ConfigError, Limits, Problem, load_c
 from staging_exporter.core.model import Layer, Priority, Reason, Startup
 from staging_exporter.net.address import HostPort
 from staging_exporter.options.secrets import FromFile
-from staging_exporter.probes import kinds, page
+from staging_exporter.probes import documentation, kinds
 from staging_exporter.probes.http import Http
 from staging_exporter.probes.tcp import Tcp
 
@@ -304,7 +304,7 @@ def replaced(tree: Any, value: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize("kind", kinds())
 def test_odd_values_in_any_option_of_a_kind_are_refused_or_accepted(kind: str, tmp_path: Path) -> None:
-    example = page(kind).partition("```yaml\n")[2].partition("```")[0]
+    example = documentation(kind).partition("```yaml\n")[2].partition("```")[0]
     component = {"layer": "service", "priority": "P0", **yaml.safe_load(example)}
     others = {name: {"layer": "service", "priority": "P0"} for name in component["check"].get("covers", ())}
     seen = set()
