@@ -93,20 +93,20 @@ class Demo:
 
 @contextmanager
 def demo(directory: Path, *arguments: str, exporter: list[str] = EXPORTER, **options: Any) -> Iterator[Demo]:
-    """`staging-exporter demo`, ready to be broken."""
+    """`staging-exporter demo`, ready for faults."""
     log = directory / "demo.log"
     command = [*exporter, "demo", "--web.listen-address", "127.0.0.1:0", *arguments]
     with process(command, log, **options) as child:
 
         def ready() -> Demo | None:
-            said = log.read_text()
-            assert child.poll() is None, said
-            url = re.search(r"(http://\S+)/ +the page", said)
-            control = re.search(r"curl (http://\S+)/ ", said)
-            config = re.search(r"The configuration is (\S+)\n", said)
+            guide = log.read_text()
+            assert child.poll() is None, guide
+            url = re.search(r"(http://\S+)/ +status page", guide)
+            control = re.search(r"curl (http://\S+)/ ", guide)
+            config = re.search(r"Configuration: (\S+)\n", guide)
             return Demo(url[1], control[1], Path(config[1])) if url and control and config else None
 
-        yield wait_for(ready, "the demo says where it is")
+        yield wait_for(ready, "the guide of the demo")
 
 
 @contextmanager
