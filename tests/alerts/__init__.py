@@ -1,1 +1,1 @@
-"""Alerts, proven through promtool, amtool and amlint."""
+"""Alerts, tested with promtool, amtool and amlint."""

@@ -1,4 +1,4 @@
-"""From a row of the table to test cases of promtool, of every sort that there is."""
+"""From a row of the table to test cases of promtool, one of every sort."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tests.alerts.table import ENVIRONMENT, Row, Series, Wave
 
 SORTS = ("firing", "silent", "boundary", "stale series", "exporter restart", "two exporters")
 _KEEP = 300.0
-_GAP = 45.0  # seconds that an exporter takes to be back; shorter than the `for` of StagingExporterDown
+_GAP = 45.0  # seconds of a restart of the exporter; shorter than the `for` of StagingExporterDown
 
 Case = tuple[str, str, dict[str, Any]]  # alert, sort, test of promtool
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What the derivation needs to know of a generated rule."""
+    """The parts of a generated rule that the cases depend on."""
 
     hold: float
     labels: Mapping[str, str]
 
 
 def cases(row: Row, rule: Rule) -> Iterator[Case]:
-    """All of one row."""
+    """All cases of one row."""
     step = row.step
     began = row.lead * step
     fires = began + row.delay + -(-rule.hold // step) * step
@@ -59,17 +59,17 @@ def cases(row: Row, rule: Rule) -> Iterator[Case]:
 
 @dataclass(frozen=True)
 class _Gap:
-    """No sample from `begin` until `end`; afterwards the series have another `instance`."""
+    """No samples from `begin` until `end`; afterwards the series have another `instance`."""
 
     begin: float
     end: float | None
 
 
-_PAIR = _Gap(float("inf"), 0.0)  # both answer all the time
+_PAIR = _Gap(float("inf"), 0.0)  # both instances answer all the time
 
 
 def absence(alert: str, rule: Rule, environment: str = ENVIRONMENT) -> Iterator[Case]:
-    """An alert on the absence of the exporter: what breaks others makes it fire, a restart does not."""
+    """Cases of an alert on the absence of the exporter, which fires when the series end, but not for a restart."""
     series: Series = (BUILD_INFO, (("version", "1"),))
     row = Row(alert, {series: lambda _now, _began: 1.0}, labels={"layer": "platform"}, environment=environment)
     gone, fires = 300.0, 300.0 + rule.hold
@@ -87,7 +87,7 @@ def absence(alert: str, rule: Rule, environment: str = ENVIRONMENT) -> Iterator[
 
 
 def watchdog(alert: str, rule: Rule) -> Iterator[Case]:
-    """It fires whatever happens, once, and for its own environment."""
+    """Cases of the alert that always fires, once, and for its own environment."""
     labels = {"environment": ENVIRONMENT, **rule.labels}
     for sort in SORTS:
         always = _Expected(alert, "", labels, fires=True).test(0.0)
@@ -145,7 +145,7 @@ def _test(
 
 
 def _while(instance: str, gap: _Gap | None) -> Callable[[float], bool]:
-    """When an instance answers: the first until the gap, the second after it."""
+    """Whether an instance answers: the first until the gap, the second after it."""
     if gap is None:
         return lambda _now: instance == "a"
     if instance == "a":
@@ -160,7 +160,7 @@ def _name(series: Series, environment: str, instance: str) -> str:
 
 
 def notation(values: list[float | None]) -> str:
-    """Samples as promtool writes them; where a series ends it is marked stale, as a scrape does."""
+    """Samples in the notation of promtool; where a series ends it is marked stale, as by a scrape."""
     parts: list[str] = []
     before: float | None = None
     for value, run in groupby(values):

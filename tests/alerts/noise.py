@@ -1,6 +1,6 @@
-"""A simulated day on which nothing is broken and chance makes one probe in two hundred fail, through the real rules.
+"""A simulated day without faults, on which one probe in 200 fails by chance, through the real rules.
 
-`python -m tests.alerts.noise` lives through the whole day; the tests take some hours of it.
+`python -m tests.alerts.noise` simulates the whole day; the tests take some hours of it.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _FIRED = 'max_over_time(ALERTS{alertname!="StagingWatchdog",alertstate="firing"}
 _PACES = ((False, 15.0), (True, 60.0))
 
 
-def well(_name: str, _now: float) -> Answer:
-    """A world in which all is well."""
+def healthy(_name: str, _now: float) -> Answer:
+    """A world without faults."""
     return HEALTHY
 
 
 @dataclass
 class Recording:
-    """Every series that the rules ask for, a value per scrape; `failed` counts the runs that were no pass."""
+    """Every series that the rules use, a value per scrape; `failed` counts probes that did not pass."""
 
     metrics: frozenset[str]
     step: float
@@ -46,7 +46,7 @@ class Recording:
     values: dict[str, list[float | None]] = field(default_factory=dict)
 
     def scrape(self, now: float, board: Board) -> None:
-        """Look when the next scrape is due."""
+        """Scrape when the next scrape is due."""
         if now - START < self.scrapes * self.step:
             return
         self.failed = 0.0
@@ -60,19 +60,19 @@ class Recording:
             name = family.metric.name
             if isinstance(family, Histograms) or name not in self.metrics:
                 continue
-            begin = START if name.endswith("_timestamp_seconds") else 0.0  # time begins at zero in promtool
+            begin = START if name.endswith("_timestamp_seconds") else 0.0  # in promtool time begins at zero
             for labels, value in family.rows:
                 self.failed += value if name == PROBE_FAILURES.name else 0.0
                 yield f"{name}{{{labels}}}", round(value - begin, 3)
 
     def series(self) -> list[dict[str, str]]:
-        """As promtool wants them."""
+        """The series in the notation of promtool."""
         return [{"series": name, "values": notation(row)} for name, row in self.values.items()]
 
 
-def flaws(directory: Path, hours: float, world: World = well) -> tuple[float, str]:
-    """How many probes failed, and what promtool says when it expects that nothing fires; empty when nothing did."""
-    failed, said = 0.0, ""
+def flaws(directory: Path, hours: float, world: World = healthy) -> tuple[float, str]:
+    """The number of failed probes, and the output of promtool when an alert fired, else nothing."""
+    failed, output = 0.0, ""
     for budgets, step in _PACES:
         groups = [group for group in GROUPS if group["name"].startswith("staging-slo") == budgets]
         asked = re.findall(
@@ -82,9 +82,9 @@ def flaws(directory: Path, hours: float, world: World = well) -> tuple[float, st
         VirtualRunner(reference(), world, Random(1), NOISE, recording.scrape).run(START + hours * 3600)
         check = {"expr": _FIRED, "eval_time": f"{(recording.scrapes - 1) * step:.0f}s", "exp_samples": []}
         test = {"interval": f"{step:.0f}s", "input_series": recording.series(), "promql_expr_test": [check]}
-        said += run_tests(directory, [test], step, groups)
+        output += run_tests(directory, [test], step, groups)
         failed = recording.failed
-    return failed, said
+    return failed, output
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The committed rules, and promtool to judge them."""
+"""The committed rules, and promtool to test them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def run_tests(directory: Path, tests: list[dict[str, Any]], step: float, groups: list[dict[str, Any]]) -> str:
-    """What promtool says of these tests of these groups, evaluated every `step` seconds; empty when all pass."""
+    """The output of promtool for these tests of these groups, evaluated every `step` seconds; empty when all pass."""
     rules, path = directory / "rules.yml", directory / "tests.yml"
     rules.write_text(yaml.safe_dump({"groups": groups}, width=10_000), encoding="utf-8")
     file = {

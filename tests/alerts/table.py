@@ -1,4 +1,4 @@
-"""Each alert and the series that make it fire, as functions of time; five cases are derived from each row."""
+"""Each alert and the series that make it fire, as functions of time; test cases are derived from each row."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def _when(good: float | None, bad: float | None) -> Wave:
 
 @dataclass(frozen=True)
 class Row:
-    """`waves` are good before the condition begins and bad from then on; with `almost` in their place, or with one
-    of `nor`, it never fires.
+    """The series in `waves` are good until the condition begins, and bad from then on. With those of `almost` or of one
+    of `nor` in their place the alert never fires.
 
-    `delay` is how many seconds of badness it takes until the condition holds, `lingers` how many it still holds after
-    its series ended. `always` are there whatever else is not. `labels` are those of the alert beside environment,
-    severity, priority and role.
+    `delay` is the number of bad seconds until the condition holds, `lingers` the number of seconds that it holds after
+    its series end. The series in `always` never end. `labels` are those of the alert beside environment, severity,
+    priority and role.
     """
 
     alert: str
@@ -43,12 +43,12 @@ class Row:
     delay: float = 0.0
     lingers: float = 0.0
     step: float = 15.0
-    lead: int = 10  # steps of peace before
+    lead: int = 10  # good steps at the beginning
     environment: str = ENVIRONMENT
 
 
 def of(metric: Metric, **labels: str) -> Series:
-    """A series of `backend`, unless told otherwise."""
+    """A series; of `backend` without another component."""
     given = labels if "journey" in labels or not metric.labels else {"component": "backend"} | labels
     return metric, tuple(sorted(given.items()))
 
@@ -62,7 +62,7 @@ OTHER_LAST = of(names.LAST_RUN, component="clickhouse")
 JOURNEY = of(names.JOURNEY_STATE, journey="golden-path", state="blocked")
 HERE = {INFO: _always(1)}
 _PLATFORM = {"layer": "platform"}
-# What Prometheus and Alertmanager say of themselves.
+# Metrics of Prometheus and Alertmanager about themselves.
 _DISCOVERED = (Metric("prometheus_notifications_alertmanagers_discovered", names.GAUGE, ""), ())
 _ERRORS = (Metric("prometheus_notifications_errors_total", names.COUNTER, ""), (("alertmanager", "http://am:9093"),))
 _DROPPED = (Metric("prometheus_notifications_dropped_total", names.COUNTER, ""), ())
@@ -78,9 +78,9 @@ def _root(priority: int) -> Row:
     return Row(
         f"StagingRootCauseP{priority}",
         HERE | {ROOT: _when(0, 1), rank: _when(None, priority)},
-        # Of another priority, or remembered as a priority without being a root cause.
+        # A root cause of another priority.
         almost={ROOT: _when(0, 1), rank: _when(None, (priority + 1) % 3)},
-        always=(of(names.BUILD_INFO, version="1"),),  # without an exporter it never ends
+        always=(of(names.BUILD_INFO, version="1"),),  # without an exporter the alert never ends
     )
 
 
@@ -98,7 +98,7 @@ def _counting(now: float, began: float) -> float:
 
 
 def _once(now: float, began: float) -> float:
-    """One failure, and no other."""
+    """A single failure."""
     return 1.0 if now >= began else 0.0
 
 
@@ -160,7 +160,7 @@ ROWS = (
         | {LAST: lambda now, _began: now, INTERVAL: _always(20)}
         | {_state(State.UNKNOWN): _when(0, 1), of(names.ONLINE): _always(1)},
         almost={of(names.ONLINE): _when(1, 0)},
-        nor=({LAST: lambda now, began: min(now, began)}, {SUITE: _always(0)}),  # other alerts cover these
+        nor=({LAST: lambda now, began: min(now, began)}, {SUITE: _always(0)}),  # covered by other alerts
     ),
     Row(
         "StagingResultsStale",
@@ -168,7 +168,7 @@ ROWS = (
         | {LAST: lambda now, began: min(now, began), INTERVAL: _always(20)}
         | {OTHER_LAST: lambda now, _began: now},
         almost={LAST: lambda now, _began: now - 60},
-        nor=({OTHER_LAST: lambda now, began: min(now, began)},),  # nothing is probed at all: another alert's business
+        nor=({OTHER_LAST: lambda now, began: min(now, began)},),  # nothing is probed at all: covered by another alert
         delay=75,  # 60 s are not yet more than three intervals
     ),
     Row(
@@ -199,7 +199,7 @@ ROWS = (
         "StagingRulesFailing",
         {_failures("staging-verdict"): _counting},
         almost={_failures("staging-verdict"): _once},
-        nor=({_failures("staging-verdict"): _always(0), _failures("somebody-else"): _counting},),
+        nor=({_failures("staging-verdict"): _always(0), _failures("other-rules"): _counting},),
         labels=_PLATFORM,
         lingers=270,
     ),

@@ -1,4 +1,4 @@
-"""The committed Alertmanager configuration: what amtool and amlint say of it, and who is told of what."""
+"""The committed Alertmanager configuration: by amtool, by amlint, and which alert reaches which receiver."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def test_amlint_finds_nothing() -> None:
     command = (Path(sys.executable).parent / "amlint", "check", "--strict", "--format", "json")
     done = run(*command, "--rules", RULES, CONFIG)
     assert done.returncode == 0, done.stdout + done.stderr
-    # Plain information: Prometheus always sets an end time; two meta alerts are told apart by their names.
-    told = {"global-resolve-timeout-missing", "inhibit-same-match"}
-    assert {finding["code"] for finding in _findings(json.loads(done.stdout))} <= told
+    # Of level info: Prometheus always sets an end time; two meta alerts are matched by name.
+    known = {"global-resolve-timeout-missing", "inhibit-same-match"}
+    assert {finding["code"] for finding in _findings(json.loads(done.stdout))} <= known
 
 
 def _findings(report: Any) -> list[dict[str, Any]]:
@@ -54,7 +54,7 @@ def test_every_alert_reaches_the_receiver_of_its_priority(rule: dict[str, Any]) 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_what_no_route_knows_is_told_to_someone() -> None:
+def test_an_alert_that_no_route_matches_reaches_p1() -> None:
     labels = ("environment=another", "alertname=X")
     done = run("amtool", "config", "routes", "test", f"--config.file={CONFIG}", "--verify.receivers=P1", *labels)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -64,7 +64,7 @@ def _routes() -> list[dict[str, Any]]:
     return list(TREE["route"]["routes"])
 
 
-def test_root_causes_are_grouped_by_component_and_the_rest_by_alert() -> None:
+def test_root_causes_are_grouped_by_component_and_other_alerts_by_name() -> None:
     by = {tuple(m for m in r["matchers"] if "environment" not in m): r.get("group_by") for r in _routes()}
     for priority in ("P0", "P1", "P2"):
         assert by[f'priority="{priority}"', 'role="root_cause"'] == ["environment", "component"]
@@ -77,26 +77,26 @@ def test_only_p1_and_p2_wait_for_working_hours() -> None:
     assert TREE["time_intervals"][0]["time_intervals"][0]["location"] == "Europe/Berlin"
 
 
-def test_an_urgent_page_waits_for_no_company() -> None:
+def test_a_p0_page_waits_five_seconds() -> None:
     assert {r["group_wait"] for r in _routes() if r["receiver"] == "P0"} == {"5s"}
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_inhibition_is_by_labels_that_both_sides_have(number: int) -> None:
+def test_inhibition_compares_labels_that_both_sides_have(number: int) -> None:
     rule = TREE["inhibit_rules"][number]
     assert rule["equal"]
     assert set(rule["equal"]) <= EVERY_LABEL
     text = " ".join(rule["target_matchers"])
     assert "StagingWatchdog" not in text
     assert "StagingExporterDown" not in text
-    assert "root_cause" not in text, "what ends while it is muted keeps its next page from being told"
+    assert "root_cause" not in text, "an alert that resolves while muted would suppress the next page"
 
 
-def test_all_inhibitions_are_looked_at() -> None:
+def test_there_are_three_inhibitions() -> None:
     assert len(TREE["inhibit_rules"]) == 3
 
 
-def test_no_secret_stands_in_the_file() -> None:
+def test_the_file_contains_no_secret() -> None:
     receivers = [options for receiver in TREE["receivers"] for key, all_ in receiver.items() if key != "name"
                  for options in all_]  # fmt: skip
     assert receivers

@@ -1,4 +1,4 @@
-"""What holds for every generated rule: the checklist of conventions, as tests."""
+"""Conventions that every generated rule follows."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ RULE = pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: f"{rule['alert']
 INTERVAL = 15.0  # of the probes of deploy/netra-staging.yml
 PRIORITIES = {str(priority) if priority else "none": severity for priority, severity in SEVERITY.items()}
 SETTLED_BEFORE = {f"{ROOT_CAUSE}P0", f"{ROOT_CAUSE}P1", f"{ROOT_CAUSE}P2", WATCHDOG, "StagingErrorBudgetBurn"}
-CLOCKWORK = {"StagingStartupBudgetNearlySpent"}  # what is left of it may be less than any wait
+CLOCKWORK = {"StagingStartupBudgetNearlySpent"}  # the remaining time can be shorter than any `for`
 METRICS = {m.name for m in vars(names).values() if isinstance(m, Metric)} | {rule["record"] for rule in RECORDS}
 
 
 @pytest.mark.parametrize("file", ["staging.rules.yml"])
-def test_promtool_finds_nothing(file: str) -> None:
+def test_promtool_accepts_the_rules(file: str) -> None:
     done = promtool("check", "rules", "--lint=all", "--lint-fatal", DEPLOY / "prometheus" / file)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
 
@@ -36,17 +36,17 @@ def test_the_configuration_of_prometheus_is_valid() -> None:
 
 
 @RULE
-def test_the_name(rule: dict[str, Any]) -> None:
+def test_the_name_has_the_prefix_and_is_camel_case(rule: dict[str, Any]) -> None:
     assert re.fullmatch(r"Staging([A-Z][a-z]+)+(P[012])?", rule["alert"])
 
 
 @RULE
-def test_the_labels(rule: dict[str, Any]) -> None:
+def test_the_labels_are_fixed_and_complete(rule: dict[str, Any]) -> None:
     labels = rule["labels"]
     assert labels["severity"] == PRIORITIES[labels["priority"]]
     assert labels["role"] in set(Role)
     assert "layer" in labels or "by (environment, component, layer)" in rule["expr"]
-    assert not any("{{" in value for value in labels.values()), "what moves belongs into annotations"
+    assert not any("{{" in value for value in labels.values()), "what changes belongs into annotations"
 
 
 @RULE
@@ -61,20 +61,22 @@ def test_the_identity_is_stable(rule: dict[str, Any]) -> None:
 
 
 @RULE
-def test_the_annotations(rule: dict[str, Any]) -> None:
-    said = rule["annotations"]
-    assert said["summary"].endswith(".")
-    assert said["description"].endswith(".")
+def test_the_annotations_are_complete(rule: dict[str, Any]) -> None:
+    annotations = rule["annotations"]
+    assert annotations["summary"].endswith(".")
+    assert annotations["description"].endswith(".")
     grouped_by_component = rule["labels"]["role"] == Role.ROOT_CAUSE
-    assert grouped_by_component or "$labels.component" not in said["summary"], "grouped alerts share their summary"
-    assert said["runbook_url"] == f"https://runbooks.example.com/staging-exporter/{rule['alert']}.md"
-    assert {"dashboard_url", "status_url"} <= set(said)
+    assert grouped_by_component or "$labels.component" not in annotations["summary"], (
+        "grouped alerts share their summary"
+    )
+    assert annotations["runbook_url"] == f"https://runbooks.example.com/staging-exporter/{rule['alert']}.md"
+    assert {"dashboard_url", "status_url"} <= set(annotations)
     links = {"owner", "issue_url", "component_runbook_url", "component_dashboard_url"}
-    assert links & set(said) == (links if grouped_by_component else set()), "each asks Prometheus at every evaluation"
+    assert links & set(annotations) == (links if grouped_by_component else set()), "each is a query at every evaluation"
 
 
 @RULE
-def test_the_runbook(rule: dict[str, Any]) -> None:
+def test_every_alert_has_a_runbook_with_four_sections(rule: dict[str, Any]) -> None:
     page = (DEPLOY / "runbooks" / f"{rule['alert']}.md").read_text()
     parts = re.split(r"^## (.*)\n", page, flags=re.MULTILINE)
     assert parts[0] == f"# {rule['alert']}\n\n"
@@ -87,32 +89,32 @@ def test_there_is_no_runbook_without_its_alert() -> None:
 
 
 @RULE
-def test_it_waits_long_enough_and_not_in_the_forbidden_band(rule: dict[str, Any]) -> None:
+def test_for_is_long_enough_and_outside_the_forbidden_band(rule: dict[str, Any]) -> None:
     hold = parse_duration(rule.get("for", 0))
     assert not FORBIDDEN[0] <= hold < FORBIDDEN[1]
     assert (hold >= 2 * INTERVAL) != (rule["alert"] in SETTLED_BEFORE | CLOCKWORK)
 
 
 @RULE
-def test_it_outlives_a_restart_of_the_exporter(rule: dict[str, Any]) -> None:
+def test_it_keeps_firing_over_a_restart_of_the_exporter(rule: dict[str, Any]) -> None:
     on_absence = rule["alert"] in (EXPORTER_DOWN, WATCHDOG)
     assert ("keep_firing_for" in rule) != on_absence
 
 
 @RULE
-def test_the_expression(rule: dict[str, Any]) -> None:
+def test_the_expression_compares_and_matches_explicitly(rule: dict[str, Any]) -> None:
     expression = rule["expr"]
     assert re.search(r"[=<>]=? |> 0|\band\b|\bunless\b|absent|vector", expression), "it compares"
-    holds = rule["labels"]["role"] == Role.ROOT_CAUSE  # absence holds what fires, and makes nothing fire
+    holds = rule["labels"]["role"] == Role.ROOT_CAUSE  # there, absence keeps an alert firing, and fires none
     assert "absent(" not in expression or holds or parse_duration(rule["for"]) >= 10
     for ranged in re.findall(r"\[(\w+)\]", expression):
         assert parse_duration(ranged) >= 4 * 15
     for operator in re.findall(r"\b(?:and|unless)\b\s*(\w+)", expression):
-        assert operator in ("on", "burns"), "labels to match on are always said"
+        assert operator in ("on", "burns"), "labels to match on are always explicit"
 
 
 @pytest.mark.parametrize("rule", [*ALERTS, *RECORDS], ids=lambda rule: rule.get("alert") or rule["record"])
-def test_only_names_that_exist_are_asked_for(rule: dict[str, Any]) -> None:
+def test_only_existing_metrics_are_used(rule: dict[str, Any]) -> None:
     used = set(re.findall(r"\b((?:environment_component:)?staging_\w+(?::\w+)?)\{", rule["expr"]))
     assert used <= METRICS
 
@@ -129,5 +131,5 @@ def test_every_selector_is_of_one_environment(rule: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("wanted", "given"), [(60, 60), (239, 239), (240, 600), (599, 600), (600, 600), (900, 900)])
-def test_a_wait_in_the_forbidden_band_becomes_longer(wanted: float, given: float) -> None:
+def test_a_for_in_the_forbidden_band_becomes_longer(wanted: float, given: float) -> None:
     assert allowed(wanted) == given

@@ -1,4 +1,4 @@
-"""The alerts on what carries the pages, by the names that a real Prometheus and a real Alertmanager use."""
+"""The alerts on delivery, by the metrics of a real Prometheus and a real Alertmanager."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.paging.services import alertmanager, prometheus
 from tests.support.live import free_port, wait_for
 
 FACTOR = 0.02
-# The same labels twice: Prometheus finds out when it evaluates it.
+# Two series with the same labels: an error that only the evaluation finds.
 AMBIGUOUS = 'vector(1) + on () (vector(1) or label_replace(vector(1), "a", "b", "", ""))'
 
 
-def test_a_broken_rule_an_absent_alertmanager_and_a_dead_receiver_are_told(tmp_path: Path) -> None:
+def test_a_broken_rule_an_absent_alertmanager_and_a_dead_receiver_fire_alerts(tmp_path: Path) -> None:
     config = load_config(DEPLOY / "netra-staging.yml")
     exporter, own, to, absent, dead = (f"127.0.0.1:{free_port()}" for _ in range(5))
     rules = yaml.safe_load(scaled.rules(config, FACTOR))
@@ -29,15 +29,15 @@ def test_a_broken_rule_an_absent_alertmanager_and_a_dead_receiver_are_told(tmp_p
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules, width=10_000))
     (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(tree))
     with inbox() as box:
-        told = yaml.safe_load(scaled.alertmanager(config, box.url, FACTOR))
-        watchdog = next(receiver for receiver in told["receivers"] if receiver["name"] == "watchdog")
+        routes = yaml.safe_load(scaled.alertmanager(config, box.url, FACTOR))
+        watchdog = next(receiver for receiver in routes["receivers"] if receiver["name"] == "watchdog")
         watchdog["webhook_configs"][0]["url"] = f"http://{dead}/"
-        (tmp_path / "alertmanager.yml").write_text(yaml.safe_dump(told))
+        (tmp_path / "alertmanager.yml").write_text(yaml.safe_dump(routes))
         services = [alertmanager(tmp_path, to), prometheus(tmp_path, own, FACTOR)]
         try:
             for service in services:
                 service.start()
-            wait_for(lambda: len({*box.pages()}) == 3, "all three are told", 120.0)
+            wait_for(lambda: len({*box.pages()}) == 3, "all three alerts arrive", 120.0)
         finally:
             for service in services:
                 service.stop()

@@ -103,7 +103,7 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         {"top": "slo: {objective: 0.9}"},
         "components.db.slo.objective: an objective of 0.9 can never fire a burn rate alert; above 0.9306 it can",
     ),
-    "an objective that fires on single probes": (
+    "an objective that single probes would miss": (
         {"component": ", interval: 5m, slo: {objective: 0.999}"},
         "components.db.slo.objective: an objective of 0.999 would fire on fewer than 3 failed probes an hour at an "
         "interval of 300 s; at most 0.9826 does not",
@@ -112,8 +112,8 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         {"alerting": "receivers: {P0: [{kind: pager, url: x}]}"},
         "`pager` is not known here; choose 'pagerduty', 'slack', 'opsgenie', 'webhook', 'email'",
     ),
-    "a receiver of no kind": ({"alerting": "receivers: {P0: [{url: x}]}"}, "missing key `kind`"),
-    "nobody for P0": ({"alerting": "receivers: {P0: []}"}, "alerting.receivers.P0: must not be empty"),
+    "a receiver without a kind": ({"alerting": "receivers: {P0: [{url: x}]}"}, "missing key `kind`"),
+    "no receivers for P0": ({"alerting": "receivers: {P0: []}"}, "alerting.receivers.P0: must not be empty"),
     "a literal secret": (
         {"alerting": "receivers: {P0: [{kind: slack, url: 'https://hooks.example.com/hunter2'}]}"},
         "a secret does not belong in this file: write {file: PATH}, a file that Alertmanager reads",
@@ -130,7 +130,7 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         {"alerting": 'working_hours: {from: "22:00", to: "06:00"}'},
         "`to` is not after `from`; Alertmanager has no time intervals across midnight",
     ),
-    "an hour that is none": ({"alerting": 'working_hours: {from: "8", to: "18:00"}'}, "not a time of day"),
+    "an invalid time of day": ({"alerting": 'working_hours: {from: "8", to: "18:00"}'}, "not a time of day"),
     "an unknown time zone": (
         {"alerting": 'working_hours: {from: "08:00", to: "18:00", timezone: Mars/Olympus}'},
         "alerting.working_hours.timezone: `Mars/Olympus` is not a time zone; write it like Europe/Berlin",

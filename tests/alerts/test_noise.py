@@ -1,4 +1,4 @@
-"""Noise wakes nobody, and a fault within the noise does."""
+"""Random failures of single probes fire no alert, a real fault among them does."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tests.support.world import HEALTHY, START, Answer
 HOURS = 1.5
 
 
-def test_nothing_fires_for_single_failures(tmp_path: Path) -> None:
-    failed, said = flaws(tmp_path, HOURS)
-    assert said == ""
+def test_single_failures_fire_no_alert(tmp_path: Path) -> None:
+    failed, output = flaws(tmp_path, HOURS)
+    assert output == ""
     assert failed > 20
 
 
-def test_a_fault_among_them_fires(tmp_path: Path) -> None:
+def test_a_fault_among_single_failures_fires_one_alert(tmp_path: Path) -> None:
     def world(name: str, now: float) -> Answer:
         broken = name == "dns-api" and 600 < now - START < 720
         return Answer(Outcome.FAIL, Reason.DNS) if broken else HEALTHY
 
-    _, said = flaws(tmp_path, 0.5, world)
-    assert said.count('alertname="StagingRootCauseP0"') == 1
-    assert 'component="dns-api"' in said
+    _, output = flaws(tmp_path, 0.5, world)
+    assert output.count('alertname="StagingRootCauseP0"') == 1
+    assert 'component="dns-api"' in output

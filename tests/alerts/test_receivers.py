@@ -1,4 +1,4 @@
-"""The generated receivers: what each kind is told, as Alertmanager reads it."""
+"""The generated receivers of every kind, as Alertmanager reads them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 from tests.alerts.test_alertmanager import run
 from tests.alerts.test_generated import config, generate
 
-TOLD = """receivers:
+RECEIVERS = """receivers:
     P0:
     - {kind: pagerduty, routing_key: {file: /etc/s/pagerduty}}
     - {kind: slack, url: {file: /etc/s/slack}}
@@ -27,7 +27,7 @@ TOLD = """receivers:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> dict[str, Any]:
-    done = generate("alertmanager", "--config.file", config(tmp_path, alerting=TOLD), "--output", tmp_path)
+    done = generate("alertmanager", "--config.file", config(tmp_path, alerting=RECEIVERS), "--output", tmp_path)
     assert done.exit_code == 0, done.output
     checked = run("amtool", "check-config", tmp_path / "alertmanager.yml")
     assert checked.returncode == 0, checked.stdout + checked.stderr
@@ -35,26 +35,26 @@ def tree(tmp_path: Path) -> dict[str, Any]:
     return made
 
 
-def test_mail_asks_for_starttls_where_the_server_has_it(tree: dict[str, Any]) -> None:
-    told = {one["smarthost"]: one.get("require_tls", True) for one in tree["receivers"][0]["email_configs"]}
-    assert told == {"smtp.example.com:587": True, "smtp.example.com:465": False, "relay.example.com:25": False}
+def test_mail_requires_starttls_unless_the_port_or_the_option_rules_it_out(tree: dict[str, Any]) -> None:
+    tls = {one["smarthost"]: one.get("require_tls", True) for one in tree["receivers"][0]["email_configs"]}
+    assert tls == {"smtp.example.com:587": True, "smtp.example.com:465": False, "relay.example.com:25": False}
 
 
-def test_everybody_is_told_of_the_end_but_the_dead_mans_switch(tree: dict[str, Any]) -> None:
-    told = {
+def test_every_receiver_but_the_dead_mans_switch_gets_resolved_notifications(tree: dict[str, Any]) -> None:
+    sent = {
         receiver["name"]: {one["send_resolved"] for key, ways in receiver.items() if key != "name" for one in ways}
         for receiver in tree["receivers"]
     }
-    assert told == {"P0": {True}, "P1": {True}, "P2": {True}, "watchdog": {False}}
+    assert sent == {"P0": {True}, "P1": {True}, "P2": {True}, "watchdog": {False}}
 
 
-def test_the_watchdog_is_heard_every_minute(tree: dict[str, Any]) -> None:
-    """What is delivered at a tick, a moment later, is repeated at the second tick from then."""
+def test_the_watchdog_is_sent_every_minute(tree: dict[str, Any]) -> None:
+    """The repeat interval counts from the delivery, so that every second group interval repeats it."""
     route = tree["route"]["routes"][0]
     assert (route["receiver"], route["group_interval"], route["repeat_interval"]) == ("watchdog", "30s", "30s")
 
 
-def test_pagerduty_gets_the_text_and_not_every_label_of_every_alert_beside_it(tree: dict[str, Any]) -> None:
+def test_pagerduty_gets_the_text_without_the_labels_of_every_alert(tree: dict[str, Any]) -> None:
     details = tree["receivers"][0]["pagerduty_configs"][0]["details"]
     assert details == {"text": '{{ template "staging.text" . }}', "firing": "", "resolved": ""}
 
@@ -66,15 +66,15 @@ def _repeats(directory: Path, alerting: str) -> dict[str, set[str]]:
     return {name: {r["repeat_interval"] for r in routes if r["receiver"] == name} for name in ("P0", "P1", "P2")}
 
 
-def test_a_night_is_longer_than_what_passes_for_told_already(tmp_path: Path) -> None:
-    """The end of what ends while it is muted is never told, and what comes again within the interval is not either."""
-    assert _repeats(tmp_path, TOLD) == {"P0": {"1h"}, "P1": {"4h"}, "P2": {"1d"}}
-    hours = f'{TOLD}  working_hours: {{from: "08:00", to: "19:00"}}\n'
+def test_with_working_hours_a_repeat_interval_is_shorter_than_a_night(tmp_path: Path) -> None:
+    """Alertmanager sends no resolved notification while muted, and then no new page within the repeat interval."""
+    assert _repeats(tmp_path, RECEIVERS) == {"P0": {"1h"}, "P1": {"4h"}, "P2": {"1d"}}
+    hours = f'{RECEIVERS}  working_hours: {{from: "08:00", to: "19:00"}}\n'
     assert _repeats(tmp_path, hours) == {"P0": {"1h"}, "P1": {"4h"}, "P2": {"12h"}}
 
 
 @pytest.mark.parametrize(("priority", "expected"), [("P0", "P1"), ("P1", "P3"), ("P2", "P5"), ("", "P5")])
-def test_the_priority_of_opsgenie(priority: str, expected: str, tree: dict[str, Any], tmp_path: Path) -> None:
+def test_opsgenie_gets_its_own_priority(priority: str, expected: str, tree: dict[str, Any], tmp_path: Path) -> None:
     file = tmp_path / "data.json"
     file.write_text(json.dumps({"status": "firing", "alerts": [], "commonLabels": {"priority": priority}}))
     text = tree["receivers"][0]["opsgenie_configs"][0]["priority"]

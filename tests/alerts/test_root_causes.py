@@ -1,4 +1,4 @@
-"""Root causes over time: priorities that change, an exporter that is gone, budgets that an outage has used up."""
+"""Root causes over time: changing priorities, an exporter that is down, error budgets used up by an outage."""
 
 from __future__ import annotations
 
@@ -19,28 +19,31 @@ ALWAYS = (
     'staging_exporter_build_info{environment="netra-staging"}',
 )
 ROOT = 'staging_component_root_cause{environment="netra-staging",component="db"}'
-# From second to second: the effective priority, None for no root cause, "gone" for no exporter.
+# From that second on: the effective priority, None without a root cause, "gone" without an exporter.
 Phases = Mapping[int, int | str | None]
 
 STORIES: dict[str, tuple[Phases, dict[int, set[str]]]] = {
-    "more urgent for half a minute, and both are told once": (
+    "it is more urgent for half a minute: both alerts fire once": (
         {60: 1, 90: 0, 120: 1},
         {85: {P1}, 95: {P0, P1}, 200: {P0, P1}, 380: {P0, P1}, 405: {P0, P1}, 425: {P1}, 460: {P1}, 900: {P1}},
     ),
-    "more urgent from then on": ({60: 1, 90: 0}, {85: {P1}, 95: {P0, P1}, 400: {P0}, 900: {P0}}),
-    "less urgent, which is told once the first is over": (
+    "it becomes more urgent: the less urgent alert ends": (
+        {60: 1, 90: 0},
+        {85: {P1}, 95: {P0, P1}, 400: {P0}, 900: {P0}},
+    ),
+    "it becomes less urgent: that alert fires when the first has ended": (
         {60: 0, 120: 1},
         {115: {P0}, 125: {P0}, 410: {P0}, 425: {P1}, 900: {P1}},
     ),
-    "the exporter is gone for twenty minutes, and it is over when it comes back": (
+    "the exporter is down for 20 minutes, and the outage has ended by then": (
         {60: 0, 120: "gone", 1320: None},
         {115: {P0}, 500: {P0}, 1315: {P0}, 1600: {P0}, 1640: set()},
     ),
-    "the exporter is gone for twenty minutes, and it still stands": (
+    "the exporter is down for 20 minutes, and the outage goes on": (
         {60: 1, 120: "gone", 1320: 1},
         {115: {P1}, 500: {P1}, 1315: {P1}, 1320: {P1}, 2000: {P1}},
     ),
-    "the exporter is gone, and nothing had been told": ({120: "gone"}, {115: set(), 500: set()}),
+    "the exporter is down, and no alert was firing": ({120: "gone"}, {115: set(), 500: set()}),
 }
 
 
@@ -72,31 +75,31 @@ def test_a_root_cause_over_time(story: str, tmp_path: Path) -> None:
     assert run_tests(tmp_path, [test], STEP, GROUPS[:1]) == ""
 
 
-def test_of_hundreds_that_suffer_some_are_named(tmp_path: Path) -> None:
-    blamed = [f'staging_component_affected_by_info{{environment="netra-staging",component="c-{n}",root_cause="db"}}'
+def test_of_hundreds_of_affected_components_twenty_are_listed(tmp_path: Path) -> None:
+    affected = [f'staging_component_affected_by_info{{environment="netra-staging",component="c-{n}",root_cause="db"}}'
               for n in range(100, 300)]  # fmt: skip
-    series = [*_series({0: 0}, 60), *({"series": name, "values": "1x20"} for name in blamed)]
+    series = [*_series({0: 0}, 60), *({"series": name, "values": "1x20"} for name in affected)]
     annotations = GROUPS[0]["rules"][0]["annotations"]
     rule = {**GROUPS[0]["rules"][0], "annotations": {"affected": annotations["affected"]}}
     labels = {**rule["labels"], "environment": "netra-staging", "component": "db", "layer": "service"}
     named = ", ".join(f"c-{n}" for n in range(100, 120))
-    said = {"exp_labels": labels, "exp_annotations": {"affected": f"{named} and others, 200 in all"}}
-    check = {"eval_time": "30s", "alertname": P0, "exp_alerts": [said]}
+    expected = {"exp_labels": labels, "exp_annotations": {"affected": f"{named} and others, 200 in all"}}
+    check = {"eval_time": "30s", "alertname": P0, "exp_alerts": [expected]}
     test = {"interval": "5s", "input_series": series, "alert_rule_test": [check]}
     assert run_tests(tmp_path, [test], STEP, [{"name": "one", "rules": [rule]}]) == ""
 
 
-# Whether the root cause of the outage is known, and whether it is another component.
+# The metric that covers the outage, and whether the burn rate alert fires all the same.
 OUTAGES = {
-    "an outage that was told as a root cause": (
+    "backend was paged as the root cause": (
         'staging_component_root_cause{environment="netra-staging",component="backend"}',
         False,
     ),
-    "an outage that was told as a symptom of it": (
+    "backend was a symptom of a root cause that was paged": (
         'staging_component_affected_by_info{environment="netra-staging",component="backend",root_cause="vpc"}',
         False,
     ),
-    "an outage of which nobody was told": (
+    "another component was paged": (
         'staging_component_root_cause{environment="netra-staging",component="vpc"}',
         True,
     ),
@@ -104,7 +107,7 @@ OUTAGES = {
 
 
 @pytest.mark.parametrize("outage", OUTAGES)
-def test_an_outage_that_was_told_is_not_told_again_for_its_budget(outage: str, tmp_path: Path) -> None:
+def test_an_outage_that_was_paged_fires_no_burn_rate_alert(outage: str, tmp_path: Path) -> None:
     marked, fires = OUTAGES[outage]
     up = 'staging_component_up{environment="netra-staging",component="backend"}'
     half_an_hour = {

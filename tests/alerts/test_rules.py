@@ -1,4 +1,4 @@
-"""The committed rules: what promtool says of them, and when every alert fires and does not."""
+"""The committed rules, run by promtool: when every alert fires and when it does not."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def test_every_case_is_about_an_alert_that_exists() -> None:
     assert {name for _, (name, _, _) in CASES} == {rule["alert"] for rule in ALERTS}
 
 
-def test_every_urgency_of_every_alert_has_its_row() -> None:
+def test_every_priority_of_every_alert_has_its_row() -> None:
     of_rows = {(row.alert, row.priority or _rule(row.alert, "").labels["priority"]) for row in ROWS}
-    told = {(rule["alert"], rule["labels"]["priority"]) for rule in ALERTS}
-    assert told - of_rows == {(EXPORTER_DOWN, "P0"), (WATCHDOG, "none")}
+    alerts = {(rule["alert"], rule["labels"]["priority"]) for rule in ALERTS}
+    assert alerts - of_rows == {(EXPORTER_DOWN, "P0"), (WATCHDOG, "none")}
 
 
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize(("group", "step"), sorted({(GROUP_OF[name], step) for step, (name, _, _) in CASES}))
-def test_alerts_fire_when_they_should(group: str, step: float, sort: str, tmp_path: Path) -> None:
+def test_alerts_fire_exactly_when_they_should(group: str, step: float, sort: str, tmp_path: Path) -> None:
     tests = [test for at, (alert, name, test) in CASES if (GROUP_OF[alert], at, name) == (group, step, sort)]
     assert tests
-    # Only the groups that matter here, since promtool evaluates all that it is given at every step.
+    # Only the needed groups, since promtool evaluates all groups at every step.
     groups = [g for g in GROUPS if g["name"] == group or (group == "staging-slo" and g["name"].startswith(group))]
     assert run_tests(tmp_path, tests, step, groups) == ""

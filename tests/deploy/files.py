@@ -1,4 +1,4 @@
-"""What the files of deploy/ say, read as their programs read them."""
+"""The files of deploy/, read as their programs read them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ README = (ROOT / "README.md").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-def taken(words: list[str]) -> dict[str, Any]:
-    """What `run` makes of its arguments; raises click.UsageError when it takes them not."""
+def parsed(words: list[str]) -> dict[str, Any]:
+    """The parameters of `run` for these arguments. Raises click.UsageError when it does not accept them."""
     assert words[0] == "run"
     return main.commands["run"].make_context("run", words[1:]).params
 

@@ -1,4 +1,4 @@
-"""The systemd unit, the image and the manifests say the same as the code, and as each other."""
+"""The systemd unit, the image and the manifests agree with the code and with each other."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
     [files.unit_command()[1:], json.loads(instruction("CMD")), CONTAINER["args"]],
     ids=["systemd", "image", "kubernetes"],
 )
-def test_all_start_it_alike(words: list[str]) -> None:
-    arguments = files.taken(words)
+def test_all_three_start_it_with_the_same_options(words: list[str]) -> None:
+    arguments = files.parsed(words)
     assert (arguments["config_file"], arguments["storage"]) == (CONFIG, STORAGE)
     assert arguments["listen"].port == 9877
 
@@ -66,7 +66,7 @@ def test_the_ports_agree() -> None:
     assert {CONTAINER[probe]["httpGet"]["port"] for probe in ("livenessProbe", "readinessProbe")} == {port["name"]}
 
 
-def test_what_asks_whether_it_lives_gets_an_answer(running: Staging) -> None:
+def test_the_liveness_and_readiness_probes_get_an_answer(running: Staging) -> None:
     assert "healthy" in fetch(running.url + CONTAINER["livenessProbe"]["httpGet"]["path"])
     wait_for(lambda: answers(running.url + CONTAINER["readinessProbe"]["httpGet"]["path"]), "every check has run once")
 
@@ -78,19 +78,19 @@ def health(port: str) -> int:
     return subprocess.run(command, stderr=subprocess.DEVNULL, timeout=30).returncode
 
 
-def test_the_health_check_of_the_image_tells_alive_from_dead(running: Staging) -> None:
+def test_the_health_check_of_the_image_fails_without_an_exporter(running: Staging) -> None:
     assert health(running.url.rpartition(":")[2]) == 0
     assert health(str(free_port())) == 1
 
 
-def test_the_user_of_the_image_may_write_the_volume() -> None:
+def test_the_user_of_the_image_can_write_the_volume() -> None:
     assert instruction("USER") == f"{USER}:{USER}"
     assert f"--owner={USER} --group={USER} --mode=0700 {STORAGE}" in instruction("RUN")
     assert instruction("VOLUME") == str(STORAGE)
     assert POD["securityContext"]["fsGroup"] == USER
 
 
-def test_the_image_is_made_of_what_is_sent_to_its_builder() -> None:
+def test_the_image_copies_exactly_the_files_sent_to_its_builder() -> None:
     copied = [
         name
         for word, rest in files.instructions()
@@ -105,7 +105,7 @@ def test_the_image_is_made_of_what_is_sent_to_its_builder() -> None:
     assert all((ROOT / name).exists() for name in copied)
 
 
-def test_the_extra_that_the_image_speaks_of_exists_and_has_its_lock() -> None:
+def test_the_extra_in_the_comment_of_the_image_exists_and_has_its_lock() -> None:
     named = re.findall(r"EXTRAS=(\w+)", (DEPLOY / "image" / "Dockerfile").read_text())
     assert named == ["dashboards"]
     assert set(named) <= set(PROJECT["optional-dependencies"])
@@ -129,13 +129,13 @@ def test_kubernetes_knows_every_field(kind: str) -> None:
     kubernetes_validate.validate(KINDS[kind], kubernetes_validate.latest_version(), strict=True)
 
 
-def test_services_and_monitors_select_what_there_is() -> None:
+def test_service_and_monitor_select_the_deployment() -> None:
     labels = KINDS["Deployment"]["spec"]["template"]["metadata"]["labels"]
     assert KINDS["Deployment"]["spec"]["selector"]["matchLabels"] == labels == KINDS["Service"]["spec"]["selector"]
     assert KINDS["ServiceMonitor"]["spec"]["selector"]["matchLabels"] == KINDS["Service"]["metadata"]["labels"]
 
 
-def test_what_is_mounted_exists_and_is_where_it_is_read() -> None:
+def test_every_volume_exists_and_is_mounted_where_it_is_read() -> None:
     assert {volume["name"] for volume in POD["volumes"]} == set(MOUNTS)
     sources = {volume["name"]: volume for volume in POD["volumes"]}
     assert sources["config"]["configMap"]["name"] == KINDS["ConfigMap"]["metadata"]["name"]
@@ -147,7 +147,7 @@ def test_what_is_mounted_exists_and_is_where_it_is_read() -> None:
     assert MOUNTS["storage"] == str(STORAGE)
 
 
-def test_the_configuration_is_valid_and_reads_the_secrets_that_the_readme_makes(tmp_path: Path) -> None:
+def test_the_configuration_is_valid_and_reads_the_secrets_of_the_readme(tmp_path: Path) -> None:
     text = KINDS["ConfigMap"]["data"][CONFIG.name]
     file = tmp_path / CONFIG.name
     file.write_text(text)
@@ -159,14 +159,14 @@ def test_the_configuration_is_valid_and_reads_the_secrets_that_the_readme_makes(
     assert read == {f"{MOUNTS['secrets']}/{name}" for name in made}
 
 
-def test_the_verdict_is_scraped_as_often_as_prometheus_does_beside_it() -> None:
+def test_the_monitor_and_the_example_prometheus_scrape_alike() -> None:
     [endpoint] = KINDS["ServiceMonitor"]["spec"]["endpoints"]
     beside = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
     assert endpoint["interval"] == beside["global"]["scrape_interval"]
     assert endpoint["honorLabels"] is beside["scrape_configs"][0]["honor_labels"] is True
 
 
-def test_the_readme_leads_to_every_example() -> None:
+def test_the_readme_links_every_example() -> None:
     for name in ("systemd/staging-exporter.service", "image/Dockerfile", "kubernetes/staging-exporter.yml"):
         assert (DEPLOY / name).exists()
     unnamed = [folder.name for folder in DEPLOY.iterdir() if f"deploy/{folder.name}" not in README]

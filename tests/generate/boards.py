@@ -1,4 +1,4 @@
-"""Generated dashboards as the tests look at them: panels, queries, and the selectors inside of a query."""
+"""Generated dashboards, taken apart for tests: panels, queries, and the selectors in a query."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Board = dict[str, Any]
 
 @dataclass(frozen=True)
 class Query:
-    """One query of a dashboard, as Grafana would send it; `place` is where it stands."""
+    """One query of a dashboard, as Grafana sends it; `place` is its board, panel and refId."""
 
     board: str
     panel: str
@@ -49,7 +49,7 @@ def made(config: Path = REFERENCE) -> dict[str, Board]:
 
 
 def panels(board: Board) -> list[dict[str, Any]]:
-    """The panels that show something: all but the headings of rows."""
+    """All panels except the headings of rows."""
     return [panel for panel in board["panels"] if panel["type"] != "row"]
 
 
@@ -64,14 +64,14 @@ def queries(boards: Mapping[str, Board]) -> list[Query]:
 
 
 def other_queries(boards: Mapping[str, Board]) -> list[Query]:
-    """What annotations and variables ask for."""
+    """The queries of annotations and variables."""
     notes = [
         Query(name, "annotation", note["name"], note["expr"], False)
         for name, board in boards.items()
         for note in board["annotations"]["list"]
     ]
     variables = [
-        Query(name, "variable", variable["name"], _asked(variable["query"]), True)
+        Query(name, "variable", variable["name"], _series(variable["query"]), True)
         for name, board in boards.items()
         for variable in board["templating"]["list"]
         if variable["type"] == "query"
@@ -79,7 +79,7 @@ def other_queries(boards: Mapping[str, Board]) -> list[Query]:
     return notes + variables
 
 
-def _asked(label_values: str) -> str:
+def _series(label_values: str) -> str:
     """The series in `label_values(SERIES, LABEL)`."""
     return label_values.removeprefix("label_values(").rpartition(",")[0]
 
@@ -95,7 +95,7 @@ class Selector:
 
 
 def selectors(expr: str) -> list[Selector]:
-    """All selectors in a query. Raises ValueError when it is no PromQL."""
+    """All selectors in a query. Raises ValueError when it is not PromQL."""
     return list(_walk(promql_parser.parse(expr)))
 
 

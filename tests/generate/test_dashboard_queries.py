@@ -1,4 +1,4 @@
-"""The queries of the dashboards: PromQL for Prometheus 2.42 and for 3.x, about series that are really exposed."""
+"""The queries of the dashboards: valid for Prometheus 2.42 and 3.x, and only of metrics that exist."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ OURS = {metric.name for metric in vars(names).values() if isinstance(metric, Met
     for metric in vars(names).values()
     if isinstance(metric, Metric) and metric.kind == HISTOGRAM
 }
-# What prometheus_client and Prometheus itself say of a process and its scrapes.
+# Metrics of prometheus_client and Prometheus about a process and its scrapes.
 OTHERS = {"ALERTS", "up", "scrape_duration_seconds", "process_resident_memory_bytes", "process_cpu_seconds_total",
           "process_open_fds"}  # fmt: skip
 
-# What the generated rules record.
+# Series that the generated rules record.
 RECORDED = {slo.UP_5M, slo.BUDGET, *(slo.errors_ratio(window) for window in ("5m", "1h", "6h", "3d"))}
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.place)
-def test_prometheus_3_can_parse_it(query: Query) -> None:
+def test_prometheus_3_can_parse_a_query(query: Query) -> None:
     assert promql_parser.parse(query.filled())
 
 
@@ -44,12 +44,12 @@ def test_prometheus_2_42_can_parse_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.place)
-def test_it_asks_for_series_that_there_are(query: Query) -> None:
+def test_a_query_uses_only_existing_metrics(query: Query) -> None:
     found = selectors(query.filled())
     assert found
     assert {selector.metric for selector in found} <= OURS | OTHERS | RECORDED
 
 
-def test_a_bad_query_would_be_found() -> None:
+def test_a_bad_query_is_an_error() -> None:
     with pytest.raises(ValueError):
         selectors("sum(rate(x[5m])")

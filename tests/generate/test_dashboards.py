@@ -33,9 +33,9 @@ def mapped(panel: dict[str, Any]) -> bool:
     return bool(panel["fieldConfig"]["defaults"].get("mappings"))
 
 
-# One sentence each, after https://github.com/grafana/dashboard-linter/tree/main/docs/rules. Its rules on `job` and
-# `instance` are replaced: an exporter that moved has another instance, and its series say which environment they are
-# about. Its rules on LogQL do not apply. A rule yields what is wrong.
+# After https://github.com/grafana/dashboard-linter/tree/main/docs/rules. Its rules on `job` and `instance` are replaced
+# by one on the label `environment`, since an exporter that moved has another instance. Its rules on LogQL do not apply.
+# A rule yields what is wrong.
 Rule = Callable[[Board], Iterator[str]]
 
 
@@ -78,7 +78,7 @@ def panels_have_a_valid_unit_or_words(board: Board) -> Iterator[str]:
                 yield f"{panel['title']}: {unit}"
 
 
-def panels_ask_for_something(board: Board) -> Iterator[str]:
+def panels_have_a_query(board: Board) -> Iterator[str]:
     yield from (panel["title"] for panel in panels(board) if not panel["targets"])
 
 
@@ -98,7 +98,7 @@ def counters_only_inside_of_rates(board: Board) -> Iterator[str]:
 
 
 def gauges_of_two_exporters_count_once(board: Board) -> Iterator[str]:
-    """A sum or a count is over components, not over what several exporters say of the same one."""
+    """A sum or a count is over components, not over several exporters of the same one."""
     for query in queries({"": board}):
         if re.search(r"\b(sum|count|avg)(?: by \([^)]*\) )?\((?:staging_|environment_)", query.expr):
             yield query.place
@@ -118,7 +118,7 @@ def our_series_are_those_of_this_environment(board: Board) -> Iterator[str]:
 
 
 def usable_as_it_is(board: Board) -> Iterator[str]:
-    """Refreshes, in the reader's time zone, with a shared crosshair; nothing to fill in at import."""
+    """It refreshes, uses the reader's time zone, shares the crosshair, and asks nothing at import."""
     wanted = {"refresh": "30s", "timezone": "browser", "graphTooltip": 1}
     yield from (key for key, value in wanted.items() if board.get(key) != value)
     yield from (key for key in ("__inputs", "__requires") if key in board)
@@ -155,7 +155,7 @@ def panels_of_the_core_that_do_not_overlap(board: Board) -> Iterator[str]:
     yield from (str(p["gridPos"]) for p in board["panels"] if p["gridPos"]["x"] + p["gridPos"]["w"] > 24)
 
 
-def says_so_when_there_is_nothing(board: Board) -> Iterator[str]:
+def empty_panels_have_a_text(board: Board) -> Iterator[str]:
     for panel in panels(board):
         if panel["type"] in ("stat", "table") and not panel["fieldConfig"]["defaults"].get("noValue"):
             yield panel["title"]
@@ -176,7 +176,7 @@ RULES = [
     panels_use_the_datasource_variable,
     panels_have_title_and_description,
     panels_have_a_valid_unit_or_words,
-    panels_ask_for_something,
+    panels_have_a_query,
     rates_use_the_rate_interval,
     counters_only_inside_of_rates,
     gauges_of_two_exporters_count_once,
@@ -186,7 +186,7 @@ RULES = [
     linked_to_the_others,
     numbered_and_titled_once,
     panels_of_the_core_that_do_not_overlap,
-    says_so_when_there_is_nothing,
+    empty_panels_have_a_text,
     colours_come_with_words,
 ]
 
@@ -213,7 +213,7 @@ def test_grafana_knows_every_key(name: str) -> None:
     assert json.loads(json.dumps(read, cls=JSONEncoder)) == BOARDS[name]
 
 
-def test_links_between_dashboards_lead_somewhere() -> None:
+def test_links_between_dashboards_lead_to_a_dashboard() -> None:
     known = {board["uid"] for board in BOARDS.values()}
     text = json.dumps(list(BOARDS.values()))
     linked = set(re.findall(r"/d/([^?/]+)\?", text))
@@ -222,9 +222,9 @@ def test_links_between_dashboards_lead_somewhere() -> None:
 
 
 def test_alerts_link_to_the_component_dashboard() -> None:
-    told = load_config(REFERENCE).alerting.dashboard
-    assert told
-    assert told.endswith(f"/d/{BOARDS[COMPONENT]['uid']}")
+    link = load_config(REFERENCE).alerting.dashboard
+    assert link
+    assert link.endswith(f"/d/{BOARDS[COMPONENT]['uid']}")
 
 
 def test_every_column_of_a_table_has_its_override_by_its_heading() -> None:
@@ -236,7 +236,7 @@ def test_every_column_of_a_table_has_its_override_by_its_heading() -> None:
             assert overridden <= headings, panel["title"]
 
 
-def test_the_node_graph_is_fed_as_it_wants_to_be() -> None:
+def test_the_node_graph_gets_two_instant_tables() -> None:
     (graph,) = (panel for panel in panels(BOARDS[GRAPH]) if panel["type"] == "nodeGraph")
     assert [(t["refId"], t["format"], t["instant"]) for t in graph["targets"]] == [
         ("nodes", "table", True),
@@ -254,7 +254,7 @@ def test_every_state_has_its_word() -> None:
 @pytest.mark.parametrize(
     "environment", [HOSTILE, "e" * 200, "ab/cd", "ab-cd"], ids=["hostile", "long", "with a slash", "plain"]
 )
-def test_any_environment_may_have_dashboards(environment: str) -> None:
+def test_any_name_of_an_environment_is_escaped(environment: str) -> None:
     topology = Topology(environment, {"web": Component("web", Layer.SERVICE, Priority.P0, "http")})
     files = {name: json.loads(text) for name, text in dashboards(topology).items()}
     for board in files.values():
@@ -265,12 +265,12 @@ def test_any_environment_may_have_dashboards(environment: str) -> None:
         assert set(mentioned) <= {environment}, query.place
 
 
-def test_environments_never_share_a_dashboard() -> None:
+def test_two_environments_never_share_a_dashboard() -> None:
     environments = ["a/b", "a-b", "a b", "e" * 60, "e" * 61, "E", "e"]
     assert len({uid(environment, GRAPH) for environment in environments}) == len(environments)
 
 
-def test_every_module_of_a_dashboard_makes_its_file() -> None:
+def test_every_dashboard_module_makes_a_file() -> None:
     package = import_module("staging_exporter.generate.dashboards")
     modules = [import_module(f"{package.__name__}.{found.name}") for found in iter_modules(package.__path__)]
     assert sorted(module.NAME for module in modules if hasattr(module, "NAME")) == NAMES

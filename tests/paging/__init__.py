@@ -1,1 +1,1 @@
-"""Paging, live: the demo, the exporter, a real Prometheus, a real Alertmanager, and a receiver of webhooks."""
+"""Paging end to end: the demo, the exporter, a real Prometheus, a real Alertmanager and a webhook receiver."""

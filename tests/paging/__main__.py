@@ -1,4 +1,4 @@
-"""`make page`: every scenario, and everything that goes wrong on the way, through real parts; a table and a verdict."""
+"""`make page`: every scenario, and disturbances on the way to the page, end to end; prints a table."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from tests.alerts.noise import flaws as noise_flaws
+from tests.paging.disturbances import STORIES
 from tests.paging.rig import DEMO_SCALE, rig
 from tests.paging.scaled import TIME
-from tests.paging.stories import Story, Told, of_fault, tell
-from tests.paging.trouble import STORIES
+from tests.paging.stories import Outcome, Story, of_fault, play
 
-# All 23 scenarios, F44 being two roots at once, with the troubles among them: stories with the same root cause stand
-# apart, since its alert must be over before it can be told again.
+# All 23 scenarios (F44 has two root causes) and the disturbances. Stories with the same root cause are far apart, since
+# its alert must be resolved before it can be sent again.
 _ORDER = (
     *("F01", "F21", "F03", "F06", "exporter restarted", "F09", "F07", "F10", "Prometheus restarted", "F08", "F11"),
     *("F16", "Alertmanager restarted", "F12", "F14", "F22", "cause recovers before its symptom", "F19", "F27"),
@@ -26,34 +26,34 @@ _ORDER = (
 
 
 def main(arguments: list[str]) -> int:
-    """Arguments choose stories by name; without any, all are told, and a day of noise."""
+    """Play the stories named by the arguments; without any, play all, and a day of noise."""
     begin = time.monotonic()
-    troubles = {story.name: story for story in STORIES}
+    disturbances = {story.name: story for story in STORIES}
     if unknown := set(arguments) - set(_ORDER):
-        print(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(_ORDER)}", file=sys.stderr)
+        print(f"unknown: {', '.join(sorted(unknown))}; choose from {', '.join(_ORDER)}", file=sys.stderr)
         return 2
-    chosen = [troubles.get(name) or of_fault(name) for name in _ORDER if not arguments or name in arguments]
+    chosen = [disturbances.get(name) or of_fault(name) for name in _ORDER if not arguments or name in arguments]
     print(f"Durations of rules, Prometheus and Alertmanager times {TIME:g}, those of the demo times {DEMO_SCALE:g}.")
     with ProcessPoolExecutor(1, initializer=os.nice, initargs=(19,)) as aside:
-        noise = None if arguments else aside.submit(_day_of_noise)  # while the stories mostly wait
+        noise = None if arguments else aside.submit(_day_of_noise)  # the stories mostly wait meanwhile
         flawed = _stories(chosen)
         print(f"{time.monotonic() - begin:.0f} s.")
         if noise:
-            failed, said = noise.result()
-            print(f"A day with {failed:.0f} failed probes of noise: {said or 'no alert fired.'}")
-            flawed += [said] if said else []
+            failed, fired = noise.result()
+            print(f"A day with {failed:.0f} failed probes of noise: {fired or 'no alert fired.'}")
+            flawed += [fired] if fired else []
     print("\n".join(flawed))
     return bool(flawed)
 
 
 def _stories(chosen: list[Story]) -> list[str]:
-    """Tell them, print a table, return what is not as expected."""
+    """Play the stories, print a table, and return what is not as expected."""
     with tempfile.TemporaryDirectory(prefix="staging-page-") as name, rig(Path(name)) as live:
-        told = tell(live, chosen, lambda text: print(text, file=sys.stderr, flush=True))
-    for one in told:
+        outcomes = play(live, chosen, lambda text: print(text, file=sys.stderr, flush=True))
+    for one in outcomes:
         _print(one)
-    flawed = [flaw for one in told for flaw in one.flaws]
-    print(f"{sum(not one.flaws for one in told)} of {len(told)} as expected, ", end="")
+    flawed = [flaw for one in outcomes for flaw in one.flaws]
+    print(f"{sum(not one.flaws for one in outcomes)} of {len(outcomes)} as expected, ", end="")
     return flawed
 
 
@@ -62,9 +62,9 @@ def _day_of_noise() -> tuple[float, str]:
         return noise_flaws(Path(name), 24.0)
 
 
-def _print(one: Told) -> None:
+def _print(one: Outcome) -> None:
     first = f"{one.first:5.1f} s" if one.first is not None else "      -"
-    print(f"{'flawed' if one.flaws else 'ok':<7}{one.story:<36}{first}   {', '.join(one.pages) or 'nobody is told'}")
+    print(f"{'flawed' if one.flaws else 'ok':<7}{one.story:<36}{first}   {', '.join(one.pages) or 'no page'}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 from tests.paging.inbox import Inbox, Notification, inbox
-from tests.paging.race import ours, stock
+from tests.paging.setups import ours, stock
 from tests.paging.units import ANSWERING, HANGING, Units, units
 
 INJECTIONS = 40
@@ -31,18 +31,18 @@ class Injection:
 
     @property
     def sort(self) -> str:
-        """Whether the broken one answers at all."""
+        """Whether the broken server answers at all."""
         return "hanging" if self.mode == HANGING else "answering"
 
     @property
     def ends(self) -> float:
-        """When it is mended."""
+        """When the fault ends."""
         return self.begins + _LASTS
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one setup made of one injection: seconds until the first page, and how many there were."""
+    """The pages of one setup for one injection: seconds until the first one, and their number."""
 
     injection: Injection
     latency: float
@@ -57,7 +57,7 @@ def plan(random: Random, now: float) -> list[Injection]:
 
 
 def play(broken: Units, planned: Sequence[Injection]) -> None:
-    """Break and mend on time."""
+    """Begin and end every fault on time."""
     moves = [(one.begins, one.unit, one.mode) for one in planned] + [(one.ends, one.unit, "ok") for one in planned]
     for at, unit, mode in sorted(moves):
         time.sleep(max(0.0, at - time.time()))
@@ -66,7 +66,7 @@ def play(broken: Units, planned: Sequence[Injection]) -> None:
 
 
 def judge(box: Inbox, planned: Sequence[Injection]) -> tuple[list[Result], int]:
-    """A result per injection, and how many pages were about what was not broken."""
+    """A result per injection, and the number of false pages."""
     pages = [n for n in box.all if n.status == "firing" and n.slot != "watchdog"]
     results, right = [], 0
     for one in planned:
@@ -76,8 +76,8 @@ def judge(box: Inbox, planned: Sequence[Injection]) -> tuple[list[Result], int]:
     return results, len(pages) - right
 
 
-def _unit(told: Notification) -> int:
-    name = told.body["commonLabels"].get("component", "none--1")
+def _unit(page: Notification) -> int:
+    name = page.body["commonLabels"].get("component", "none--1")
     return int(name.split("-", 1)[1])
 
 
@@ -87,7 +87,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def report(name: str, results: Sequence[Result], false: int) -> dict[str, float]:
-    """Print the figures of one setup; the 95th percentile by sort of fault."""
+    """Print the figures of one setup, and return the 95th percentile by sort of fault."""
     found = {}
     for sort in LIMITS:
         seen = [result for result in results if result.injection.sort == sort]
@@ -101,7 +101,7 @@ def report(name: str, results: Sequence[Result], false: int) -> dict[str, float]
 
 
 def main() -> int:
-    """Exit 1 when ours is not within its limits, pages more than once per incident, or pages falsely."""
+    """Exit 1 when ours exceeds its limits, pages an incident more than once, or sends a false page."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="staging-bench-page-")))
         broken = stack.enter_context(units(INJECTIONS))

@@ -1,4 +1,4 @@
-"""A receiver of Alertmanager's webhooks that keeps every notification."""
+"""A webhook receiver that keeps every notification of Alertmanager."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Notification:
-    """One delivery: when (Unix seconds), to which slot, about what."""
+    """One delivery: its time in Unix seconds, its slot, its alert."""
 
     at: float
     slot: str
@@ -36,19 +36,19 @@ class Inbox:
     all: list[Notification] = field(default_factory=list)
 
     def pages(self, since: float = 0.0, until: float = math.inf) -> list[str]:
-        """What was told as firing in that time, the watchdog aside."""
+        """The firing notifications of that time, without the watchdog."""
         return [str(n) for n in self._about(since) if n.status == "firing" and n.at < until]
 
     def resolved(self, since: float = 0.0) -> list[str]:
-        """What was told as over."""
+        """The resolved notifications."""
         return [str(n) for n in self._about(since) if n.status == "resolved"]
 
-    def standing(self) -> set[str]:
-        """What was told as firing and not yet as over; Alertmanager does not tell it again."""
+    def unresolved(self) -> set[str]:
+        """Pages without a resolved notification so far; Alertmanager does not send them again."""
         return {page for page, status in {str(n): n.status for n in self._about(0.0)}.items() if status == "firing"}
 
     def first(self, page: str, since: float) -> float | None:
-        """When that was first told since then."""
+        """Time of the first such page since then."""
         return next((n.at for n in self._about(since) if n.status == "firing" and str(n) == page), None)
 
     def _about(self, since: float) -> Iterator[Notification]:
@@ -74,7 +74,7 @@ def inbox() -> Iterator[Inbox]:
             self.end_headers()
 
         def log_message(self, *_arguments: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     box.url = f"http://127.0.0.1:{server.server_address[1]}"

@@ -1,4 +1,4 @@
-"""Everything between a fault and a page, as processes that can be stopped and started again."""
+"""All parts between a fault and a page, as processes that can be stopped and started again."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ class Rig:
     urls: dict[str, str]
 
     def fault(self, identifier: str) -> None:
-        """Switch a fault on."""
+        """Inject a fault."""
         self.environment.ask("PUT", f"/faults/{identifier}")
 
     def switch(self, name: str, **setting: Any) -> None:
-        """Set a switch by hand."""
-        status, said = self.environment.ask("PUT", f"/switches/{name}", setting)
-        assert status == 200, said
+        """Set one switch."""
+        status, answer = self.environment.ask("PUT", f"/switches/{name}", setting)
+        assert status == 200, answer
 
-    def mend(self) -> None:
-        """Everything is as it should be."""
+    def reset(self) -> None:
+        """Remove all faults and switches."""
         self.environment.ask("DELETE", "/faults")
         self.environment.ask("DELETE", "/switches")
 
     def status(self) -> dict[str, Any]:
-        """The exporter's verdict."""
+        """The status that the exporter reports."""
         return dict(json.loads(fetch(f"{self.urls['exporter']}/api/v1/status")))
 
     def healthy(self) -> bool:
-        """True when the exporter says so."""
+        """Whether everything is up by the exporter's verdict."""
         status = self.status()
         return status["state"] == "up" and not status["pending"] and not status["root_causes"]
 
@@ -65,20 +65,20 @@ class Rig:
         return found - {"StagingWatchdog"}
 
     def wait(self, look: Callable[[], object], what: str) -> None:
-        """Until it is so; says what was told meanwhile when it never is."""
+        """Wait until `look` is true. Raises AssertionError with the pages and the active alerts."""
         try:
             wait_for(look, what, PATIENCE)
         except AssertionError as error:
-            raise AssertionError(f"{error}; told: {self.inbox.pages()}; active: {self.active()}") from None
+            raise AssertionError(f"{error}; pages: {self.inbox.pages()}; active: {self.active()}") from None
 
     def watch(self, seconds: float) -> None:
-        """Let Prometheus and Alertmanager go on for so long at the shipped pace, to see that nothing more comes."""
+        """Let Prometheus and Alertmanager run for so long at the shipped pace, to see that no more pages come."""
         time.sleep(seconds * TIME)
 
 
 @contextmanager
 def rig(directory: Path) -> Iterator[Rig]:
-    """All of it, running and healthy."""
+    """All parts, running and healthy."""
     addresses = {name: f"127.0.0.1:{free_port()}" for name in ("exporter", "prometheus", "alertmanager")}
     urls = {name: f"http://{address}" for name, address in addresses.items()}
     with ExitStack() as stack:
@@ -98,8 +98,8 @@ def rig(directory: Path) -> Iterator[Rig]:
             stack.callback(service.stop)
             service.start()
         made = Rig(environment, box, *services, urls)
-        made.wait(lambda: made.healthy() and not made.active(), "all is well")
-        made.wait(lambda: any(n.slot == "watchdog" for n in box.all), "the watchdog is heard")
+        made.wait(lambda: made.healthy() and not made.active(), "everything is up")
+        made.wait(lambda: any(n.slot == "watchdog" for n in box.all), "the watchdog has arrived")
         yield made
 
 

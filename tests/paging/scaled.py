@@ -1,4 +1,4 @@
-"""The generated files, all of whose durations are multiplied by one factor so that an hour takes minutes."""
+"""The generated files with all durations multiplied by one factor, so that an hour takes minutes."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from staging_exporter.generate.options import AlertingOptions, Receivers, Webhoo
 from staging_exporter.generate.rules import rule_file
 
 TIME = 0.1
-# What Prometheus has by default, in seconds.
+# Defaults of Prometheus, and intervals of the examples, in seconds.
 RESEND_DELAY, FOR_GRACE_PERIOD, SCRAPE, EVALUATION = 60.0, 600.0, 5.0, 5.0
 _KEYS = frozenset({"for", "keep_firing_for", "interval", "group_wait", "group_interval", "repeat_interval"})
 _RANGE = re.compile(r"\[(\w+)\]")
 
 
 def scale(text: str, factor: float = TIME) -> str:
-    """A duration, scaled; Prometheus knows none below a millisecond."""
+    """A duration, scaled; Prometheus has none below a millisecond."""
     return format_duration(max(parse_duration(text) * factor, 0.001)) if text != "0s" else text
 
 
 def rules(config: Config, factor: float) -> str:
-    """The rule file but for the error budgets, which a day of outages within minutes does exhaust."""
+    """The rule file without the error budgets, which so many outages within minutes use up."""
     tree = yaml.safe_load(rule_file(config.topology, config.slo, config.alerting))
     tree["groups"] = [group for group in tree["groups"] if not group["name"].startswith("staging-slo")]
     return yaml.safe_dump(_scaled(tree, factor), width=10_000)
 
 
 def alertmanager(config: Config, url: str, factor: float) -> str:
-    """Alertmanager's configuration with one receiver for everything, at `url`/SLOT; nobody waits for working hours."""
-    told = {slot: (Webhook(kind="webhook", url=f"{url}/{slot}"),) for slot in ("P0", "P1", "P2", "watchdog")}
-    options = AlertingOptions(receivers=Receivers(**told))
+    """Alertmanager's configuration with webhooks to `url`/SLOT as receivers, and without working hours."""
+    receivers = {slot: (Webhook(kind="webhook", url=f"{url}/{slot}"),) for slot in ("P0", "P1", "P2", "watchdog")}
+    options = AlertingOptions(receivers=Receivers(**receivers))
     tree = _scaled(yaml.safe_load(config_file(config.topology.environment, options)), factor)
     tree["templates"] = []
     return yaml.safe_dump(tree)

@@ -1,4 +1,4 @@
-"""What happens, and which pages must come of it: exactly those, and no others."""
+"""Stories: a fault, and exactly the pages that it must cause."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tests.replay.scenarios import SCENARIOS
 
 P = ParamSpec("P")
 _CATALOGUE = {scenario.id: scenario for scenario in SCENARIOS}
-# What is told beside root causes, in the words of the incident: a P2 about the prober, a P1 about the tests.
+# Alerts beside those on root causes: P2 on the exporter, P1 on the tests.
 _BESIDE = {
     "F12": ("P2 StagingComponentUnknown",),
     "F37": ("P2 StagingProberRateLimited",),
     "F41": ("P1 StagingTestConflict",),
 }
-_LINGER = 60.0  # seconds at the shipped pace, in which a page too many would come
+_LINGER = 60.0  # seconds at the shipped pace, to see that no other page comes
 
 
 @dataclass(frozen=True)
-class Told:
-    """The outcome of one story: what was told, what should have been, and after how many seconds the first came."""
+class Outcome:
+    """The outcome of one story: its pages, the expected ones, and the seconds until the first one."""
 
     story: str
     expected: Sequence[str]
@@ -34,10 +34,10 @@ class Told:
 
     @property
     def flaws(self) -> list[str]:
-        """Empty when it went as it should."""
+        """What differs from the expectation; empty when nothing does."""
         found = [self.trouble] if self.trouble else []
         if sorted(self.pages) != sorted(self.expected):
-            found.append(f"{self.story}: told {sorted(self.pages)}, expected {sorted(self.expected)}")
+            found.append(f"{self.story}: pages {sorted(self.pages)}, expected {sorted(self.expected)}")
         if missing := set(self.expected) - set(self.resolved):
             found.append(f"{self.story}: never resolved: {sorted(missing)}")
         return found
@@ -48,7 +48,7 @@ Act = Callable[[Rig], None]
 
 @dataclass(frozen=True)
 class Story:
-    """`act` breaks things; `after` happens once the pages have come, and brings those that come `later`."""
+    """`act` causes the `expected` pages; `after` runs once they have come, and causes those in `later`."""
 
     name: str
     act: Act
@@ -58,7 +58,7 @@ class Story:
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Every page that must come of it."""
+        """Every page that the story must cause."""
         return self.expected + self.later
 
 
@@ -69,24 +69,24 @@ def of_fault(name: str) -> Story:
     return Story(name, lambda rig: rig.fault(name), (*pages, *_BESIDE.get(name, ())))
 
 
-def tell(rig: Rig, stories: Sequence[Story], say: Callable[[str], None] = lambda _text: None) -> list[Told]:
-    """One after another, each from health to health; an alert that is expected again must be over before."""
+def play(rig: Rig, stories: Sequence[Story], log: Callable[[str], None] = lambda _text: None) -> list[Outcome]:
+    """Play the stories one after another. Each begins when all is up and none of its alerts is still active."""
     began, trouble = [], []
     for story in stories:
-        waited = _attempt(_wait_until_well, rig, story)
+        waited = _attempt(_wait_until_up, rig, story)
         began.append(time.time())
-        lived = _attempt(_live_through, rig, story, began[-1])
-        trouble.append(" ".join(filter(None, (waited, lived))))
-        say(f"{story.name} {trouble[-1]}".rstrip())
-    _attempt(rig.wait, lambda: rig.healthy() and not rig.active(), "all is well in the end")
+        played = _attempt(_play_one, rig, story, began[-1])
+        trouble.append(" ".join(filter(None, (waited, played))))
+        log(f"{story.name} {trouble[-1]}".rstrip())
+    _attempt(rig.wait, lambda: rig.healthy() and not rig.active(), "everything is up at the end")
     ends = [*began[1:], time.time()]
     for story, since in zip(stories, began, strict=True):
         _attempt(_wait_for_resolved, rig, story, since)
-    return [_told(rig, *one) for one in zip(stories, began, ends, trouble, strict=True)]
+    return [_outcome(rig, *one) for one in zip(stories, began, ends, trouble, strict=True)]
 
 
 def _attempt(act: Callable[P, None], *arguments: P.args, **options: P.kwargs) -> str:
-    """What went wrong, if anything, so that the stories after it are told all the same."""
+    """The message of a failed assertion, or nothing, so that the following stories are played all the same."""
     try:
         act(*arguments, **options)
     except AssertionError as error:
@@ -94,32 +94,32 @@ def _attempt(act: Callable[P, None], *arguments: P.args, **options: P.kwargs) ->
     return ""
 
 
-def _wait_until_well(rig: Rig, story: Story) -> None:
+def _wait_until_up(rig: Rig, story: Story) -> None:
     wanted = set(story.all)
     alerts = {page.split(" ", 1)[1] for page in wanted}
     rig.wait(
-        lambda: rig.healthy() and not alerts & rig.active() and not wanted & rig.inbox.standing(),
-        f"all is well before {story.name}",
+        lambda: rig.healthy() and not alerts & rig.active() and not wanted & rig.inbox.unresolved(),
+        f"everything is up before {story.name}",
     )
 
 
-def _live_through(rig: Rig, story: Story, since: float) -> None:
+def _play_one(rig: Rig, story: Story, since: float) -> None:
     try:
         story.act(rig)
-        rig.wait(lambda: set(story.expected) <= set(rig.inbox.pages(since)), f"{story.name}: {story.expected} is told")
+        rig.wait(lambda: set(story.expected) <= set(rig.inbox.pages(since)), f"{story.name}: {story.expected} is paged")
         story.after(rig)
         rig.watch(_LINGER)
     finally:
-        rig.mend()
+        rig.reset()
 
 
 def _wait_for_resolved(rig: Rig, story: Story, since: float) -> None:
-    told = {page for page in story.all if rig.inbox.first(page, since) is not None}
-    rig.wait(lambda: told <= set(rig.inbox.resolved(since)), f"{story.name}: the end of it is told")
+    paged = {page for page in story.all if rig.inbox.first(page, since) is not None}
+    rig.wait(lambda: paged <= set(rig.inbox.resolved(since)), f"{story.name}: its pages are resolved")
 
 
-def _told(rig: Rig, story: Story, began: float, end: float, trouble: str) -> Told:
+def _outcome(rig: Rig, story: Story, began: float, end: float, trouble: str) -> Outcome:
     times = [at for page in story.expected if (at := rig.inbox.first(page, began)) is not None]
     first = min(times) - began if times else None
-    pages, over = rig.inbox.pages(began, end), rig.inbox.resolved(began)
-    return Told(story.name, story.all, pages, over, first, trouble)
+    pages, resolved = rig.inbox.pages(began, end), rig.inbox.resolved(began)
+    return Outcome(story.name, story.all, pages, resolved, first, trouble)

@@ -1,4 +1,4 @@
-"""Independent units to break: a database, an API that needs it and a page that needs the API, as HTTP servers."""
+"""Independent units to break: HTTP servers as a database, an API that depends on it, and a web page on the API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ANSWERS = {
 
 @dataclass
 class Server:
-    """One part of a unit; `mode` is what it does to those who ask."""
+    """One part of a unit; `mode` is its answer to requests."""
 
     mode: str = "ok"
     port: int = 0
@@ -33,7 +33,7 @@ class Server:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def set(self, mode: str) -> None:
-        """Change what it does."""
+        """Change the mode."""
         if self.mode == "refused":
             await self.start()
         self.mode = mode
@@ -55,13 +55,13 @@ class Server:
 
 @dataclass
 class Units:
-    """All of them, in a thread with a loop of its own."""
+    """All units, in a thread with an event loop of its own."""
 
     loop: asyncio.AbstractEventLoop
     servers: dict[str, Server] = field(default_factory=dict)
 
     def set(self, unit: int, mode: str) -> None:
-        """Break the database in that way, and the others because of it; or mend all three with `ok`."""
+        """Break the database in that mode, and the others because of it; `ok` restores all three."""
         others = {"ok": "ok", HANGING: HANGING}.get(mode, "error")
         for part in PARTS:
             server = self.servers[f"{part}-{unit}"]
@@ -70,7 +70,7 @@ class Units:
 
 @contextmanager
 def units(count: int) -> Iterator[Units]:
-    """So many units, all well."""
+    """So many units, all in mode `ok`."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

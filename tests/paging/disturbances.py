@@ -1,4 +1,4 @@
-"""What goes wrong on the way from a fault to a page: restarts, blindness, causes that move or recover in any order."""
+"""Disturbances between a fault and its page: restarts, a lost network, root causes that move or recover early."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ def _restart_alertmanager(rig: Rig) -> None:
 
 
 def _stays(rig: Rig, happens: Callable[[], object]) -> None:
-    """Whatever happens, nobody is told that it is over; an alert that nothing feeds lasts five minutes."""
+    """No resolved notification is sent, whatever happens; an alert without series fires for five minutes more."""
     since = time.time()
     happens()
     rig.watch(400)
     ended = rig.inbox.resolved(since)
-    assert _POSTGRES not in ended, f"told as over: {ended}"
+    assert _POSTGRES not in ended, f"resolved: {ended}"
 
 
 def _cause_recovers_first(rig: Rig) -> None:
-    """The backend answers 503 by itself for a moment after its database is back."""
+    """The backend still answers 503 for a moment after its database is up."""
     rig.switch("backend", mode="status", status=503)
     rig.environment.ask("DELETE", "/faults/F01")
     rig.wait(lambda: rig.status()["components"]["postgres"]["state"] == "up", "the cause is up")
     rig.environment.ask("DELETE", "/switches/backend")
 
 
-def _go_blind(rig: Rig) -> None:
+def _lose_vantage(rig: Rig) -> None:
     def happens() -> None:
         rig.switch("vantage-proxy", mode="refuse")
         rig.wait(lambda: rig.status()["online"] is False, "the exporter is offline")
@@ -65,7 +65,7 @@ def _move(rig: Rig) -> None:
     """The edge refuses WebSockets; then the backend behind it breaks, and the WebSocket becomes its symptom."""
     since = time.time()
     rig.fault("F14")
-    rig.wait(lambda: _WEBSOCKET in rig.inbox.pages(since), "the first root cause is told")
+    rig.wait(lambda: _WEBSOCKET in rig.inbox.pages(since), "the first root cause is paged")
     rig.fault("F08")
 
 
@@ -83,12 +83,12 @@ def _kill_exporter_in_outage(rig: Rig) -> None:
 
 
 def _blip(rig: Rig) -> None:
-    """Exactly until one run has failed."""
+    """A fault that lasts until one probe has failed."""
     metric = 'staging_probe_failures_total{environment="netra-demo",component="ws-health"'
     before = _total(rig, metric)
     rig.switch("ws-health", mode="unhealthy")
     rig.wait(lambda: _total(rig, metric) > before, "a probe failed")
-    rig.mend()
+    rig.reset()
 
 
 def _total(rig: Rig, begin: str) -> float:
@@ -111,5 +111,5 @@ STORIES: Sequence[Story] = (
         _kill_exporter_in_outage,
         ("P0 StagingExporterDown",),
     ),
-    Story("vantage lost in mid-outage", _break("F01"), (_POSTGRES,), _go_blind, ("P1 StagingExporterOffline",)),
+    Story("vantage lost in mid-outage", _break("F01"), (_POSTGRES,), _lose_vantage, ("P1 StagingExporterOffline",)),
 )

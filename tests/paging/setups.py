@@ -15,7 +15,7 @@ from tests.paging import scaled
 from tests.paging.services import Service, alertmanager, prometheus
 from tests.support.live import EXPORTER, free_port
 
-_UNHURRIED = 1.0  # nothing is scaled here
+_UNSCALED = 1.0
 
 
 @contextmanager
@@ -29,9 +29,9 @@ def ours(directory: Path, ports: Mapping[str, int], inbox: str) -> Iterator[None
     with ExitStack() as stack:
         run = [*EXPORTER, "run", "--config.file", str(file), "--web.listen-address", exporter]
         _start(stack, Service(run, directory / "exporter.log", f"http://{exporter}/-/ready"))
-        rules = scaled.rules(config, _UNHURRIED)
-        told = scaled.alertmanager(config, inbox, _UNHURRIED)
-        _watch(stack, directory, "ours", rules, told, lambda own, to: scaled.prometheus(exporter, own, to, _UNHURRIED))
+        rules = scaled.rules(config, _UNSCALED)
+        routes = scaled.alertmanager(config, inbox, _UNSCALED)
+        _watch(stack, directory, "ours", rules, routes, lambda own, to: scaled.prometheus(exporter, own, to, _UNSCALED))
         yield
 
 
@@ -55,8 +55,8 @@ def stock(directory: Path, ports: Mapping[str, int], inbox: str) -> Iterator[Non
     with ExitStack() as stack:
         command = ["prometheus-blackbox-exporter", f"--config.file={file}", f"--web.listen-address={address}"]
         _start(stack, Service(command, directory / "blackbox.log", f"http://{address}/-/healthy"))
-        told = yaml.safe_dump({"route": route, "receivers": receivers})
-        _watch(stack, directory, "stock", rules, told, lambda _own, to: _scrape_blackbox(address, ports, to))
+        routes = yaml.safe_dump({"route": route, "receivers": receivers})
+        _watch(stack, directory, "stock", rules, routes, lambda _own, to: _scrape_blackbox(address, ports, to))
         yield
 
 
@@ -79,15 +79,15 @@ def _scrape_blackbox(address: str, ports: Mapping[str, int], alertmanager: str) 
     )
 
 
-def _watch(stack: ExitStack, directory: Path, name: str, rules: str, told: str, configure: Any) -> None:
+def _watch(stack: ExitStack, directory: Path, name: str, rules: str, routes: str, configure: Any) -> None:
     """An Alertmanager and a Prometheus in a directory of their own."""
     home = directory / name
     home.mkdir()
     to, own = (f"127.0.0.1:{free_port()}" for _ in range(2))
     (home / "rules.yml").write_text(rules)
-    (home / "alertmanager.yml").write_text(told)
+    (home / "alertmanager.yml").write_text(routes)
     (home / "prometheus.yml").write_text(configure(own, to))
-    for service in (alertmanager(home, to), prometheus(home, own, _UNHURRIED)):
+    for service in (alertmanager(home, to), prometheus(home, own, _UNSCALED)):
         _start(stack, service)
 
 
