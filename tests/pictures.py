@@ -32,7 +32,7 @@ def take(browser: Browser, environment: Demo, scene: str, roots: set[str]) -> No
     environment.wait_healthy()
     wait_for(lambda: runs(environment) >= 12, "every component has 12 runs", timeout=180)
     if roots:
-        environment.break_(scene)
+        environment.inject(scene)
         wait_for(lambda: set(environment.roots()) == roots and not environment.status()["pending"], f"{roots}")
     page = browser.new_page(
         viewport={"width": WIDTH, "height": 800}, color_scheme="dark" if scene == "F44" else "light"
@@ -44,7 +44,7 @@ def take(browser: Browser, environment: Demo, scene: str, roots: set[str]) -> No
     clip = {"x": 0.0, "y": 0.0, "width": float(WIDTH), "height": shown["y"] + shown["height"] + 16}
     page.screenshot(path=PICTURES / f"{scene}.png", clip=clip, full_page=True)
     page.close()
-    environment.mend()
+    environment.clear_faults()
     print(PICTURES / f"{scene}.png")
 
 

@@ -60,7 +60,7 @@ SCENES = {
 @pytest.mark.parametrize(("fault", "roots", "evidence"), [(f, *seen) for f, seen in SCENES.items()], ids=SCENES)
 def test_a_fault_is_shown(page: Page, environment: Demo, fault: str, roots: set[str], evidence: str) -> None:
     environment.wait_healthy()
-    environment.break_(fault)
+    environment.inject(fault)
     try:
         wait_for(lambda: set(environment.roots()) == roots, f"{roots} are the roots")
         wait_for(lambda: set(page.locator(".card h3 a").all_inner_texts()) == roots, f"the page shows {roots}")
@@ -72,20 +72,20 @@ def test_a_fault_is_shown(page: Page, environment: Demo, fault: str, roots: set[
         assert page.locator(".drawing .line.explains").count() >= 5
         assert serious(page) == []
     finally:
-        environment.mend()
+        environment.clear_faults()
     expect(page.locator(".card")).to_have_count(0, timeout=PATIENCE)
 
 
 def test_a_slow_start(page: Page, environment: Demo) -> None:
     environment.wait_healthy()
-    environment.break_("F31")
+    environment.inject("F31")
     try:
         expect(page.locator(".tile[data-key=backend] .state")).to_have_text("starting", timeout=PATIENCE)
         assert page.locator(".card").count() == 0
         expect(page.locator("h1")).to_contain_text("backend is still starting", timeout=PATIENCE)
         assert serious(page) == []
     finally:
-        environment.mend()
+        environment.clear_faults()
     expect(page.locator(".tile[data-key=backend] .state")).to_have_text("up", timeout=PATIENCE)
 
 
@@ -93,13 +93,13 @@ def test_an_offline_exporter_is_shown(page: Page, environment: Demo) -> None:
     environment.wait_healthy()
     body = json.dumps({"mode": "refuse"}).encode()
     fetch(f"{environment.control}/switches/vantage-proxy", "PUT", {"Content-Type": "application/json"}, body)
-    environment.break_("F01")
+    environment.inject("F01")
     try:
         expect(page.locator(".banner.offline")).to_contain_text("The exporter is offline", timeout=PATIENCE)
         assert serious(page) == []
     finally:
         fetch(f"{environment.control}/switches", "DELETE")
-        environment.mend()
+        environment.clear_faults()
     expect(page.locator(".banner.offline")).to_have_count(0, timeout=PATIENCE)
 
 

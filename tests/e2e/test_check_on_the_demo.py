@@ -32,7 +32,7 @@ def test_exit_0_when_everything_passes(running: Demo) -> None:
 
 
 def test_exit_1_with_a_fault_and_its_root_cause(running: Demo) -> None:
-    running.break_("F27")
+    running.inject("F27")
     try:
         done = check(running.config)
         assert done.returncode == 1
@@ -41,7 +41,7 @@ def test_exit_1_with_a_fault_and_its_root_cause(running: Demo) -> None:
         document = json.loads(check(running.config, "--format", "json").stdout)
         assert [root["component"] for root in document["root_causes"]] == ["clickhouse"]
     finally:
-        running.mend()
+        running.clear_faults()
     running.wait_healthy()
 
 
@@ -54,11 +54,11 @@ def test_exit_2_with_a_bad_file(running: Demo, tmp_path: Path) -> None:
 
 
 def test_exit_3_when_a_component_is_undetermined(running: Demo) -> None:
-    running.break_("F12")
+    running.inject("F12")
     try:
         done = check(running.config)
         assert done.returncode == 3, done.stdout
         assert "postgres is unknown (probe_error)" in done.stdout
     finally:
-        running.mend()
+        running.clear_faults()
     running.wait_healthy()

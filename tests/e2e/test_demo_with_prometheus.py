@@ -33,7 +33,7 @@ def test_prometheus_names_the_root_cause(running: tuple[Demo, str], fault: str, 
     environment, url = running
     environment.wait_healthy()
     wait_for(lambda: query(url, ROOTS) == {}, "no root stands before")
-    environment.break_(fault)
+    environment.inject(fault)
     try:
         wait_for(lambda: query(url, ROOTS) == {root: 1.0}, f"{root} is the only root cause")
         blamed = query(url, f'staging_component_affected_by_info{{root_cause="{root}"}}')
@@ -42,5 +42,5 @@ def test_prometheus_names_the_root_cause(running: tuple[Demo, str], fault: str, 
         assert all(verdicts[symptom] == 0.0 for symptom in symptoms)
         assert query(url, "staging_component_effective_priority") == {root: 0.0}
     finally:
-        environment.mend()
+        environment.clear_faults()
     wait_for(lambda: query(url, ROOTS) == {}, "no root stands after")

@@ -116,10 +116,10 @@ def scene(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Scene]:
     wanted = SCENES[request.param]
     roots = {wanted.root} if wanted.root else set()
     if wanted.fault:
-        stage.environment.break_(wanted.fault)
+        stage.environment.inject(wanted.fault)
     wait_for(lambda: _components(stage.panel(GOLDEN_PATH, "Root causes")["A"]) == roots, f"{roots} in the table")
     yield wanted
-    stage.environment.mend()
+    stage.environment.clear_faults()
     stage.environment.wait_healthy()
 
 

@@ -75,10 +75,10 @@ class Demo:
     control: str
     config: Path
 
-    def break_(self, fault: str) -> None:
+    def inject(self, fault: str) -> None:
         fetch(f"{self.control}/faults/{fault}", "PUT")
 
-    def mend(self) -> None:
+    def clear_faults(self) -> None:
         fetch(f"{self.control}/faults", "DELETE")
 
     def status(self) -> dict[str, Any]:
