@@ -1,0 +1,66 @@
+"""The proofs: one row each. A new one is a new row; its command exits 0 only when all is as it must be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+Result = Callable[[Sequence[str]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A command of Python, what it shows when it exits 0, and the result among the lines that it prints."""
+
+    name: str
+    shows: str
+    arguments: tuple[str, ...]
+    result: Result
+
+
+def lines(pattern: str) -> Result:
+    """The result is every line in which `pattern` is found, blanks squeezed."""
+    return lambda printed: "; ".join(" ".join(line.split()) for line in printed if re.search(pattern, line))
+
+
+def simulations(printed: Sequence[str]) -> str:
+    """Scenarios, runs and flawed runs in all, and the days."""
+    rows = [match for line in printed if (match := re.match(r"\S.*?\s+(\d+)\s+(\d+)\s", line))]
+    runs, flawed = sum(int(row[1]) for row in rows), sum(int(row[2]) for row in rows)
+    days = [line for line in printed if line.startswith("a day with")]
+    return "; ".join([f"{len(rows)} scenarios, {runs} runs, {flawed} flawed", *days])
+
+
+PROOFS = (
+    Proof(
+        "simulation",
+        "every scenario 200 times and four days of random faults: no wrong root cause",
+        ("-m", "tests.simulation", "200"),
+        simulations,
+    ),
+    Proof(
+        "paging",
+        "every scenario through real Prometheus and Alertmanager: exactly the expected pages",
+        ("-m", "tests.paging"),
+        lines(r" of \d+ as expected|^A day with"),
+    ),
+    Proof(
+        "bench-page",
+        "from fault to delivered page, beside a stock blackbox_exporter",
+        ("-m", "tests.paging.bench"),
+        lines(r"^(ours|blackbox)\b"),
+    ),
+    Proof(
+        "bench-detect",
+        "from fault to the settled root cause, 50 faults",
+        ("-m", "tests.bench.detect"),
+        lines(r"^faults that|^wrong roots"),
+    ),
+    Proof(
+        "soak",
+        "ten minutes of probes on peers of changing mood: nothing is left behind, nothing grows",
+        ("-m", "tests.soak"),
+        lines(r"^probes|^second half|^nothing"),
+    ),
+)
