@@ -83,7 +83,7 @@ lock: $(VENV)/.dev  ## renew the locks, with as few changes as pyproject.toml ne
 
 sbom: $(VENV)/.dev  ## the bill of materials of what is installed, CycloneDX, from the lock: build/sbom.json
 	mkdir -p build
-	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json \
+	$(BIN)/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json \
 	  requirements.lock
 
 test-newest: RESOLUTION := highest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,7 +36,10 @@ def test_the_errors_of_a_bad_file(case: str) -> None:
     # A kind is one file: a new one must not change these.
     expected = expected.replace("{kinds}", listed(kinds()))
     expected = expected.replace("{starting}", listed(k for k in kinds() if "startup_when" in load(k).model_fields))
-    assert problems(BAD / f"{case}.yml") + "\n" == expected
+    said = problems(BAD / f"{case}.yml") + "\n"
+    # What a parser of patterns, paths or addresses adds to our sentence changes with its version.
+    pattern = re.escape(expected).replace(re.escape("{words of the library}"), r"[^\n]+?")
+    assert re.fullmatch(pattern, said) or said == expected
 
 
 def test_each_expectation_has_its_file() -> None:

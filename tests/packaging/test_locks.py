@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +92,13 @@ def test_one_sentence_names_the_command_that_renews_a_lock(tmp_path: Path) -> No
         "requirements-demo.lock does not fit pyproject.toml: it is missing. Run `make lock`.",
         f"requirements-dev.lock does not fit pyproject.toml: {wrong}. Run `make lock`.",
     ]
+
+
+def test_the_bill_of_materials_lists_what_is_locked() -> None:
+    command = [sys.executable, "-W", "ignore", "-m", "cyclonedx_py", "requirements", "--output-reproducible"]
+    command += ["--pyproject", str(ROOT / "pyproject.toml"), str(ROOT / "requirements.lock")]
+    printed = subprocess.run(command, capture_output=True, timeout=120, check=True).stdout
+    pins = read_pins((ROOT / "requirements.lock").read_text())
+    bill = json.loads(printed)
+    assert {part["purl"] for part in bill["components"]} == {f"pkg:pypi/{pin.name}@{pin.version}" for pin in pins}
+    assert bill["metadata"]["component"]["name"] == "staging-exporter"
