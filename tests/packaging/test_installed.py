@@ -126,7 +126,7 @@ def test_everything_is_generated(installed: Environment, tmp_path: Path) -> None
     )
     assert (done.returncode, done.stderr) == (0, "")
     names = {path.name for path in (tmp_path / "out").rglob("*")}
-    assert names >= {"staging.rules.yml", "alertmanager.yml"}
+    assert names >= {"staging.rules.yml", "alertmanager.yml", "StagingRootCauseP0.md", "staging-exporter.service"}
     assert [name for name in names if name.endswith(".json")]
 
 

@@ -155,6 +155,7 @@ def test_a_mistake_is_no_reason_to_skip(pytester: pytest.Pytester, broken: Stagi
     done = run(pytester, "--staging-unavailable=skip", *given, tests=tests)
     done.assert_outcomes(errors=1)
     done.stdout.fnmatch_lines([f"*{message}*"])
+    assert "another exception" not in done.stdout.str()
 
 
 BAD_FUNCTIONS = """

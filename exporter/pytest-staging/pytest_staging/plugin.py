@@ -85,11 +85,14 @@ def pytest_make_collect_report(
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Check what the test requires, before its fixtures and after `skip` and `skipif`."""
     run = item.config.stash[_RUN]
+    mistake, problem = "", ""
     try:
         required = _requirement(item)
         problem = run.problem(required) if required and run.mode != "ignore" else ""
     except (MarkerError, Misused) as error:
-        pytest.fail(str(error), pytrace=False)
+        mistake = str(error)
+    if mistake:
+        pytest.fail(mistake, pytrace=False)
     if problem:
         item.user_properties.append((_PROPERTY, problem))
         _end(f"{PREFIX}: {problem}", run.mode)
