@@ -148,7 +148,7 @@ def test_uploads_are_disabled_without_token_or_storage(
 ) -> None:
     with staging(tmp_path, up=True, **options) as exporter:
         assert put(exporter, PASSED) == (status, text)
-        expected = "no report was pushed" if not options.get("api", "x") else "it runs without storage"
+        expected = "no report was pushed" if not options.get("api", "x") else "runs without --storage.path"
         assert expected in exporter.component("suite")["detail"]
 
 

@@ -110,7 +110,7 @@ class E2e(Check):
     async def _read(self, context: ProbeContext) -> tuple[float, Report]:
         with context.phase("read"):
             if self.path is None and context.pushed is None:
-                raise Unreadable("reports must be pushed, and this exporter stores none without --storage.path")
+                raise Unreadable("no report can be pushed: this exporter runs without --storage.path")
             path, written, report = await asyncio.to_thread(
                 newest_report,
                 self.path,
