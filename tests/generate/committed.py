@@ -21,10 +21,11 @@ def generated(directory: Path) -> dict[Path, bytes]:
     done = CliRunner().invoke(main, ["generate", "all", "--config.file", str(REFERENCE), "--output", str(directory)])
     assert (done.exit_code, done.stderr) == (0, ""), done.output
     written = [path.relative_to(directory) for path in directory.rglob("*") if path.is_file()]
-    return {_kept(path): (directory / path).read_bytes() for path in written}
+    return {kept(path): (directory / path).read_bytes() for path in written}
 
 
-def _kept(path: Path) -> Path:
+def kept(path: Path) -> Path:
+    """Where the repository keeps a file that `generate all` writes to that path below its output directory."""
     return FOLDERS[path.parts[0]].joinpath(*path.parts[1:])
 
 

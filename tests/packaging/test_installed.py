@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import staging_exporter
 
+from tests.generate.committed import committed, kept
 from tests.packaging.dists import PLUGIN, SERVER, Environment, built, required
 from tests.support.live import Demo, demo, fetch, free_port
 
@@ -125,9 +126,10 @@ def test_everything_is_generated(installed: Environment, tmp_path: Path) -> None
         "staging-exporter", "generate", "all", "--config.file", config, "--output", "out", cwd=tmp_path
     )
     assert (done.returncode, done.stderr) == (0, "")
-    names = {path.name for path in (tmp_path / "out").rglob("*")}
-    assert names >= {"staging.rules.yml", "alertmanager.yml", "StagingRootCauseP0.md", "staging-exporter.service"}
-    assert [name for name in names if name.endswith(".json")]
+    written = {path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert {kept(path): (tmp_path / "out" / path).read_bytes() for path in written} == {
+        path: path.read_bytes() for path in committed()
+    }
 
 
 def test_the_demo_reaches_a_verdict_and_shows_its_page(running: Demo) -> None:
