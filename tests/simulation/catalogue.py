@@ -79,6 +79,7 @@ CLASSES: Mapping[str, Class] = {
     "shallow-middle": Class(checked.shallow_middle, 5, time=79),
     "effect-shows-dns": Class(checked.effect_shows_dns, 3, time=74),
     "netra-postgres-refuses": Class(shipped.postgres_refuses, 1, 0, time=30),
+    "netra-long-conversations": Class(partial(shipped.postgres_refuses, conversations=True), 1, 0, time=30),
     "netra-postgres-partial": Class(partial(shipped.partial_outage, cause="postgres"), 5),
     "netra-postgres-slow": Class(shipped.postgres_slow, 5),
     "netra-backend-503": Class(shipped.backend_503, 1, 0, time=30),

@@ -34,13 +34,13 @@ def _begin(random: Random) -> tuple[Draft, Span]:
     return draft, span
 
 
-def outage(random: Random, cause: str, shows: Symptom) -> Story:
+def outage(random: Random, cause: str, shows: Symptom, conversations: bool = False) -> Story:
     """One component is down, and so is all that needs it."""
     draft, span = _begin(random)
     draft.root(cause, span)
     draft.show(cause, span, shows)
     draft.affect({cause: span}, shows=network)
-    return draft.story(f"{cause} shows {shows.told()}")
+    return draft.story(f"{cause} shows {shows.told()}", conversations=conversations)
 
 
 def partial_outage(random: Random, cause: str) -> Story:
@@ -50,9 +50,9 @@ def partial_outage(random: Random, cause: str) -> Story:
     return draft.story(f"50% of the requests to {cause} fail")
 
 
-def postgres_refuses(random: Random) -> Story:
+def postgres_refuses(random: Random, conversations: bool = False) -> Story:
     """postgres refuses connections."""
-    return outage(random, "postgres", REFUSED)
+    return outage(random, "postgres", REFUSED, conversations)
 
 
 def postgres_slow(random: Random) -> Story:

@@ -25,6 +25,7 @@ class Story:
     `roots` are the true root causes and how long each lasts. `phases` are what each component shows; the first that
     covers a moment counts. `late` are symptoms that may be announced as not recovered, from when on. `places` are parts
     of the interval at which a component is probed; all others are drawn. `missing` is the edge that is not configured.
+    With `conversations` runs that may take minutes take 10 to 60 s when all is well.
     """
 
     note: str
@@ -39,6 +40,7 @@ class Story:
     places: Mapping[str, float] = field(default_factory=dict)
     true: Topology | None = None
     missing: tuple[str, str] | None = None
+    conversations: bool = False
 
     def answer(self, name: str, now: float, random: Random) -> Answer:
         """What a run of that component shows that begins now; `random` is its own."""
@@ -47,8 +49,8 @@ class Story:
             if now in phase.span and (shown := phase.answer(component, now, random)) is not None:
                 return shown
         if self.noise and random.random() < self.noise:
-            return NOISE.answer(component, random) or healthy(random)
-        return healthy(random)
+            return NOISE.answer(component, random) or healthy(component, random, self.conversations)
+        return healthy(component, random, self.conversations)
 
     @property
     def begins(self) -> float:

@@ -14,6 +14,8 @@ from tests.support.world import Answer
 HANG_SHARE = 0.25  # of symptoms
 _QUICK = (0.02, 0.6)
 _HEALTHY = (0.02, 0.3)
+_CONVERSATION = (10.0, 60.0)
+_MINUTES = 120.0  # seconds of timeout
 _HANGS = 1e9  # seconds: longer than any timeout
 
 
@@ -93,9 +95,10 @@ class Phase:
         return Answer(Outcome.PASS, Reason.OK, takes)
 
 
-def healthy(random: Random) -> Answer:
-    """A run that passes."""
-    return Answer(Outcome.PASS, Reason.OK, random.uniform(*_HEALTHY))
+def healthy(component: Component, random: Random, conversations: bool = False) -> Answer:
+    """A run that passes; with `conversations` one that may take minutes takes its time."""
+    took = _CONVERSATION if conversations and component.timeout >= _MINUTES else _HEALTHY
+    return Answer(Outcome.PASS, Reason.OK, random.uniform(*took))
 
 
 Chooser = Callable[[Random, Component], Symptom]
@@ -108,10 +111,12 @@ NOISE = Symptom(Reason.SERVER_ERROR, hangs=HANG_SHARE)
 
 
 def network(random: Random, _component: Component) -> Symptom:
-    """A symptom of the class of network paths; a quarter of them hang."""
-    if random.random() < HANG_SHARE:
+    """A symptom of the class of network paths; a quarter of all runs hang: all of some, some of others."""
+    chance = random.random()
+    if chance < 0.15:
         return HANGS
-    return Symptom(random.choice((Reason.SERVER_ERROR, Reason.SERVER_ERROR, Reason.CLOSED, Reason.REFUSED)))
+    reason = random.choice((Reason.SERVER_ERROR, Reason.SERVER_ERROR, Reason.CLOSED, Reason.REFUSED))
+    return Symptom(reason, hangs=0.4 if chance < 0.4 else 0.0)
 
 
 def effect(random: Random, component: Component) -> Symptom:
