@@ -18,8 +18,8 @@ from staging_exporter.net.context import ProbeContext
 # OpenSSL's X509_V_ERR_*: x509_vfy.h
 _CERTIFICATE_CODES = {9: Reason.TLS_EXPIRED, 10: Reason.TLS_EXPIRED, 62: Reason.TLS_NAME, 64: Reason.TLS_NAME}
 _UNTRUSTED_CODES = frozenset({2, 18, 19, 20, 21, 24, 27})
-_UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN})
-_OUR_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN})
+_OUR_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 
 
 def classify(error: BaseException, context: ProbeContext) -> tuple[Reason, str]:
@@ -65,7 +65,7 @@ def _classify(error: BaseException, context: ProbeContext) -> tuple[Reason, str]
         case OSError() if error.errno in _UNREACHABLE:
             return Reason.UNREACHABLE, f"no route{_at(context)}: {error_text(error)}"
         case OSError() if error.errno in _OUR_LIMITS:
-            return Reason.PROBE_ERROR, f"the exporter is out of resources: {error_text(error)}"
+            return Reason.PROBE_ERROR, f"the exporter lacks a resource: {error_text(error)}"
     place = traceback.extract_tb(error.__traceback__)[-1:] or None
     at = f" at {place[0].name}:{place[0].lineno}" if place else ""
     return Reason.PROBE_ERROR, f"bug or bad option{where}: {type(error).__name__}: {error}{at}"
