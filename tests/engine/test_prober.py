@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import ssl
 import time
 from dataclasses import replace
@@ -130,7 +131,7 @@ async def test_a_stall_of_our_own_loop_is_not_a_failure_of_the_target() -> None:
     finally:
         loop_lag.stop()
     assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, Reason.PROBE_ERROR)
-    assert "event loop stalled for 0." in seen.detail
+    assert re.search(r"event loop stalled for \d", seen.detail)  # longer than the stall on a busy machine
 
 
 async def test_a_refusal_is_valid_even_when_our_loop_stalled() -> None:
