@@ -20,14 +20,14 @@ def test_explain_names_the_root_cause(broken: Staging) -> None:
     done = staging_exporter("explain", "backend", "--from", broken.url)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("backend is down (refused): nothing listens at 127.0.0.1")
-    assert "so it is the root. Suffering from it: websocket. It blocks golden-path." in done.stdout
+    assert "so it is the root cause. Affected: websocket. It blocks golden-path." in done.stdout
     done = staging_exporter("explain", "websocket", "--from", broken.url)
-    assert done.stdout.endswith("It suffers from backend.\n")
+    assert done.stdout.endswith("It is affected by backend.\n")
 
 
 def test_explain_probes_a_configuration(broken: Staging) -> None:
     done = staging_exporter("explain", "websocket", "--config.file", broken.config, env={"SUITE_TOKEN": TOKEN})
-    assert (done.returncode, done.stdout[-26:]) == (0, " It suffers from backend.\n")
+    assert (done.returncode, done.stdout[-28:]) == (0, " It is affected by backend.\n")
 
 
 KNOWN = "backend, websocket, other, suite"

@@ -52,7 +52,7 @@ def test_everything_is_up(page: Page, environment: Demo) -> None:
 
 SCENES = {
     "F01": ({"postgres"}, "the peer"),
-    "F25": ({"vpc-connector"}, "postgres and redis began to fail together"),
+    "F25": ({"vpc-connector"}, "inferred from the failures of postgres and redis"),
     "F44": ({"postgres", "backend-revision"}, "No module named"),
 }
 

@@ -1,4 +1,4 @@
-"""The law of diagnosis a second time: from its prose, by brute force, without a look at the code that it judges."""
+"""The rules of diagnosis a second time: from their prose, by brute force, independent of the code that it judges."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Seen:
 
 
 @dataclass
-class Conviction:
-    """A latent that takes the blame, and the checked components that speak against it in the end."""
+class Inferred:
+    """A latent that is inferred, and the checked components behind its evidence."""
 
-    convicts: frozenset[str]
     evidence: frozenset[str]
+    checked: frozenset[str]
     state: State
     reason: Reason
     began: float
@@ -44,8 +44,8 @@ class Oracle:
 
     topology: Topology
     seen: Mapping[str, Seen]
-    convictions: dict[str, Conviction] = field(default_factory=dict)
-    exonerated: set[str] = field(default_factory=set)
+    inferred: dict[str, Inferred] = field(default_factory=dict)
+    cleared: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         while len(self._judged) < len(self._latents):
@@ -68,42 +68,42 @@ class Oracle:
     def _state(self, name: str, checked_only: bool = False) -> State:
         if name in self.seen:
             return self.seen[name].state
-        if name in self.convictions and not checked_only:
-            return self.convictions[name].state
-        return State.UP if name in self.exonerated and not checked_only else State.UNKNOWN
+        if name in self.inferred and not checked_only:
+            return self.inferred[name].state
+        return State.UP if name in self.cleared and not checked_only else State.UNKNOWN
 
     def _is_root(self, name: str) -> bool:
         state = self._state(name)
         if state not in FAILS:
             return False
-        return not self._is_accounted(name) or (state in DOWN and self._is_intrinsic(name))
+        return not self._is_explained(name) or (state in DOWN and self._is_intrinsic(name))
 
-    def _is_accounted(self, name: str, checked_only: bool = False) -> bool:
+    def _is_explained(self, name: str, checked_only: bool = False) -> bool:
         component = self.topology.components[name]
         if component.layer == Layer.TEST and any(self._state(c, checked_only) in FAILS for c in component.covers):
             return True
-        return self._is_accounted_as(name, self._state(name) in DOWN, checked_only)
+        return self._is_explained_as(name, self._state(name) in DOWN, checked_only)
 
-    def _is_accounted_as(self, name: str, down: bool, checked_only: bool) -> bool:
+    def _is_explained_as(self, name: str, down: bool, checked_only: bool) -> bool:
         component = self.topology.components[name]
-        groups = [[self._accounts(member, down, checked_only) for member in g] for g in component.depends_on]
+        groups = [[self._explains(member, down, checked_only) for member in g] for g in component.depends_on]
         if down:
             return any(all(group) for group in groups)
-        optional = [self._accounts(other, down, checked_only) for other in component.optional_depends_on]
+        optional = [self._explains(other, down, checked_only) for other in component.optional_depends_on]
         return any(any(group) for group in groups) or any(optional)
 
-    def _accounts(self, name: str, down: bool, checked_only: bool) -> bool:
+    def _explains(self, name: str, down: bool, checked_only: bool) -> bool:
         state = self._state(name, checked_only)
         if state in DOWN or state in (State.STARTING, State.MAINTENANCE):
             return True
         if state == State.DEGRADED and not down:
             return True
         if state in (State.DEGRADED, State.UNKNOWN):
-            return self._is_accounted_as(name, down, checked_only)
+            return self._is_explained_as(name, down, checked_only)
         return False
 
     def _reason(self, name: str) -> Reason:
-        return self.seen[name].reason if name in self.seen else self.convictions[name].reason
+        return self.seen[name].reason if name in self.seen else self.inferred[name].reason
 
     def _is_intrinsic(self, name: str) -> bool:
         if name not in self.seen:
@@ -111,7 +111,7 @@ class Oracle:
         reason = self.seen[name].reason
         if reason not in INTRINSIC | self.topology.components[name].intrinsic:
             return False
-        if any(name in conviction.convicts for conviction in self.convictions.values()):
+        if any(name in inferred.evidence for inferred in self.inferred.values()):
             return False
         return not any(
             self._state(a) in FAILS and _same_class([self._reason(a), reason]) for a in self._hard_ancestors(name)
@@ -128,17 +128,17 @@ class Oracle:
         self._judged.add(latent)
         dependents = [d for d in self._dependents(latent) if self.topology.components[d].layer != Layer.TEST]
         if any((latent,) in self.topology.components[d].depends_on and self._state(d) == State.UP for d in dependents):
-            self.exonerated.add(latent)
+            self.cleared.add(latent)
             return
-        witnesses = [d for d in dependents if self._speaks_against(d, latent)]
-        for size in range(len(witnesses), 1, -1):
-            groups = [g for g in combinations(sorted(witnesses), size) if self._began_together(g)]
+        failing = [d for d in dependents if self._is_evidence(d, latent)]
+        for size in range(len(failing), 1, -1):
+            groups = [g for g in combinations(sorted(failing), size) if self._began_together(g)]
             if groups:
-                self._convict(latent, min(groups, key=self._earliest))
+                self._infer(latent, min(groups, key=self._earliest))
                 return
 
-    def _speaks_against(self, name: str, latent: str) -> bool:
-        if self._state(name) not in FAILS or self._is_accounted(name, checked_only=True):
+    def _is_evidence(self, name: str, latent: str) -> bool:
+        if self._state(name) not in FAILS or self._is_explained(name, checked_only=True):
             return False
         component = self.topology.components[name]
         groups = [group for group in component.depends_on if latent in group]
@@ -147,7 +147,7 @@ class Oracle:
         return all(o in self.seen and self.seen[o].state in FAILS for g in groups for o in g if o != latent)
 
     def _began(self, name: str) -> float:
-        return self.seen[name].began if name in self.seen else self.convictions[name].began
+        return self.seen[name].began if name in self.seen else self.inferred[name].began
 
     def _earliest(self, group: tuple[str, ...]) -> tuple[bool, float, str]:
         """Of groups of one size: what is down before what is degraded, the earlier, the first class by name."""
@@ -165,28 +165,28 @@ class Oracle:
             for n in group
         )
 
-    def _convict(self, latent: str, group: tuple[str, ...]) -> None:
+    def _infer(self, latent: str, group: tuple[str, ...]) -> None:
         down = any(self._state(name) != State.DEGRADED for name in group)
-        evidence = [self.convictions[n].evidence if n in self.convictions else frozenset({n}) for n in group]
-        self.convictions[latent] = Conviction(
+        checked = [self.inferred[n].checked if n in self.inferred else frozenset({n}) for n in group]
+        self.inferred[latent] = Inferred(
             frozenset(group),
-            frozenset().union(*evidence),
+            frozenset().union(*checked),
             State.DOWN if down else State.DEGRADED,
             self._reason(group[0]),
             min(self._began(name) for name in group),
         )
 
     def _drop_what_others_explain(self) -> None:
-        for name, conviction in list(self.convictions.items()):
-            for other, larger in self.convictions.items():
-                mine, theirs = conviction.evidence, larger.evidence
+        for name, one in list(self.inferred.items()):
+            for other, larger in self.inferred.items():
+                mine, theirs = one.checked, larger.checked
                 equal_but_later = mine == theirs and self._rank(other) < self._rank(name)
                 if mine < theirs or equal_but_later:
-                    self._outdone.add(name)
-        for name in self._outdone:
-            del self.convictions[name]
+                    self._superseded.add(name)
+        for name in self._superseded:
+            del self.inferred[name]
 
-    _outdone: set[str] = field(default_factory=set)
+    _superseded: set[str] = field(default_factory=set)
 
     def _rank(self, name: str) -> tuple[str, str]:
         return self.topology.components[name].priority, name

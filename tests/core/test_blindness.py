@@ -1,4 +1,4 @@
-"""What hides a state: our own blindness, which blames nobody and resolves nothing; maintenance, which pages nobody."""
+"""What masks a state: our own blindness, which names no root and resolves none; and maintenance."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_while_all_vantage_checks_fail_everything_is_unknown_and_nothing_is_down
     assert stage.snapshot.state == State.UNKNOWN
 
 
-def test_what_failed_while_we_were_offline_is_not_held_against_it() -> None:
+def test_a_failure_while_we_were_offline_does_not_count() -> None:
     stage = Stage(vantage=True)
     stage.play(2)
     stage.play(1, vantage=True, database=Reason.TIMEOUT)
@@ -96,7 +96,7 @@ def window(start: float, end: float, *names: str) -> MaintenanceWindow:
     return MaintenanceWindow(names, Once(start, end))
 
 
-def test_in_maintenance_a_component_shows_it_and_is_no_root_and_neither_is_what_needs_it() -> None:
+def test_in_maintenance_neither_a_component_nor_its_dependents_are_roots() -> None:
     stage = Stage(windows=(window(5.0, 60.0, "database"),))
     stage.play(2)
     assert stage["database"].state == State.UP
@@ -108,7 +108,7 @@ def test_in_maintenance_a_component_shows_it_and_is_no_root_and_neither_is_what_
     assert stage.snapshot.root_causes == ()
 
 
-def test_after_maintenance_what_needs_it_recovers_from_it() -> None:
+def test_after_maintenance_its_dependents_are_recovering() -> None:
     stage = Stage(windows=(window(5.0, 20.0, "database"),))
     stage.play(2)
     stage.play(12, database=Reason.REFUSED, backend=Reason.SERVER_ERROR)
@@ -118,7 +118,7 @@ def test_after_maintenance_what_needs_it_recovers_from_it() -> None:
     assert stage.snapshot.root_causes == ()
 
 
-def test_after_maintenance_what_still_fails_is_a_root() -> None:
+def test_after_maintenance_a_component_that_still_fails_is_a_root() -> None:
     stage = Stage(windows=(window(2.0, 20.0, "database"),))
     stage.play(3)
     stage.play(24, database=Reason.REFUSED)

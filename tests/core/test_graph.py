@@ -11,13 +11,15 @@ from tests.support.sketch import sketch
 @pytest.mark.parametrize(
     ("edges", "cycle"),
     [
-        pytest.param({}, None, id="nothing has no cycle"),
-        pytest.param({"a": ["b"], "b": ["c"]}, None, id="a chain has none, though its end has no entry"),
-        pytest.param({"a": ["b", "c"], "b": ["d"], "c": ["d"]}, None, id="two ways to one end are none"),
-        pytest.param({"a": ["a"]}, ["a", "a"], id="a thing that needs itself"),
-        pytest.param({"a": ["b"], "b": ["a"]}, ["a", "b", "a"], id="two that need each other"),
+        pytest.param({}, None, id="an empty graph has no cycle"),
+        pytest.param({"a": ["b"], "b": ["c"]}, None, id="a chain without an entry for its end has no cycle"),
+        pytest.param({"a": ["b", "c"], "b": ["d"], "c": ["d"]}, None, id="two paths to one node are no cycle"),
+        pytest.param({"a": ["a"]}, ["a", "a"], id="a node that depends on itself is a cycle"),
+        pytest.param({"a": ["b"], "b": ["a"]}, ["a", "b", "a"], id="two nodes that depend on each other are a cycle"),
         pytest.param(
-            {"x": ["a"], "a": ["b"], "b": ["c"], "c": ["a"]}, ["a", "b", "c", "a"], id="the way in is left out"
+            {"x": ["a"], "a": ["b"], "b": ["c"], "c": ["a"]},
+            ["a", "b", "c", "a"],
+            id="the path into the cycle is left out",
         ),
     ],
 )
@@ -60,7 +62,7 @@ def test_needed_by_are_those_without_an_alternative() -> None:
     assert GRAPH.dependents["x"] == ["api"]
 
 
-def test_what_speaks_for_or_against_a_latent_ancestor_decides_too() -> None:
+def test_the_dependents_of_a_latent_ancestor_decide_too() -> None:
     assert GRAPH.deciding("db") == {"db", "net", "cache"}
     assert GRAPH.deciding("lone") == {"lone"}
     nested = Graph(sketch("deep*, shallow*: deep, a: deep, b: shallow, c: shallow"))

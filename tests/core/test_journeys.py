@@ -36,15 +36,17 @@ def _status(name: str, state: State = State.UP, priority: Priority = P2) -> Comp
     [
         pytest.param("", "up", None, "", id="all steps are up"),
         pytest.param("auth=down!P1", "blocked", "sign-in", "auth", id="a step that is down blocks it"),
-        pytest.param("auth=flapping!P1", "blocked", "sign-in", "auth", id="so does one that flaps"),
-        pytest.param("auth=down<db socket=down!P1", "blocked", "sign-in", "db socket", id="the first such step"),
+        pytest.param("auth=flapping!P1", "blocked", "sign-in", "auth", id="a flapping step blocks it"),
+        pytest.param(
+            "auth=down<db socket=down!P1", "blocked", "sign-in", "db socket", id="the first down step blocks it"
+        ),
         pytest.param("web=degraded!P1 socket=down<db", "blocked", "connect", "db", id="degraded blocks nothing"),
-        pytest.param("web=unknown socket=down<db", "blocked", "connect", "db", id="blocked before unknown"),
-        pytest.param("web=unknown auth=degraded!P1", "unknown", None, "auth", id="unknown before degraded"),
-        pytest.param("auth=starting", "unknown", None, "", id="a start is unknown"),
-        pytest.param("auth=maintenance", "unknown", None, "", id="so is maintenance"),
-        pytest.param("web=degraded<db", "degraded", None, "db", id="a step is degraded"),
-        pytest.param("db=down!P0", "up", None, "", id="what is no step does not count"),
+        pytest.param("web=unknown socket=down<db", "blocked", "connect", "db", id="blocked comes before unknown"),
+        pytest.param("web=unknown auth=degraded!P1", "unknown", None, "auth", id="unknown comes before degraded"),
+        pytest.param("auth=starting", "unknown", None, "", id="a starting step makes it unknown"),
+        pytest.param("auth=maintenance", "unknown", None, "", id="a step in maintenance makes it unknown"),
+        pytest.param("web=degraded<db", "degraded", None, "db", id="a degraded step makes it degraded"),
+        pytest.param("db=down!P0", "up", None, "", id="a component that is no step does not count"),
     ],
 )
 def test_journeys(seen: str, state: str, blocked_at: str | None, roots: str) -> None:
@@ -56,15 +58,15 @@ def test_journeys(seen: str, state: str, blocked_at: str | None, roots: str) -> 
 @pytest.mark.parametrize(
     ("seen", "priority"),
     [
-        pytest.param("db=down!P2", P2, id="its own"),
-        pytest.param("db=down!P1", P1, id="whatever it is"),
-        pytest.param("db=down!P2 extra=down!P0", P2, id="not that of others"),
-        pytest.param("db=down!P2 web=down<db", P0, id="that of the journey which it blocks"),
-        pytest.param("db=down!P2 web=degraded<db", P2, id="a symptom that is degraded raises nothing"),
-        pytest.param("db=degraded!P0", P1, id="degraded and blocking nothing: at most P1"),
-        pytest.param("db=degraded!P2", P2, id="degraded does not raise it to P1"),
-        pytest.param("db=degraded!P2 web=down<db", P0, id="degraded, but it blocks a journey"),
-        pytest.param("db=flapping!P0", P0, id="flapping counts as down"),
+        pytest.param("db=down!P2", P2, id="a root has its own priority"),
+        pytest.param("db=down!P1", P1, id="a root of P1 has P1"),
+        pytest.param("db=down!P2 extra=down!P0", P2, id="other roots do not raise it"),
+        pytest.param("db=down!P2 web=down<db", P0, id="a blocked journey raises it"),
+        pytest.param("db=down!P2 web=degraded<db", P2, id="a degraded symptom does not raise it"),
+        pytest.param("db=degraded!P0", P1, id="a degraded root that blocks nothing is at most P1"),
+        pytest.param("db=degraded!P2", P2, id="a degraded root of P2 stays at P2"),
+        pytest.param("db=degraded!P2 web=down<db", P0, id="a degraded root that blocks a journey is raised"),
+        pytest.param("db=flapping!P0", P0, id="a flapping root counts as down"),
     ],
 )
 def test_effective_priorities(seen: str, priority: Priority) -> None:
@@ -109,14 +111,14 @@ def test_a_stale_root_shows_how_it_was_last_seen() -> None:
 @pytest.mark.parametrize(
     ("seen", "state"),
     [
-        pytest.param("", State.UP, id="nothing is wrong"),
-        pytest.param("db=down!P2", State.DOWN, id="a root is down"),
-        pytest.param("db=flapping!P2", State.DOWN, id="a root flaps"),
-        pytest.param("db=degraded!P0", State.DEGRADED, id="a root is degraded"),
-        pytest.param("web=down auth=starting", State.DEGRADED, id="a symptom of a start"),
-        pytest.param("web=starting auth=unknown", State.STARTING, id="starting before unknown"),
-        pytest.param("auth=unknown", State.UNKNOWN, id="something is unknown"),
-        pytest.param("auth=maintenance", State.UP, id="maintenance is expected"),
+        pytest.param("", State.UP, id="up when nothing fails"),
+        pytest.param("db=down!P2", State.DOWN, id="down when a root is down"),
+        pytest.param("db=flapping!P2", State.DOWN, id="down when a root flaps"),
+        pytest.param("db=degraded!P0", State.DEGRADED, id="degraded when a root is degraded"),
+        pytest.param("web=down auth=starting", State.DEGRADED, id="degraded when a component waits for a start"),
+        pytest.param("web=starting auth=unknown", State.STARTING, id="starting comes before unknown"),
+        pytest.param("auth=unknown", State.UNKNOWN, id="unknown when a component is unknown"),
+        pytest.param("auth=maintenance", State.UP, id="up when a component is in maintenance"),
     ],
 )
 def test_the_state_of_the_whole(seen: str, state: State) -> None:

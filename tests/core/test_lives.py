@@ -12,7 +12,7 @@ from staging_exporter.core.graph import Graph
 from staging_exporter.core.maintenance import MaintenanceWindow, Once
 from staging_exporter.core.memory import dump, parse
 from staging_exporter.core.model import LATENT, Component, Observation, Outcome, Priority, Reason, Startup, Topology
-from staging_exporter.core.rules import EXCUSES, FAILS
+from staging_exporter.core.rules import FAILS, NOT_READY
 from staging_exporter.core.schedule import SPREAD, Schedule
 from staging_exporter.core.snapshot import ComponentStatus, Deploy, Snapshot
 
@@ -88,10 +88,10 @@ class Life:
     def hide(self, name: str) -> None:
         self.truth[name] = (Outcome.UNKNOWN, self.random.choice((Reason.PROBE_ERROR, Reason.RATE_LIMITED)))
 
-    def mend(self, name: str) -> None:
+    def fix(self, name: str) -> None:
         self.truth.pop(name, None)
 
-    def mend_all(self, _name: str) -> None:
+    def fix_all(self, _name: str) -> None:
         self.truth.clear()
 
     def move(self, _name: str) -> None:
@@ -141,11 +141,11 @@ class Life:
         now = {name for name, status in snapshot.components.items() if _unexplained(snapshot, status)}
         self.unexplained = {name: self.unexplained.get(name, self.now) for name in now}
         long = [name for name, since in self.unexplained.items() if self.now - since > 10.0]
-        return [*found, *(f"{name} fails, and nothing is blamed for it" for name in long)]
+        return [*found, *(f"{name} fails without a root cause" for name in long)]
 
 
 HAPPENINGS: list[Callable[[Life, str], None]] = [
-    *(Life.fail, Life.fail, Life.fail, Life.mend, Life.mend, Life.mend_all, Life.degrade, Life.hide),
+    *(Life.fail, Life.fail, Life.fail, Life.fix, Life.fix, Life.fix_all, Life.degrade, Life.hide),
     *(Life.reload, Life.reload, Life.maintain, Life.deploy, Life.move, Life.restart),
 ]
 Components = dict[str, Component]
@@ -199,14 +199,14 @@ def _gone(snapshot: Snapshot, status: ComponentStatus) -> bool:
 
 
 def _unexplained(snapshot: Snapshot, status: ComponentStatus) -> bool:
-    """True for what fails, is no root, suffers from none, and waits for nothing that starts, recovers or is mended."""
+    """True for a failing component without a root cause that waits for nothing not ready and nothing recovering."""
     if status.state not in FAILS or status.component.latent or status.root or status.root_causes:
         return False
     behind, left = set[str](), {status.component.name}
     while left:
         behind |= left
         left = {other for name in left for other in snapshot.components[name].explained_by} - behind
-    return not any(snapshot.components[n].state in EXCUSES or snapshot.components[n].recovering_from for n in behind)
+    return not any(snapshot.components[n].state in NOT_READY or snapshot.components[n].recovering_from for n in behind)
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -22,7 +22,7 @@ def root(component: str, priority: Priority = Priority.P1) -> RootCause:
     return RootCause(component, Layer.SERVICE, priority, State.DOWN, Reason.REFUSED, "seen", 1.0)
 
 
-def test_an_incident_begins_moves_and_ends() -> None:
+def test_an_incident_begins_changes_and_ends() -> None:
     incidents = follow((), [root("database")], 10.0)
     incidents = follow(incidents, [root("database"), root("cache")], 20.0)
     incidents = follow(incidents, [root("cache", Priority.P0)], 30.0)
@@ -35,13 +35,13 @@ def test_an_incident_begins_moves_and_ends() -> None:
     ]
 
 
-def test_nothing_is_no_incident_and_the_next_root_is_another_one() -> None:
+def test_no_root_is_no_incident_and_the_next_root_is_another_one() -> None:
     assert follow((), [], 10.0) == ()
     incidents = follow(follow(follow((), [root("a")], 1.0), [], 2.0), [root("a")], 3.0)
     assert [(i.began, i.ended) for i in incidents] == [(1.0, 2.0), (3.0, None)]
 
 
-def test_a_root_that_comes_back_within_an_incident_stands_twice() -> None:
+def test_a_root_that_comes_back_within_an_incident_is_listed_twice() -> None:
     incidents = follow((), [root("a"), root("b")], 1.0)
     incidents = follow(incidents, [root("b")], 2.0)
     incidents = follow(incidents, [root("a"), root("b")], 3.0)
@@ -174,7 +174,7 @@ def test_windows_are_kept_but_not_the_weekly_ones_of_the_file() -> None:
     assert dump(strange)["windows"] == []
 
 
-def test_an_unknown_component_is_said() -> None:
+def test_an_unknown_component_is_refused() -> None:
     stage = Stage()
     with pytest.raises(KeyError, match="gopher"):
         stage.board.deploy(["gopher"], Deploy(1.0, ""))
@@ -196,10 +196,10 @@ def _with(**parts: Any) -> dict[str, Any]:
         _with(incidents=[{"began": [], "ended": None, "roots": [], "moved": []}]),
     ],
 )
-def test_what_is_not_ours_is_refused(document: object) -> None:
+def test_a_document_of_another_program_is_refused(document: object) -> None:
     with pytest.raises(ValueError):
         parse(document)
 
 
-def test_nothing_remembered_is_an_empty_memory() -> None:
+def test_an_empty_memory() -> None:
     assert parse(dump(Memory("test"))) == Memory("test")

@@ -64,13 +64,13 @@ def test_no_order_of_anything_changes_a_verdict(seed: int, size: int) -> None:
     conditions = random_conditions(random, topology)
     names = random.sample(list(topology.components), len(topology.components))
     shuffled = Topology("random", {name: topology.components[name] for name in names})
-    told = {name: conditions[name] for name in sorted(conditions, key=lambda _: random.random())}
+    shuffled_conditions = {name: conditions[name] for name in sorted(conditions, key=lambda _: random.random())}
     expected = diagnose(Graph(topology.components), conditions)
-    assert diagnose(Graph(shuffled.components), told) == expected
+    assert diagnose(Graph(shuffled.components), shuffled_conditions) == expected
 
 
 def settled_roots(topology: Topology, effects: dict[str, Effect], random: Random, noise: float) -> set[str]:
-    """What stands a minute after the faults, in a world that is probed at random moments with some chance failures."""
+    """What is published a minute after the faults, probed at random moments with some chance failures."""
     runner = VirtualRunner(topology, lambda name, now: at(effects, name, now), random, noise)
     runner.run(START + FAULTS_AFTER + 60.0)
     while runner.board.pending:

@@ -56,19 +56,19 @@ class Reloaded:
         return self.board.snapshot(self.now)
 
 
-def test_a_convicted_latent_stands_when_one_of_its_convicts_is_gone() -> None:
+def test_an_inferred_latent_stays_a_root_when_one_of_its_evidence_is_removed() -> None:
     world = Reloaded("net*, a: net, b: net")
     world.play(3, a=Reason.REFUSED, b=Reason.REFUSED)
     assert world.board.roots == ("net",)
     world.reload("net*, a: net", "a")
     (root,) = world.snapshot.root_causes
     assert (root.component, root.stale, root.affected) == ("net", True, ("a",))
-    assert root.detail.startswith("convicted by a before")
+    assert root.detail.startswith("inferred from the failures of a;")
     world.play(2, a=Reason.OK)
     assert world.board.roots == ()
 
 
-def test_nobody_is_named_that_is_gone() -> None:
+def test_no_verdict_names_a_removed_component() -> None:
     world = Reloaded("db, mid: db, api: mid, page: db")
     world.play(3, mid=Reason.RATE_LIMITED, db=Reason.REFUSED, api=Reason.REFUSED, page=Reason.OK)
     assert world.snapshot.components["api"].root_causes == ("db",)
@@ -83,7 +83,7 @@ def test_nobody_is_named_that_is_gone() -> None:
     assert world.board.roots == ("api",)
 
 
-def test_nobody_recovers_from_what_is_gone() -> None:
+def test_no_component_recovers_from_a_removed_one() -> None:
     world = Reloaded("db, mid: db, api: mid")
     world.play(3, mid=Reason.RATE_LIMITED, db=Reason.REFUSED, api=Reason.REFUSED)
     world.play(2, db=Reason.OK, api=Reason.REFUSED)
@@ -92,7 +92,7 @@ def test_nobody_recovers_from_what_is_gone() -> None:
     assert world.snapshot.components["api"].recovering_from == ()
 
 
-def test_a_root_whose_check_was_changed_stands_until_it_is_seen_up() -> None:
+def test_a_root_whose_check_was_changed_stays_until_it_is_up() -> None:
     world = Reloaded("db, api: db")
     world.play(3, db=Reason.REFUSED, api=Reason.REFUSED)
     world.reload("db, api: db", "api")
@@ -106,7 +106,7 @@ def test_a_root_whose_check_was_changed_stands_until_it_is_seen_up() -> None:
     assert world.board.roots == ()
 
 
-def test_a_root_that_has_no_check_any_more_or_has_one_now_is_judged_anew() -> None:
+def test_a_root_that_loses_or_gains_its_check_is_judged_anew() -> None:
     world = Reloaded("db, a: db")
     world.play(3, db=Reason.REFUSED, a=Reason.REFUSED)
     world.reload("db*, a: db", "a")
@@ -143,7 +143,7 @@ def test_a_round_is_not_made_longer_by_reloads() -> None:
     assert world.snapshot.settled
 
 
-def test_what_is_confirming_at_the_start_is_waited_for() -> None:
+def test_a_round_waits_for_what_is_confirming_at_the_reload() -> None:
     world = Reloaded("db, api: db")
     world.run("api", Reason.REFUSED)
     world.run("db", Reason.REFUSED)

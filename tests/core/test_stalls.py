@@ -1,4 +1,4 @@
-"""A run that tells nothing because we stood still ourselves is tried again, and rounds wait for that."""
+"""A run that is inconclusive because our event loop stalled is retried, and rounds wait for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def stalled_run(stage: Stage, name: str) -> None:
     )
 
 
-def test_it_is_tried_again_at_once_but_not_for_ever() -> None:
+def test_a_stalled_run_is_retried_at_once_three_times() -> None:
     stage = Stage()
     stage.play(2)
     again = []
@@ -28,7 +28,7 @@ def test_it_is_tried_again_at_once_but_not_for_ever() -> None:
     assert stage.board.confirming("cache")
 
 
-def test_a_stall_while_a_cause_is_confirmed_does_not_shift_the_blame() -> None:
+def test_a_stall_while_a_cause_is_confirmed_names_no_other_root() -> None:
     other = Component("other", Layer.SERVICE, Priority.P1, "http", (("database",), ("secrets",)))
     secrets = Component("secrets", Layer.PLATFORM, Priority.P0)
     backend = Component("backend", Layer.APPLICATION, Priority.P0, "http", (("database",), ("secrets",)))
@@ -45,7 +45,7 @@ def test_a_stall_while_a_cause_is_confirmed_does_not_shift_the_blame() -> None:
     assert seen == {"database"}
 
 
-def test_a_latent_that_is_convicted_while_a_dependency_is_unknown_has_that_as_a_suspect() -> None:
+def test_an_unknown_dependency_of_the_evidence_is_a_suspect_of_the_latent() -> None:
     other = Component("other", Layer.SERVICE, Priority.P1, "http", (("database",), ("secrets",)))
     secrets = Component("secrets", Layer.PLATFORM, Priority.P0)
     backend = Component("backend", Layer.APPLICATION, Priority.P0, "http", (("database",), ("secrets",)))
@@ -62,7 +62,7 @@ def test_a_latent_that_is_convicted_while_a_dependency_is_unknown_has_that_as_a_
     assert stage["database"].state == State.UNKNOWN
 
 
-def test_a_latent_that_is_held_goes_on_to_account_for_what_lies_behind_a_check_that_tells_nothing() -> None:
+def test_a_stale_latent_still_explains_what_is_behind_an_unknown_check() -> None:
     network, database, cache = COMPONENTS[:3]
     secrets = Component("secrets", Layer.PLATFORM, Priority.P0)
     backend = Component("backend", Layer.APPLICATION, Priority.P0, "http", (("database",), ("secrets",)))

@@ -14,9 +14,9 @@ from tests.support.stage import COMPONENTS, Stage
     ("seconds", "reason", "state", "ends"),
     [
         pytest.param(5, Reason.STARTING, State.STARTING, 12.0, id="it runs from the first failure since it was up"),
-        pytest.param(20, Reason.STARTING, State.DOWN, None, id="spent, there is no end to come"),
-        pytest.param(5, Reason.OK, State.UP, None, id="up, there is none"),
-        pytest.param(5, Reason.SERVER_ERROR, State.DOWN, None, id="a failure that is no start has none"),
+        pytest.param(20, Reason.STARTING, State.DOWN, None, id="a spent budget has no end"),
+        pytest.param(5, Reason.OK, State.UP, None, id="an up component has no end of its budget"),
+        pytest.param(5, Reason.SERVER_ERROR, State.DOWN, None, id="a failure that is not a start has no budget"),
     ],
 )
 def test_the_end_of_the_budget(seconds: int, reason: Reason, state: State, ends: float | None) -> None:

@@ -1,4 +1,4 @@
-"""Rules 6 and 7: when a verdict is published, what waits, what is excused, what is held.
+"""Rules 6 and 7: when a verdict is published, what waits, what recovers, what stays.
 
 The environment lives on a virtual clock and is probed as the runner does it. In a script `db=down:refused@10-40` fails
 for that reason from second 10 until second 40; `unknown` is blindness, for the reason that is given.
@@ -91,22 +91,35 @@ def _effect(part: str) -> tuple[str, float, float, Answer]:
         pytest.param("a, b: a", "a=down:timeout@20-60 b=down@20-62", ["a", ""], id="a silent cause of a quick symptom"),
         pytest.param("a, b: a", "a=down@20-60 b=down@20-55", ["a", ""], id="the symptom recovers before its cause"),
         pytest.param("a, b: a", "a=down@20-60 b=down@20-110", ["a", ""], id="the symptom recovers 50 seconds later"),
-        pytest.param("a, b: a", "a=down@20-60 b=down@20-190", ["a", "", "b", ""], id="or not at all: now it is a root"),
+        pytest.param(
+            "a, b: a",
+            "a=down@20-60 b=down@20-190",
+            ["a", "", "b", ""],
+            id="a symptom that does not recover becomes a root",
+        ),
         pytest.param(
             "a, b: a, c: b", "a=down@20-60 b=down@20-90 c=down@20-120", ["a", ""], id="a chain recovers one by one"
         ),
         pytest.param(
-            "net*, a: net, b: net", "a=down@20-60 b=down@20-80", ["net", ""], id="a latent, whose convicts recover"
+            "net*, a: net, b: net",
+            "a=down@20-60 b=down@20-80",
+            ["net", ""],
+            id="a latent is over when its dependents recover",
         ),
         pytest.param("a, b: a", "b=degraded@20-60", ["b", ""], id="a degraded root"),
         pytest.param(
             "a, b: a",
             "a=degraded@20-60 b=degraded@20-80",
             ["a", ""],
-            id="its degraded symptom recovers 20 seconds later",
+            id="the degraded symptom recovers 20 seconds later",
         ),
         pytest.param("a, b: ?a", "a=down@20-60 b=degraded@20-90", ["a", ""], id="an optional cause recovers first"),
-        pytest.param("a, b: a", "a=down@20-60 b=down@20-70 b=down@80-200", ["a", "", "b", ""], id="it fails anew"),
+        pytest.param(
+            "a, b: a",
+            "a=down@20-60 b=down@20-70 b=down@80-200",
+            ["a", "", "b", ""],
+            id="a symptom that fails anew is a root",
+        ),
     ],
 )
 def test_verdicts_in_time(environment: str, script: str, verdicts: list[str], seed: int) -> None:
@@ -121,7 +134,7 @@ def test_verdicts_in_time(environment: str, script: str, verdicts: list[str], se
             "net*, a, b, c: a net, d: b net",
             "a=down@20-60 b=down@20-60 c=down@21-100 d=down@21-100",
             {"a", "b", "a b"},
-            id="symptoms left over from two causes convict no latent",
+            id="recovering symptoms of two causes are no evidence",
         ),
         pytest.param(
             "a, b: a", "a=down@20-36 b=down:timeout@20-44", {"a"}, id="the cause recovers before its round is over"
@@ -133,7 +146,7 @@ def test_verdicts_in_time(environment: str, script: str, verdicts: list[str], se
             "net*, a, x: a, y: net, z: net x",
             "a=down@20-60 x=down@21-60 y=down@20-120 z=down@22-110",
             {"a", "a y", "y"},
-            id="a symptom left over does not join a new fault to convict",
+            id="a recovering symptom and a new fault are no evidence",
         ),
     ],
 )
@@ -181,7 +194,7 @@ def test_a_root_that_turns_unknown_stays_and_is_stale(reason: str) -> None:
     assert play.until(150).verdicts == ["a", ""]
 
 
-def test_what_was_no_root_turns_unknown_in_silence() -> None:
+def test_a_component_that_is_no_root_turns_unknown_without_a_trace() -> None:
     play = Play("a, b: a", "b=unknown:probe_error@20-90").until(120)
     assert play.verdicts == []
 
@@ -191,19 +204,19 @@ def test_a_latent_root_stays_while_its_dependents_are_unknown() -> None:
     play = Play("net*, a: net, b: net", script).until(110)
     (root,) = play.board.snapshot(play.runner.now).root_causes
     assert (root.component, root.stale, root.inferred) == ("net", True, True)
-    assert play["net"].detail == "convicted by a and b before; none of its dependents has been seen up since"
+    assert play["net"].detail == "inferred from the failures of a and b; no dependent has been seen up since"
     assert play.until(150).verdicts == ["net", ""]
 
 
-def test_a_latent_root_goes_when_those_that_merely_like_it_are_up() -> None:
+def test_a_latent_root_is_over_when_its_optional_dependents_are_up() -> None:
     play = Play("net*, a: ?net, b: ?net", "a=degraded@20-60 b=degraded@20-70").until(120)
     assert play.verdicts == ["net", ""]
 
 
-def test_a_latent_says_since_when_and_by_whom() -> None:
+def test_a_latent_names_its_evidence_and_since_when() -> None:
     play = Play("net*, a: net, b: net", "a=down@20 b=down@20").until(60)
     (root,) = play.board.snapshot(play.runner.now).root_causes
-    assert root.detail == "a and b began to fail together, in one way, and nothing else explains it"
+    assert root.detail == "inferred from the failures of a and b, which began together and have no other explanation"
     assert root.since == pytest.approx(START + next(second for second, _ in play.roots))
     assert root.affected == ("a", "b")
 
@@ -211,10 +224,14 @@ def test_a_latent_says_since_when_and_by_whom() -> None:
 @pytest.mark.parametrize(
     ("script", "detail"),
     [
-        pytest.param("", "a dependent of it is up", id="up"),
-        pytest.param("a=unknown:no_evidence@0 b=unknown:no_evidence@0", "nothing speaks for or against it", id="blind"),
+        pytest.param("", "a dependent is up", id="a dependent is up"),
         pytest.param(
-            "a=down@0 b=unknown:no_evidence@0", "only a speaks against it, which proves nothing", id="one alone"
+            "a=unknown:no_evidence@0 b=unknown:no_evidence@0",
+            "no evidence from its dependents",
+            id="all dependents are unknown",
+        ),
+        pytest.param(
+            "a=down@0 b=unknown:no_evidence@0", "only a is failing; not enough evidence", id="one dependent fails"
         ),
     ],
 )
@@ -274,7 +291,7 @@ def _run(name: str, at: float, reason: Reason = Reason.OK) -> Observation:
     return Observation(name, at, 0.05, outcome, reason)
 
 
-def test_a_round_that_is_overdue_is_published_as_it_stands_and_names_the_silent() -> None:
+def test_an_overdue_round_is_published_and_names_the_silent_components() -> None:
     board = by_hand()
     assert board.record(_run("b", 10.0, Reason.REFUSED)) == {"a"}
     board.record(_run("b", 11.0, Reason.REFUSED))
@@ -298,7 +315,7 @@ def test_a_round_gives_time_to_fall_and_to_rise(fall: int, rise: int) -> None:
     assert bound(sketch("a", fall=fall, rise=rise, timeout=5.0, retry_interval=1.0)["a"]) == 24.0
 
 
-def test_a_pass_that_needs_no_confirmation_lifts_a_root_at_once() -> None:
+def test_a_pass_that_needs_no_confirmation_ends_a_root_at_once() -> None:
     board = Board(Topology("test", sketch("a", fall=1, rise=1)), 0.0)
     board.record(_run("a", 0.1, Reason.REFUSED))
     assert board.roots == ("a",)
@@ -358,7 +375,7 @@ def test_at_the_start_of_a_bad_day_only_the_cause_is_published(seed: int) -> Non
     assert Play(environment, "a=down@0 b=down:timeout@0 c=down@0 d=down@0 e=down@0", seed).until(60).verdicts == ["net"]
 
 
-def test_at_the_start_a_slow_component_holds_up_nobody_that_does_not_need_it() -> None:
+def test_at_the_start_a_slow_component_delays_only_its_dependents() -> None:
     components = {**sketch("a, b: a"), **sketch("slow: a", interval=300.0, timeout=150.0)}
     board = Board(Topology("test", components), 0.0)
     for second in (0.1, 1.1, 2.1):

@@ -111,7 +111,7 @@ def test_a_failing_suite_while_everything_is_up_points_to_the_application_or_its
     seen = suite(well, state="down")
     assert seen["detail"] == "1 of 1 tests failed: test_suite::test_answers"
     assert (
-        "Nothing that it covers fails, so look at the application, or at the tests themselves." in seen["explanation"]
+        "Nothing that it covers is failing, so check the application, or the tests themselves." in seen["explanation"]
     )
     assert roots(well) == ["suite"]
     assert run_and_push(tmp_path, well, SKIPS) == "suite: 7 passed.\n"

@@ -1,20 +1,7 @@
-"""The law of diagnosis: states -> root causes, symptoms, suspects, contradictions.
+"""Rules 1, 2, 4 and 5: states -> root causes, symptoms, suspects, contradictions.
 
-What a state means for others is the table in `law`; a component with no check is latent, see `latents`.
-
-1. A failing component that no hard dependency accounts for is a root cause; otherwise it is a symptom and inherits the
-   roots of those that account for it. An any-of group accounts for a down component only when every member does.
-   Optional dependencies account for a degraded component, never for a down one: there they are named as suspects.
-   What is unknown is looked through to its own dependencies, and so is what is degraded, for a down dependent.
-2. A down component with an intrinsic reason is a root even when a dependency accounts for it; unless a failing hard
-   ancestor fails in the same class (it only relays it), or it helped to convict a latent component.
-3. Latents are inferred from their dependents before roots are named.
-4. A component that is down while a hard dependent of it is up is contradicted: the fault may lie on the path from here.
-5. A component of layer `test` convicts and exonerates nobody. A failing suite is accounted for by any failing component
-   that it covers; a suite that passes while one of them is down is a conflict.
-
-Rules 6 and 7, when a verdict is published, are in `rounds` and `board`; rules 8 and 9, what it costs, in `impact`.
-Everything here is a pure function of the graph and the conditions, linear in edges, independent of any order.
+Everything here is a pure function of the graph and the conditions, linear in edges, independent of any order. Rule 3
+is in `inference`; when verdicts are published (rules 6 and 7), in `publisher`; what they cost (8 and 9), in `journeys`.
 """
 
 from __future__ import annotations
@@ -23,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from staging_exporter.core.attribution import NOTHING, Accounts, union
+from staging_exporter.core.attribution import NOTHING, Attribution, union
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.inference import Inference, infer, only
 from staging_exporter.core.model import Layer, State
@@ -34,8 +21,8 @@ from staging_exporter.core.rules import CLASS_OF, FAILS, INTRINSIC, IS_DOWN, Con
 class Verdict:
     """What is concluded about one component.
 
-    `roots` are the root causes that a symptom inherits; `explained_by` are the dependencies that account for it, or
-    would if it were down;
+    `roots` are the root causes that a symptom inherits; `explained_by` are the dependencies that explain its failure,
+    or would if it were down;
     `suspects` might be involved without proof; `contradicted_by` are dependents that are up although it is down;
     `conflicts` are the components that a passing suite claims to exercise although they are down.
     """
@@ -65,40 +52,40 @@ class Verdict:
 def diagnose(
     graph: Graph,
     conditions: Mapping[str, Condition],
-    excused: Collection[str] = (),
-    held: Mapping[str, Inference] | None = None,
+    recovering: Collection[str] = (),
+    inferred: Mapping[str, Inference] | None = None,
 ) -> dict[str, Verdict]:
     """The verdict on every component.
 
-    `conditions` has every checked component. `excused` are failing ones that still recover from a root that is gone:
-    they are accounted for. `held` are latents that stay convicted until a dependent, or all of those convicts, are up.
+    `conditions` has every checked component. `recovering` are failing ones that are still recovering from a root cause
+    that is over: it explains them. `inferred` are the latent root causes until now (rule 7).
     """
     states = {name: conditions[name].state if name in conditions else State.UNKNOWN for name in graph.order}
-    explained = _explained(graph, states) | set(excused)
+    explained = _explained(graph, states) | set(recovering)
     inferences = infer(graph, conditions, explained)
     kept = {
-        name: replace(old, held=True)
-        for name, old in (held or {}).items()
-        if name in inferences and _stays_convicted(inferences[name], old, states)
+        name: replace(old, stale=True)
+        for name, old in (inferred or {}).items()
+        if name in inferences and _stays_inferred(inferences[name], old, states)
     }
-    if kept:  # what they account for, behind a check that tells nothing now, convicts no other
+    if kept:  # what they explain, behind a check that is unknown now, is evidence for no other
         as_kept = states | {name: inference.state for name, inference in kept.items()}
         inferences = infer(graph, conditions, explained | _explained(graph, as_kept)) | kept
     states |= {name: inference.state for name, inference in inferences.items()}
-    case = _Case(graph, conditions, states, inferences, excused)
+    case = _Case(graph, conditions, states, inferences, recovering)
     return {name: case.verdict(name) for name in graph.order}
 
 
 def _explained(graph: Graph, states: Mapping[str, State]) -> set[str]:
-    """The failing components that something accounts for."""
-    accounts = Accounts(graph, states)
-    return {name for name, state in states.items() if state in FAILS and accounts.of(name)}
+    """The failing components that another component explains."""
+    attribution = Attribution(graph, states)
+    return {name for name, state in states.items() if state in FAILS and attribution.explained_by(name)}
 
 
-def _stays_convicted(inference: Inference, old: Inference, states: Mapping[str, State]) -> bool:
-    if inference.state != State.UNKNOWN or inference.outdone:
+def _stays_inferred(inference: Inference, old: Inference, states: Mapping[str, State]) -> bool:
+    if inference.state != State.UNKNOWN or inference.superseded:
         return False
-    return any(states.get(convict, State.UP) != State.UP for convict in old.convicts)
+    return any(states.get(name, State.UP) != State.UP for name in old.evidence)
 
 
 class _Case:
@@ -110,14 +97,14 @@ class _Case:
         conditions: Mapping[str, Condition],
         states: Mapping[str, State],
         inferences: Mapping[str, Inference],
-        excused: Collection[str],
+        recovering: Collection[str],
     ) -> None:
         self._graph, self._conditions, self._states = graph, conditions, states
-        self._inferences, self._excused = inferences, excused
-        self._accounts = Accounts(graph, states)
-        convicted = (i for name, i in inferences.items() if states[name] in FAILS)
-        self._convicts = {convict for inference in convicted for convict in inference.convicts}
-        self._accused = _accused(inferences)
+        self._inferences, self._recovering = inferences, recovering
+        self._attribution = Attribution(graph, states)
+        failing = (inference for name, inference in inferences.items() if states[name] in FAILS)
+        self._evidence = {name for inference in failing for name in inference.evidence}
+        self._suspected = _suspected(inferences)
         self._lists: dict[frozenset[str], tuple[str, ...]] = {}
         self._roots: dict[str, frozenset[str]] = {}
         for name in graph.order:
@@ -131,7 +118,7 @@ class _Case:
             state=state,
             root=root,
             roots=() if root else self._listed(roots),
-            explained_by=self._listed(self._accounts.of(name)),
+            explained_by=self._listed(self._attribution.explained_by(name)),
             suspects=self._suspects(name, root) if state in FAILS else (),
             contradicted_by=self._contradicted_by(name),
             conflicts=self._conflicts(name),
@@ -149,8 +136,8 @@ class _Case:
         state = self._states[name]
         if state not in FAILS:
             return NOTHING
-        explained_by = self._accounts.of(name)
-        if name in self._excused and not explained_by:
+        explained_by = self._attribution.explained_by(name)
+        if name in self._recovering and not explained_by:
             return NOTHING
         if not explained_by or self._is_intrinsic(name):
             return self._graph.itself[name]
@@ -158,7 +145,7 @@ class _Case:
 
     def _is_intrinsic(self, name: str) -> bool:
         condition = self._conditions.get(name)
-        if condition is None or condition.state not in IS_DOWN or name in self._convicts:
+        if condition is None or condition.state not in IS_DOWN or name in self._evidence:
             return False
         intrinsic = INTRINSIC | self._graph.components[name].intrinsic
         return condition.reason in intrinsic and CLASS_OF.get(condition.reason) not in self._classes_above[name]
@@ -167,7 +154,7 @@ class _Case:
     def _classes_above(self) -> dict[str, frozenset[str]]:
         """Component -> the classes of reasons in which its hard ancestors fail."""
         own = {name: CLASS_OF.get(condition.reason, "") for name, condition in self._conditions.items()}
-        own |= {name: inference.kind_of_failure for name, inference in self._inferences.items()}
+        own |= {name: inference.failure_class for name, inference in self._inferences.items()}
         above: dict[str, frozenset[str]] = {}
         for name in self._graph.order:
             parents = [parent for group in self._graph.components[name].depends_on for parent in group]
@@ -178,12 +165,12 @@ class _Case:
     def _suspects(self, name: str, root: bool) -> tuple[str, ...]:
         component = self._graph.components[name]
         found = {o for o in component.optional_depends_on if self._states[o] in FAILS}
-        found -= self._accounts.of(name)
+        found -= self._attribution.explained_by(name)
         if root:
-            found.update(self._accused.get(name, ()))
+            found.update(self._suspected.get(name, ()))
             inference = self._inferences.get(name, Inference())
             found.update(inference.suspects)
-            for failing in (name, *inference.convicts):
+            for failing in (name, *inference.evidence):
                 groups = self._graph.components[failing].depends_on
                 found.update(other for group in groups for other in group if self._blind(other))
         return tuple(sorted(found)) if found else ()
@@ -204,10 +191,10 @@ class _Case:
         return tuple(sorted(c for c in self._graph.components[name].covers if self._states[c] in IS_DOWN))
 
 
-def _accused(inferences: Mapping[str, Inference]) -> dict[str, list[str]]:
-    """Component -> the latents that it alone, or too far apart in time, speaks against."""
-    accused: dict[str, list[str]] = {}
+def _suspected(inferences: Mapping[str, Inference]) -> dict[str, list[str]]:
+    """Component -> the latent components that may explain it, though there is not enough evidence."""
+    suspected: dict[str, list[str]] = {}
     for latent, inference in inferences.items():
-        for name in inference.accused_by:
-            accused.setdefault(name, []).append(latent)
-    return accused
+        for name in inference.suspected_by:
+            suspected.setdefault(name, []).append(latent)
+    return suspected

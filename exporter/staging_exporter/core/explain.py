@@ -35,7 +35,7 @@ def _sentences(
         yield f"{name} is {status.state} ({status.reason})" + (f": {status.detail}." if status.detail else ".")
     if status.deployed and status.since and status.state in FAILS and status.since >= status.deployed.at:
         after = status.since - status.deployed.at
-        yield f"So since {span(after)} after deploy {status.deployed.revision or 'without a name'}."
+        yield f"This began {span(after)} after deploy {status.deployed.revision or 'without a name'}."
     if root is not None:
         yield from _of_a_root(status, root, components)
     elif status.state in FAILS:
@@ -43,28 +43,28 @@ def _sentences(
     if status.contradicted_by:
         up = status.contradicted_by
         depends = f"{joined(up)} {verb(up, 'depends', 'depend')} on it and {verb(up)} up"
-        yield f"{depends}, so the fault may lie on the path from here, not in it."
+        yield f"{depends}, so the problem may be the network path from the exporter."
     if status.conflicts:
         down = f"{joined(status.conflicts)} {verb(status.conflicts)} down"
         yield f"It passes although {down}: it does not test what it claims to."
     if status.suspects:
-        yield f"Not proven, but possibly involved: {joined(status.suspects)}."
+        yield f"Possibly involved, without proof: {joined(status.suspects)}."
 
 
 def _of_a_root(status: ComponentStatus, root: RootCause, components: Mapping[str, ComponentStatus]) -> Iterable[str]:
     if root.stale:
-        yield f"It was {root.state} ({root.reason}) when it was last seen, and stays a root cause until it is seen up."
+        yield f"It was {root.state} ({root.reason}) when last seen, and remains a root cause until it is up."
     if root.inferred:
-        yield "It has no check of its own: its dependents convict it, so it is the root."
+        yield "It has no check; it is inferred from the failures of its dependents."
     elif status.explained_by and status.reason in INTRINSIC | status.component.intrinsic:
-        fail = f"{joined(status.explained_by)} {verb(status.explained_by, 'fails', 'fail')} too"
-        yield f"{fail}, but that does not make a peer show {status.reason}: it is a root of its own."
+        failing = f"{joined(status.explained_by)} {verb(status.explained_by)} failing too"
+        yield f"{failing}, but cannot cause {status.reason}, so this is a root cause of its own."
     else:
         yield _why_root(status, components)
     if status.component.covers:
-        yield "Nothing that it covers fails, so look at the application, or at the tests themselves."
+        yield "Nothing that it covers is failing, so check the application, or the tests themselves."
     if root.affected:
-        yield f"Suffering from it: {joined(root.affected)}."
+        yield f"Affected: {joined(root.affected)}."
     if root.journeys:
         yield f"It blocks {joined(root.journeys)}."
 
@@ -72,29 +72,29 @@ def _of_a_root(status: ComponentStatus, root: RootCause, components: Mapping[str
 def _why_root(status: ComponentStatus, components: Mapping[str, ComponentStatus]) -> str:
     hard = [other for group in status.component.depends_on for other in group]
     if not hard:
-        return "It depends on nothing, so it is the root."
+        return "It has no dependencies, so it is the root cause."
     failing = [other for other in hard if components[other].state in FAILS]
     fine = [other for other in hard if components[other].state == State.UP]
-    untold = [other for other in hard if other not in failing and other not in fine]
+    unclear = [other for other in hard if other not in failing and other not in fine]
     parts = []
     if fine:
         parts.append(f"{joined(fine)} {verb(fine)} up")
-    if untold:
-        parts.append(f"nothing speaks against {joined(untold)}")
+    if unclear:
+        parts.append(f"{joined(unclear)} {verb(unclear)} not known to fail")
     if failing:
-        parts.append(f"{joined(failing)} cannot account for it alone")
-    return f"Of its dependencies {', '.join(parts)}, so it is the root."
+        parts.append(f"{joined(failing)} alone {verb(failing, 'does', 'do')} not explain it")
+    return f"Of its dependencies, {', '.join(parts)}, so it is the root cause."
 
 
 def _of_a_symptom(status: ComponentStatus) -> Iterable[str]:
     if status.root_causes:
         through = [name for name in status.explained_by if name not in status.root_causes]
-        by_way = f", by way of {joined(through)}" if through else ""
-        yield f"It suffers from {joined(status.root_causes)}{by_way}."
+        by_way = f", through {joined(through)}" if through else ""
+        yield f"It is affected by {joined(status.root_causes)}{by_way}."
     elif status.recovering_from:
         gone = status.recovering_from
-        yield f"It still recovers from {joined(gone)}, which {verb(gone)} well again."
+        yield f"It has not recovered yet from {joined(gone)}, which {verb(gone)} no longer failing."
     elif status.explained_by:
-        yield f"It waits for {joined(status.explained_by)}, which is no fault."
+        yield f"It is waiting for {joined(status.explained_by)}, which is not a fault."
     elif status.state in IS_DOWN:
-        yield "Nothing is blamed for it yet."
+        yield "No root cause identified yet."

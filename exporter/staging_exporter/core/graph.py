@@ -58,14 +58,14 @@ class Graph:
         return _reach(name, self.edges)
 
     def deciding(self, name: str) -> frozenset[str]:
-        """Itself, its ancestors, and all that speaks for or against latent ones: what a verdict on it rests on."""
+        """Itself, its ancestors, and the dependents of latent ones: what a verdict on it rests on."""
         if name not in self._deciding:
             found = {name, *self.ancestors(name)}
             latents = [other for other in found if self.components[other].latent]
             while latents:
-                told = [other for other in self.dependents[latents.pop()] if other not in found]
-                found.update(told)
-                latents.extend(other for other in told if self.components[other].latent)
+                new = [other for other in self.dependents[latents.pop()] if other not in found]
+                found.update(new)
+                latents.extend(other for other in new if self.components[other].latent)
             self._deciding[name] = frozenset(found)
         return self._deciding[name]
 

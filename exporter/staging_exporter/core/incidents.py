@@ -1,4 +1,4 @@
-"""Incidents: when a root cause began to stand, where it moved, when the last one ended. A pure fold over verdicts."""
+"""Incidents: when the first root cause appeared, when they changed, when the last one ended. A pure fold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KEPT = 200
 
 @dataclass(frozen=True, slots=True)
 class IncidentRootCause:
-    """A root cause within an incident, from `since` until `until` (None while it stands), Unix seconds."""
+    """A root cause within an incident, from `since` until `until` (None while it lasts), Unix seconds."""
 
     component: str
     layer: str
@@ -35,37 +35,38 @@ class Incident:
 
 def follow(incidents: tuple[Incident, ...], roots: Iterable[RootCause], now: float) -> tuple[Incident, ...]:
     """The incidents after the verdict `roots` at `now`, newest last, at most `KEPT` of them, and of moves in each."""
-    standing = {root.component: root for root in roots}
+    current_roots = {root.component: root for root in roots}
     open_one = incidents[-1] if incidents and incidents[-1].ended is None else None
     if open_one is None:
-        if not standing:
+        if not current_roots:
             return incidents
-        return (*incidents, Incident(now, None, tuple(_incident_root_cause(root, now) for root in standing.values())))[
-            -KEPT:
-        ]
-    current = {culprit.component for culprit in open_one.roots if culprit.until is None}
-    kept = [_renewed(c, standing, now) for c in open_one.roots]
-    added = [_incident_root_cause(root, now) for name, root in standing.items() if name not in current]
-    moved = open_one.moved if current == set(standing) or not standing else (*open_one.moved, now)[-KEPT:]
-    changed = replace(open_one, ended=None if standing else now, roots=_newest((*kept, *added)), moved=moved)
+        return (
+            *incidents,
+            Incident(now, None, tuple(_incident_root_cause(root, now) for root in current_roots.values())),
+        )[-KEPT:]
+    current = {cause.component for cause in open_one.roots if cause.until is None}
+    kept = [_renewed(c, current_roots, now) for c in open_one.roots]
+    added = [_incident_root_cause(root, now) for name, root in current_roots.items() if name not in current]
+    moved = open_one.moved if current == set(current_roots) or not current_roots else (*open_one.moved, now)[-KEPT:]
+    changed = replace(open_one, ended=None if current_roots else now, roots=_newest((*kept, *added)), moved=moved)
     return (*incidents[:-1], changed)
 
 
 def _newest(roots: tuple[IncidentRootCause, ...]) -> tuple[IncidentRootCause, ...]:
-    """Those that stand, and the last of the others: a root may come and go for weeks beside one that nobody mends."""
-    over = [index for index, culprit in enumerate(roots) if culprit.until is not None]
+    """The current ones, and the last of the others: a root may come and go for weeks beside one that nobody fixes."""
+    over = [index for index, cause in enumerate(roots) if cause.until is not None]
     dropped = set(over[:-KEPT])
-    return tuple(culprit for index, culprit in enumerate(roots) if index not in dropped) if dropped else roots
+    return tuple(cause for index, cause in enumerate(roots) if index not in dropped) if dropped else roots
 
 
 def _incident_root_cause(root: RootCause, now: float) -> IncidentRootCause:
     return IncidentRootCause(root.component, root.layer, root.priority, root.reason, root.detail, now)
 
 
-def _renewed(culprit: IncidentRootCause, standing: dict[str, RootCause], now: float) -> IncidentRootCause:
-    if culprit.until is not None:
-        return culprit
-    root = standing.get(culprit.component)
+def _renewed(cause: IncidentRootCause, current_roots: dict[str, RootCause], now: float) -> IncidentRootCause:
+    if cause.until is not None:
+        return cause
+    root = current_roots.get(cause.component)
     if root is None:
-        return replace(culprit, until=now)
-    return replace(culprit, priority=root.priority, reason=root.reason, detail=root.detail)
+        return replace(cause, until=now)
+    return replace(cause, priority=root.priority, reason=root.reason, detail=root.detail)

@@ -1,17 +1,4 @@
-"""Latent inference: what is known of a component without a check, from those that depend on it.
-
-1. The convicts of a latent component are the largest group of at least two direct dependents that fail in one class of
-   reasons, that no checked component accounts for, and that began to fail within two intervals of each other.
-2. It is then `down`, or `degraded` when all of them are. One healthy dependent, checked or an exonerated latent,
-   exonerates it. One convict alone, or convicts far apart in time, make it only a suspect.
-3. Dependents are judged first, since a latent may depend on a latent: a convicted one can be a convict in turn.
-4. When the evidence of one contains another's, only the larger is convicted; equal evidence convicts one (the more
-   urgent, then the first by name) and names the others as suspects.
-5. A suite (layer `test`) convicts and exonerates nobody. A dependent that has an alternative exonerates nobody, and
-   convicts only when every alternative fails; an optional edge counts for a degraded dependent alone.
-
-Used by `diagnosis` only.
-"""
+"""Rule 3: what is known of each latent component, from its dependents. Used by `diagnosis` only."""
 
 from __future__ import annotations
 
@@ -27,42 +14,45 @@ _WITHIN = 2  # intervals
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """What is known of one latent: its state, its convicts, and the suspicion it lies under or casts.
+    """What is known of one latent component: its state, and the dependents that it is inferred from.
 
-    `evidence` are the checked components behind the convicts; `accused_by` are failing dependents too few or too far
-    apart to convict; `suspects` are the other latents that the same evidence would convict. It is `outdone` when a
-    larger body of evidence convicts another, and `held` when it stays convicted on what was seen before.
+    `evidence` are the direct dependents whose failures make it down or degraded, `checked_evidence` the checked
+    components behind them. `suspected_by` are failing dependents that are too few or too far apart to be evidence;
+    `suspects` are the other latent components that the same evidence fits. It is `superseded` when more evidence, of
+    which its own is a part, makes another one down; `stale` when it stays down by evidence that is seen no longer.
     """
 
     state: State = State.UNKNOWN
-    convicts: tuple[str, ...] = ()
-    evidence: frozenset[str] = frozenset()
-    kind_of_failure: str = ""
+    evidence: tuple[str, ...] = ()
+    checked_evidence: frozenset[str] = frozenset()
+    failure_class: str = ""
     began: float = 0.0
-    accused_by: tuple[str, ...] = ()
+    suspected_by: tuple[str, ...] = ()
     suspects: tuple[str, ...] = ()
-    outdone: bool = False
-    held: bool = False
+    superseded: bool = False
+    stale: bool = False
 
     def among(self, names: Collection[str]) -> Inference:
         """Without the components that are not among these."""
         return replace(
             self,
-            convicts=only(self.convicts, names),
-            evidence=frozenset(only(self.evidence, names)),
-            accused_by=only(self.accused_by, names),
+            evidence=only(self.evidence, names),
+            checked_evidence=frozenset(only(self.checked_evidence, names)),
+            suspected_by=only(self.suspected_by, names),
             suspects=only(self.suspects, names),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Witness:
+class _Failing:
+    """A failing dependent of a latent component."""
+
     name: str
-    kind_of_failure: str
+    failure_class: str
     began: float
     interval: float
     state: State
-    evidence: frozenset[str]
+    checked: frozenset[str]
 
 
 def only(some: Iterable[str], names: Collection[str]) -> tuple[str, ...]:
@@ -71,7 +61,7 @@ def only(some: Iterable[str], names: Collection[str]) -> tuple[str, ...]:
 
 
 def infer(graph: Graph, conditions: Mapping[str, Condition], explained: Collection[str]) -> dict[str, Inference]:
-    """What is known of every latent; `explained` are failing components that need no latent to account for them."""
+    """What is known of every latent component; `explained` are failing components that something else explains."""
     found: dict[str, Inference] = {}
     for name in reversed(graph.order):
         if graph.components[name].latent:
@@ -88,23 +78,23 @@ def _judge(
 ) -> Inference:
     if any(_state(n, conditions, found) == State.UP for n in graph.needed_by[name] if not _is_suite(graph, n)):
         return Inference(State.UP)
-    witnesses = [
-        witness
+    failing = [
+        one
         for dependent in graph.dependents[name]
         if dependent not in explained
         and not _is_suite(graph, dependent)
-        and (witness := _witness(dependent, graph, conditions, found)) is not None
-        and _depends_fully(graph, dependent, name, witness.state, conditions)
+        and (one := _failing(dependent, graph, conditions, found)) is not None
+        and _depends_fully(graph, dependent, name, one.state, conditions)
     ]
-    group = _largest_group(witnesses)
+    group = _largest_group(failing)
     if len(group) < 2:
-        return Inference(accused_by=tuple(sorted(w.name for w in witnesses)))
+        return Inference(suspected_by=tuple(sorted(one.name for one in failing)))
     return Inference(
-        state=State.DEGRADED if all(w.state == State.DEGRADED for w in group) else State.DOWN,
-        convicts=tuple(sorted(w.name for w in group)),
-        evidence=frozenset().union(*(w.evidence for w in group)),
-        kind_of_failure=group[0].kind_of_failure,
-        began=min(w.began for w in group),
+        state=State.DEGRADED if all(one.state == State.DEGRADED for one in group) else State.DOWN,
+        evidence=tuple(sorted(one.name for one in group)),
+        checked_evidence=frozenset().union(*(one.checked for one in group)),
+        failure_class=group[0].failure_class,
+        began=min(one.began for one in group),
     )
 
 
@@ -116,25 +106,26 @@ def _state(name: str, conditions: Mapping[str, Condition], found: Mapping[str, I
     return found[name].state if name in found else conditions[name].state
 
 
-def _witness(
+def _failing(
     name: str, graph: Graph, conditions: Mapping[str, Condition], found: Mapping[str, Inference]
-) -> _Witness | None:
+) -> _Failing | None:
     interval = graph.components[name].interval
     if inference := found.get(name):
         if inference.state not in FAILS:
             return None
-        return _Witness(name, inference.kind_of_failure, inference.began, interval, inference.state, inference.evidence)
+        checked = inference.checked_evidence
+        return _Failing(name, inference.failure_class, inference.began, interval, inference.state, checked)
     condition = conditions[name]
-    kind = CLASS_OF.get(condition.reason)
-    if condition.state not in FAILS or kind is None or condition.failing_since is None:
+    failure_class = CLASS_OF.get(condition.reason)
+    if condition.state not in FAILS or failure_class is None or condition.failing_since is None:
         return None
-    return _Witness(name, kind, condition.failing_since, interval, condition.state, frozenset({name}))
+    return _Failing(name, failure_class, condition.failing_since, interval, condition.state, frozenset({name}))
 
 
 def _depends_fully(
     graph: Graph, dependent: str, latent: str, state: State, conditions: Mapping[str, Condition]
 ) -> bool:
-    """True when a fault of `latent` alone could make `dependent` as it is."""
+    """True when a fault of `latent` alone could put `dependent` into this state."""
     groups = [group for group in graph.components[dependent].depends_on if latent in group]
     if not groups:
         return state == State.DEGRADED
@@ -142,46 +133,47 @@ def _depends_fully(
     return all(other in conditions and conditions[other].state in FAILS for other in others)
 
 
-def _largest_group(witnesses: Iterable[_Witness]) -> list[_Witness]:
-    """The most witnesses of one class that began within two intervals of the earliest.
+def _largest_group(failing: Iterable[_Failing]) -> list[_Failing]:
+    """The most dependents that fail in one class and began within two intervals of the earliest.
 
     Of equally many those that are down, not merely degraded; then the earliest.
     """
-    best: list[_Witness] = []
-    ordered = sorted(witnesses, key=lambda w: (w.began, w.kind_of_failure, w.name))
+    best: list[_Failing] = []
+    ordered = sorted(failing, key=lambda one: (one.began, one.failure_class, one.name))
     for index, first in enumerate(ordered):
         group = [
-            w
-            for w in ordered[index:]
-            if w.kind_of_failure == first.kind_of_failure
-            and w.began - first.began <= _WITHIN * max(w.interval, first.interval)
+            one
+            for one in ordered[index:]
+            if one.failure_class == first.failure_class
+            and one.began - first.began <= _WITHIN * max(one.interval, first.interval)
         ]
         if _weight(group) > _weight(best):
             best = group
     return best
 
 
-def _weight(group: list[_Witness]) -> tuple[int, bool]:
-    return len(group), any(witness.state != State.DEGRADED for witness in group)
+def _weight(group: list[_Failing]) -> tuple[int, bool]:
+    return len(group), any(one.state != State.DEGRADED for one in group)
 
 
 def _only_the_largest(graph: Graph, found: dict[str, Inference]) -> dict[str, Inference]:
-    convicted: list[str] = []
-    candidates = [name for name, inference in found.items() if inference.convicts]
-    rank = {name: (-len(found[name].evidence), graph.components[name].priority, name) for name in candidates}
+    kept: list[str] = []
+    candidates = [name for name, inference in found.items() if inference.evidence]
+    rank = {name: (-len(found[name].checked_evidence), graph.components[name].priority, name) for name in candidates}
     suspects: dict[str, list[str]] = {}
     for name in sorted(candidates, key=lambda n: rank[n]):
-        larger = next((c for c in convicted if found[c].evidence >= found[name].evidence), None)
+        evidence = found[name].checked_evidence
+        larger = next((other for other in kept if found[other].checked_evidence >= evidence), None)
         if larger is None:
-            convicted.append(name)
-        elif found[larger].evidence == found[name].evidence:
+            kept.append(name)
+        elif found[larger].checked_evidence == evidence:
             suspects.setdefault(larger, []).append(name)
-    return {name: _settled(inference, name in convicted, suspects.get(name, ())) for name, inference in found.items()}
+    return {name: _decided(inference, name in kept, suspects.get(name, ())) for name, inference in found.items()}
 
 
-def _settled(inference: Inference, convicted: bool, suspects: Iterable[str]) -> Inference:
-    if not inference.convicts:
+def _decided(inference: Inference, kept: bool, suspects: Iterable[str]) -> Inference:
+    if not inference.evidence:
         return inference
-    if not convicted:
-        return Inference(outdone=True)
+    if not kept:
+        return Inference(superseded=True)
     return replace(inference, suspects=tuple(sorted(suspects)))

@@ -1,4 +1,4 @@
-"""What was told to us or happened, and must survive a reload and a restart: windows, deploys, incidents."""
+"""What was announced or happened, and must survive a reload and a restart: windows, deploys, incidents."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""Rules 8 and 9: what a root cause costs. Journeys, effective priorities, the state of the whole; pure functions.
-
-8. A root's effective priority is the highest of its own, of the components that are down because of it, and of the
-   journeys that it blocks. A degraded root that blocks nothing is at most P1.
-9. A journey is blocked when a step's component is down or flapping (the first such step), else unknown when one is
-   unknown, starting or in maintenance, else degraded, else up; it names the roots.
-"""
+"""Rules 8 and 9: what a root cause costs. Journeys, effective priorities, the state of the whole; pure functions."""
 
 from __future__ import annotations
 
@@ -14,7 +8,7 @@ from staging_exporter.core.model import Journey, Priority, State
 from staging_exporter.core.rules import FAILS, IS_DOWN, Condition
 from staging_exporter.core.snapshot import ComponentStatus, JourneyState, JourneyStatus, RootCause, StepStatus
 
-_UNTOLD = frozenset({State.UNKNOWN, State.STARTING, State.MAINTENANCE})
+_UNDETERMINED = frozenset({State.UNKNOWN, State.STARTING, State.MAINTENANCE})
 
 
 def journey_status(journey: Journey, components: Mapping[str, ComponentStatus]) -> JourneyStatus:
@@ -24,7 +18,7 @@ def journey_status(journey: Journey, components: Mapping[str, ComponentStatus]) 
     states = {step.state for step in steps}
     if blocked_at is not None:
         state = JourneyState.BLOCKED
-    elif states & _UNTOLD:
+    elif states & _UNDETERMINED:
         state = JourneyState.UNKNOWN
     else:
         state = JourneyState.DEGRADED if State.DEGRADED in states else JourneyState.UP
@@ -89,7 +83,7 @@ def _root_cause(
 
 
 def overall(roots: Iterable[RootCause], components: Mapping[str, ComponentStatus]) -> State:
-    """The state of the environment: the worst that stands."""
+    """The state of the environment: the worst of its components and root causes."""
     if any(root.state in IS_DOWN for root in roots):
         return State.DOWN
     states = {status.state for status in components.values() if not status.component.latent}

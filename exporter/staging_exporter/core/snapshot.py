@@ -74,7 +74,7 @@ class ComponentStatus:
     """One component: its configuration, its state, what is concluded about it.
 
     `since` is when the state was published, `last_probe` when the last run began; both None before.
-    `root_causes` are those that a symptom suffers from, `recovering_from` those that are gone already.
+    `root_causes` are those that affect a symptom, `recovering_from` those that are over already.
     `startup_ends` is when the budget is spent, while it is starting. `failed_since` is when the first run failed since
     it was last up, also over spells in which nothing was known of it.
     A root is `stale` when it is no longer seen, only remembered. `last_outcome` is that of the last run, whatever the
@@ -106,7 +106,7 @@ class ComponentStatus:
 
 @dataclass(frozen=True, slots=True)
 class RootCause:
-    """A root cause that stands; `priority` is the effective one, `affected` are its symptoms."""
+    """A published root cause; `priority` is the effective one, `affected` are its symptoms."""
 
     component: str
     layer: Layer

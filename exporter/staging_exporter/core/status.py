@@ -57,7 +57,7 @@ def checked_status(
 def latent_status(
     component: Component, verdict: Verdict, since: float | None, roots: Collection[str]
 ) -> ComponentStatus:
-    """The status of a component that only its dependents speak for."""
+    """The status of a component without a check."""
     inference = verdict.inference or Inference()
     seen = Reason.OK if verdict.state == State.UP else Reason.NO_EVIDENCE
     return ComponentStatus(
@@ -68,7 +68,7 @@ def latent_status(
         since=since,
         last_probe=None,
         root=verdict.root,
-        stale=verdict.root and inference.held,
+        stale=verdict.root and inference.stale,
         root_causes=tuple(root for root in verdict.roots if root in roots),
         explained_by=verdict.explained_by if verdict.state in FAILS else (),
         suspects=verdict.suspects,
@@ -87,13 +87,13 @@ def _timely(suite: ComponentStatus, components: Mapping[str, ComponentStatus]) -
 
 
 def _evidence(inference: Inference, state: State) -> str:
-    if inference.held:
-        return f"convicted by {joined(inference.convicts)} before; none of its dependents has been seen up since"
-    if inference.convicts:
-        return f"{joined(inference.convicts)} began to fail together, in one way, and nothing else explains it"
+    if inference.stale:
+        return f"inferred from the failures of {joined(inference.evidence)}; no dependent has been seen up since"
+    if inference.evidence:
+        failures = f"inferred from the failures of {joined(inference.evidence)}"
+        return f"{failures}, which began together and have no other explanation"
     if state == State.UP:
-        return "a dependent of it is up"
-    if inference.accused_by:
-        speaks = verb(inference.accused_by, "speaks", "speak")
-        return f"only {joined(inference.accused_by)} {speaks} against it, which proves nothing"
-    return "nothing speaks for or against it"
+        return "a dependent is up"
+    if failing := inference.suspected_by:
+        return f"only {joined(failing)} {verb(failing)} failing; not enough evidence"
+    return "no evidence from its dependents"

@@ -1,11 +1,8 @@
-"""Rule 7: recovery is not a new fault, and blindness never resolves a page. From one published verdict to the next.
+"""Rule 7: from one published verdict to the next.
 
-- When what accounts for a component recovers, whatever began to fail before is graced: it keeps its roots as
-  *recovering from* them for `recovery`, or for its startup budget; only if it still fails after that does it become a
-  root. This holds also for what was not published, or not even confirmed yet: a fault may be over before its round is.
-  What is graced convicts no latent either.
-- A published root whose component turns `unknown` is held: it goes on to count as it was last seen, marked stale, until
-  it is seen again. A latent root is held until one of its dependents, or every one of its convicts, is up.
+When what explains a component recovers, whatever began to fail before is granted a recovery grace. This holds also for
+what was not published, or not even confirmed yet: a fault may be over before its round is. What is recovering is no
+evidence for a latent component either. A root cause whose component turns `unknown` counts on as it was last seen.
 
 Pure: `conclude` takes what was published and what is seen now, and returns what is to be published.
 """
@@ -33,9 +30,9 @@ class RecoveryGrace:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The verdicts that stand, the graces granted, and how each root was last seen before it turned `unknown`.
+    """The published verdicts, the recovery graces, and how each root cause was last seen before it turned `unknown`.
 
-    `drafts` are the verdicts that would stand if no round were open.
+    `drafts` are the verdicts that would be published if no round were open.
     """
 
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
@@ -45,13 +42,14 @@ class Published:
 
     @property
     def roots(self) -> frozenset[str]:
-        """The root causes that stand."""
+        """The published root causes."""
         return frozenset(name for name, verdict in self.verdicts.items() if verdict.root)
 
     def inherit(self, old: Published, same: Collection[str]) -> Published:
-        """With what `old` knew of the components that are the `same`; of others that are still there, the verdict.
+        """With what `old` knew of the components that are the `same`; of others that still exist, the verdict.
 
-        So a root whose check was changed stands until it is seen again. Nobody is named that is gone.
+        So a component whose check was changed stays a root cause until it is seen again. No verdict names a component
+        that exists no longer.
         """
         there = self.verdicts.keys()
         verdicts = {
@@ -62,7 +60,7 @@ class Published:
         return Published(
             {**self.verdicts, **verdicts},
             {**self.drafts, **{n: old.drafts[n].among(there) for n in verdicts if n in same}},
-            {n: replace(e, roots=only(e.roots, there)) for n, e in old.graces.items() if n in same},
+            {n: replace(g, roots=only(g.roots, there)) for n, g in old.graces.items() if n in same},
             {name: condition for name, condition in old.last_seen.items() if name in verdicts},
         )
 
@@ -75,14 +73,14 @@ def conclude(
     now: float,
     recovery: float,
 ) -> Published:
-    """What is published after the verdicts on `names` were renewed; all others stay as they were."""
+    """What is published when the verdicts on `names` are renewed; all others stay as they were."""
     seen = {name: _as_last_seen(before, name, condition) for name, condition in conditions.items()}
     latents = {name: v.inference for name, v in before.verdicts.items() if v.root and v.inference is not None}
-    graces = {name: e for name, e in before.graces.items() if name in seen and not _began_after(seen[name], e)}
+    graces = {n: grace for n, grace in before.graces.items() if n in seen and not _began_after(seen[n], grace)}
     drafts = diagnose(graph, seen, _recovering(graces, seen), latents)
-    while lost := [name for name in _left_without_cause(graph, before.drafts, drafts) if _is_new(graces, name, now)]:
+    while lost := [name for name in _left_unexplained(graph, before.drafts, drafts) if _is_new(graces, name, now)]:
         graces |= {
-            name: RecoveryGrace(_left_behind(before, name), now, now + _patience(graph, name, recovery))
+            name: RecoveryGrace(_recovers_from(before, name), now, now + _grace_seconds(graph, name, recovery))
             for name in lost
         }
         drafts = diagnose(graph, seen, _recovering(graces, seen), latents)
@@ -106,33 +104,33 @@ def _is_new(graces: Mapping[str, RecoveryGrace], name: str, now: float) -> bool:
     return name not in graces or graces[name].since < now
 
 
-def _left_behind(before: Published, name: str) -> tuple[str, ...]:
-    """The roots that a symptom had, or those that its own causes were recovering from; else whom it waited for."""
+def _recovers_from(before: Published, name: str) -> tuple[str, ...]:
+    """The roots that a symptom had and those that its causes were recovering from; else what it was waiting for."""
     draft = before.drafts[name]
     older = (before.graces[other].roots for other in draft.explained_by if other in before.graces)
     return tuple(sorted({*draft.roots, *(root for roots in older for root in roots)})) or draft.explained_by
 
 
-def _patience(graph: Graph, name: str, recovery: float) -> float:
+def _grace_seconds(graph: Graph, name: str, recovery: float) -> float:
     startup = graph.components[name].startup
     return max(recovery, startup.budget if startup else 0.0)
 
 
-def _left_without_cause(graph: Graph, before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> Iterable[str]:
-    """Checked components that nothing accounts for any more, because something that decides about them recovered."""
+def _left_unexplained(graph: Graph, before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> Iterable[str]:
+    """Checked components that nothing explains any more, because something that decides about them recovered."""
     checked = {name: new for name, new in now.items() if new.inference is None and name in before}
-    eased = {name for name, new in checked.items() if stops_explaining(before[name].state, new.state)}
-    if not eased:
+    recovered = {name for name, new in checked.items() if stops_explaining(before[name].state, new.state)}
+    if not recovered:
         return
     for name, new in checked.items():
-        if before[name].root or not before[name].explained_by or eased.isdisjoint(graph.deciding(name) - {name}):
+        if before[name].root or not before[name].explained_by or recovered.isdisjoint(graph.deciding(name) - {name}):
             continue
-        if all(_convicted_since(other, before, now) for other in new.explained_by):
+        if all(_inferred_since(other, before, now) for other in new.explained_by):
             yield name
 
 
-def _convicted_since(name: str, before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> bool:
-    """True for a latent that took the blame just now: what is left over from a recovery does not prove it."""
+def _inferred_since(name: str, before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> bool:
+    """True for a latent component that was inferred just now: what a recovery leaves over is no evidence for it."""
     return now[name].inference is not None and (name not in before or before[name].state not in FAILS)
 
 
@@ -142,7 +140,7 @@ def _remember(
     conditions: Mapping[str, Condition],
     seen: Mapping[str, Condition],
 ) -> dict[str, Condition]:
-    """How the roots that stand were last seen, for when they are seen no longer."""
-    held = {n: c for n, c in before.last_seen.items() if n in conditions and conditions[n].state == State.UNKNOWN}
-    held |= {name: seen[name] for name, verdict in published.items() if verdict.root and name in seen}
-    return {name: condition for name, condition in held.items() if condition.state in FAILS}
+    """How the published roots were last seen, for when they are seen no longer."""
+    last_seen = {n: c for n, c in before.last_seen.items() if n in conditions and conditions[n].state == State.UNKNOWN}
+    last_seen |= {name: seen[name] for name, verdict in published.items() if verdict.root and name in seen}
+    return {name: condition for name, condition in last_seen.items() if condition.state in FAILS}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from staging_exporter.core.explain import span
 from staging_exporter.core.model import LATENT, State
-from staging_exporter.core.rules import EXCUSES, FAILS
+from staging_exporter.core.rules import FAILS, NOT_READY
 from staging_exporter.core.snapshot import JourneyState
 from staging_exporter.core.words import joined, verb
 from staging_exporter.views.document_types import (
@@ -120,7 +120,7 @@ def _without_root_cause(document: StatusDocument) -> list[str]:
     return [
         component["explanation"]
         for name, component in document["components"].items()
-        if component["state"] in FAILS and without_root_cause(document, name, EXCUSES)
+        if component["state"] in FAILS and without_root_cause(document, name, NOT_READY)
     ]
 
 
