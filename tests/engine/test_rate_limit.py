@@ -58,10 +58,10 @@ def test_hosts_of_a_shared_group_count_together(shared: list[list[str]], waits: 
 
 def test_a_retry_after_holds_for_every_check_of_the_host_and_for_an_hour_at_most() -> None:
     rate_limiter = RateLimiter(None, [], targets(a="a.test", b="a.test", other="c.test"))
-    rate_limiter.heed(banned("a", ended=100.0, retry_after=30.0))
+    rate_limiter.note_retry_after(banned("a", ended=100.0, retry_after=30.0))
     assert [rate_limiter.blocked_until(name) for name in ("a", "b", "other")] == [130.0, 130.0, 0.0]
-    rate_limiter.heed(banned("b", ended=100.0, retry_after=1e9))
-    rate_limiter.heed(banned("a", ended=100.0, retry_after=1.0))
+    rate_limiter.note_retry_after(banned("b", ended=100.0, retry_after=1e9))
+    rate_limiter.note_retry_after(banned("a", ended=100.0, retry_after=1.0))
     assert rate_limiter.blocked_until("a") == 3700.0
 
 
@@ -80,7 +80,7 @@ def test_counted_requests_and_the_retry_after_of_a_host_survive_a_reload(
     old = RateLimiter(7, before, targets(a="a.test", gone="z.test"))
     spend(old, "a", *range(6))
     spend(old, "a", 6.0, scheduled=False)
-    old.heed(banned("a", ended=7.0, retry_after=30.0))
+    old.note_retry_after(banned("a", ended=7.0, retry_after=30.0))
     new = RateLimiter(7, after, targets(renamed="a.test", fresh="y.test"))
     new.inherit(old)
     assert new.wait("renamed", 10.0, scheduled=True) == pytest.approx(50.0)

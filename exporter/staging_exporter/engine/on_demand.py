@@ -56,6 +56,6 @@ class OnDemand:
         timeout = component.timeout if longest is None else min(component.timeout, longest)
         context = self._prober.context(timeout)
         seen = await self._prober.attempt_with(component, check, context)
-        self._rate_limiter.heed(seen)
+        self._rate_limiter.note_retry_after(seen)
         log = tuple((at, clean(line, context.secrets)) for at, line in context.lines)
         return ProbeResult(check.blackbox, timeout, seen, log)

@@ -69,7 +69,7 @@ class RateLimiter:
                     self._extra[group].append(now)
         return max(0.0, wait)
 
-    def heed(self, seen: Observation) -> None:
+    def note_retry_after(self, seen: Observation) -> None:
         """After a 429 with a Retry-After, no check sends a request to that host for so long."""
         retry_after = seen.facts.get(Fact.RETRY_AFTER)
         if seen.reason == Reason.RATE_LIMITED and isinstance(retry_after, int | float):

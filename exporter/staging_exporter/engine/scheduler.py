@@ -106,7 +106,7 @@ class Scheduler:
             detail = f"not probed: its host answered 429 with a Retry-After until {free:%H:%M:%S} UTC"
             return Observation(component.name, now(), 0.0, Outcome.UNKNOWN, Reason.RATE_LIMITED, detail)
         seen = await self._attempt(component, check, lag)
-        self._rate_limiter.heed(seen)
+        self._rate_limiter.note_retry_after(seen)
         return seen
 
     async def _tick(self) -> None:
