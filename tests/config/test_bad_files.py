@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 from staging_exporter.config import ConfigError, load_config
-from staging_exporter.config.problems import MAX_PROBLEMS, listed
+from staging_exporter.config.problems import MAX_PROBLEMS
 from staging_exporter.config.yamlfile import MAX_DEPTH
+from staging_exporter.core.words import joined
 from staging_exporter.probes import kinds, load
 
 BAD = Path(__file__).parent / "bad"
@@ -34,8 +35,10 @@ def problems(file: str | Path) -> str:
 def test_the_errors_of_a_bad_file(case: str) -> None:
     expected = (BAD / f"{case}.txt").read_text(encoding="utf-8")
     # A kind is one file: a new one must not change these.
-    expected = expected.replace("{kinds}", listed(kinds()))
-    expected = expected.replace("{starting}", listed(k for k in kinds() if "startup_when" in load(k).model_fields))
+    expected = expected.replace("{kinds}", joined(kinds(), "or"))
+    expected = expected.replace(
+        "{starting}", joined((k for k in kinds() if "startup_when" in load(k).model_fields), "or")
+    )
     said = problems(BAD / f"{case}.yml") + "\n"
     # What a parser of patterns, paths or addresses adds to our sentence changes with its version.
     pattern = re.escape(expected).replace(re.escape("{words of the library}"), r"[^\n]+?")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from staging_exporter.core.explain import explain, span
+from staging_exporter.core.explain import explain
 from staging_exporter.core.maintenance import MaintenanceWindow, Once
 from staging_exporter.core.model import Component, Layer, Outcome, Priority, Reason, Startup
 from staging_exporter.core.snapshot import Deploy
@@ -136,14 +136,6 @@ def test_a_deploy_before_the_failure() -> None:
     stage.board.deploy(["backend"], Deploy(stage.now, "00742"))
     stage.play(5, backend=Reason.REFUSED)
     assert "This began 3 s after deploy 00742." in explain(stage.snapshot, "backend")
-
-
-SPANS = {0.4: "0 s", 61: "61 s", 119.9: "120 s", 120: "2 min", 7199: "119 min", 7200: "2 h", 172800: "2 days"}
-
-
-@pytest.mark.parametrize(("seconds", "expected"), SPANS.items())
-def test_a_span(seconds: float, expected: str) -> None:
-    assert span(seconds) == expected
 
 
 def test_an_unknown_component() -> None:

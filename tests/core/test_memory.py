@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from staging_exporter.core.incidents import KEPT, follow
 from staging_exporter.core.maintenance import MaintenanceWindow, Once, Weekly
-from staging_exporter.core.memory import Memory, dump, parse
+from staging_exporter.core.memory import Memory, Remembered, dump, parse
 from staging_exporter.core.model import Layer, Priority, Reason, Startup, State
 from staging_exporter.core.snapshot import Deploy, RootCause
 
@@ -119,6 +119,17 @@ def test_a_restart_right_after_a_restart_forgets_nothing() -> None:
     reloaded = Stage(*COMPONENTS[:3], at=102.0)
     reloaded.board.inherit(after.board, ("database", "cache"), 102.0)
     assert reloaded.board.memory().components["database"] == kept
+
+
+def test_a_component_that_the_memory_does_not_have_starts_anew() -> None:
+    before = Stage(*COMPONENTS[:2])
+    before.play(2)
+    after = Stage(*COMPONENTS[:3], at=100.0)
+    after.board.recall(before.board.memory())
+    assert after.board.memory().components["cache"] == Remembered(State.UNKNOWN, None, None, spent=False)
+    after.play(2)
+    assert after["database"].since == before["database"].since
+    assert after["cache"].since == pytest.approx(101.0, abs=0.1)
 
 
 def test_a_state_that_changed_while_we_were_away_has_its_own_since() -> None:

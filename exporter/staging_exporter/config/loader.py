@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from staging_exporter.config.problems import Problem, TreePath, clip, did_you_mean, listed, unknown_choice
+from staging_exporter.config.problems import Problem, TreePath, clip, did_you_mean, unknown_choice
 from staging_exporter.config.review import mixed_names, over_limit
 from staging_exporter.config.schema import CheckExtras, ComponentOptions, File, Limits
 from staging_exporter.config.validation import Validation
@@ -16,6 +16,7 @@ from staging_exporter.core.durations import format_duration
 from staging_exporter.core.graph import find_cycle
 from staging_exporter.core.maintenance import MaintenanceWindow
 from staging_exporter.core.model import LATENT, Component, Journey, Layer, Priority, Reason, Startup, Topology
+from staging_exporter.core.words import joined
 from staging_exporter.generate.options import AlertingOptions
 from staging_exporter.net.address import HostPort
 from staging_exporter.options.check import Check
@@ -167,7 +168,7 @@ class _Loader:
         if when is not None and "startup_when" in model.model_fields:
             rest["startup_when"] = when
         elif when is not None:
-            able = listed(kind for kind in kinds() if "startup_when" in load(kind).model_fields)
+            able = joined((kind for kind in kinds() if "startup_when" in load(kind).model_fields), "or")
             text = f"kind {raw['kind']} does not support startup.when; it works with {able}"
             self._found.report(when_at, text)
         return self._found.validate(model, rest, at, {"startup_when": when_at}), intrinsic
@@ -175,7 +176,7 @@ class _Loader:
     def _model(self, raw: dict[str, Any], at: TreePath) -> type[Check] | None:
         kind = raw.get("kind")
         if "kind" not in raw:
-            self._found.report(at, f"missing key `kind`; choose {listed(kinds())}")
+            self._found.report(at, f"missing key `kind`; choose {joined(kinds(), 'or')}")
         elif kind not in kinds():
             self._found.report((*at, "kind"), unknown_choice(kind, "kind of check", kinds()))
         else:

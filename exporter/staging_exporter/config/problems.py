@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 
+from staging_exporter.core.words import joined
+
 MAX_PROBLEMS = 200  # a hostile file of 1 MiB can have 50,000
 
 TreePath = tuple[str | int, ...]
@@ -64,15 +66,10 @@ def did_you_mean(word: str, names: Names) -> str:
     return f", did you mean `{near}`?" if near else ""
 
 
-def listed(names: Iterable[str]) -> str:
-    """`a, b or c`."""
-    *most, last = names
-    return f"{', '.join(most)} or {last}" if most else last
-
-
 def unknown_choice(value: object, what: str, names: tuple[str, ...]) -> str:
     """The error of a value that is not one of `names`, each of which is a `what`."""
+    choices = joined(names, "or")
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return f"expected a {what}; choose {listed(names)}"
+        return f"expected a {what}; choose {choices}"
     text = str(value)
-    return f"`{clip(text)}` is not a {what}{did_you_mean(text, names) or f'; choose {listed(names)}'}"
+    return f"`{clip(text)}` is not a {what}{did_you_mean(text, names) or f'; choose {choices}'}"

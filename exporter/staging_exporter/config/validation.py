@@ -19,10 +19,10 @@ from staging_exporter.config.problems import (
     clip,
     did_you_mean,
     format_path,
-    listed,
     nearest,
 )
 from staging_exporter.config.yamlfile import Document
+from staging_exporter.core.words import joined
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -225,7 +225,7 @@ def _value(tree: Any, path: TreePath) -> Any:
 
 
 def _shapes(complaints: Iterable[_Complaint], value: Any) -> str:
-    expected = listed(dict.fromkeys(complaint.shape for complaint in complaints if complaint.shape))
+    expected = joined((dict.fromkeys(complaint.shape for complaint in complaints if complaint.shape)), "or")
     found = _described(value)
     hint = "; put it in quotes" if expected == "text" and isinstance(value, bool | int | float) else ""
     return f"expected {expected}, found {found}{hint}"
@@ -244,7 +244,7 @@ def _sentence(model: type[BaseModel], path: TreePath, error: Any) -> str:
             return f"missing key `{error['loc'][-1]}`"
         case "extra_forbidden":
             key, known = str(error["loc"][-1]), _known_keys(model, path[:-1])
-            choice = f"; choose {listed(known)}" if known else ""
+            choice = f"; choose {joined(known, 'or')}" if known else ""
             return f"unknown key `{clip(key)}`{did_you_mean(key, known) or choice}"
         case "value_error":
             return clip(str(context["error"]), 400)

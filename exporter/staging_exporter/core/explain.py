@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from staging_exporter.core.model import State
 from staging_exporter.core.rules import FAILS, INTRINSIC, IS_DOWN
 from staging_exporter.core.snapshot import ComponentStatus, RootCause, Snapshot
-from staging_exporter.core.words import joined, verb
+from staging_exporter.core.words import joined, span, verb
 
 
 def explain(snapshot: Snapshot, name: str) -> str:
@@ -15,14 +15,6 @@ def explain(snapshot: Snapshot, name: str) -> str:
     status = snapshot.components[name]
     root = next((root for root in snapshot.root_causes if root.component == name), None)
     return " ".join(_sentences(status, root, snapshot.components))
-
-
-def span(seconds: float) -> str:
-    """A length of time in one unit that people read at a glance."""
-    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds // size:.0f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def _sentences(

@@ -1,16 +1,16 @@
 """Observations of one component -> its state in time.
 
-The law, in the words of the contract:
+The rules:
 
 - Each run is a pass, degraded or a failure, or it was inconclusive. The first pass sets `up` at once; before `fall`
   non-passes the first state stays `unknown`, with the reason that was seen.
 - `fall` non-passes in a row leave `up`: to `down` only if all of them failed, else to `degraded`.
 - `rise` passes in a row return to `up`. From `down`, `rise` runs without a failure reach at least `degraded`.
 - `unknown` is immediate and resets nothing; what was known before shows again with a run that agrees with it. A run
-  that tells nothing because we stood still ourselves is tried again at once, up to three times in a row.
+  that is inconclusive because our event loop stalled is retried at once, up to three times in a row.
 - Silence for three intervals is `unknown`, never "still up".
 - `flapping`: at least 5 failures and 6 changes among the last 12 runs, until at most 1 of the last 12 failed.
-- `starting`: instead of `down`, while the peer says that it is starting (or its uptime went backwards), or for `cold`
+- `starting`: instead of `down`, while the server reports that it is starting (or its uptime decreased), or for `cold`
   with silence or refusal. The failure count goes on and the budget runs from the first failure since it was last up;
   spent, it is `down`, and once down it is not granted again before `up` or a deploy.
 
@@ -27,7 +27,7 @@ from staging_exporter.core.model import Component, Observation, Outcome, Reason,
 
 WINDOW = 12  # runs that flapping looks at
 _SILENT = 3  # intervals without a result
-_STALLS = 3  # runs in a row that are tried again because we stood still ourselves
+_STALLED_RETRIES = 3  # runs in a row that are retried because our event loop stalled
 _COLD = frozenset({Reason.TIMEOUT, Reason.REFUSED})
 
 
@@ -37,8 +37,8 @@ class Health:
 
     `base` is the debounced state, which `unknown`, `flapping` and `starting` may hide. `failing_since` is when the
     first run began that did not pass since it was last up; `known_at` is when the last run ended,
-    `bad_reason` and `bad_detail` are those of the last run that did not pass, `stalls` the last runs in a row that
-    tell nothing because we stood still.
+    `bad_reason` and `bad_detail` are those of the last run that did not pass, `stalled_runs` the last runs in a
+    row that are inconclusive because our event loop stalled.
     """
 
     state: State = State.UNKNOWN
@@ -61,13 +61,13 @@ class Health:
     restarted: bool = False
     last: Outcome | None = None
     known_at: float | None = None
-    stalls: int = 0
+    stalled_runs: int = 0
 
     @property
     def confirming(self) -> bool:
         """True while the last run disagrees with the state and more runs are wanted before it changes."""
         if self.last == Outcome.UNKNOWN:
-            return 0 < self.stalls <= _STALLS
+            return 0 < self.stalled_runs <= _STALLED_RETRIES
         if self.flapping or self.last is None:
             return False
         if self.state == State.STARTING and self.fails:
@@ -79,8 +79,8 @@ class Health:
 
 def observe(health: Health, component: Component, seen: Observation) -> Health:
     """The health after one more run."""
-    stalls = health.stalls + 1 if seen.stalled else 0
-    known = replace(health, last=seen.outcome, known_at=seen.ended, stalls=stalls)
+    stalled_runs = health.stalled_runs + 1 if seen.stalled else 0
+    known = replace(health, last=seen.outcome, known_at=seen.ended, stalled_runs=stalled_runs)
     if seen.outcome == Outcome.UNKNOWN:
         return _publish(known, State.UNKNOWN, seen)
     counted = _remember_uptime(_count(known, component, seen), seen)
@@ -166,7 +166,7 @@ def _next_base(health: Health, component: Component) -> State:
 
 
 def _remember_uptime(health: Health, seen: Observation) -> Health:
-    """An uptime that went backwards says that the peer was restarted, until it is up again."""
+    """An uptime that decreased means that the server was restarted, until it is up again."""
     uptime = seen.facts.get(Fact.UPTIME)
     if isinstance(uptime, bool) or not isinstance(uptime, int | float):
         uptime = health.uptime

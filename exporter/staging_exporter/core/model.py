@@ -1,4 +1,4 @@
-"""The nouns of the product: what is configured, what a run saw, what a snapshot says.
+"""The nouns of the product: what is configured, what a run saw, what a snapshot contains.
 
 Owned here, imported by everything, importing nothing of ours. All times are Unix seconds, all durations seconds.
 """
@@ -122,7 +122,7 @@ class ProbeFailed(Exception):
 
 
 class ProbeDegraded(ProbeFailed):
-    """The right thing answered, but not well."""
+    """The right service answered, but too slowly or with a warning sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ class Observation:
     """One completed run of one check.
 
     `started` is when it began, `duration` how long it took; `lag` is how late it began after it was due.
-    `stalled` says that we stood still ourselves: what is inconclusive because of that is worth another try.
+    `stalled` is true when our own event loop stalled: an inconclusive run because of that is worth another try.
     `phases` are seconds by phase, `facts` JSON values that the kind exposes (`status`, `tls_not_after` ...).
     """
 

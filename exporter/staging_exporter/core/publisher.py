@@ -79,7 +79,7 @@ class Publisher:
         self._due = replace(self._due, changed=True, recovered=self._due.recovered or recovers)
 
     def end_graces(self, now: float, records: Records) -> Iterable[str]:
-        """End the recovery graces that are over; returns those that still fail, to be probed before they are blamed."""
+        """End the recovery graces that are over; returns those that still fail, to be probed before a verdict."""
         graces = self.published.graces
         ended = [name for name, grace in graces.items() if now >= grace.until]
         if ended:

@@ -1,13 +1,11 @@
 """Rule 6: verdicts come only from completed rounds.
 
-A first failure, or a first pass of what was down, opens a round over the affected set: the component, its ancestors of
-every sort, all that speaks for or against latent ones, its descendants. All of them are probed at once. The round is
-complete when each has a result that began after it opened, or a failure that ended after it, none is still confirming,
-and a vantage check has answered. While a round covers a component, its verdict waits. Overlapping rounds thereby act as
-one; but a component waits at most `fall x (timeout + retry_interval)` of the slowest that decides about it: then its
-verdict is published as it stands, and those that were silent are named as suspects. A descendant decides nothing: one
-that cannot report within the bound is not waited for. At the start each component has a round of its own, over what
-decides about it, so that a slow one holds up nobody else.
+A round is complete when each component that it wants has a result that began after it opened, or a failure that ended
+after it, none is still confirming, and a vantage check has answered. While a round covers a component, its verdict
+waits. Overlapping rounds thereby act as one; but a component waits at most `fall x (timeout + retry_interval)` of the
+slowest that decides about it: then its verdict is published as it is, and those that were silent are named as suspects.
+A descendant decides nothing: one that cannot report within the bound is not waited for. At the start each component has
+a round of its own, over what decides about it, so that a slow one delays no other.
 """
 
 from __future__ import annotations
@@ -99,7 +97,7 @@ class Rounds:
         return (name, True) in self._open
 
     def covers(self, name: str) -> bool:
-        """True when the verdict on a component has to wait."""
+        """True when the verdict on a component must wait."""
         return self._covered[name] > 0
 
     def open(self, trigger: str, at: float) -> frozenset[str] | None:

@@ -7,11 +7,10 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from staging_exporter.core.explain import span
 from staging_exporter.core.model import LATENT, State
 from staging_exporter.core.rules import FAILS, NOT_READY
 from staging_exporter.core.snapshot import JourneyState
-from staging_exporter.core.words import joined, verb
+from staging_exporter.core.words import joined, span, verb
 from staging_exporter.views.document_types import (
     ComponentDocument,
     JourneyDocument,

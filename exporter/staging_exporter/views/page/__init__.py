@@ -8,8 +8,8 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from staging_exporter.core.explain import span
 from staging_exporter.core.model import LATENT, Layer
+from staging_exporter.core.words import span
 from staging_exporter.views.document_types import ComponentDetailDocument, ComponentDocument, StatusDocument
 from staging_exporter.views.page.bars import HEIGHT, phases, sparkline
 from staging_exporter.views.page.graph import graph

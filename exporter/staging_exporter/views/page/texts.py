@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from staging_exporter.core.explain import span
+from staging_exporter.core.words import span
 from staging_exporter.views.document_types import StatusDocument
 from staging_exporter.views.queries import conflicts
 
