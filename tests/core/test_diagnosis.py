@@ -1,4 +1,4 @@
-"""The law, clause by clause: rules 1, 2, 4 and 5. Latents have a table of their own."""
+"""Rules 1, 2, 4 and 5, clause by clause; rule 3 has a table of its own."""
 
 from __future__ import annotations
 

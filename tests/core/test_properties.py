@@ -1,4 +1,4 @@
-"""Properties of the law on random environments, against an oracle that was written from its prose."""
+"""Properties of the rules on random environments, against an oracle that was written from their prose."""
 
 from __future__ import annotations
 

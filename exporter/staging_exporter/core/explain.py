@@ -1,4 +1,4 @@
-"""Why a verdict is as it is, in words: from a snapshot, for the API, the report and the log."""
+"""The reasons of a verdict in words: from a snapshot, for the API, the report and the log."""
 
 from __future__ import annotations
 

@@ -40,14 +40,12 @@ def follow(incidents: tuple[Incident, ...], roots: Iterable[RootCause], now: flo
     if open_one is None:
         if not current_roots:
             return incidents
-        return (
-            *incidents,
-            Incident(now, None, tuple(_incident_root_cause(root, now) for root in current_roots.values())),
-        )[-KEPT:]
-    current = {cause.component for cause in open_one.roots if cause.until is None}
-    kept = [_renewed(c, current_roots, now) for c in open_one.roots]
-    added = [_incident_root_cause(root, now) for name, root in current_roots.items() if name not in current]
-    moved = open_one.moved if current == set(current_roots) or not current_roots else (*open_one.moved, now)[-KEPT:]
+        began = Incident(now, None, tuple(_incident_root_cause(root, now) for root in current_roots.values()))
+        return (*incidents, began)[-KEPT:]
+    known = {cause.component for cause in open_one.roots if cause.until is None}
+    kept = [_renewed(cause, current_roots, now) for cause in open_one.roots]
+    added = [_incident_root_cause(root, now) for name, root in current_roots.items() if name not in known]
+    moved = open_one.moved if known == set(current_roots) or not current_roots else (*open_one.moved, now)[-KEPT:]
     changed = replace(open_one, ended=None if current_roots else now, roots=_newest((*kept, *added)), moved=moved)
     return (*incidents[:-1], changed)
 

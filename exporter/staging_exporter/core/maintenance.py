@@ -1,4 +1,4 @@
-"""Maintenance windows: when a component is expected to be away."""
+"""Maintenance windows: when a component is expected to be down."""
 
 from __future__ import annotations
 

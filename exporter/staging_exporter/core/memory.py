@@ -38,7 +38,7 @@ class Memory:
 def remember(
     environment: str, healths: Mapping[str, Health], earlier: Mapping[str, Remembered], journal: Journal
 ) -> Memory:
-    """What is worth keeping of the present; `earlier` is how those were that are not known again since a restart."""
+    """What to keep of the present; `earlier` has the components that are not known again since a restart."""
     known = {n: (earlier.get(n) or h, h) for n, h in healths.items()}
     components = {n: Remembered(was.state, was.since, h.first_failure, h.spent) for n, (was, h) in known.items()}
     return Memory(environment, components, journal)
@@ -59,7 +59,7 @@ def dump(memory: Memory) -> dict[str, Any]:
 
 
 def parse(document: Any) -> Memory:
-    """The memory in JSON values. Raises ValueError when they are none of ours."""
+    """The memory in JSON values. Raises ValueError when another program or version wrote them."""
     try:
         if document["version"] != VERSION:
             raise ValueError(f"version {document['version']!r} is not {VERSION}")

@@ -133,7 +133,7 @@ class StepStatus:
 
 @dataclass(frozen=True, slots=True)
 class JourneyStatus:
-    """A journey: whether a user can take it, where it breaks, and because of what."""
+    """A journey: whether users can complete it, at which step it breaks, and by which root causes."""
 
     name: str
     priority: Priority

@@ -1,4 +1,4 @@
-"""What one component looks like in a snapshot: health and verdict side by side; pure functions."""
+"""The status of one component in a snapshot, from its health and its verdict; pure functions."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def latent_status(
 
 
 def timely(components: Mapping[str, ComponentStatus]) -> dict[str, ComponentStatus]:
-    """The same, but what went down only after the tests of a suite ran is in no conflict with their passing."""
+    """The same, without the conflicts of a suite with what went down only after its tests ran."""
     return {name: _timely(status, components) if status.conflicts else status for name, status in components.items()}
 
 
