@@ -50,7 +50,6 @@ RIDDLES = {
     r"excus(e|es|ed)|accounts? for": "explained by",
     r"somebody|whoever|goes on|bears?|(its|their|the) word|hand(s|ed)? in": "the actor; continues; accepts; report",
 }
-NOT_YET = {"core"}  # packages whose texts are still being rewritten
 _RIDDLE = re.compile("|".join(rf"\b(?:{phrase})\b" for phrase in RIDDLES), re.IGNORECASE)
 _CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
 
@@ -85,7 +84,7 @@ def commands(command: click.Command = main, name: str = "staging-exporter") -> I
 
 def strings() -> Iterator[tuple[str, str]]:
     """Literal texts in the code that are not documentation: log lines, errors, verdicts."""
-    for path in sorted(path for path in PACKAGE.rglob("*.py") if path.parent.name not in NOT_YET):
+    for path in sorted(PACKAGE.rglob("*.py")):
         tree = ast.parse(path.read_text())
         documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
