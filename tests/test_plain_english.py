@@ -56,8 +56,9 @@ _CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
 
 def pages() -> Iterator[tuple[str, str]]:
     """Markdown, templates and generated files."""
-    for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]:
-        yield path.name, _CODE.sub("", path.read_text())
+    for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "exporter/README.md"):
+        path = ROOT / name
+        yield name, _CODE.sub("", path.read_text())
     for path in sorted([*(ROOT / "deploy").rglob("*.md"), *PACKAGE.rglob("*.md"), *(ROOT / "exporter").glob("*/*.md")]):
         yield str(path.relative_to(ROOT)), _CODE.sub("", path.read_text())
     for suffix in ("html", "tmpl", "js"):

@@ -1,4 +1,4 @@
-"""The README's reference of the configuration: every key, every default, and examples that load."""
+"""The reference of the configuration: every key, every default, every kind, and examples that load."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from staging_exporter.config import load_config, schema
 from staging_exporter.options.model import Model
 from staging_exporter.probes import kinds
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-REFERENCE = README.split("\n### Configuration\n")[1].split("\n### ")[0]
+REPOSITORY = Path(__file__).parents[2]
+DOCS = REPOSITORY / "deploy" / "docs"
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+REFERENCE = (DOCS / "configuration.md").read_text(encoding="utf-8").split("\n## ")[0]
+ALERTING = (DOCS / "alerting.md").read_text(encoding="utf-8")
 MODELS = (
     schema.File,
     schema.Defaults,
@@ -50,7 +53,7 @@ def test_every_kind_is_named() -> None:
 
 def test_the_examples_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPASSWORD", "x")
-    blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    blocks = re.findall(r"```yaml\n(.*?)```", README + ALERTING, re.DOTALL)
     environment = next(block for block in blocks if block.startswith("environment:"))
     alerting = next(block for block in blocks if block.startswith("alerting:"))
     window = re.search(r"`weekly: (\{.*?\})`", REFERENCE)
