@@ -178,7 +178,7 @@ def test_a_running_exporter_is_asked_until_its_evidence_is_new(tmp_path: Path, b
         ),
         (
             ["--from", "http://127.0.0.1:1"],
-            "cannot reach an exporter at http://127.0.0.1:1: [Errno 111] Connection refused\n",
+            "cannot reach an exporter at http://127.0.0.1:1: Connection refused\n",
         ),
         (
             ["--config.file", "{file}", "--require", "bakend"],

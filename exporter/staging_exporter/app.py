@@ -190,6 +190,7 @@ class App:
             return None
 
     async def _adopt(self, config: Config) -> None:
+        """Replace the engine by one of this configuration; components that did not change keep their state."""
         old = self._config
         unchanged = {
             name

@@ -113,6 +113,7 @@ class Client:
             raise kind(f"{self._url} answered {error.code}: {_message(error)}") from None
         except (OSError, ValueError, HTTPException, RecursionError) as error:
             reason = getattr(error, "reason", error)
+            reason = getattr(reason, "strerror", None) or reason  # without the number of the error
             raise ClientError(f"cannot reach an exporter at {self._url}: {reason}") from None
 
 

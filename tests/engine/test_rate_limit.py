@@ -22,7 +22,7 @@ def targets(**hosts: str) -> dict[str, tuple[Component, Check]]:
 
 def spend(rate_limiter: RateLimiter, name: str, *moments: float, scheduled: bool = True) -> None:
     for moment in moments:
-        assert rate_limiter.wait(name, moment, scheduled=scheduled) == 0
+        assert rate_limiter.reserve(name, moment, scheduled=scheduled) == 0
 
 
 def banned(component: str, ended: float, retry_after: float) -> Observation:
@@ -38,14 +38,14 @@ def test_without_a_limit_nothing_waits() -> None:
 def test_a_request_waits_until_the_oldest_of_a_full_minute_is_a_minute_old() -> None:
     rate_limiter = RateLimiter(7, [], targets(a="a.test"))
     spend(rate_limiter, "a", *range(7))
-    assert rate_limiter.wait("a", 10.0, scheduled=True) == pytest.approx(50.0)
+    assert rate_limiter.reserve("a", 10.0, scheduled=True) == pytest.approx(50.0)
     spend(rate_limiter, "a", 60.0)
 
 
 def test_extra_runs_get_the_requests_that_the_schedule_leaves_over() -> None:
     rate_limiter = RateLimiter(8, [], targets(a="a.test"))
     spend(rate_limiter, "a", 0.0, 1.0, scheduled=False)
-    assert rate_limiter.wait("a", 2.0, scheduled=False) == pytest.approx(58.0)
+    assert rate_limiter.reserve("a", 2.0, scheduled=False) == pytest.approx(58.0)
     spend(rate_limiter, "a", 2.0)
 
 
@@ -53,7 +53,7 @@ def test_extra_runs_get_the_requests_that_the_schedule_leaves_over() -> None:
 def test_hosts_of_a_shared_group_count_together(shared: list[list[str]], waits: float) -> None:
     rate_limiter = RateLimiter(12, shared, targets(a="a.test", b="b.test"))
     spend(rate_limiter, "a", *[0.0] * 12)
-    assert rate_limiter.wait("b", 0.0, scheduled=True) == pytest.approx(waits)
+    assert rate_limiter.reserve("b", 0.0, scheduled=True) == pytest.approx(waits)
 
 
 def test_a_retry_after_holds_for_every_check_of_the_host_and_for_an_hour_at_most() -> None:
@@ -83,10 +83,10 @@ def test_counted_requests_and_the_retry_after_of_a_host_survive_a_reload(
     old.note_retry_after(banned("a", ended=7.0, retry_after=30.0))
     new = RateLimiter(7, after, targets(renamed="a.test", fresh="y.test"))
     new.inherit(old)
-    assert new.wait("renamed", 10.0, scheduled=True) == pytest.approx(50.0)
-    assert new.wait("renamed", 61.0, scheduled=False) == pytest.approx(5.0)
+    assert new.reserve("renamed", 10.0, scheduled=True) == pytest.approx(50.0)
+    assert new.reserve("renamed", 61.0, scheduled=False) == pytest.approx(5.0)
     assert new.blocked_until("renamed") == 37.0
-    assert new.wait("fresh", 10.0, scheduled=True) == 0.0
+    assert new.reserve("fresh", 10.0, scheduled=True) == 0.0
     assert new.blocked_until("fresh") == 0.0
 
 
@@ -96,4 +96,4 @@ def test_a_merged_group_inherits_from_both() -> None:
     spend(old, "b", 1.0, 3.0, 5.0, 6.0)
     new = RateLimiter(7, [["a.test", "b.test"]], targets(a="a.test", b="b.test"))
     new.inherit(old)
-    assert new.wait("a", 10.0, scheduled=True) == pytest.approx(50.0)
+    assert new.reserve("a", 10.0, scheduled=True) == pytest.approx(50.0)

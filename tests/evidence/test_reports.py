@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from staging_exporter.evidence.reports import newest_report, read_report
-from staging_exporter.evidence.testcases import HalfWritten, Report, Rules, Unreadable
+from staging_exporter.evidence.testcases import Incomplete, Report, Rules, Unreadable
 from staging_exporter.net.context import Cache
 
 RULES = Rules("not available", "event loop")
@@ -43,7 +43,7 @@ def newest(pattern: str | None, pushed: Path | None = None, cache: Cache | None 
 def test_json_cut_off_anywhere_is_incomplete() -> None:
     assert read(JSON).counts["failed"] == 1
     for end in range(0, len(JSON), 10):
-        with pytest.raises(HalfWritten):
+        with pytest.raises(Incomplete):
             read(JSON[:end])
 
 

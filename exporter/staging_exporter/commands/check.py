@@ -63,8 +63,8 @@ def check(
       0  passed
       1  failed: a root cause of effective priority --fail-on or more urgent
       2  wrong usage or configuration, or the exporter does not answer
-      3  undetermined: a component of such priority is unknown or starting,
-         or is required and did not pass during its maintenance
+      3  undetermined: a component of that priority or more urgent is unknown
+         or starting, or is required and did not pass during its maintenance
 
     With --wait it exits as soon as the check passes, or when a root cause is
     down and has no startup budget left.

@@ -48,7 +48,7 @@ class OnDemand:
     def _check_rate_limit(self, name: str) -> None:
         moment = now()
         banned = max(0.0, self._rate_limiter.blocked_until(name) - moment)
-        if wait := banned or self._rate_limiter.wait(name, moment, scheduled=False):
+        if wait := banned or self._rate_limiter.reserve(name, moment, scheduled=False):
             raise RateLimitExceeded(wait)
 
     async def _run(self, name: str, longest: float | None) -> ProbeResult:

@@ -52,7 +52,7 @@ class Prober:
         self._abandoned: dict[str, asyncio.Task[None]] = {}
 
     async def attempt(self, component: Component, check: Check, lag: float = 0.0) -> Observation:
-        """One run, over within the component's timeout plus a quarter second. Never raises but for cancellation."""
+        """One run, over within the component's timeout plus a quarter second. Raises nothing but CancelledError."""
         return await self.attempt_with(component, check, self.context(component.timeout), lag)
 
     def context(self, timeout: float) -> ProbeContext:

@@ -56,8 +56,8 @@ class RateLimiter:
     def _group_of(self, host: str) -> Group:
         return self._shared.get(host, frozenset({host}))
 
-    def wait(self, name: str, now: float, *, scheduled: bool) -> float:
-        """Seconds until this component may run; 0 is now, and then the run is counted."""
+    def reserve(self, name: str, now: float, *, scheduled: bool) -> float:
+        """Count a run of this component if it may run now, and return 0; else return the seconds until it may."""
         groups = self._groups[name]
         if self._limit is None or not groups:
             return 0.0

@@ -86,7 +86,7 @@ class Scheduler:
         while True:
             await self._until_awake(schedule, self._requested[name])
             moment = now()
-            wait = self._rate_limiter.wait(name, moment, scheduled=schedule.counts_as_scheduled(moment))
+            wait = self._rate_limiter.reserve(name, moment, scheduled=schedule.counts_as_scheduled(moment))
             if wait <= 0:
                 return
             schedule.postpone(moment, wait)

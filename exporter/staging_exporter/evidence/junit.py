@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from xml.parsers import expat
 
-from staging_exporter.evidence.testcases import MAX_MESSAGE, MAX_SIZE, HalfWritten, Report, Unreadable, seconds
+from staging_exporter.evidence.testcases import MAX_MESSAGE, MAX_SIZE, Incomplete, Report, Unreadable, seconds
 
 _MAX_TOKEN = 4 * 1024 * 1024  # bytes of one tag
 _MAX_DEPTH = 100
@@ -61,7 +61,7 @@ class JunitReader:
         try:
             self._parser.Parse(data, final)
         except expat.ExpatError as error:
-            kind = HalfWritten if error.code in _INCOMPLETE and final else Unreadable
+            kind = Incomplete if error.code in _INCOMPLETE and final else Unreadable
             raise kind(f"XML: {expat.ErrorString(error.code)} in line {error.lineno}") from None
         except (ValueError, LookupError) as error:  # an unknown encoding
             raise Unreadable(f"XML: {error}") from None

@@ -7,7 +7,7 @@ from typing import Any
 
 import ijson
 
-from staging_exporter.evidence.testcases import MAX_MESSAGE, MAX_SIZE, HalfWritten, Report, Unreadable, seconds
+from staging_exporter.evidence.testcases import MAX_MESSAGE, MAX_SIZE, Incomplete, Report, Unreadable, seconds
 
 _MAX_VALUE = 4 * 1024 * 1024  # bytes of one value
 _MAX_DEPTH = 100
@@ -44,7 +44,7 @@ class PytestJsonReader:
 
     def finish(self) -> None:
         """No more bytes will come."""
-        self._take(self._parser.close, HalfWritten)
+        self._take(self._parser.close, Incomplete)
         self._look()
         if not self._is_one:
             raise Unreadable("JSON without a summary is no pytest-json-report")

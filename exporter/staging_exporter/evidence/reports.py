@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 from staging_exporter.evidence.junit import JunitReader
 from staging_exporter.evidence.pytest_json import PytestJsonReader
-from staging_exporter.evidence.testcases import HalfWritten, Report, Rules, Unreadable
+from staging_exporter.evidence.testcases import Incomplete, Report, Rules, Unreadable
 
 Format = Literal["auto", "junit", "pytest-json"]
 PUSHED = "*.report"  # names of the files that hold pushed reports
@@ -53,7 +53,7 @@ def newest_report(
     for written, path in found:
         try:
             return path, written, _cached(path, report_format, rules, deadline, cache)
-        except HalfWritten as error:
+        except Incomplete as error:
             waiting = f"{path.name} is incomplete: {error}"
             if time.time() - written > _SETTLING:
                 break
@@ -105,7 +105,7 @@ def _dated(paths: Iterable[Path]) -> Iterator[tuple[float, Path]]:
 
 
 def read_report(chunks: Iterable[bytes], report_format: Format, rules: Rules, deadline: float) -> Report:
-    """Count the cases of a report by the `rules`. Raises Unreadable, HalfWritten."""
+    """Count the cases of a report by the `rules`. Raises Unreadable, Incomplete."""
     report = Report(rules)
     reader: JunitReader | PytestJsonReader | None = None
     for chunk in chunks:
@@ -119,7 +119,7 @@ def read_report(chunks: Iterable[bytes], report_format: Format, rules: Rules, de
         reader.feed(chunk)
 
     if reader is None:
-        raise HalfWritten("the file is empty")
+        raise Incomplete("the file is empty")
     reader.finish()
     report.close()
     return report

@@ -19,7 +19,7 @@ class Unreadable(Exception):
     """The report cannot be read; the text says why."""
 
 
-class HalfWritten(Unreadable):
+class Incomplete(Unreadable):
     """The report is incomplete: it may still be being written."""
 
 

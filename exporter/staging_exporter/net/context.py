@@ -18,7 +18,7 @@ _MAX_CACHED = 200
 
 
 class Readable(Protocol):
-    """A secret: where it is kept, read anew for each use."""
+    """A secret: where it is kept; it is read again for each use."""
 
     def read(self) -> str:
         """The value now. Raises ProbeFailed (`probe_error`)."""
@@ -42,7 +42,7 @@ class Cache:
         self._entries: dict[Hashable, tuple[Any, float]] = {}
 
     def get(self, key: Hashable) -> Any:
-        """The value, None when there is none or its time is over."""
+        """The value, None when there is none or it has expired."""
         value, end = self._entries.get(key, (None, 0.0))
         return value if end > time.monotonic() else None
 
@@ -97,7 +97,7 @@ class ProbeContext:
         return max(0.0, self.deadline - time.monotonic())
 
     def aside(self, timeout: float) -> ProbeContext:
-        """A context for a request beside the target's: its phases and facts are its own, secrets are shared."""
+        """A context for another request of this run, beside the target's: own phases and facts, shared secrets."""
         other = ProbeContext(min(timeout, self.remaining), self.resolver, self.cache)
         other.secrets = self.secrets
         return other

@@ -29,7 +29,7 @@ def classify(error: BaseException, context: ProbeContext) -> tuple[Reason, str]:
 
 
 def as_evidence(error: BaseException, context: ProbeContext) -> tuple[Reason, str]:
-    """The same for a server that only holds evidence: its failures say nothing about the component.
+    """The same for a server that only holds evidence, such as a test report: it says nothing about the component.
 
     Leaves out the names of helpers: classify() adds them to the detail that is made of this one.
     """
@@ -39,7 +39,7 @@ def as_evidence(error: BaseException, context: ProbeContext) -> tuple[Reason, st
 
 
 def _of_helper(reason: Reason, context: ProbeContext) -> Reason:
-    """The reason that the failing helper stands for, unless the run is inconclusive anyway."""
+    """The reason of the helper that failed (a proxy, a token server), unless the run is inconclusive anyway."""
     if reason in INCONCLUSIVE:
         return reason
     return next((helper.reason for helper in context.helpers if helper.reason is not None), reason)

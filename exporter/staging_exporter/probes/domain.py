@@ -90,7 +90,7 @@ class Domain(Check):
         context.hint += f", its sibling {name} reaches {who}"
 
     async def _reach(self, context: ProbeContext, name: str, notes: ProbeContext) -> str:
-        """Who answers under this name; what was seen is recorded in the facts of `notes`, also when it fails."""
+        """The service that answers under this name; the facts of `notes` record what was seen, also when it fails."""
         seen: dict[str, Any] = {}
         notes.facts[Fact.NAMES][name] = seen
         try:

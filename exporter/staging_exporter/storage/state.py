@@ -1,4 +1,4 @@
-"""The state file under `--storage.path`: replaced atomically, so that it is never half-written."""
+"""The state file under `--storage.path`: replaced atomically, so that it is never partial."""
 
 from __future__ import annotations
 

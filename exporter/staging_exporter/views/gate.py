@@ -57,11 +57,11 @@ class Gate:
         if state in UNDETERMINED:
             return f"{name} is {state}"
         if state in IS_DOWN and without_root_cause(document, name, ()):
-            resting = _in_maintenance(document, name)
-            if not resting:
+            in_maintenance = _in_maintenance(document, name)
+            if not in_maintenance:
                 return f"{name} is {state}, no root cause identified"
             if name in self.required:
-                return f"{name} is {state} while {joined(resting)} {verb(resting)} in maintenance"
+                return f"{name} is {state} while {joined(in_maintenance)} {verb(in_maintenance)} in maintenance"
         if state == State.MAINTENANCE and name in self.required and (why := _last_probe_problem(component)):
             return f"{name} is in maintenance, and {why}"
         if self.since is not None and (component["last_probe"] or 0) < self.since:
@@ -75,7 +75,7 @@ class Gate:
         return NO_VERDICT if document["pending"] or self.undetermined(document) else PASSED
 
     def decided(self, document: StatusDocument) -> bool:
-        """True when waiting is useless: everything passes, or a root cause is down by evidence that is not too old.
+        """True when waiting can change nothing: all passes, or a root cause was seen down since the check started.
 
         A component that may still start is `starting`, not down, until its startup budget is spent.
         """
