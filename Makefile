@@ -11,7 +11,7 @@ PYTEST_OPTIONS := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 .PHONY: help demo test lint unit generate lock sbom test-newest test-oldest test-pythons prove clean
 .PHONY: replay verdicts bench compare-blackbox soak bench-detect page bench-page
 
-help:  ## what can be made
+help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
 
 demo: $(VENV)/.demo  ## a small staging environment on this machine, with the exporter on it; ARGS="--fault F03"
@@ -19,7 +19,7 @@ demo: $(VENV)/.demo  ## a small staging environment on this machine, with the ex
 
 test: lint unit  ## everything: lint, types, import contracts, all tests with full branch coverage of the core
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev  ## style, types, import contracts, locks
 	$(BIN)/python -m tests.packaging.locks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,18 +41,18 @@ replay: $(VENV)/.dev  ## the scenarios of the incident through the pure core, as
 verdicts: $(VENV)/.dev  ## where the verdict is wrong, over random environments; ARGS="--runs 60 --class partial --show 2"
 	$(BIN)/python -m tests.simulation.verdicts $(ARGS)
 
-bench-detect: $(VENV)/.dev  ## from injection to the settled root on the demo, 50 injections
+bench-detect: $(VENV)/.dev  ## from a fault in the demo to the settled root cause, 50 faults
 	$(BIN)/python -m tests.bench.detect $(ARGS)
 
 bench: $(VENV)/.dev  ## CPU, memory, scrape and latency figures beside blackbox_exporter
 	tests/install-system-packages
 	$(BIN)/python -m tests.bench $(ARGS)
 
-compare-blackbox: $(VENV)/.dev  ## every case beside blackbox_exporter, as a table, with why where they differ
+compare-blackbox: $(VENV)/.dev  ## every probe beside blackbox_exporter's, as a table, and the reason of each difference
 	tests/install-system-packages
 	$(BIN)/python -m tests.compare
 
-soak: $(VENV)/.dev  ## ten minutes of probes on peers of changing mood: nothing may be left behind; ARGS="--minutes 2"
+soak: $(VENV)/.dev  ## ten minutes of probes on targets that fail in turn: nothing may leak or grow; ARGS="--minutes 2"
 	tests/install-system-packages
 	$(BIN)/python -m tests.soak $(ARGS)
 
@@ -64,7 +64,7 @@ bench-page: $(VENV)/.dev  ## from fault to delivered page, beside a stock blackb
 	tests/install-system-packages
 	$(BIN)/python -m tests.paging.bench
 
-prove: $(VENV)/.dev  ## what takes longer than the tests may; writes deploy/docs/proofs.md; ARGS="simulation soak"
+prove: $(VENV)/.dev  ## proofs that take longer than the tests may, into deploy/docs/proofs.md; ARGS="simulation soak"
 	tests/install-system-packages
 	$(BIN)/python -m tests.prove $(ARGS)
 

@@ -59,7 +59,7 @@ PROOFS = (
     ),
     Proof(
         "soak",
-        "ten minutes of probes on peers of changing mood: nothing is left behind, nothing grows",
+        "ten minutes of probes on targets that fail in turn: nothing leaks, nothing grows",
         ("-m", "tests.soak"),
         lines(r"^probes|^second half|^nothing"),
     ),

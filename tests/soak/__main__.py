@@ -1,4 +1,4 @@
-"""`make soak`: the exporter for ten minutes on peers of changing mood; nothing may be left behind, nothing may grow.
+"""`make soak`: the exporter for ten minutes on targets that fail in turn; nothing may leak, nothing may grow.
 
 Exit 1 when file descriptors, tasks or threads are more than before, when the resident memory grows by 5 MB or more in
 the second half, or when there were fewer probes than asked for.
