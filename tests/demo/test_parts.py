@@ -233,7 +233,7 @@ def test_a_placeholder_without_a_value_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scale", "seconds"), [(1.0, 1.2), (0.25, 0.8), (0.1, 0.5)], ids=["as configured", "floor", "within an interval"]
+    ("scale", "seconds"), [(2.0, 2.4), (0.25, 1.2), (0.1, 0.5)], ids=["as configured", "floor", "within an interval"]
 )
 def test_a_fast_demo_leaves_a_busy_machine_time(scale: float, seconds: float) -> None:
     assert patience(1.2, 5.0, scale) == pytest.approx(seconds)

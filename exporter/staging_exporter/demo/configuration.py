@@ -10,7 +10,7 @@ from staging_exporter.core.durations import format_duration, parse_duration
 
 _PLACE = re.compile(r"<([a-z0-9-]+)>")
 _INTERVAL, _TIMEOUT = 5.0, 1.5  # seconds, before the scale
-_STEADY = 0.8  # seconds that the parts of a fast demo may need on a busy machine
+_STEADY = 1.2  # seconds that the parts of a fast demo may need on a busy machine
 
 
 def render(values: Mapping[str, str], scale: float) -> str:
