@@ -16,6 +16,7 @@ import pytest
 from staging_exporter.demo import DemoEnvironment, DemoError
 
 from tests.demo.running import Running, demo
+from tests.support.live import fetch
 
 
 def eventually(condition: Callable[[], object], seconds: float = 10.0) -> None:
@@ -150,6 +151,13 @@ def test_the_demo_runs_as_another_account() -> None:
     with demo(prefix=nobody) as running:
         assert all(process.uids().effective != 0 for process in family(running.process))
         assert running.ask("GET", "/")[1]["on"] == []
+
+
+def test_the_list_of_faults_marks_those_that_are_on() -> None:
+    with demo("--fault", "F07") as running:
+        lines = fetch(f"{running.control}/faults").splitlines()
+    assert "F07* /ws/health answers 200 with a body that says unhealthy" in lines
+    assert [line for line in lines if line.startswith("F03 ")]
 
 
 def test_the_control_api_reports_mistakes() -> None:

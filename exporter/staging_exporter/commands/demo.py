@@ -142,7 +142,7 @@ def _guide(demo: Environment, url: str, paint: Paint) -> str:
         f"  curl -X PUT {demo.control}/faults/F01      the database hangs up",
         f"  curl -X PUT {demo.control}/faults/F25      the VPC connector fails",
         f"  curl -X DELETE {demo.control}/faults       clear all faults",
-        f"  curl {demo.control}/                       list all faults",
+        f"  curl {demo.control}/faults                 list all faults",
         "",
         f"Configuration: {demo.config}",
         "Press Ctrl-C to stop.",

@@ -15,10 +15,10 @@ from staging_exporter.demo.switches import Switchboard
 
 
 class Control:
-    """`GET /`; `PUT` and `DELETE` on `/faults/ID` and `/switches/NAME`; `DELETE` on `/faults` and `/switches`.
+    """`GET /` and `/faults`; `PUT` and `DELETE` on `/faults/ID` and `/switches/NAME`; `DELETE` on both without a name.
 
-    `GET` returns every fault and switch as JSON, one per line, the others what is broken now; 404 lists the valid
-    names, 400 says what is wrong with a setting.
+    `GET /` returns every fault and switch as JSON, `GET /faults` the faults as text, one per line. The others return
+    what is broken now. 404 lists the valid names, 400 says what is wrong with a setting.
     """
 
     def __init__(self, claimed: socket.socket, board: Switchboard) -> None:
@@ -33,6 +33,7 @@ class Control:
         app.add_routes(
             [
                 web.get("/", self._get),
+                web.get("/faults", self._list_faults),
                 web.put("/faults/{name}", self._put_fault),
                 web.delete("/faults/{name}", self._delete_fault),
                 web.delete("/faults", self._delete_faults),
@@ -66,6 +67,11 @@ class Control:
         }
         text = _lines({"on": on, "faults": faults, "switches": switches})
         return web.Response(text=text, content_type="application/json")
+
+    async def _list_faults(self, _request: web.Request) -> web.Response:
+        on = self._board.on
+        lines = (f"{name}{'*' if name in on else ' '} {fault.title}\n" for name, fault in FAULTS.items())
+        return web.Response(text="".join(lines) + "* is on; switches for single parts: GET /\n")
 
     def _setting(self, name: str) -> dict[str, Any]:
         return self._board.switches[name].setting.model_dump(exclude_none=True)
