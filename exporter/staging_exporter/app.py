@@ -63,8 +63,13 @@ class App:
         self._reloading = asyncio.Lock()
         self._web: web.AppRunner | None = None
 
-    async def run(self, listen: HostPort, on_start: Callable[[str], None] = lambda _url: None) -> None:
-        """Serve until SIGTERM or SIGINT; SIGHUP reloads. Raises OSError when the address cannot be listened on."""
+    async def run(
+        self, listen: HostPort, on_start: Callable[[str], None] = lambda _url: None, *, stop_on_hangup: bool = False
+    ) -> None:
+        """Serve until SIGTERM or SIGINT; SIGHUP reloads, or stops it with `stop_on_hangup`.
+
+        Raises OSError when the address cannot be listened on.
+        """
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
@@ -75,7 +80,7 @@ class App:
             reloads.add(task)  # the loop keeps only a weak reference
             task.add_done_callback(reloads.discard)
 
-        loop.add_signal_handler(signal.SIGHUP, reload)
+        loop.add_signal_handler(signal.SIGHUP, stop.set if stop_on_hangup else reload)
         on_start(await self.start(listen))
         try:
             await stop.wait()

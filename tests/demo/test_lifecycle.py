@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -16,7 +18,7 @@ import pytest
 from staging_exporter.demo import DemoEnvironment, DemoError
 
 from tests.demo.running import Running, demo
-from tests.support.live import fetch
+from tests.support.live import EXPORTER, fetch
 
 
 def eventually(condition: Callable[[], object], seconds: float = 10.0) -> None:
@@ -178,3 +180,29 @@ def test_the_control_api_reports_mistakes() -> None:
         assert there["switches"]["redis-proxy"]["setting"] == {"mode": "slow", "seconds": 2}
         assert "redis-proxy" not in running.ask("DELETE", "/switches")[1]["switches"]
         assert running.ask("DELETE", "/faults")[1]["on"] == []
+
+
+def test_the_demo_ends_when_its_terminal_is_closed() -> None:
+    master, terminal = pty.openpty()
+    command = [*EXPORTER, "demo", "--web.listen-address", "127.0.0.1:0"]
+    child = subprocess.Popen(
+        ["setsid", "--ctty", "--wait", *command],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )
+    os.close(terminal)
+    shown = b""
+    while b"Press Ctrl-C to stop." not in shown:
+        shown += os.read(master, 4096)
+    started = family(child)
+    assert any("staging_exporter.demo" in " ".join(process.cmdline()) for process in started)
+    os.close(master)
+    try:
+        eventually(lambda: gone(started), 30.0)
+    finally:
+        for process in started:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+    child.wait(10)

@@ -102,7 +102,7 @@ def demo(directory: Path, *arguments: str, exporter: list[str] = EXPORTER, **opt
             guide = log.read_text()
             assert child.poll() is None, guide
             url = re.search(r"(http://\S+)/ +status page", guide)
-            control = re.search(r"curl (http://\S+)/ ", guide)
+            control = re.search(r"curl (http://\S+)/faults ", guide)
             config = re.search(r"Configuration: (\S+)\n", guide)
             return Demo(url[1], control[1], Path(config[1])) if url and control and config else None
 

@@ -115,7 +115,8 @@ async def demonstrate(
 
         app = App(demo.config, load_config(demo.config), announce)
         listen = await _free(listen, write)
-        await app.run(listen, on_start=lambda url: write(_guide(demo, url, paint)))
+        # A terminal that is closed sends SIGHUP: the demo must not continue without one.
+        await app.run(listen, on_start=lambda url: write(_guide(demo, url, paint)), stop_on_hangup=True)
 
 
 async def _free(listen: HostPort, write: Callable[[str], None]) -> HostPort:
