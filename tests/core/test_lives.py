@@ -206,7 +206,11 @@ def _unexplained(snapshot: Snapshot, status: ComponentStatus) -> bool:
     while left:
         behind |= left
         left = {other for name in left for other in snapshot.components[name].explained_by} - behind
-    return not any(snapshot.components[n].state in NOT_READY or snapshot.components[n].recovering_from for n in behind)
+    return not any(_may_fail(snapshot.components[n]) for n in behind)
+
+
+def _may_fail(status: ComponentStatus) -> bool:
+    return status.state in NOT_READY or status.recovers_until is not None or status.subsided
 
 
 @pytest.mark.parametrize("seed", range(60))

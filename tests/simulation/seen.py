@@ -36,11 +36,11 @@ def _root(root: RootCause, snapshot: Snapshot) -> Root:
         root.priority,
         None if certainty is None else str(certainty),
         tuple(getattr(root, "coincides_with", ())),
-        bool(getattr(root, "not_recovered_since", None)),
+        bool(getattr(root, "not_recovered_from", None)),
         bool(snapshot.components[root.component].contradicted_by),
     )
 
 
 def suggested_edges(board: Board) -> frozenset[tuple[str, str]]:
     """Edges that are suggested, as (dependent, dependency)."""
-    return frozenset((edge.component, edge.depends_on) for edge in getattr(board, "suggested_edges", ()))
+    return frozenset((edge.component, edge.depends_on) for edge in board.suggestions.edges)

@@ -1,17 +1,26 @@
-"""What explains the failure of each component, by the table of states in `rules`: the part that walks the graph."""
+"""Which dependencies explain a failing component: the part of the diagnosis that walks the graph.
+
+A dependency that is down, flapping, starting or in maintenance explains its dependents. A degraded one explains what is
+degraded, and what is down where its trouble is of a kind that is handed on and began in time. Through a dependency that
+is unknown, or degraded in another way, the search goes on behind it. Through one that is up it goes on too, but only to
+what began together with the effect: then the check in the middle did not notice. An any-of group explains a component
+that is down only when every member does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
+from staging_exporter.core.evidence import began_together
 from staging_exporter.core.graph import Graph
-from staging_exporter.core.model import Component, Layer, State
-from staging_exporter.core.rules import FAILS, IS_DOWN, NOT_READY
+from staging_exporter.core.model import Component, Layer, Reason, State
+from staging_exporter.core.rules import FAILS, IS_DOWN, NOT_READY, Condition, hands_on
 
 NOTHING: frozenset[str] = frozenset()
-_EXPLAINS_DOWN = IS_DOWN | NOT_READY
-_EXPLAINS_DEGRADED = FAILS | NOT_READY
-_LOOKED_THROUGH = frozenset({State.UNKNOWN, State.DEGRADED})
+_EXPLAINS = IS_DOWN | NOT_READY
+_SLACK = 2  # intervals by which the trouble of a cause may be seen after that of its effect
+_LEAST_SLACK = 10.0  # seconds
 
 
 def union(sets: Iterable[frozenset[str]]) -> frozenset[str]:
@@ -23,49 +32,118 @@ def union(sets: Iterable[frozenset[str]]) -> frozenset[str]:
     return found
 
 
-class Attribution:
-    """What explains each component, given the states: computed once, dependencies first, linear in edges."""
+def slack(a: Condition, b: Condition) -> float:
+    """Seconds by which two components may notice one event apart, beyond what their runs say."""
+    return max(a.interval, b.interval, _LEAST_SLACK)
 
-    def __init__(self, graph: Graph, states: Mapping[str, State]) -> None:
-        self._graph, self._states = graph, states
-        self._if_down = dict.fromkeys(graph.order, NOTHING)
-        self._if_degraded = dict.fromkeys(graph.order, NOTHING)
-        up = {name for name, state in states.items() if state == State.UP}
-        for name in graph.order:
-            if up.issuperset(graph.edges[name]):
-                continue
-            component = graph.components[name]
-            self._if_down[name] = self._explain_down(component)
-            if states[name] in _LOOKED_THROUGH:
-                self._if_degraded[name] = self._explain_degraded(component)
+
+class _Effect(NamedTuple):
+    """What is to be explained; `condition` is None where nothing fails, or where it was inferred."""
+
+    down: bool
+    condition: Condition | None
+
+
+class Attribution:
+    """Who explains each component, given the states; computed on demand, linear in the edges that are walked."""
+
+    def __init__(self, graph: Graph, states: Mapping[str, State], conditions: Mapping[str, Condition]) -> None:
+        """`conditions` are those of the checked components, as they are judged."""
+        self._graph, self._states, self._conditions = graph, states, conditions
+        self._trouble_above = dict.fromkeys(graph.order, False)
+        self._known: dict[str, frozenset[str]] = {}
+        self.through: dict[str, frozenset[str]] = {}  # component -> those that are up between it and its explanation
+        troubled = {name for name, state in states.items() if state in FAILS | NOT_READY}
+        for name in graph.order if troubled else ():
+            edges = graph.edges[name]
+            self._trouble_above[name] = any(o in troubled or self._trouble_above[o] for o in edges)
 
     def explained_by(self, name: str) -> frozenset[str]:
-        """The components that explain why `name` fails; of one that does not fail, those that would if it were down."""
-        state = self._states[name]
-        explained_by = (self._if_degraded if state == State.DEGRADED else self._if_down)[name]
-        component = self._graph.components[name]
-        if component.layer == Layer.TEST and state in FAILS:
-            explained_by |= {covered for covered in component.covers if self._states[covered] in FAILS}
-        return explained_by
+        """The components that explain `name`; for one that does not fail, those that would if it were down."""
+        if name not in self._known:
+            self._known[name] = self._find(name)
+        return self._known[name]
 
-    def _explain_down(self, component: Component) -> frozenset[str]:
-        """Of each group, all when all of them explain it."""
-        found = []
+    def _find(self, name: str) -> frozenset[str]:
+        component, state = self._graph.components[name], self._states[name]
+        failing = state in FAILS
+        effect = _Effect(state != State.DEGRADED, self._conditions.get(name) if failing else None)
+        own = self._behind(component, effect) if self._trouble_above[name] else NOTHING
+        if component.layer == Layer.TEST and failing:
+            own |= {covered for covered in component.covers if self._states[covered] in FAILS}
+        return own
+
+    def _behind(self, component: Component, effect: _Effect) -> frozenset[str]:
+        unnoticed = self._reach(component.name, effect)
+        found: dict[str, frozenset[str]] = {}
+        for name in sorted(unnoticed, key=self._graph.index.__getitem__):
+            found[name] = self._of_one(self._graph.components[name], effect, unnoticed[name], found)
+        explained = found[component.name]
+        if explained:
+            green = {n for n in found if found[n] and self._states[n] == State.UP and n != component.name}
+            if green and not any(o in explained for g in component.depends_on for o in g):
+                self.through[component.name] = frozenset(green)
+        return explained
+
+    def _reach(self, start: str, effect: _Effect) -> dict[str, bool]:
+        """The components to be looked behind; True for those that are seen only through one that is up."""
+        reached, left = {start: False}, [start]
+        while left:
+            name = left.pop()
+            for other in self._edges(self._graph.components[name], effect):
+                state = self._states[other]
+                if not self._trouble_above[other] or state in _EXPLAINS:
+                    continue
+                if state == State.UP and (effect.condition is None or effect.condition.recent.since is None):
+                    continue
+                unnoticed = reached[name] or state == State.UP
+                if other not in reached or (reached[other] and not unnoticed):
+                    reached[other] = unnoticed
+                    left.append(other)
+        return reached
+
+    def _edges(self, component: Component, effect: _Effect) -> Iterable[str]:
         for group in component.depends_on:
-            members = [self._through(name, _EXPLAINS_DOWN, self._if_down) for name in group]
-            if all(members):
-                found.extend(members)
-        return union(found)
+            yield from group
+        if not effect.down:
+            yield from component.optional_depends_on
 
-    def _explain_degraded(self, component: Component) -> frozenset[str]:
-        """Any member of any group, and any optional one."""
-        hard = (name for group in component.depends_on for name in group)
-        names = (*hard, *component.optional_depends_on)
-        return union(self._through(name, _EXPLAINS_DEGRADED, self._if_degraded) for name in names)
+    def _of_one(
+        self, component: Component, effect: _Effect, unnoticed: bool, found: Mapping[str, frozenset[str]]
+    ) -> frozenset[str]:
+        def of(name: str) -> frozenset[str]:
+            if self._explains(name, effect, unnoticed):
+                return self._graph.itself[name]
+            return found.get(name, NOTHING)
 
-    def _through(self, name: str, explains: frozenset[State], behind: Mapping[str, frozenset[str]]) -> frozenset[str]:
-        """What explains a dependent of `name`: itself, or what explains `name` when looked through, or nothing."""
-        state = self._states[name]
-        if state in explains:
-            return self._graph.itself[name]
-        return NOTHING if state == State.UP else behind[name]
+        if not effect.down:
+            return union(of(name) for name in self._edges(component, effect))
+        groups = ([of(name) for name in group] for group in component.depends_on)
+        return union(union(members) for members in groups if all(members))
+
+    def _explains(self, name: str, effect: _Effect, unnoticed: bool) -> bool:
+        state, condition = self._states[name], self._conditions.get(name)
+        if unnoticed and not (
+            state in FAILS and condition and effect.condition and _together(condition, effect.condition)
+        ):
+            return False
+        if state in _EXPLAINS:
+            return True
+        if state != State.DEGRADED:
+            return False
+        if not effect.down:
+            return True
+        return effect.condition is not None and condition is not None and _hands_on(condition, effect.condition)
+
+
+def _together(cause: Condition, effect: Condition) -> bool:
+    return began_together(cause.recent, effect.recent, slack(cause, effect))
+
+
+def _hands_on(cause: Condition, effect: Condition) -> bool:
+    if not hands_on(cause.reason, effect.reason):
+        return False
+    if cause.reason == Reason.UNSTABLE:
+        return True
+    began, seen = cause.recent.since or cause.failing_since, effect.recent.since or effect.failing_since
+    return began is None or seen is None or began <= seen + _SLACK * max(cause.interval, effect.interval)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from staging_exporter.core.coincidence import Suggestions, suggest, with_coincidences
 from staging_exporter.core.graph import Graph
-from staging_exporter.core.health import Health, deployed, expire, forgive, observe
+from staging_exporter.core.health import Health, deployed, expire, forget_failures, observe
+from staging_exporter.core.inference import is_blind
 from staging_exporter.core.journal import Journal
 from staging_exporter.core.journeys import journey_status, overall, root_causes
 from staging_exporter.core.maintenance import MaintenanceWindow
@@ -26,6 +28,8 @@ from staging_exporter.core.status import checked_status, latent_status, timely
 from staging_exporter.core.tally import Counts
 
 _NOBODY: frozenset[str] = frozenset()
+_OFFLINE = "not probed since the exporter was offline"
+_AFTER_MAINTENANCE = "not probed since its maintenance ended"
 
 
 class Board:
@@ -94,27 +98,33 @@ class Board:
         self._publisher.rounds.heard(name)
         requested = self._open_round(name, seen.ended) if calls_for_a_round(before, after) else _NOBODY
         self._advance(seen.ended)
-        return requested
+        return requested | self._publisher.wanted(seen.ended, self._records)
 
     def tick(self, now: float) -> frozenset[str]:
         """Time passes: silence, overdue rounds, recovery graces that end. Returns the components to be probed now."""
         maintained = self._in_maintenance(now)
+        doubtful = []
         for name, record in self._records.items():
             later = expire(record.health, self.topology.components[name], now)
+            ended = record.maintained and name not in maintained
+            if ended and later.failing_since is not None:
+                later = forget_failures(later, Reason.NO_EVIDENCE, _AFTER_MAINTENANCE)
+                doubtful.append(name)
             if later is not record.health or (name in maintained) != record.maintained:
                 record.maintained = name in maintained
                 self._update(name, later, now)
-        failing = self._publisher.end_graces(now, self._records)
-        requested = _NOBODY.union(*(self._open_round(name, now) | {name} for name in failing))
+        self._publisher.grant_after_maintenance(doubtful, now)
+        doubtful += self._publisher.end_graces(now, self._records)
+        requested = _NOBODY.union(*(self._open_round(name, now) | {name} for name in doubtful))
         self._advance(now)
-        return requested
+        return requested | self._publisher.wanted(now, self._records)
 
     def confirming(self, name: str) -> bool:
         """True while a component, or vantage check, is to be run again soon: its last run wants to be confirmed."""
         if name in self.vantage_checks:
             run = self._vantage.last[name]
             return run is not None and run.outcome == Outcome.FAIL
-        return self._records[name].health.confirming
+        return self._records[name].health.confirming or self._publisher.rounds.looks_again(name, self._records)
 
     def maintain(self, window: MaintenanceWindow, now: float) -> None:
         """Add a maintenance window to the configured ones. Raises KeyError for an unknown component."""
@@ -150,6 +160,11 @@ class Board:
         return tuple(sorted(self._publisher.published.roots))
 
     @property
+    def suggestions(self) -> Suggestions:
+        """What the incidents so far say about the configuration."""
+        return suggest(self.graph, self.journal.incidents)
+
+    @property
     def pending(self) -> bool:
         """True while a round is open and the verdict may still change."""
         return self._publisher.rounds.pending
@@ -164,6 +179,7 @@ class Board:
         components = timely(self._statuses(self.topology.components, with_stats=True))
         journeys = {name: journey_status(journey, components) for name, journey in self.topology.journeys.items()}
         roots = root_causes(components, journeys.values(), self._publisher.published.last_seen)
+        roots = with_coincidences(self.graph, roots)
         return Snapshot(
             environment=self.topology.environment,
             generated_at=now,
@@ -203,11 +219,11 @@ class Board:
             health = replace(health, since=was.since) if was.state == health.state else health
         record.health = health
         record.shown = mask(health, self._vantage, record.shown, at, maintained=record.maintained)
-        condition = condition_of(record.shown)
+        condition = condition_of(record.shown, self.topology.components[name].interval)
         if condition != record.condition:
             self.changes += 1
             self._publisher.state_changes(record.condition.state, condition.state, self._records, at)
-            record.condition = condition
+        record.condition = condition
 
     def _record_vantage(self, seen: Observation) -> None:
         was_online = self._vantage.online
@@ -216,7 +232,11 @@ class Board:
         for name, record in self._records.items():
             began = record.health.failing_since
             doubtful = began is not None and not self._vantage.vouches(began)
-            self._update(name, forgive(record.health) if lost and doubtful else record.health, seen.ended)
+            self._update(
+                name,
+                forget_failures(record.health, Reason.OFFLINE, _OFFLINE) if lost and doubtful else record.health,
+                seen.ended,
+            )
         self._advance(seen.ended)
 
     def _in_maintenance(self, now: float) -> frozenset[str]:
@@ -225,7 +245,8 @@ class Board:
 
     def _open_round(self, trigger: str, at: float) -> frozenset[str]:
         """Open a round unless this component has one open; returns what it wants to be probed."""
-        wanted = self._publisher.rounds.open(trigger, at)
+        blind = {name for name, record in self._records.items() if is_blind(record.condition)}
+        wanted = self._publisher.rounds.open(trigger, at, blind)
         return wanted | self.vantage_checks.keys() if wanted is not None else _NOBODY
 
     def _advance(self, now: float) -> None:
@@ -233,7 +254,8 @@ class Board:
             return
         self.changes += 1
         known, rounds = self.journal.current_roots, self._publisher.rounds
-        if self._publisher.published.roots != known and not any(map(rounds.starting, known)):
+        roots = self._publisher.published.roots
+        if (roots or known) and not any(map(rounds.starting, known)):
             self.journal = self.journal.with_verdict(self._root_causes(), now)
 
     def _root_causes(self) -> tuple[RootCause, ...]:

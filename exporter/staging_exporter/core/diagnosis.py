@@ -1,7 +1,21 @@
-"""Rules 1, 2, 4 and 5: states -> root causes, symptoms, suspects, contradictions.
+"""The rules of diagnosis: conditions -> root causes, symptoms, suspects, contradictions.
 
-Everything here is a pure function of the graph and the conditions, linear in edges, independent of any order. Rule 3
-is in `inference`; when verdicts are published (rules 6 and 7), in `publisher`; what they cost (8 and 9), in `journeys`.
+1. A failing component that nothing explains is a root cause; otherwise it is a symptom and inherits the root causes of
+   what explains it. What explains what is in `attribution`. Optional dependencies explain a degraded component, never
+   one that is down: there they are named as suspects.
+2. A component that is up, but whose last runs fail now and then at a rate that fits a failing dependent, is judged as
+   degraded (`unstable`): thresholds that two components cross in random order decide nothing. See `evidence`.
+3. Components that nobody can see are inferred from their dependents before root causes are named, see `inference`.
+4. A component that is down while a hard dependent of it is up is contradicted: the problem may be the network path from
+   the exporter, the edge may be wrong, or that check may be shallow.
+5. A down component with an intrinsic reason is a root cause even when a dependency explains it, unless a failing hard
+   ancestor fails in the same class (then it only relays it), or it is evidence for an inferred one; of `dns` and
+   `identity` also unless a failing hard ancestor began together with it.
+6. A component of layer `test` is no evidence and clears nothing. A failing suite is explained by any failing component
+   that it covers; a suite that passes while one of them is down is a conflict.
+
+When a verdict is published is in `rounds` and `verdict_lifecycle`; what it costs in `journeys`.
+Everything here is a pure function of the graph and the conditions, independent of any order.
 """
 
 from __future__ import annotations
@@ -10,30 +24,37 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from staging_exporter.core.attribution import NOTHING, Attribution, union
+from staging_exporter.core.attribution import NOTHING, Attribution, slack, union
+from staging_exporter.core.evidence import Fit, began_together, fit
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.inference import Inference, infer, only
-from staging_exporter.core.model import Layer, State
-from staging_exporter.core.rules import CLASS_OF, FAILS, INTRINSIC, IS_DOWN, Condition
+from staging_exporter.core.model import Certainty, Layer, Reason, State
+from staging_exporter.core.rules import CERTIFICATE, CLASSES_OF, FAILS, INTRINSIC, IS_DOWN, Condition
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What is concluded about one component.
 
-    `roots` are the root causes that a symptom inherits; `explained_by` are the dependencies that explain its failure,
-    or would if it were down;
+    `roots` are the root causes that a symptom inherits; `explained_by` are the dependencies that explain it, or would
+    if it were down; `through` are dependencies that are up between it and those;
     `suspects` might be involved without proof; `contradicted_by` are dependents that are up although it is down;
-    `conflicts` are the components that a passing suite claims to exercise although they are down.
+    `conflicts` are the components that a passing suite claims to exercise although they are down. `unstable` says that
+    it is up and judged as degraded by its last runs. `not_recovered_from` are root causes that are gone, from which it
+    had time to recover.
     """
 
     state: State
     root: bool = False
     roots: tuple[str, ...] = ()
     explained_by: tuple[str, ...] = ()
+    through: tuple[str, ...] = ()
     suspects: tuple[str, ...] = ()
     contradicted_by: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
+    unstable: bool = False
+    not_recovered_from: tuple[str, ...] = ()
+    certainty: Certainty = Certainty.OBSERVED
     inference: Inference | None = None
 
     def among(self, names: Collection[str]) -> Verdict:
@@ -42,9 +63,11 @@ class Verdict:
             self,
             roots=only(self.roots, names),
             explained_by=only(self.explained_by, names),
+            through=only(self.through, names),
             suspects=only(self.suspects, names),
             contradicted_by=only(self.contradicted_by, names),
             conflicts=only(self.conflicts, names),
+            not_recovered_from=only(self.not_recovered_from, names),
             inference=self.inference.among(names) if self.inference else None,
         )
 
@@ -53,32 +76,77 @@ def diagnose(
     graph: Graph,
     conditions: Mapping[str, Condition],
     recovering: Collection[str] = (),
-    inferred: Mapping[str, Inference] | None = None,
+    held: Mapping[str, Inference] | None = None,
+    standing: Collection[str] = (),
+    left_over: Collection[str] = (),
 ) -> dict[str, Verdict]:
     """The verdict on every component.
 
-    `conditions` has every checked component. `recovering` are failing ones that are still recovering from a root cause
-    that is over: it explains them. `inferred` are the latent root causes until now (rule 7).
+    `conditions` has every checked component. `recovering` are failing ones that still recover from a root cause that is
+    gone: they are explained. `held` are components that stay inferred until a dependent, or all of the evidence, is up.
+    `standing` are the published root causes: others whose failures have subsided do not become one. `left_over` are
+    those that have not recovered from a root cause that is gone: they are no evidence for another.
     """
-    states = {name: conditions[name].state if name in conditions else State.UNKNOWN for name in graph.order}
-    explained = _explained(graph, states) | set(recovering)
-    inferences = infer(graph, conditions, explained)
+    recovering = {*recovering, *(n for n, c in conditions.items() if has_subsided(c) and n not in standing)}
+    unstable = find_unstable(graph, conditions, recovering)
+    judged = {**conditions, **{name: _as_unstable(conditions[name]) for name in unstable}}
+    states = {name: judged[name].state if name in judged else State.UNKNOWN for name in graph.order}
+    explained = {*_explained(graph, states, judged), *recovering, *left_over}
+    inferences = infer(graph, judged, explained)
     kept = {
         name: replace(old, stale=True)
-        for name, old in (inferred or {}).items()
+        for name, old in (held or {}).items()
         if name in inferences and _stays_inferred(inferences[name], old, states)
     }
-    if kept:  # what they explain, behind a check that is unknown now, is evidence for no other
+    if kept:  # what they explain, behind a check that tells nothing now, is no evidence for another
         as_kept = states | {name: inference.state for name, inference in kept.items()}
-        inferences = infer(graph, conditions, explained | _explained(graph, as_kept)) | kept
+        inferences = infer(graph, judged, explained | _explained(graph, as_kept, judged)) | kept
     states |= {name: inference.state for name, inference in inferences.items()}
-    case = _Case(graph, conditions, states, inferences, recovering)
-    return {name: case.verdict(name) for name in graph.order}
+    case = _Case(graph, judged, states, inferences, recovering)
+    return {name: replace(case.verdict(name), unstable=name in unstable) for name in graph.order}
 
 
-def _explained(graph: Graph, states: Mapping[str, State]) -> set[str]:
-    """The failing components that another component explains."""
-    attribution = Attribution(graph, states)
+def has_subsided(condition: Condition) -> bool:
+    """True for a state that outlasts its failures: the last runs passed, one after the other."""
+    lasts = condition.state == State.FLAPPING or condition.reason == Reason.UNSTABLE
+    return lasts and condition.recent.subsided
+
+
+def find_unstable(
+    graph: Graph, conditions: Mapping[str, Condition], recovering: Collection[str] = ()
+) -> frozenset[str]:
+    """Rule 2: components that are up, whose failures fit those of a failing one that nothing else explains."""
+    troubled = [n for n, c in conditions.items() if c.state == State.UP and c.recent.since is not None]
+    if not troubled:
+        return frozenset()
+    states = {name: conditions[name].state if name in conditions else State.UNKNOWN for name in graph.order}
+    explained = {*_explained(graph, states, conditions), *recovering}
+    return frozenset(n for n in troubled if Fit.UNSTABLE in fits(graph, conditions, n, explained).values())
+
+
+def fits(
+    graph: Graph, conditions: Mapping[str, Condition], name: str, explained: Collection[str] = ()
+) -> dict[str, Fit]:
+    """How the runs of a component fit those of each unexplained failing one that depends on it by hard edges."""
+    cause = conditions[name]
+    failing = (
+        other
+        for other in graph.needing(name)
+        if other in conditions and conditions[other].state in FAILS and other not in explained
+    )
+    return {o: fit(cause.recent, conditions[o].recent, slack(cause, conditions[o])) for o in failing}
+
+
+def _as_unstable(condition: Condition) -> Condition:
+    failed, runs = condition.recent.failures_since(condition.recent.since or 0.0)
+    detail = f"{failed} of its last {runs} runs failed"
+    since = condition.failing_since if condition.failing_since is not None else condition.recent.since
+    return replace(condition, state=State.DEGRADED, reason=Reason.UNSTABLE, detail=detail, failing_since=since)
+
+
+def _explained(graph: Graph, states: Mapping[str, State], conditions: Mapping[str, Condition]) -> set[str]:
+    """The failing components that something explains."""
+    attribution = Attribution(graph, states, conditions)
     return {name for name, state in states.items() if state in FAILS and attribution.explained_by(name)}
 
 
@@ -101,10 +169,10 @@ class _Case:
     ) -> None:
         self._graph, self._conditions, self._states = graph, conditions, states
         self._inferences, self._recovering = inferences, recovering
-        self._attribution = Attribution(graph, states)
-        failing = (inference for name, inference in inferences.items() if states[name] in FAILS)
-        self._evidence = {name for inference in failing for name in inference.evidence}
-        self._suspected = _suspected(inferences)
+        self._attribution = Attribution(graph, states, conditions)
+        inferred = (i for name, i in inferences.items() if states[name] in FAILS)
+        self._evidence = {name for inference in inferred for name in inference.evidence}
+        self._suspected_by = _suspected_by(inferences)
         self._lists: dict[frozenset[str], tuple[str, ...]] = {}
         self._roots: dict[str, frozenset[str]] = {}
         for name in graph.order:
@@ -119,11 +187,19 @@ class _Case:
             root=root,
             roots=() if root else self._listed(roots),
             explained_by=self._listed(self._attribution.explained_by(name)),
+            through=self._listed(self._attribution.through.get(name, NOTHING)),
             suspects=self._suspects(name, root) if state in FAILS else (),
             contradicted_by=self._contradicted_by(name),
             conflicts=self._conflicts(name),
+            certainty=self._certainty(name),
             inference=self._inferences.get(name),
         )
+
+    def _certainty(self, name: str) -> Certainty:
+        inference = self._inferences.get(name)
+        if inference is None or not inference.evidence:
+            return Certainty.OBSERVED
+        return Certainty.LIKELY if inference.likely else Certainty.INFERRED
 
     def _listed(self, names: frozenset[str]) -> tuple[str, ...]:
         """In order; many components share one set."""
@@ -132,7 +208,7 @@ class _Case:
         return self._lists[names]
 
     def _find_roots(self, name: str) -> frozenset[str]:
-        """The roots behind a failing component, itself when it is one; nothing when it only waits or recovers."""
+        """The root causes behind a failing component, itself when it is one; nothing when it only waits or recovers."""
         state = self._states[name]
         if state not in FAILS:
             return NOTHING
@@ -148,18 +224,24 @@ class _Case:
         if condition is None or condition.state not in IS_DOWN or name in self._evidence:
             return False
         intrinsic = INTRINSIC | self._graph.components[name].intrinsic
-        return condition.reason in intrinsic and CLASS_OF.get(condition.reason) not in self._classes_above[name]
+        if condition.reason not in intrinsic or not CLASSES_OF[condition.reason].isdisjoint(self._classes_above[name]):
+            return False
+        return condition.reason in CERTIFICATE or not self._began_with_an_ancestor(name, condition)
+
+    def _began_with_an_ancestor(self, name: str, effect: Condition) -> bool:
+        causes = (self._conditions[o] for o in self._attribution.explained_by(name) if o in self._conditions)
+        return any(began_together(cause.recent, effect.recent, slack(cause, effect)) for cause in causes)
 
     @cached_property
     def _classes_above(self) -> dict[str, frozenset[str]]:
         """Component -> the classes of reasons in which its hard ancestors fail."""
-        own = {name: CLASS_OF.get(condition.reason, "") for name, condition in self._conditions.items()}
-        own |= {name: inference.failure_class for name, inference in self._inferences.items()}
+        own = {name: CLASSES_OF[condition.reason] for name, condition in self._conditions.items()}
+        own |= {name: inference.classes for name, inference in self._inferences.items()}
         above: dict[str, frozenset[str]] = {}
         for name in self._graph.order:
             parents = [parent for group in self._graph.components[name].depends_on for parent in group]
-            failing = frozenset(own[parent] for parent in parents if self._states[parent] in FAILS)
-            above[name] = union([failing, *(above[parent] for parent in parents)])
+            failing = (own[parent] for parent in parents if self._states[parent] in FAILS)
+            above[name] = union([*failing, *(above[parent] for parent in parents)])
         return above
 
     def _suspects(self, name: str, root: bool) -> tuple[str, ...]:
@@ -167,7 +249,7 @@ class _Case:
         found = {o for o in component.optional_depends_on if self._states[o] in FAILS}
         found -= self._attribution.explained_by(name)
         if root:
-            found.update(self._suspected.get(name, ()))
+            found.update(self._suspected_by.get(name, ()))
             inference = self._inferences.get(name, Inference())
             found.update(inference.suspects)
             for failing in (name, *inference.evidence):
@@ -179,6 +261,9 @@ class _Case:
         return self._states[name] == State.UNKNOWN and name in self._conditions
 
     def _contradicted_by(self, name: str) -> tuple[str, ...]:
+        inference = self._inferences.get(name)
+        if inference is not None and inference.evidence:
+            return inference.against
         if self._states[name] != State.DOWN or name not in self._conditions:
             return ()
         needed_by = self._graph.needed_by[name]
@@ -191,10 +276,10 @@ class _Case:
         return tuple(sorted(c for c in self._graph.components[name].covers if self._states[c] in IS_DOWN))
 
 
-def _suspected(inferences: Mapping[str, Inference]) -> dict[str, list[str]]:
-    """Component -> the latent components that may explain it, though there is not enough evidence."""
-    suspected: dict[str, list[str]] = {}
+def _suspected_by(inferences: Mapping[str, Inference]) -> dict[str, list[str]]:
+    """Component -> those nobody can see that it alone, or too far apart in time, is evidence for."""
+    found: dict[str, list[str]] = {}
     for latent, inference in inferences.items():
         for name in inference.suspected_by:
-            suspected.setdefault(name, []).append(latent)
-    return suspected
+            found.setdefault(name, []).append(latent)
+    return found

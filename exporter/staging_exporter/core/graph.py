@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from staging_exporter.core.model import Component
 
@@ -42,13 +42,18 @@ class Graph:
         if cycle := find_cycle(self.edges):
             raise ValueError(" -> ".join(cycle))
         self.order = _dependencies_first(self.edges)
+        self.index = {name: number for number, name in enumerate(self.order)}
         self.dependents: dict[str, list[str]] = {name: [] for name in components}
         self.needed_by: dict[str, list[str]] = {name: [] for name in components}
         self.itself = {name: frozenset({name}) for name in components}
         self._deciding: dict[str, frozenset[str]] = {}
+        self._needing: dict[str, frozenset[str]] = {}
+        self._hard: dict[str, list[str]] = {name: [] for name in components}
         for name, component in components.items():
             for target in self.edges[name]:
                 self.dependents[target].append(name)
+            for target in dict.fromkeys(other for group in component.depends_on for other in group):
+                self._hard[target].append(name)
             for group in component.depends_on:
                 if len(group) == 1:
                     self.needed_by[group[0]].append(name)
@@ -57,17 +62,43 @@ class Graph:
         """Everything that `name` depends on, by edges of every sort."""
         return _reach(name, self.edges)
 
-    def deciding(self, name: str) -> frozenset[str]:
-        """Itself, its ancestors, and the dependents of latent ones: what a verdict on it rests on."""
+    def deciding(self, name: str, blind: Collection[str] = ()) -> frozenset[str]:
+        """Itself, its ancestors, and all that is evidence for those that nobody can see: what its verdict rests on."""
+        if blind:
+            return self._find_deciding(name, blind)
         if name not in self._deciding:
-            found = {name, *self.ancestors(name)}
-            latents = [other for other in found if self.components[other].latent]
-            while latents:
-                new = [other for other in self.dependents[latents.pop()] if other not in found]
-                found.update(new)
-                latents.extend(other for other in new if self.components[other].latent)
-            self._deciding[name] = frozenset(found)
+            self._deciding[name] = self._find_deciding(name, blind)
         return self._deciding[name]
+
+    def _find_deciding(self, name: str, blind: Collection[str]) -> frozenset[str]:
+        found = {name, *self.ancestors(name)}
+        unseen = [other for other in found if self._unseen(other, blind)]
+        while unseen:
+            more = [other for other in self.dependents[unseen.pop()] if other not in found]
+            found.update(more)
+            unseen.extend(other for other in more if self._unseen(other, blind))
+        return frozenset(found)
+
+    def decided_by(self, name: str, blind: Collection[str] = ()) -> frozenset[str]:
+        """Itself, its descendants, and the dependents of those that it is evidence for: whose verdicts rest on it."""
+        found = {name}
+        unseen, left = set[str](), [name]
+        while left:
+            more = [o for o in self.edges[left.pop()] if self._unseen(o, blind) and o not in unseen]
+            unseen.update(more)
+            left.extend(more)
+        for other in (name, *unseen):
+            found.update((other, *self.descendants(other)))
+        return frozenset(found)
+
+    def _unseen(self, name: str, blind: Collection[str]) -> bool:
+        return self.components[name].latent or name in blind
+
+    def needing(self, name: str) -> frozenset[str]:
+        """Everything that depends on `name` by hard edges, alternatives included."""
+        if name not in self._needing:
+            self._needing[name] = frozenset(_reach(name, self._hard))
+        return self._needing[name]
 
     def descendants(self, name: str) -> set[str]:
         """Everything that depends on `name`, by edges of every sort."""

@@ -22,13 +22,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from staging_exporter.core.evidence import Recent
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import Component, Observation, Outcome, Reason, State
 
-WINDOW = 12  # runs that flapping looks at
+_FLAPPING = 12  # runs that flapping looks at
 _SILENT = 3  # intervals without a result
 _STALLED_RETRIES = 3  # runs in a row that are retried because our event loop stalled
 _COLD = frozenset({Reason.TIMEOUT, Reason.REFUSED})
+
+
+_NO_RUNS = Recent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class Health:
     non_fails: int = 0
     failing_since: float | None = None
     first_failure: float | None = None
-    history: tuple[Outcome, ...] = ()
+    recent: Recent = _NO_RUNS
     flapping: bool = False
     spent: bool = False
     bad_reason: Reason = Reason.NO_EVIDENCE
@@ -101,20 +105,22 @@ def expire(health: Health, component: Component, now: float) -> Health:
     )
 
 
-def forgive(health: Health) -> Health:
-    """Forget a failure that began when we were offline ourselves: not known again until the next run."""
+def forget_failures(health: Health, reason: Reason, detail: str) -> Health:
+    """Not known again before the next run; `fall` new failures are needed to call it down."""
     base = health.base if health.base in (State.UP, State.UNKNOWN) else State.UNKNOWN
     return replace(
         health,
         state=State.UNKNOWN,
-        reason=Reason.OFFLINE,
-        detail="not probed since the exporter was offline",
+        reason=reason,
+        detail=detail,
         base=base,
         fails=0,
         non_passes=0,
         failing_since=None,
         first_failure=None,
         last=Outcome.UNKNOWN,
+        recent=Recent(),
+        flapping=False,
     )
 
 
@@ -140,7 +146,7 @@ def _count(health: Health, component: Component, seen: Observation) -> Health:
         fails=health.fails + 1 if failed else 0,
         non_passes=0 if passed else health.non_passes + 1,
         non_fails=0 if failed else health.non_fails + 1,
-        history=(*health.history, seen.outcome)[-WINDOW:],
+        recent=health.recent.add(seen),
         failing_since=health.failing_since if health.failing_since is not None or passed else seen.started,
         first_failure=health.first_failure if health.first_failure is not None or not failed else seen.started,
     )
@@ -179,7 +185,7 @@ def _remember_uptime(health: Health, seen: Observation) -> Health:
 
 
 def _flapping(health: Health) -> bool:
-    failed = [outcome == Outcome.FAIL for outcome in health.history]
+    failed = [run.outcome == Outcome.FAIL for run in health.recent.runs[-_FLAPPING:]]
     if health.flapping:
         return sum(failed) > 1
     changes = sum(a != b for a, b in pairwise(failed))
@@ -207,7 +213,7 @@ def _starting(health: Health, component: Component, seen: Observation) -> bool:
     if seen.reason == Reason.STARTING or health.restarted:
         return True
     leaving = health.base not in (State.UP, State.UNKNOWN) or health.state == State.STARTING
-    return leaving and seen.reason in _COLD and waited < component.startup.cold
+    return leaving and seen.reason in _COLD and seen.started - health.first_failure < component.startup.cold
 
 
 def _publish(health: Health, state: State, seen: Observation) -> Health:

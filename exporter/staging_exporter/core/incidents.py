@@ -12,7 +12,11 @@ KEPT = 200
 
 @dataclass(frozen=True, slots=True)
 class IncidentRootCause:
-    """A root cause within an incident, from `since` until `until` (None while it lasts), Unix seconds."""
+    """A root cause within an incident, published from `since` until `until` (None while it is), Unix seconds.
+
+    `began` is the onset of its trouble; `contradicted_by` are dependents that were up, `through` components between it
+    and its symptoms whose checks noticed nothing.
+    """
 
     component: str
     layer: str
@@ -21,6 +25,9 @@ class IncidentRootCause:
     detail: str
     since: float
     until: float | None = None
+    began: float | None = None
+    contradicted_by: tuple[str, ...] = ()
+    through: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,17 @@ def _newest(roots: tuple[IncidentRootCause, ...]) -> tuple[IncidentRootCause, ..
 
 
 def _incident_root_cause(root: RootCause, now: float) -> IncidentRootCause:
-    return IncidentRootCause(root.component, root.layer, root.priority, root.reason, root.detail, now)
+    return IncidentRootCause(
+        root.component,
+        root.layer,
+        root.priority,
+        root.reason,
+        root.detail,
+        now,
+        began=root.began,
+        contradicted_by=root.contradicted_by,
+        through=root.through,
+    )
 
 
 def _renewed(cause: IncidentRootCause, current_roots: dict[str, RootCause], now: float) -> IncidentRootCause:
@@ -67,4 +84,15 @@ def _renewed(cause: IncidentRootCause, current_roots: dict[str, RootCause], now:
     root = current_roots.get(cause.component)
     if root is None:
         return replace(cause, until=now)
-    return replace(cause, priority=root.priority, reason=root.reason, detail=root.detail)
+    return replace(
+        cause,
+        priority=root.priority,
+        reason=root.reason,
+        detail=root.detail,
+        contradicted_by=_merged(cause.contradicted_by, root.contradicted_by),
+        through=_merged(cause.through, root.through),
+    )
+
+
+def _merged(old: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
+    return old if set(new) <= set(old) else tuple(sorted({*old, *new}))

@@ -1,36 +1,61 @@
-"""Rule 3: what is known of each latent component, from its dependents. Used by `diagnosis` only."""
+"""Rule 3: what is inferred of a component that nobody can see, from those that depend on it.
+
+Judged are latent components (no check) and blind ones (`unknown`: rate limited, without credentials, without evidence).
+
+1. The evidence is the largest group of at least two direct dependents that fail in one class of reasons, that no other
+   component explains, and that began to fail within two intervals of each other. A group that has nothing in common but
+   the moment counts where no class has two.
+2. The component is then `down`, or `degraded` when all of them are. A healthy dependent clears it, unless those that
+   fail are three to one and at least three: then the component is inferred all the same, `likely`, contradicted by the
+   healthy one.
+3. Dependents are judged first, since a latent may depend on a latent. A latent with one failing dependent, too few to
+   infer it, hands that one on to what it depends on itself.
+4. When the evidence of one contains another's, only the larger is inferred; equal evidence infers one (the more urgent,
+   then the first by name) and names the others as suspects.
+5. A suite (layer `test`) is no evidence and clears nothing. A dependent that has an alternative clears nothing, and is
+   evidence only when every alternative fails; an optional edge counts for a degraded dependent alone.
+6. A blind component with one failing dependent is inferred, `likely`, when both began together.
+
+Used by `diagnosis` only.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.model import Layer, State
-from staging_exporter.core.rules import CLASS_OF, FAILS, Condition
+from staging_exporter.core.rules import BLIND, CLASSES_OF, FAILS, Condition
 
 _WITHIN = 2  # intervals
+_OUTWEIGHS = 2  # failing dependents for each healthy one
+_ANY = "mixed"  # the class of a group that has only its moment in common
 
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """What is known of one latent component: its state, and the dependents that it is inferred from.
+    """What is known of one component that nobody can see.
 
-    `evidence` are the direct dependents whose failures make it down or degraded, `checked_evidence` the checked
-    components behind them. `suspected_by` are failing dependents that are too few or too far apart to be evidence;
-    `suspects` are the other latent components that the same evidence fits. It is `superseded` when more evidence, of
-    which its own is a part, makes another one down; `stale` when it stays down by evidence that is seen no longer.
+    `evidence` are the failing dependents that it is inferred from, `checked_evidence` the checked components among or
+    behind them; `suspected_by` are failing dependents too few, or too far apart in time, to be evidence; `suspects` are
+    the others that the same evidence fits; `against` are healthy dependents that it is inferred in spite of. It is
+    `superseded` when more evidence, of which its own is a part, makes another one down; `stale` when it stays down by
+    evidence that is seen no longer; `likely` when the moment, or the weight of numbers, decided.
     """
 
     state: State = State.UNKNOWN
     evidence: tuple[str, ...] = ()
     checked_evidence: frozenset[str] = frozenset()
-    failure_class: str = ""
+    classes: frozenset[str] = frozenset()
     began: float = 0.0
     suspected_by: tuple[str, ...] = ()
     suspects: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
     superseded: bool = False
     stale: bool = False
+    likely: bool = False
 
     def among(self, names: Collection[str]) -> Inference:
         """Without the components that are not among these."""
@@ -40,15 +65,15 @@ class Inference:
             checked_evidence=frozenset(only(self.checked_evidence, names)),
             suspected_by=only(self.suspected_by, names),
             suspects=only(self.suspects, names),
+            against=only(self.against, names),
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Failing:
-    """A failing dependent of a latent component."""
+class _Witness(NamedTuple):
+    """A failing dependent: in which classes of reasons, since when, and the checked components behind it."""
 
     name: str
-    failure_class: str
+    classes: frozenset[str]
     began: float
     interval: float
     state: State
@@ -60,120 +85,146 @@ def only(some: Iterable[str], names: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name in some if name in names)
 
 
+def is_blind(condition: Condition) -> bool:
+    """True for a checked component that cannot be seen now."""
+    return condition.state == State.UNKNOWN and condition.reason in BLIND
+
+
 def infer(graph: Graph, conditions: Mapping[str, Condition], explained: Collection[str]) -> dict[str, Inference]:
-    """What is known of every latent component; `explained` are failing components that something else explains."""
-    found: dict[str, Inference] = {}
+    """What is known of every latent and every blind component; `explained` are failing ones that need neither."""
+    court = _Inferring(graph, conditions, explained)
     for name in reversed(graph.order):
-        if graph.components[name].latent:
-            found[name] = _judge(name, graph, conditions, explained, found)
-    return _only_the_largest(graph, found)
+        if graph.components[name].latent or is_blind(conditions[name]):
+            court.judge(name)
+    return _only_the_largest(graph, court.found)
 
 
-def _judge(
-    name: str,
-    graph: Graph,
-    conditions: Mapping[str, Condition],
-    explained: Collection[str],
-    found: Mapping[str, Inference],
-) -> Inference:
-    if any(_state(n, conditions, found) == State.UP for n in graph.needed_by[name] if not _is_suite(graph, n)):
-        return Inference(State.UP)
-    failing = [
-        one
-        for dependent in graph.dependents[name]
-        if dependent not in explained
-        and not _is_suite(graph, dependent)
-        and (one := _failing(dependent, graph, conditions, found)) is not None
-        and _depends_fully(graph, dependent, name, one.state, conditions)
-    ]
-    group = _largest_group(failing)
-    if len(group) < 2:
-        return Inference(suspected_by=tuple(sorted(one.name for one in failing)))
-    return Inference(
-        state=State.DEGRADED if all(one.state == State.DEGRADED for one in group) else State.DOWN,
-        evidence=tuple(sorted(one.name for one in group)),
-        checked_evidence=frozenset().union(*(one.checked for one in group)),
-        failure_class=group[0].failure_class,
-        began=min(one.began for one in group),
-    )
+class _Inferring:
+    """One pass over the components that nobody can see, dependents first."""
 
+    def __init__(self, graph: Graph, conditions: Mapping[str, Condition], explained: Collection[str]) -> None:
+        self._graph, self._conditions, self._explained = graph, conditions, explained
+        self.found: dict[str, Inference] = {}
+        self._single: dict[str, _Witness] = {}  # of a latent that its one failing dependent does not suffice for
 
-def _is_suite(graph: Graph, name: str) -> bool:
-    return graph.components[name].layer == Layer.TEST
+    def judge(self, name: str) -> None:
+        graph = self._graph
+        latent = graph.components[name].latent
+        healthy = [n for n in graph.needed_by[name] if self._state(n) == State.UP and not self._is_suite(n)]
+        witnesses = [w for dependent in graph.dependents[name] if (w := self._witness(dependent, name)) is not None]
+        group = _largest_group(witnesses)
+        if healthy and not (len(group) >= _OUTWEIGHS * len(healthy) and _common(group)):
+            suspected_by = tuple(sorted({w.name for w in group})) if len(group) > 1 else ()
+            self.found[name] = Inference(State.UP if latent else State.UNKNOWN, suspected_by=suspected_by)
+            return
+        if len(group) < 2 and not (group and not latent and self._blind_since(name, group[0])):
+            if len(witnesses) == 1 and latent:
+                self._single[name] = witnesses[0]
+            self.found[name] = Inference(suspected_by=tuple(sorted(w.name for w in witnesses)))
+            return
+        common = _common(group)
+        self.found[name] = Inference(
+            state=State.DEGRADED if all(w.state == State.DEGRADED for w in group) else State.DOWN,
+            evidence=tuple(sorted({w.name for w in group})),
+            checked_evidence=frozenset().union(*(w.checked for w in group)),
+            classes=common or frozenset({_ANY}),
+            began=min(w.began for w in group),
+            against=tuple(sorted(healthy)),
+            likely=bool(healthy) or not common or len(group) < 2,
+        )
 
+    def _state(self, name: str) -> State:
+        inference = self.found.get(name)
+        return inference.state if inference else self._conditions[name].state
 
-def _state(name: str, conditions: Mapping[str, Condition], found: Mapping[str, Inference]) -> State:
-    return found[name].state if name in found else conditions[name].state
+    def _is_suite(self, name: str) -> bool:
+        return self._graph.components[name].layer == Layer.TEST
 
+    def _blind_since(self, name: str, witness: _Witness) -> bool:
+        """True when the component went out of sight at about the time at which the dependent began to fail."""
+        condition = self._conditions[name]
+        within = _WITHIN * max(condition.interval, witness.interval)
+        return condition.since is not None and abs(condition.since - witness.began) <= within
 
-def _failing(
-    name: str, graph: Graph, conditions: Mapping[str, Condition], found: Mapping[str, Inference]
-) -> _Failing | None:
-    interval = graph.components[name].interval
-    if inference := found.get(name):
-        if inference.state not in FAILS:
+    def _witness(self, name: str, latent: str) -> _Witness | None:
+        if name in self._explained or self._is_suite(name):
             return None
-        checked = inference.checked_evidence
-        return _Failing(name, inference.failure_class, inference.began, interval, inference.state, checked)
-    condition = conditions[name]
-    failure_class = CLASS_OF.get(condition.reason)
-    if condition.state not in FAILS or failure_class is None or condition.failing_since is None:
-        return None
-    return _Failing(name, failure_class, condition.failing_since, interval, condition.state, frozenset({name}))
+        interval = self._graph.components[name].interval
+        if inference := self.found.get(name):
+            if inference.state not in FAILS:
+                single = self._single.get(name)
+                return single if single and self._depends_fully(name, latent, single.state) else None
+            witness = _Witness(
+                name, inference.classes, inference.began, interval, inference.state, inference.checked_evidence
+            )
+        else:
+            condition = self._conditions[name]
+            classes = CLASSES_OF[condition.reason]
+            if condition.state not in FAILS or not classes or condition.failing_since is None:
+                return None
+            began = condition.recent.since or condition.failing_since
+            witness = _Witness(name, classes, began, interval, condition.state, frozenset({name}))
+        return witness if self._depends_fully(name, latent, witness.state) else None
+
+    def _depends_fully(self, dependent: str, latent: str, state: State) -> bool:
+        """True when a fault of `latent` alone could make `dependent` as it is."""
+        groups = [group for group in self._graph.components[dependent].depends_on if latent in group]
+        if not groups:
+            return state == State.DEGRADED
+        conditions = self._conditions
+        others = [other for group in groups for other in group if other != latent]
+        return all(other in conditions and conditions[other].state in FAILS for other in others)
 
 
-def _depends_fully(
-    graph: Graph, dependent: str, latent: str, state: State, conditions: Mapping[str, Condition]
-) -> bool:
-    """True when a fault of `latent` alone could put `dependent` into this state."""
-    groups = [group for group in graph.components[dependent].depends_on if latent in group]
-    if not groups:
-        return state == State.DEGRADED
-    others = [other for group in groups for other in group if other != latent]
-    return all(other in conditions and conditions[other].state in FAILS for other in others)
+def _common(group: Iterable[_Witness]) -> frozenset[str]:
+    """The classes of reasons that all of them share."""
+    return frozenset.intersection(*(witness.classes for witness in group))
 
 
-def _largest_group(failing: Iterable[_Failing]) -> list[_Failing]:
-    """The most dependents that fail in one class and began within two intervals of the earliest.
+def _largest_group(witnesses: Iterable[_Witness]) -> list[_Witness]:
+    """The most witnesses of one class that began within two intervals of the earliest; of any class where none has two.
 
     Of equally many those that are down, not merely degraded; then the earliest.
     """
-    best: list[_Failing] = []
-    ordered = sorted(failing, key=lambda one: (one.began, one.failure_class, one.name))
+    ordered = sorted(witnesses, key=lambda w: (w.began, sorted(w.classes), w.name))
+    best: list[_Witness] = []
     for index, first in enumerate(ordered):
-        group = [
-            one
-            for one in ordered[index:]
-            if one.failure_class == first.failure_class
-            and one.began - first.began <= _WITHIN * max(one.interval, first.interval)
-        ]
-        if _weight(group) > _weight(best):
-            best = group
+        near = [w for w in ordered[index:] if w.began - first.began <= _WITHIN * max(w.interval, first.interval)]
+        for kind in sorted(first.classes):
+            group = [w for w in near if kind in w.classes]
+            if _weight(group) > _weight(best):
+                best = group
+    if len(best) < 2:
+        for index, first in enumerate(ordered):
+            near = [w for w in ordered[index:] if w.began - first.began <= _WITHIN * max(w.interval, first.interval)]
+            if _weight(near) > _weight(best):
+                best = near
     return best
 
 
-def _weight(group: list[_Failing]) -> tuple[int, bool]:
-    return len(group), any(one.state != State.DEGRADED for one in group)
+def _weight(group: list[_Witness]) -> tuple[int, bool]:
+    return len({w.name for w in group}), any(witness.state != State.DEGRADED for witness in group)
 
 
 def _only_the_largest(graph: Graph, found: dict[str, Inference]) -> dict[str, Inference]:
-    kept: list[str] = []
+    inferred: list[str] = []
     candidates = [name for name, inference in found.items() if inference.evidence]
     rank = {name: (-len(found[name].checked_evidence), graph.components[name].priority, name) for name in candidates}
     suspects: dict[str, list[str]] = {}
     for name in sorted(candidates, key=lambda n: rank[n]):
-        evidence = found[name].checked_evidence
-        larger = next((other for other in kept if found[other].checked_evidence >= evidence), None)
+        larger = next(
+            (other for other in inferred if found[other].checked_evidence >= found[name].checked_evidence), None
+        )
         if larger is None:
-            kept.append(name)
-        elif found[larger].checked_evidence == evidence:
+            inferred.append(name)
+        elif found[larger].checked_evidence == found[name].checked_evidence:
             suspects.setdefault(larger, []).append(name)
-    return {name: _decided(inference, name in kept, suspects.get(name, ())) for name, inference in found.items()}
+    return {name: _settled(inference, name in inferred, suspects.get(name, ())) for name, inference in found.items()}
 
 
-def _decided(inference: Inference, kept: bool, suspects: Iterable[str]) -> Inference:
+def _settled(inference: Inference, inferred: bool, suspects: Iterable[str]) -> Inference:
     if not inference.evidence:
         return inference
-    if not kept:
+    if not inferred:
         return Inference(superseded=True)
     return replace(inference, suspects=tuple(sorted(suspects)))

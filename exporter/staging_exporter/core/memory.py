@@ -85,5 +85,10 @@ def _window(raw: Mapping[str, Any]) -> MaintenanceWindow:
 
 
 def _incident(raw: Mapping[str, Any]) -> Incident:
-    roots = tuple(IncidentRootCause(**root) for root in raw["roots"])
+    roots = tuple(_incident_root_cause(root) for root in raw["roots"])
     return Incident(float(raw["began"]), _moment(raw["ended"]), roots, tuple(map(float, raw["moved"])))
+
+
+def _incident_root_cause(raw: Mapping[str, Any]) -> IncidentRootCause:
+    lists = {name: tuple(map(str, raw.get(name, ()))) for name in ("contradicted_by", "through")}
+    return IncidentRootCause(**{**raw, **lists})

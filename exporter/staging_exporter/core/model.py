@@ -46,6 +46,7 @@ class Reason(StrEnum):
     PROTOCOL = "protocol"
     SATURATED = "saturated"
     SLOW = "slow"
+    UNSTABLE = "unstable"
     STARTING = "starting"
     FAILED = "failed"
     NO_EVIDENCE = "no_evidence"
@@ -87,6 +88,14 @@ class Layer(StrEnum):
     SERVICE = "service"
     APPLICATION = "application"
     TEST = "test"
+
+
+class Certainty(StrEnum):
+    """How a root cause was found: by its own runs, by those of its dependents, or by the moment or by numbers alone."""
+
+    OBSERVED = "observed"
+    INFERRED = "inferred"
+    LIKELY = "likely"
 
 
 class Priority(StrEnum):

@@ -23,12 +23,13 @@ from staging_exporter.core.diagnosis import Verdict
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.masking import Vantage
 from staging_exporter.core.model import State
-from staging_exporter.core.records import Records, conditions_of
+from staging_exporter.core.records import Record, Records, conditions_of
 from staging_exporter.core.rounds import Rounds
 from staging_exporter.core.rules import FAILS, stops_explaining
-from staging_exporter.core.verdict_lifecycle import Published, conclude
+from staging_exporter.core.verdict_lifecycle import Published, RecoveryGrace, conclude, patience
 
 _PAUSE = 0.2  # seconds between two publications while the first runs come in
+_RECOVERING = 10.0  # seconds between two runs of what still fails after its root cause recovered, at most
 _NOBODY: frozenset[str] = frozenset()
 
 
@@ -52,6 +53,7 @@ class Publisher:
         self.published = conclude(graph, Published(), conditions_of(records), graph.order, at, 0.0)
         self.latent_since: dict[str, float] = {}
         self._due = Due()
+        self._granted = _NOBODY
         self._published_at = float("-inf")
 
     def inherit(self, old: Publisher, kept: frozenset[str], records: Records) -> None:
@@ -79,14 +81,29 @@ class Publisher:
         self._due = replace(self._due, changed=True, recovered=self._due.recovered or recovers)
 
     def end_graces(self, now: float, records: Records) -> Iterable[str]:
-        """End the recovery graces that are over; returns those that still fail, to be probed before a verdict."""
+        """The components whose recovery grace is over and that still fail: they are probed once more."""
         graces = self.published.graces
-        ended = [name for name, grace in graces.items() if now >= grace.until]
+        ended = [name for name, grace in graces.items() if now >= grace.until and not grace.asked]
         if ended:
-            left = {name: grace for name, grace in graces.items() if name not in ended}
-            self.published = replace(self.published, graces=left)
+            asked = {name: replace(graces[name], asked=True) for name in ended}
+            self.published = replace(self.published, graces={**graces, **asked})
             self._due = replace(self._due, changed=True)
         return [name for name in ended if records[name].condition.state in FAILS]
+
+    def grant_after_maintenance(self, names: Collection[str], now: float) -> None:
+        """Components that failed until their maintenance ended may take as long to recover as after a root cause."""
+        ends = {name: now + patience(self._graph, name, self._recovery) for name in names}
+        granted = {name: RecoveryGrace((), until, until) for name, until in ends.items()}
+        self.published = replace(self.published, graces={**self.published.graces, **granted})
+
+    def wanted(self, now: float, records: Records) -> frozenset[str]:
+        """What is to be probed now: what has a new recovery grace, or has one, still fails, and was not seen lately."""
+        new, self._granted = self._granted, _NOBODY
+        return new | {
+            name
+            for name in self.published.graces
+            if records[name].condition.state in FAILS and _seen_at(records[name]) <= now - _RECOVERING
+        }
 
     def advance(self, now: float, records: Records, vantage: Vantage) -> bool:
         """Close the rounds that are complete or overdue, and publish what is due; True when something was published."""
@@ -113,6 +130,11 @@ class Publisher:
         before = self.published
         self._published_at = now
         self.published = conclude(self._graph, before, conditions_of(records), names, now, self._recovery)
+        self._granted |= self.published.graces.keys() - before.graces.keys()
         for name, verdict in self.published.verdicts.items():
             if verdict.inference is not None and before.verdicts[name].state != verdict.state:
                 self.latent_since[name] = now
+
+
+def _seen_at(record: Record) -> float:
+    return record.last.ended if record.last else float("-inf")

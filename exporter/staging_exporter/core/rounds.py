@@ -1,11 +1,18 @@
 """Rule 6: verdicts come only from completed rounds.
 
-A round is complete when each component that it wants has a result that began after it opened, or a failure that ended
-after it, none is still confirming, and a vantage check has answered. While a round covers a component, its verdict
-waits. Overlapping rounds thereby act as one; but a component waits at most `fall x (timeout + retry_interval)` of the
-slowest that decides about it: then its verdict is published as it is, and those that were silent are named as suspects.
-A descendant decides nothing: one that cannot report within the bound is not waited for. At the start each component has
-a round of its own, over what decides about it, so that a slow one delays no other.
+A first failure, or a first pass of what was down, opens a round over the affected set: the component, its ancestors of
+every sort, the other dependents of those that nobody can see, its descendants. All of them are probed at once. The
+round is complete when each has a result that began after it opened, or a failure that ended after it, none is still
+confirming, and a vantage check has answered. While its trigger fails, those that decide about it are looked at again
+and again, `retry_interval` apart: six times where the trigger fails at each run, twelve times where it fails now and
+then, or where one of them does, since a component that answers every second request must be seen to fail before its
+dependents are called a root cause. Those looks are waited for as long as a time that is bounded.
+
+While a round covers a component, its verdict waits: it covers those about which its trigger decides. Overlapping rounds
+thereby act as one; but a component waits at most `fall x (timeout + retry_interval)` of the slowest that decides about
+it: then its verdict is published as it is, and those that were silent are named as suspects. A descendant decides
+nothing: one that cannot report within the bound is not waited for. At the start each component has a round of its own,
+over what decides about it, so that a slow one holds up nobody else.
 """
 
 from __future__ import annotations
@@ -14,11 +21,13 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from staging_exporter.core.evidence import Fit, fit
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.health import Health
 from staging_exporter.core.masking import Vantage
 from staging_exporter.core.model import Component, Outcome, Reason, State
 from staging_exporter.core.records import Record, Records
+from staging_exporter.core.rules import FAILS, IS_DOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,13 @@ class Round:
     deadline: float
     wanted: frozenset[str]
     covers: frozenset[str]
+    deciding: frozenset[str] = frozenset()
+
+
+LOOKS = 6  # at what decides about a component that fails at each run
+MOST_LOOKS = 12  # at what decides about one that fails now and then
+LOOKING = 8.0  # seconds that they are waited for after it was confirmed
+LOOKING_LONG = 16.0
 
 
 def bound(component: Component) -> float:
@@ -48,12 +64,14 @@ def first_round(graph: Graph, name: str, at: float, spread: float) -> Round:
     return Round(name, True, at, at + spread + longest, deciding, frozenset({name}))
 
 
-def open_round(graph: Graph, trigger: str, at: float) -> Round:
-    """A round over the affected set of `trigger`."""
-    deciding, descendants = graph.deciding(trigger), graph.descendants(trigger)
+def open_round(graph: Graph, trigger: str, at: float, blind: Collection[str] = ()) -> Round:
+    """A round over the affected set of `trigger`; `blind` are checked components that cannot be seen now."""
+    deciding, descendants = graph.deciding(trigger, blind), graph.descendants(trigger)
     allowed = max(bound(graph.components[name]) for name in _checked(graph, deciding))
     in_time = {name for name in descendants if graph.components[name].timeout <= allowed}
-    return Round(trigger, False, at, at + allowed, _checked(graph, deciding | in_time), deciding | descendants)
+    causes = _checked(graph, deciding)
+    covers = graph.decided_by(trigger, blind)
+    return Round(trigger, False, at, at + allowed, causes | _checked(graph, in_time), covers, causes)
 
 
 def _checked(graph: Graph, names: Collection[str]) -> frozenset[str]:
@@ -77,6 +95,7 @@ class Rounds:
         self._graph = graph
         self._open: dict[tuple[str, bool], Round] = {}
         self._covered: Counter[str] = Counter()
+        self._looking: dict[str, set[str]] = {}  # component -> triggers of the open rounds that look at it
         self._blocked_by: dict[tuple[str, bool], str] = {}  # one for whom a round is known to wait: looked at first
         self.unsettled: dict[str, frozenset[str]] = {}
         for name in graph.components:
@@ -97,14 +116,14 @@ class Rounds:
         return (name, True) in self._open
 
     def covers(self, name: str) -> bool:
-        """True when the verdict on a component must wait."""
+        """True when the verdict on a component has to wait."""
         return self._covered[name] > 0
 
-    def open(self, trigger: str, at: float) -> frozenset[str] | None:
+    def open(self, trigger: str, at: float, blind: Collection[str] = ()) -> frozenset[str] | None:
         """Open a round and return whom else it asks; None when this component has one open."""
         if (trigger, False) in self._open:
             return None
-        a_round = open_round(self._graph, trigger, at)
+        a_round = open_round(self._graph, trigger, at, blind)
         self._begin(a_round)
         return a_round.wanted - {trigger}
 
@@ -121,6 +140,15 @@ class Rounds:
         """All that the open rounds still wait for."""
         return frozenset().union(*(silent(a_round, records) for a_round in self._open.values()))
 
+    def looks_again(self, name: str, records: Records) -> bool:
+        """True when an open round wants one more look at this component, `retry_interval` after the last."""
+        return any(
+            records[trigger].health.failing_since is not None
+            and (name == trigger or records[name].health.state not in IS_DOWN)
+            and looks(records[name].health, self._open[trigger, False].opened) < MOST_LOOKS
+            for trigger in self._looking.get(name, ())
+        )
+
     def heard(self, name: str) -> None:
         """A component has reported: no round that was cut short misses it any more."""
         if self.unsettled:
@@ -132,7 +160,7 @@ class Rounds:
         overdue: set[str] = set()
         for a_round in list(self._open.values()):
             late = now >= a_round.deadline
-            if not late and (self._waits(a_round, records) or not vantage.answered(a_round.opened)):
+            if not late and (self._waits(a_round, records, now) or not vantage.answered(a_round.opened)):
                 continue
             closed.add(a_round.trigger)
             self._end(a_round)
@@ -144,13 +172,20 @@ class Rounds:
     def _begin(self, a_round: Round) -> None:
         self._open[a_round.trigger, a_round.first] = a_round
         self._covered.update(a_round.covers)
+        for name in a_round.deciding:
+            self._looking.setdefault(name, set()).add(a_round.trigger)
 
     def _end(self, a_round: Round) -> None:
         del self._open[a_round.trigger, a_round.first]
         self._blocked_by.pop((a_round.trigger, a_round.first), None)
         self._covered.subtract(a_round.covers)
+        for name in a_round.deciding:
+            left = self._looking[name]
+            left.discard(a_round.trigger)
+            if not left:
+                del self._looking[name]
 
-    def _waits(self, a_round: Round, records: Records) -> bool:
+    def _waits(self, a_round: Round, records: Records, now: float) -> bool:
         key = (a_round.trigger, a_round.first)
         known = self._blocked_by.get(key)
         if known is not None and not _settled(a_round, known, records[known]):
@@ -158,7 +193,41 @@ class Rounds:
         blocker = next((n for n in a_round.wanted if not _settled(a_round, n, records[n])), None)
         if blocker is not None:
             self._blocked_by[key] = blocker
-        return blocker is not None
+        return blocker is not None or self._looks_on(a_round, records, now)
+
+    def _looks_on(self, a_round: Round, records: Records, now: float) -> bool:
+        """True while those that decide about a failing trigger have not been looked at often enough."""
+        if a_round.first:
+            return False
+        trigger = records[a_round.trigger].health
+        if trigger.state not in FAILS or trigger.recent.since is None:
+            return False
+        confirmed = max(a_round.opened, trigger.since or 0.0)
+        failed, runs = trigger.recent.failures_since(trigger.recent.since)
+        steady = failed == runs
+        if now >= confirmed + (LOOKING if steady else LOOKING_LONG):
+            return False
+        for name in a_round.deciding:
+            cause = records[name].health
+            if name != a_round.trigger and (cause.state in IS_DOWN or cause.state == State.UNKNOWN):
+                continue
+            wanted = LOOKS
+            if not steady or (
+                name != a_round.trigger and cause.recent.since is not None and not _decided(cause, trigger)
+            ):
+                wanted = MOST_LOOKS
+            if looks(cause, min(a_round.opened, trigger.recent.since)) < wanted:
+                return True
+        return False
+
+
+def _decided(cause: Health, effect: Health) -> bool:
+    return fit(cause.recent, effect.recent, 10.0) not in (Fit.OPEN,)
+
+
+def looks(health: Health, since: float) -> int:
+    """How many conclusive runs ended since then."""
+    return health.recent.failures_since(since)[1]
 
 
 def silent(a_round: Round, records: Records) -> frozenset[str]:
@@ -174,4 +243,4 @@ def _settled(a_round: Round, name: str, record: Record) -> bool:
         return False
     failed = last.outcome in (Outcome.FAIL, Outcome.DEGRADED)
     fresh = last.started >= a_round.opened or (failed and last.ended >= a_round.opened)
-    return fresh or name == a_round.trigger
+    return fresh or (name == a_round.trigger and last.ended >= a_round.opened)

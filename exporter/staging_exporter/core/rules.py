@@ -51,6 +51,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from staging_exporter.core.evidence import Recent
 from staging_exporter.core.health import Health
 from staging_exporter.core.model import Reason, State
 
@@ -58,20 +59,43 @@ FAILS = frozenset({State.DOWN, State.FLAPPING, State.DEGRADED})
 IS_DOWN = frozenset({State.DOWN, State.FLAPPING})
 NOT_READY = frozenset({State.STARTING, State.MAINTENANCE})
 
-# The intrinsic reasons of rule 2; a check may add to them.
-INTRINSIC = frozenset({Reason.IDENTITY, Reason.TLS_EXPIRED, Reason.TLS_NAME, Reason.TLS_UNTRUSTED, Reason.DNS})
+# A broken dependency does not make a peer show another certificate.
+CERTIFICATE = frozenset({Reason.TLS_EXPIRED, Reason.TLS_NAME, Reason.TLS_UNTRUSTED})
+# Nor another identity, nor does it take away a name: unless both began together.
+INTRINSIC = CERTIFICATE | {Reason.IDENTITY, Reason.DNS}
 
+# Reasons of one class may have one cause. A hanging or crowded path shows as network trouble and as latency alike.
 _CLASSES: Mapping[str, tuple[Reason, ...]] = {
-    "network": (Reason.REFUSED, Reason.UNREACHABLE, Reason.TIMEOUT, Reason.CLOSED, Reason.SERVER_ERROR),
+    "network": (
+        *(Reason.REFUSED, Reason.UNREACHABLE, Reason.TIMEOUT, Reason.CLOSED, Reason.SERVER_ERROR),
+        *(Reason.SATURATED, Reason.UNSTABLE),
+    ),
+    "latency": (Reason.SLOW, Reason.TIMEOUT, Reason.SATURATED),
     "denied": (Reason.DENIED,),
     "dns": (Reason.DNS,),
     "tls": (Reason.TLS_EXPIRED, Reason.TLS_NAME, Reason.TLS_UNTRUSTED, Reason.TLS),
     "answer": (Reason.CONTENT, Reason.IDENTITY, Reason.STATUS, Reason.PROTOCOL),
-    "slow": (Reason.SLOW,),
-    "saturated": (Reason.SATURATED,),
     "failed": (Reason.FAILED,),
 }
-CLASS_OF: Mapping[Reason, str] = {reason: name for name, reasons in _CLASSES.items() for reason in reasons}
+CLASSES_OF: Mapping[Reason, frozenset[str]] = {
+    reason: frozenset(name for name, reasons in _CLASSES.items() if reason in reasons) for reason in Reason
+}
+
+# What a degraded dependency hands on to those that need it, and how it may look there.
+_HANDED_ON = frozenset({Reason.SLOW, Reason.SATURATED, Reason.UNSTABLE, Reason.CONTENT})
+_ARRIVES_AS = frozenset(
+    {Reason.TIMEOUT, Reason.SLOW, Reason.SERVER_ERROR, Reason.CLOSED, Reason.SATURATED, Reason.UNSTABLE, Reason.CONTENT}
+)
+
+# A component that is `unknown` for one of these cannot be seen, and is judged by its dependents.
+BLIND = frozenset({Reason.RATE_LIMITED, Reason.CREDENTIALS, Reason.RESOLVER, Reason.NO_EVIDENCE, Reason.PROBE_ERROR})
+
+
+def hands_on(cause: Reason, effect: Reason) -> bool:
+    """True when a dependency that is degraded for `cause` can take a dependent down in the way of `effect`."""
+    if cause == Reason.UNSTABLE:
+        return effect not in CERTIFICATE
+    return cause in _HANDED_ON and effect in _ARRIVES_AS
 
 
 def stops_explaining(old: State, new: State) -> bool:
@@ -82,16 +106,21 @@ def stops_explaining(old: State, new: State) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What the diagnosis knows of one checked component; `detail` and `since` only ride along, to be shown."""
+    """What the diagnosis knows of one checked component; what is not compared changes without a new verdict.
+
+    `recent` are its last runs, `interval` the seconds between two of them by its schedule.
+    """
 
     state: State
     reason: Reason = Reason.OK
     failing_since: float | None = None
     detail: str = field(default="", compare=False)
     since: float | None = field(default=None, compare=False)
+    recent: Recent = field(default=Recent(), compare=False)
+    interval: float = field(default=10.0, compare=False)
 
 
-def condition_of(shown: Health) -> Condition:
+def condition_of(shown: Health, interval: float) -> Condition:
     """What the diagnosis takes from the health of a component, as it is published."""
     failing_since = None if shown.state == State.UP else shown.failing_since
-    return Condition(shown.state, shown.reason, failing_since, shown.detail, shown.since)
+    return Condition(shown.state, shown.reason, failing_since, shown.detail, shown.since, shown.recent, interval)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from staging_exporter.core.model import Component, Layer, Outcome, Priority, Reason, State
+from staging_exporter.core.model import Certainty, Component, Layer, Outcome, Priority, Reason, State
 
 # Seconds; from a local answer to the longest WebSocket journey.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -77,6 +77,11 @@ class ComponentStatus:
     `root_causes` are those that affect a symptom, `recovering_from` those that are over already.
     `startup_ends` is when the budget is spent, while it is starting. `failed_since` is when the first run failed since
     it was last up, also over spells in which nothing was known of it.
+    `through` are dependencies that are up between a symptom and what explains it: their checks are shallow.
+    `recovers_until` is when the time ends that it has to recover, after a root cause or a maintenance; it has
+    `subsided` when its last runs passed while its state lasts. `not_recovered_from` are root causes that are over, from
+    which a root had time to recover. It is `inferred` when nobody can see it, only its dependents. `began` is the onset
+    of the trouble: when the first run of it began.
     A root is `stale` when it is no longer seen, only remembered. `last_outcome` is that of the last run, whatever the
     state hides.
     """
@@ -92,7 +97,11 @@ class ComponentStatus:
     stale: bool = False
     root_causes: tuple[str, ...] = ()
     explained_by: tuple[str, ...] = ()
+    through: tuple[str, ...] = ()
     recovering_from: tuple[str, ...] = ()
+    recovers_until: float | None = None
+    subsided: bool = False
+    not_recovered_from: tuple[str, ...] = ()
     suspects: tuple[str, ...] = ()
     contradicted_by: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
@@ -102,11 +111,19 @@ class ComponentStatus:
     deployed: Deploy | None = None
     startup_ends: float | None = None
     failed_since: float | None = None
+    inferred: bool = False
+    certainty: Certainty = Certainty.OBSERVED
+    began: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RootCause:
-    """A published root cause; `priority` is the effective one, `affected` are its symptoms."""
+    """A published root cause; `priority` is the effective one, `affected` are its symptoms.
+
+    `coincides_with` are other root causes that began together with it, to which no edge is configured;
+    `contradicted_by` are dependents that are up; `through` are components between it and its symptoms whose checks did
+    not notice; `not_recovered_from` are root causes that are gone, from which it had time to recover.
+    """
 
     component: str
     layer: Layer
@@ -117,6 +134,12 @@ class RootCause:
     since: float | None
     inferred: bool = False
     stale: bool = False
+    certainty: Certainty = Certainty.OBSERVED
+    not_recovered_from: tuple[str, ...] = ()
+    coincides_with: tuple[str, ...] = ()
+    contradicted_by: tuple[str, ...] = ()
+    through: tuple[str, ...] = ()
+    began: float | None = None
     suspects: tuple[str, ...] = ()
     affected: tuple[str, ...] = ()
     journeys: tuple[str, ...] = ()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from staging_exporter.core.diagnosis import Verdict
+from staging_exporter.core.diagnosis import Verdict, has_subsided
 from staging_exporter.core.facts import Fact
-from staging_exporter.core.health import startup_ends
+from staging_exporter.core.health import Health, startup_ends
 from staging_exporter.core.inference import Inference
 from staging_exporter.core.model import Component, Reason, State
 from staging_exporter.core.records import Record
@@ -28,30 +28,51 @@ def checked_status(
 ) -> ComponentStatus:
     """The status of a component with a check; `roots` are all published root causes."""
     health, last = record.shown, record.last
-    failing = health.state in FAILS
+    state, reason, detail, since = _judged(health, verdict)
+    failing = state in FAILS
+    inferred = verdict.inference is not None and state != health.state
     return ComponentStatus(
         component=component,
-        state=health.state,
-        reason=health.reason,
-        detail=health.detail,
-        since=health.since,
+        state=state,
+        reason=reason,
+        detail=detail,
+        since=since,
         last_probe=last.started if last else None,
         last_outcome=last.outcome if last else None,
         root=verdict.root,
-        stale=verdict.root and health.state == State.UNKNOWN,
+        stale=verdict.root and state == State.UNKNOWN,
         root_causes=tuple(root for root in verdict.roots if root in roots) if failing else (),
         explained_by=verdict.explained_by if failing else (),
-        recovering_from=grace.roots if grace and failing else (),
+        through=verdict.through if failing else (),
+        recovering_from=grace.roots if grace and failing and not grace.over else (),
+        recovers_until=grace.until if grace and failing and not grace.over else None,
+        subsided=failing and not verdict.root and has_subsided(record.condition),
+        not_recovered_from=verdict.not_recovered_from,
         suspects=verdict.suspects if failing or verdict.root else (),
         contradicted_by=verdict.contradicted_by if failing else (),
-        conflicts=verdict.conflicts if health.state == State.UP else (),
+        conflicts=verdict.conflicts if state == State.UP else (),
         facts=last.facts if last else {},
         phases=last.phases if last else {},
         stats=stats,
         deployed=deployed,
         startup_ends=startup_ends(health, component),
         failed_since=health.first_failure,
+        inferred=inferred,
+        certainty=verdict.certainty,
+        began=verdict.inference.began if inferred and verdict.inference else health.recent.since,
     )
+
+
+def _judged(health: Health, verdict: Verdict) -> tuple[State, Reason, str, float | None]:
+    """What is published of a component: as its runs say, unless the verdict knows more of it."""
+    if verdict.unstable and health.state == State.UP:
+        failed, runs = health.recent.failures_since(health.recent.since or 0.0)
+        detail = f"{failed} of its last {runs} probes failed, at a rate that fits its dependents"
+        return State.DEGRADED, Reason.UNSTABLE, detail, health.recent.since
+    if verdict.inference is not None and verdict.state in FAILS and health.state == State.UNKNOWN:
+        detail = f"{_evidence(verdict.inference, verdict.state)}; its own probe: {health.reason}"
+        return verdict.state, Reason.INFERRED, detail + (f", {health.detail}" if health.detail else ""), health.since
+    return health.state, health.reason, health.detail, health.since
 
 
 def latent_status(
@@ -72,7 +93,11 @@ def latent_status(
         root_causes=tuple(root for root in verdict.roots if root in roots),
         explained_by=verdict.explained_by if verdict.state in FAILS else (),
         suspects=verdict.suspects,
+        contradicted_by=verdict.contradicted_by,
         failed_since=since if verdict.state in FAILS else None,
+        inferred=bool(inference.evidence),
+        certainty=verdict.certainty,
+        began=inference.began if inference.evidence else None,
     )
 
 

@@ -1,8 +1,13 @@
-"""Rule 7: from one published verdict to the next.
+"""Rule 7: recovery is not a new fault, and losing sight never resolves a page. From one published verdict to the next.
 
-When what explains a component recovers, whatever began to fail before is granted a recovery grace. This holds also for
-what was not published, or not even confirmed yet: a fault may be over before its round is. What is recovering is no
-evidence for a latent component either. A root cause whose component turns `unknown` counts on as it was last seen.
+- When what explains a component recovers, whatever began to fail before has a grace: it keeps its roots as *recovering
+  from* them for `recovery`, or for its startup budget. This holds also for what was not published, or not even
+  confirmed yet: a fault may be over before its round is. What is recovering is no evidence for a latent either.
+- The same grace is given to a component that fails when a dependency failed, twice in a row or more, and passes since.
+- A grace ends only with a failure of a run that began after its time: a state that outlasts the failures (`flapping`,
+  `unstable`) is none. What fails on then is a root cause that *has not recovered* since those were up.
+- A published root whose component turns `unknown` is held: it goes on to count as it was last seen, marked stale, until
+  it is seen again. An inferred root is held until one of its dependents, or all of its evidence, is up.
 
 Pure: `conclude` takes what was published and what is seen now, and returns what is to be published.
 """
@@ -11,28 +16,35 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 
-from staging_exporter.core.diagnosis import Verdict, diagnose
+from staging_exporter.core.diagnosis import Verdict, diagnose, fits
+from staging_exporter.core.evidence import Fit
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.inference import only
-from staging_exporter.core.model import State
+from staging_exporter.core.model import Outcome, State
 from staging_exporter.core.rules import FAILS, Condition, stops_explaining
 
 
 @dataclass(frozen=True, slots=True)
 class RecoveryGrace:
-    """Why a component that began to fail before `since` is no root yet: it recovers from `roots`, until `until`."""
+    """Why a component that began to fail before `since` is no root yet: it recovers from `roots`, until `until`.
+
+    `asked` says that it was probed again because its time was over, `over` that it failed in a run that began after it.
+    """
 
     roots: tuple[str, ...]
     since: float
     until: float
+    asked: bool = False
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The published verdicts, the recovery graces, and how each root cause was last seen before it turned `unknown`.
+    """The verdicts that stand, the graces granted, and how each root was last seen before it turned `unknown`.
 
-    `drafts` are the verdicts that would be published if no round were open.
+    `drafts` are the verdicts that would stand if no round were open.
     """
 
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
@@ -42,14 +54,13 @@ class Published:
 
     @property
     def roots(self) -> frozenset[str]:
-        """The published root causes."""
+        """The root causes that stand."""
         return frozenset(name for name, verdict in self.verdicts.items() if verdict.root)
 
     def inherit(self, old: Published, same: Collection[str]) -> Published:
-        """With what `old` knew of the components that are the `same`; of others that still exist, the verdict.
+        """With what `old` knew of the components that are the `same`; of others that are still there, the verdict.
 
-        So a component whose check was changed stays a root cause until it is seen again. No verdict names a component
-        that exists no longer.
+        So a root whose check was changed stands until it is seen again. Nobody is named that is gone.
         """
         there = self.verdicts.keys()
         verdicts = {
@@ -60,7 +71,7 @@ class Published:
         return Published(
             {**self.verdicts, **verdicts},
             {**self.drafts, **{n: old.drafts[n].among(there) for n in verdicts if n in same}},
-            {n: replace(g, roots=only(g.roots, there)) for n, g in old.graces.items() if n in same},
+            {n: replace(e, roots=only(e.roots, there)) for n, e in old.graces.items() if n in same},
             {name: condition for name, condition in old.last_seen.items() if name in verdicts},
         )
 
@@ -73,64 +84,99 @@ def conclude(
     now: float,
     recovery: float,
 ) -> Published:
-    """What is published when the verdicts on `names` are renewed; all others stay as they were."""
+    """What is published after the verdicts on `names` were renewed; all others stay as they were."""
     seen = {name: _as_last_seen(before, name, condition) for name, condition in conditions.items()}
-    latents = {name: v.inference for name, v in before.verdicts.items() if v.root and v.inference is not None}
-    graces = {n: grace for n, grace in before.graces.items() if n in seen and not _began_after(seen[n], grace)}
-    drafts = diagnose(graph, seen, _recovering(graces, seen), latents)
-    while lost := [name for name in _left_unexplained(graph, before.drafts, drafts) if _is_new(graces, name, now)]:
-        graces |= {
-            name: RecoveryGrace(_recovers_from(before, name), now, now + _grace_seconds(graph, name, recovery))
-            for name in lost
+    inferred = {name: v.inference for name, v in before.verdicts.items() if v.root and v.inference is not None}
+    graces = {
+        name: _at(g, seen[name]) for name, g in before.graces.items() if name in seen and _lasts(g, seen[name], now)
+    }
+    left_over = [name for name, grace in graces.items() if grace.over]
+    while True:
+        drafts = diagnose(graph, seen, _recovering(graces, seen), inferred, before.roots, left_over)
+        new = {
+            name: RecoveryGrace(_left_behind(before, name), now, now + patience(graph, name, recovery))
+            for name in _left_without_cause(graph, before.drafts, drafts)
+            if name not in graces or graces[name].since < now
         }
-        drafts = diagnose(graph, seen, _recovering(graces, seen), latents)
+        new |= {
+            name: RecoveryGrace(causes, at, at + patience(graph, name, recovery))
+            for name, causes, at in _after_short_faults(graph, before, drafts, seen)
+            if name not in graces and name not in new
+        }
+        if not new:
+            break
+        graces |= new
+    for name in left_over:
+        if drafts[name].root:
+            drafts[name] = replace(drafts[name], not_recovered_from=graces[name].roots)
     published = {**before.verdicts, **{name: drafts[name] for name in names}}
     return Published(published, drafts, graces, _remember(before, published, conditions, seen))
+
+
+def _lasts(grace: RecoveryGrace, condition: Condition, now: float) -> bool:
+    """False once the component was up again, whatever it does since."""
+    if condition.state in FAILS:
+        return condition.failing_since is None or condition.failing_since <= grace.since
+    if condition.recent.since is None:
+        return now < grace.until
+    return condition.recent.since <= grace.since
+
+
+def _at(grace: RecoveryGrace, condition: Condition) -> RecoveryGrace:
+    failed = next((r.started for r in reversed(condition.recent.runs) if r.outcome != Outcome.PASS), -inf)
+    return replace(grace, over=True) if not grace.over and failed >= grace.until else grace
+
+
+def _after_short_faults(
+    graph: Graph, before: Published, drafts: Mapping[str, Verdict], seen: Mapping[str, Condition]
+) -> Iterable[tuple[str, tuple[str, ...], float]]:
+    """Roots that began to fail with a dependency that failed twice in a row or more, and passes since."""
+    passing = [n for n, c in seen.items() if c.state == State.UP and c.recent.since is not None]
+    found: dict[str, list[str]] = {}
+    for cause in passing if any(draft.root for draft in drafts.values()) else ():
+        for name, how in fits(graph, seen, cause).items():
+            if how == Fit.RECOVERED and drafts[name].root and not before.verdicts[name].root:
+                found.setdefault(name, []).append(cause)
+    for name, causes in found.items():
+        yield name, tuple(sorted(causes)), max(seen[cause].recent.last_failure for cause in causes)
 
 
 def _as_last_seen(before: Published, name: str, condition: Condition) -> Condition:
     return before.last_seen.get(name, condition) if condition.state == State.UNKNOWN else condition
 
 
-def _began_after(condition: Condition, grace: RecoveryGrace) -> bool:
-    return condition.failing_since is not None and condition.failing_since > grace.since
+def _recovering(graces: Mapping[str, RecoveryGrace], seen: Mapping[str, Condition]) -> frozenset[str]:
+    return frozenset(name for name, grace in graces.items() if not grace.over and seen[name].state in FAILS)
 
 
-def _recovering(graces: Collection[str], seen: Mapping[str, Condition]) -> frozenset[str]:
-    return frozenset(name for name in graces if seen[name].state in FAILS)
-
-
-def _is_new(graces: Mapping[str, RecoveryGrace], name: str, now: float) -> bool:
-    return name not in graces or graces[name].since < now
-
-
-def _recovers_from(before: Published, name: str) -> tuple[str, ...]:
-    """The roots that a symptom had and those that its causes were recovering from; else what it was waiting for."""
+def _left_behind(before: Published, name: str) -> tuple[str, ...]:
+    """The roots that a symptom had, or those that its own causes were recovering from; else whom it waited for."""
     draft = before.drafts[name]
     older = (before.graces[other].roots for other in draft.explained_by if other in before.graces)
     return tuple(sorted({*draft.roots, *(root for roots in older for root in roots)})) or draft.explained_by
 
 
-def _grace_seconds(graph: Graph, name: str, recovery: float) -> float:
+def patience(graph: Graph, name: str, recovery: float) -> float:
+    """Seconds that a component may take to recover: `recovery`, or its startup budget where that is longer."""
     startup = graph.components[name].startup
     return max(recovery, startup.budget if startup else 0.0)
 
 
-def _left_unexplained(graph: Graph, before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> Iterable[str]:
+def _left_without_cause(graph: Graph, before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> Iterable[str]:
     """Checked components that nothing explains any more, because something that decides about them recovered."""
     checked = {name: new for name, new in now.items() if new.inference is None and name in before}
-    recovered = {name for name, new in checked.items() if stops_explaining(before[name].state, new.state)}
-    if not recovered:
+    eased = {name for name, new in checked.items() if stops_explaining(before[name].state, new.state)}
+    if not eased:
         return
     for name, new in checked.items():
-        if before[name].root or not before[name].explained_by or recovered.isdisjoint(graph.deciding(name) - {name}):
+        if before[name].root or not before[name].explained_by or eased.isdisjoint(graph.deciding(name) - {name}):
             continue
         if all(_inferred_since(other, before, now) for other in new.explained_by):
             yield name
 
 
 def _inferred_since(name: str, before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> bool:
-    """True for a latent component that was inferred just now: what a recovery leaves over is no evidence for it."""
+    """True for one that was inferred just now: what is left over from a recovery does not prove it."""
     return now[name].inference is not None and (name not in before or before[name].state not in FAILS)
 
 
@@ -140,7 +186,7 @@ def _remember(
     conditions: Mapping[str, Condition],
     seen: Mapping[str, Condition],
 ) -> dict[str, Condition]:
-    """How the published roots were last seen, for when they are seen no longer."""
-    last_seen = {n: c for n, c in before.last_seen.items() if n in conditions and conditions[n].state == State.UNKNOWN}
-    last_seen |= {name: seen[name] for name, verdict in published.items() if verdict.root and name in seen}
-    return {name: condition for name, condition in last_seen.items() if condition.state in FAILS}
+    """How the roots that stand were last seen, for when they are seen no longer."""
+    held = {n: c for n, c in before.last_seen.items() if n in conditions and conditions[n].state == State.UNKNOWN}
+    held |= {name: seen[name] for name, verdict in published.items() if verdict.root and name in seen}
+    return {name: condition for name, condition in held.items() if condition.state in FAILS}

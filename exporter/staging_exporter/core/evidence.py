@@ -1,0 +1,128 @@
+"""What the recent runs of a component say: since when it is in trouble, and whether its failures fit an effect.
+
+A state is a threshold that a component has crossed; runs are what was measured. A component whose requests fail now and
+then crosses its threshold at a random moment, its dependents at others: who crossed first says nothing. The runs do.
+
+Owned here: the window of runs, the episode of trouble in it, and the test of whether one component's runs can be the
+cause of another's failures. Pure; used by the rules of diagnosis. Times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from math import inf, log
+from typing import NamedTuple
+
+from staging_exporter.core.model import Observation, Outcome
+
+WINDOW = 24  # runs that are remembered
+CLEAN_AFTER = 12  # passes in a row that end an episode of trouble, and `flapping` with it
+SUBSIDED = 6  # passes in a row after which a component no longer counts as failing now and then
+
+# The share of runs that fail by chance on a busy network; the issue of single failures is not worth a page.
+_CHANCE = 0.03
+# The share of a dependent's failures that its cause must show, and the bounds of what is tested against chance.
+_SHARE, _LEAST, _MOST = 0.45, 0.2, 0.75
+_ENOUGH, _CLEARED = 1.0, -1.5  # log likelihood ratios
+
+
+class Look(NamedTuple):
+    """One conclusive run."""
+
+    started: float
+    ended: float
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """The last runs of a component, oldest first.
+
+    `since` is when the first run began that did not pass, of an episode that ends with twelve passes in a row; None
+    outside of one. `good_at` is when the last pass before it began, minus infinity where there was none.
+    """
+
+    runs: tuple[Look, ...] = ()
+    since: float | None = None
+    good_at: float = -inf
+    passes: int = 0
+
+    def add(self, seen: Observation) -> Recent:
+        """With one more run; an inconclusive one is no evidence."""
+        if seen.outcome == Outcome.UNKNOWN:
+            return self
+        runs = (*self.runs, Look(seen.started, seen.ended, seen.outcome))[-WINDOW:]
+        if seen.outcome == Outcome.PASS:
+            passes = self.passes + 1
+            if self.since is None:
+                return Recent(runs, None, seen.started, passes)
+            over = passes >= CLEAN_AFTER
+            return Recent(runs, None if over else self.since, seen.started if over else self.good_at, passes)
+        return replace(self, runs=runs, since=seen.started if self.since is None else self.since, passes=0)
+
+    def failures_since(self, moment: float) -> tuple[int, int]:
+        """How many of the runs that ended since then did not pass, and how many there were."""
+        runs = [run for run in self.runs if run.ended >= moment]
+        return sum(run.outcome != Outcome.PASS for run in runs), len(runs)
+
+    @property
+    def last_failure(self) -> float:
+        """When the last run ended that did not pass; minus infinity without one."""
+        return next((run.ended for run in reversed(self.runs) if run.outcome != Outcome.PASS), -inf)
+
+    @property
+    def subsided(self) -> bool:
+        """True when so many runs in a row passed that a state which lasts longer is no sign of failure."""
+        return self.passes >= SUBSIDED
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """How many failures came in a row, each time, since the trouble began; oldest first."""
+        found: list[int] = []
+        before = False
+        for run in self.runs:
+            failed = run.outcome != Outcome.PASS
+            if failed and before:
+                found[-1] += 1
+            elif failed:
+                found.append(1)
+            before = failed
+        return tuple(found)
+
+
+class Fit(Enum):
+    """Whether a component that is up can be the cause of a failing dependent."""
+
+    CLEARED = "its runs pass"
+    OPEN = "a few more runs will tell"
+    RECOVERED = "it failed when the dependent began to, and passes since"
+    UNSTABLE = "it fails now and then, at a rate that fits"
+
+
+def fit(cause: Recent, effect: Recent, slack: float) -> Fit:
+    """Judge a cause that is up beside an effect that fails; `slack` seconds is how much later its trouble may begin."""
+    if cause.since is None or effect.since is None:
+        return Fit.CLEARED
+    others, all_runs = effect.failures_since(effect.since)
+    steady = others == all_runs
+    if steady and min(cause.since, cause.good_at) > effect.since + slack:
+        return Fit.CLEARED
+    failed, runs = cause.failures_since(min(cause.since, effect.since))
+    expected = _MOST if steady else max(_SHARE * others / all_runs, _LEAST)
+    weight = failed * log(expected / _CHANCE) + (runs - failed) * log((1 - expected) / (1 - _CHANCE))
+    blocks = cause.blocks
+    if len(blocks) == 1 and blocks[0] >= 2 and cause.passes >= 2:
+        return Fit.RECOVERED if cause.last_failure >= effect.good_at else Fit.CLEARED
+    if weight >= _ENOUGH:
+        if cause.subsided:
+            return Fit.RECOVERED
+        return Fit.UNSTABLE if len(blocks) >= 2 else Fit.OPEN
+    return Fit.CLEARED if weight <= _CLEARED else Fit.OPEN
+
+
+def began_together(cause: Recent, effect: Recent, slack: float) -> bool:
+    """True when both may have begun at one moment: between the last pass and the first failure of each."""
+    if cause.since is None or effect.since is None:
+        return False
+    return cause.good_at <= effect.since + slack and effect.good_at <= cause.since + slack
