@@ -29,7 +29,7 @@ from staging_exporter.core.evidence import Fit, began_together, fit
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.inference import Inference, infer, only
 from staging_exporter.core.model import Certainty, Layer, Reason, State
-from staging_exporter.core.rules import CERTIFICATE, CLASSES_OF, FAILS, INTRINSIC, IS_DOWN, Condition
+from staging_exporter.core.rules import CERTIFICATE, CLASSES_OF, FAILS, INTRINSIC, IS_DOWN, Condition, hands_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class Verdict:
     `roots` are the root causes that a symptom inherits; `explained_by` are the dependencies that explain it, or would
     if it were down; `through` are dependencies that are up between it and those;
     `suspects` might be involved without proof; `contradicted_by` are dependents that are up although it is down;
-    `conflicts` are the components that a passing suite claims to exercise although they are down. `unstable` says that
-    it is up and judged as degraded by its last runs. `not_recovered_from` are root causes that are gone, from which it
-    had time to recover.
+    `conflicts` are the components that a passing suite claims to exercise although they are down. `judged` is how it is
+    judged by its last runs although it is up. `not_recovered_from` are root causes that are over, from which it had
+    time to recover.
     """
 
     state: State
@@ -52,7 +52,7 @@ class Verdict:
     suspects: tuple[str, ...] = ()
     contradicted_by: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
-    unstable: bool = False
+    judged: Condition | None = None
     not_recovered_from: tuple[str, ...] = ()
     certainty: Certainty = Certainty.OBSERVED
     inference: Inference | None = None
@@ -88,8 +88,8 @@ def diagnose(
     those that have not recovered from a root cause that is gone: they are no evidence for another.
     """
     recovering = {*recovering, *(n for n, c in conditions.items() if has_subsided(c) and n not in standing)}
-    unstable = find_unstable(graph, conditions, recovering)
-    judged = {**conditions, **{name: _as_unstable(conditions[name]) for name in unstable}}
+    unwell = find_unwell(graph, conditions, recovering)
+    judged = {**conditions, **unwell}
     states = {name: judged[name].state if name in judged else State.UNKNOWN for name in graph.order}
     explained = {*_explained(graph, states, judged), *recovering, *left_over}
     inferences = infer(graph, judged, explained)
@@ -103,7 +103,7 @@ def diagnose(
         inferences = infer(graph, judged, explained | _explained(graph, as_kept, judged)) | kept
     states |= {name: inference.state for name, inference in inferences.items()}
     case = _Case(graph, judged, states, inferences, recovering)
-    return {name: replace(case.verdict(name), unstable=name in unstable) for name in graph.order}
+    return {name: replace(case.verdict(name), judged=unwell.get(name)) for name in graph.order}
 
 
 def has_subsided(condition: Condition) -> bool:
@@ -112,36 +112,63 @@ def has_subsided(condition: Condition) -> bool:
     return lasts and condition.recent.subsided
 
 
-def find_unstable(
+def find_unwell(
     graph: Graph, conditions: Mapping[str, Condition], recovering: Collection[str] = ()
-) -> frozenset[str]:
-    """Rule 2: components that are up, whose failures fit those of a failing one that nothing else explains."""
-    troubled = [n for n, c in conditions.items() if c.state == State.UP and c.recent.since is not None]
+) -> dict[str, Condition]:
+    """Rule 2: components that are up, whose runs fit the failures of one that nothing else explains, as judged."""
+    troubled = [n for n, c in conditions.items() if c.state == State.UP and (c.recent.since or c.recent.strained)]
     if not troubled:
-        return frozenset()
+        return {}
     states = {name: conditions[name].state if name in conditions else State.UNKNOWN for name in graph.order}
     explained = {*_explained(graph, states, conditions), *recovering}
-    return frozenset(n for n in troubled if Fit.UNSTABLE in fits(graph, conditions, n, explained).values())
+    found = {}
+    for name in troubled:
+        how = fits(graph, conditions, name, explained).values()
+        if Fit.UNSTABLE in how:
+            found[name] = _as_unstable(conditions[name])
+        elif Fit.STRAINED in how:
+            found[name] = _as_slow(conditions[name])
+    return found
 
 
 def fits(
     graph: Graph, conditions: Mapping[str, Condition], name: str, explained: Collection[str] = ()
 ) -> dict[str, Fit]:
     """How the runs of a component fit those of each unexplained failing one that depends on it by hard edges."""
-    cause = conditions[name]
     failing = (
         other
         for other in graph.needing(name)
         if other in conditions and conditions[other].state in FAILS and other not in explained
     )
-    return {o: fit(cause.recent, conditions[o].recent, slack(cause, conditions[o])) for o in failing}
+    return {other: _fit(conditions[name], conditions[other]) for other in failing}
+
+
+def _fit(cause: Condition, effect: Condition) -> Fit:
+    within = slack(cause, effect)
+    found = fit(cause.recent, effect.recent, within)
+    strained = cause.recent.strained_since if cause.recent.strained and hands_on(Reason.SLOW, effect.reason) else None
+    began = effect.recent.since
+    if found == Fit.CLEARED and strained is not None and began is not None and strained <= began + within:
+        return Fit.STRAINED
+    return found
 
 
 def _as_unstable(condition: Condition) -> Condition:
-    failed, runs = condition.recent.failures_since(condition.recent.since or 0.0)
-    detail = f"{failed} of its last {runs} runs failed"
-    since = condition.failing_since if condition.failing_since is not None else condition.recent.since
-    return replace(condition, state=State.DEGRADED, reason=Reason.UNSTABLE, detail=detail, failing_since=since)
+    recent = condition.recent
+    failed, runs = recent.failures_since(recent.since or 0.0)
+    detail = f"{failed} of its last {runs} probes failed, at a rate that fits its dependents"
+    began = recent.since if condition.failing_since is None else condition.failing_since
+    return _degraded(condition, Reason.UNSTABLE, detail, began)
+
+
+def _as_slow(condition: Condition) -> Condition:
+    last, usual = condition.recent.runs[-1], condition.recent.usual or 0.0
+    detail = f"took {last.ended - last.started:.2f} s, usually {usual:.2f} s"
+    return _degraded(condition, Reason.SLOW, detail, condition.recent.strained_since)
+
+
+def _degraded(condition: Condition, reason: Reason, detail: str, began: float | None) -> Condition:
+    return replace(condition, state=State.DEGRADED, reason=reason, detail=detail, failing_since=began, since=began)
 
 
 def _explained(graph: Graph, states: Mapping[str, State], conditions: Mapping[str, Condition]) -> set[str]:

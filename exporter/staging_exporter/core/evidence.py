@@ -18,6 +18,10 @@ from staging_exporter.core.model import Observation, Outcome
 
 WINDOW = 24  # runs that are remembered
 CLEAN_AFTER = 12  # passes in a row that end an episode of trouble, and `flapping` with it
+# A pass is strained when it takes this many times as long as usual, and so many seconds.
+_STRAINED, _STRAINED_BY = 2.0, 0.1
+_WEIGHT = 0.05  # of one run in the average
+
 SUBSIDED = 6  # passes in a row after which a component no longer counts as failing now and then
 
 # The share of runs that fail by chance on a busy network; the issue of single failures is not worth a page.
@@ -33,6 +37,7 @@ class Look(NamedTuple):
     started: float
     ended: float
     outcome: Outcome
+    strained: bool = False  # it passed, and took far longer than usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +45,48 @@ class Recent:
     """The last runs of a component, oldest first.
 
     `since` is when the first run began that did not pass, of an episode that ends with twelve passes in a row; None
-    outside of one. `good_at` is when the last pass before it began, minus infinity where there was none.
+    outside of one. `good_at` is when the last pass before it began, minus infinity where there was none. `usual` is how
+    long a pass takes, in seconds: a moving average; `strained_since` is when the first of the last runs began that all
+    passed and took far longer.
     """
 
     runs: tuple[Look, ...] = ()
     since: float | None = None
     good_at: float = -inf
     passes: int = 0
+    usual: float | None = None
+    strained_since: float | None = None
 
     def add(self, seen: Observation) -> Recent:
         """With one more run; an inconclusive one is no evidence."""
         if seen.outcome == Outcome.UNKNOWN:
             return self
-        runs = (*self.runs, Look(seen.started, seen.ended, seen.outcome))[-WINDOW:]
-        if seen.outcome == Outcome.PASS:
-            passes = self.passes + 1
-            if self.since is None:
-                return Recent(runs, None, seen.started, passes)
-            over = passes >= CLEAN_AFTER
-            return Recent(runs, None if over else self.since, seen.started if over else self.good_at, passes)
-        return replace(self, runs=runs, since=seen.started if self.since is None else self.since, passes=0)
+        strained = self._is_strained(seen)
+        runs = (*self.runs, Look(seen.started, seen.ended, seen.outcome, strained))[-WINDOW:]
+        if seen.outcome != Outcome.PASS:
+            since = seen.started if self.since is None else self.since
+            return replace(self, runs=runs, since=since, passes=0, strained_since=None)
+        passes = self.passes + 1
+        over = self.since is None or passes >= CLEAN_AFTER
+        if strained:
+            usual, strained_since = self.usual, self.strained_since or seen.started
+        else:
+            usual, strained_since = self._average(seen.duration), None
+        good_at = seen.started if over else self.good_at
+        return Recent(runs, None if over else self.since, good_at, passes, usual, strained_since)
+
+    def _is_strained(self, seen: Observation) -> bool:
+        if self.usual is None or seen.outcome != Outcome.PASS:
+            return False
+        return seen.duration > _STRAINED * self.usual + _STRAINED_BY
+
+    def _average(self, duration: float) -> float:
+        return duration if self.usual is None else self.usual + _WEIGHT * (duration - self.usual)
+
+    @property
+    def strained(self) -> bool:
+        """True when the last three runs passed and took far longer than usual."""
+        return len(self.runs) >= 3 and all(run.strained for run in self.runs[-3:])
 
     def failures_since(self, moment: float) -> tuple[int, int]:
         """How many of the runs that ended since then did not pass, and how many there were."""
@@ -98,6 +125,7 @@ class Fit(Enum):
     OPEN = "a few more runs will tell"
     RECOVERED = "it failed when the dependent began to, and passes since"
     UNSTABLE = "it fails now and then, at a rate that fits"
+    STRAINED = "it passes, and takes far longer than usual since the dependent began to fail"
 
 
 def fit(cause: Recent, effect: Recent, slack: float) -> Fit:

@@ -65,10 +65,8 @@ def checked_status(
 
 def _judged(health: Health, verdict: Verdict) -> tuple[State, Reason, str, float | None]:
     """What is published of a component: as its runs say, unless the verdict knows more of it."""
-    if verdict.unstable and health.state == State.UP:
-        failed, runs = health.recent.failures_since(health.recent.since or 0.0)
-        detail = f"{failed} of its last {runs} probes failed, at a rate that fits its dependents"
-        return State.DEGRADED, Reason.UNSTABLE, detail, health.recent.since
+    if (judged := verdict.judged) and health.state == State.UP:
+        return judged.state, judged.reason, judged.detail, judged.since
     if verdict.inference is not None and verdict.state in FAILS and health.state == State.UNKNOWN:
         detail = f"{_evidence(verdict.inference, verdict.state)}; its own probe: {health.reason}"
         return verdict.state, Reason.INFERRED, detail + (f", {health.detail}" if health.detail else ""), health.since
