@@ -4,7 +4,7 @@ A dependency that is down, flapping, starting or in maintenance explains its dep
 degraded, and what is down where its trouble is of a kind that is handed on and began in time. Through a dependency that
 is unknown, or degraded in another way, the search goes on behind it. Through one that is up it goes on too, but only to
 what began together with the effect: then the check in the middle did not notice. An any-of group explains a component
-that is down only when every member does.
+that is down only when every member does; one that is degraded, or that fails now and then, already with one member.
 """
 
 from __future__ import annotations
@@ -38,9 +38,13 @@ def slack(a: Condition, b: Condition) -> float:
 
 
 class _Effect(NamedTuple):
-    """What is to be explained; `condition` is None where nothing fails, or where it was inferred."""
+    """What is to be explained; `condition` is None where nothing fails, or where it was inferred.
+
+    `one_suffices` says that one member of an any-of group explains it: it is degraded, or fails now and then.
+    """
 
     down: bool
+    one_suffices: bool
     condition: Condition | None
 
 
@@ -67,7 +71,10 @@ class Attribution:
     def _find(self, name: str) -> frozenset[str]:
         component, state = self._graph.components[name], self._states[name]
         failing = state in FAILS
-        effect = _Effect(state != State.DEGRADED, self._conditions.get(name) if failing else None)
+        condition = self._conditions.get(name) if failing else None
+        down = state != State.DEGRADED
+        now_and_then = condition is not None and (state == State.FLAPPING or condition.recent.intermittent)
+        effect = _Effect(down, not down or now_and_then, condition)
         own = self._behind(component, effect) if self._trouble_above[name] else NOTHING
         if component.layer == Layer.TEST and failing:
             own |= {covered for covered in component.covers if self._states[covered] in FAILS}
@@ -116,7 +123,7 @@ class Attribution:
                 return self._graph.itself[name]
             return found.get(name, NOTHING)
 
-        if not effect.down:
+        if effect.one_suffices:
             return union(of(name) for name in self._edges(component, effect))
         groups = ([of(name) for name in group] for group in component.depends_on)
         return union(union(members) for members in groups if all(members))

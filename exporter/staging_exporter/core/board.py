@@ -97,6 +97,8 @@ class Board:
         self._lag.add(seen.lag)
         self._publisher.rounds.heard(name)
         requested = self._open_round(name, seen.ended) if calls_for_a_round(before, after) else _NOBODY
+        if is_blind(record.condition) and before.state != State.UNKNOWN:
+            requested |= self._publisher.rounds.widen(name, self._blind())
         self._advance(seen.ended)
         return requested | self._publisher.wanted(seen.ended, self._records)
 
@@ -245,9 +247,11 @@ class Board:
 
     def _open_round(self, trigger: str, at: float) -> frozenset[str]:
         """Open a round unless this component has one open; returns what it wants to be probed."""
-        blind = {name for name, record in self._records.items() if is_blind(record.condition)}
-        wanted = self._publisher.rounds.open(trigger, at, blind)
+        wanted = self._publisher.rounds.open(trigger, at, self._blind())
         return wanted | self.vantage_checks.keys() if wanted is not None else _NOBODY
+
+    def _blind(self) -> frozenset[str]:
+        return frozenset(name for name, record in self._records.items() if is_blind(record.condition))
 
     def _advance(self, now: float) -> None:
         if not self._publisher.advance(now, self._records, self._vantage):

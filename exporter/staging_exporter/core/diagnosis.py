@@ -162,7 +162,7 @@ def _as_unstable(condition: Condition) -> Condition:
 
 
 def _as_slow(condition: Condition) -> Condition:
-    last, usual = condition.recent.runs[-1], condition.recent.usual or 0.0
+    last, usual = condition.recent.runs[-1], condition.recent.usual
     detail = f"took {last.ended - last.started:.2f} s, usually {usual:.2f} s"
     return _degraded(condition, Reason.SLOW, detail, condition.recent.strained_since)
 

@@ -20,6 +20,7 @@ WINDOW = 24  # runs that are remembered
 CLEAN_AFTER = 12  # passes in a row that end an episode of trouble, and `flapping` with it
 # A pass is strained when it takes this many times as long as usual, and so many seconds.
 _STRAINED, _STRAINED_BY = 2.0, 0.1
+_KNOWN_AFTER = 5  # passes, before which it is not known how long one takes
 _WEIGHT = 0.05  # of one run in the average
 
 SUBSIDED = 6  # passes in a row after which a component no longer counts as failing now and then
@@ -46,15 +47,16 @@ class Recent:
 
     `since` is when the first run began that did not pass, of an episode that ends with twelve passes in a row; None
     outside of one. `good_at` is when the last pass before it began, minus infinity where there was none. `usual` is how
-    long a pass takes, in seconds: a moving average; `strained_since` is when the first of the last runs began that all
-    passed and took far longer.
+    long a pass takes, in seconds: a moving average of `averaged` passes; `strained_since` is when the first of the last
+    runs began that all passed and took far longer.
     """
 
     runs: tuple[Look, ...] = ()
     since: float | None = None
     good_at: float = -inf
     passes: int = 0
-    usual: float | None = None
+    usual: float = 0.0
+    averaged: int = 0
     strained_since: float | None = None
 
     def add(self, seen: Observation) -> Recent:
@@ -68,20 +70,27 @@ class Recent:
             return replace(self, runs=runs, since=since, passes=0, strained_since=None)
         passes = self.passes + 1
         over = self.since is None or passes >= CLEAN_AFTER
-        if strained:
-            usual, strained_since = self.usual, self.strained_since or seen.started
-        else:
-            usual, strained_since = self._average(seen.duration), None
-        good_at = seen.started if over else self.good_at
-        return Recent(runs, None if over else self.since, good_at, passes, usual, strained_since)
+        averaged = self.averaged + (not strained)
+        return Recent(
+            runs,
+            since=None if over else self.since,
+            good_at=seen.started if over else self.good_at,
+            passes=passes,
+            usual=self.usual if strained else self.usual + max(_WEIGHT, 1 / averaged) * (seen.duration - self.usual),
+            averaged=averaged,
+            strained_since=(self.strained_since or seen.started) if strained else None,
+        )
 
     def _is_strained(self, seen: Observation) -> bool:
-        if self.usual is None or seen.outcome != Outcome.PASS:
-            return False
-        return seen.duration > _STRAINED * self.usual + _STRAINED_BY
+        known = self.averaged >= _KNOWN_AFTER and seen.outcome == Outcome.PASS
+        return known and seen.duration > _STRAINED * self.usual + _STRAINED_BY
 
-    def _average(self, duration: float) -> float:
-        return duration if self.usual is None else self.usual + _WEIGHT * (duration - self.usual)
+    @property
+    def intermittent(self) -> bool:
+        """True when runs passed, too, since the trouble began."""
+        return self.since is not None and any(
+            run.outcome == Outcome.PASS and run.started > self.since for run in self.runs
+        )
 
     @property
     def strained(self) -> bool:

@@ -110,9 +110,10 @@ class _Inferring:
     def judge(self, name: str) -> None:
         graph = self._graph
         latent = graph.components[name].latent
-        healthy = [n for n in graph.needed_by[name] if self._state(n) == State.UP and not self._is_suite(n)]
         witnesses = [w for dependent in graph.dependents[name] if (w := self._witness(dependent, name)) is not None]
         group = _largest_group(witnesses)
+        began = min((w.began for w in group), default=0.0)
+        healthy = [n for n in graph.needed_by[name] if self._is_healthy(n, began)]
         if healthy and not (len(group) >= _OUTWEIGHS * len(healthy) and _common(group)):
             suspected_by = tuple(sorted({w.name for w in group})) if len(group) > 1 else ()
             self.found[name] = Inference(State.UP if latent else State.UNKNOWN, suspected_by=suspected_by)
@@ -136,6 +137,13 @@ class _Inferring:
     def _state(self, name: str) -> State:
         inference = self.found.get(name)
         return inference.state if inference else self._conditions[name].state
+
+    def _is_healthy(self, name: str, since: float) -> bool:
+        """True when it is up by a run that began since then."""
+        if self._state(name) != State.UP or self._is_suite(name):
+            return False
+        runs = self._conditions[name].recent.runs if name in self._conditions else ()
+        return not runs or runs[-1].started >= since
 
     def _is_suite(self, name: str) -> bool:
         return self._graph.components[name].layer == Layer.TEST

@@ -127,6 +127,17 @@ class Rounds:
         self._begin(a_round)
         return a_round.wanted - {trigger}
 
+    def widen(self, name: str, blind: Collection[str]) -> frozenset[str]:
+        """A component went out of sight: the rounds that it decides about need its dependents, too; returns those."""
+        wanted: frozenset[str] = frozenset()
+        for trigger in tuple(self._looking.get(name, ())):
+            old = self._open[trigger, False]
+            new = replace(open_round(self._graph, trigger, old.opened, blind), deadline=old.deadline)
+            self._end(old)
+            self._begin(new)
+            wanted |= new.wanted - old.wanted
+        return wanted
+
     def resume(self, old: Rounds, kept: frozenset[str], known: Collection[str]) -> None:
         """Go on after a reload: with the rounds that `kept` ones had open, and no wait for what is `known` for sure."""
         left = self._graph.components.keys() - known
