@@ -10,8 +10,8 @@ Judged are latent components (no check) and blind ones (`unknown`: rate limited,
    healthy one.
 3. Dependents are judged first, since a latent may depend on a latent. A latent with one failing dependent, too few to
    infer it, hands that one on to what it depends on itself.
-4. When the evidence of one contains another's, only the larger is inferred; equal evidence infers one (the more urgent,
-   then the first by name) and names the others as suspects.
+4. When the evidence of one contains that of another, only the larger is inferred; equal evidence infers one (the nearest,
+   the more urgent, then the first by name) and names the others as suspects.
 5. A suite (layer `test`) is no evidence and clears nothing. A dependent that has an alternative clears nothing, and is
    evidence only when every alternative fails; an optional edge counts for a degraded dependent alone.
 6. A blind component with one failing dependent is inferred, `likely`, when both began together.
@@ -217,7 +217,10 @@ def _weight(group: list[_Witness]) -> tuple[int, bool]:
 def _only_the_largest(graph: Graph, found: dict[str, Inference]) -> dict[str, Inference]:
     inferred: list[str] = []
     candidates = [name for name, inference in found.items() if inference.evidence]
-    rank = {name: (-len(found[name].checked_evidence), graph.components[name].priority, name) for name in candidates}
+    rank = {
+        n: (-len(found[n].checked_evidence), _is_farther(graph, found, n), graph.components[n].priority, n)
+        for n in candidates
+    }
     suspects: dict[str, list[str]] = {}
     for name in sorted(candidates, key=lambda n: rank[n]):
         larger = next(
@@ -228,6 +231,12 @@ def _only_the_largest(graph: Graph, found: dict[str, Inference]) -> dict[str, In
         elif found[larger].checked_evidence == found[name].checked_evidence:
             suspects.setdefault(larger, []).append(name)
     return {name: _settled(inference, name in inferred, suspects.get(name, ())) for name, inference in found.items()}
+
+
+def _is_farther(graph: Graph, found: Mapping[str, Inference], name: str) -> bool:
+    """True when one of its evidence was inferred from all of it: then that one suffices."""
+    mine = found[name].checked_evidence
+    return any(other in found and found[other].checked_evidence == mine for other in found[name].evidence)
 
 
 def _settled(inference: Inference, inferred: bool, suspects: Iterable[str]) -> Inference:

@@ -50,6 +50,7 @@ LOOKS = 6  # at what decides about a component that fails at each run
 MOST_LOOKS = 12  # at what decides about one that fails now and then
 LOOKING = 8.0  # seconds that they are waited for after it was confirmed
 LOOKING_LONG = 16.0
+_HANGING = 1.0  # seconds without an answer, at the least, after which a run is taken to hang
 
 
 def bound(component: Component) -> float:
@@ -156,9 +157,16 @@ class Rounds:
         return any(
             records[trigger].health.failing_since is not None
             and (name == trigger or records[name].health.state not in IS_DOWN)
-            and looks(records[name].health, self._open[trigger, False].opened) < MOST_LOOKS
+            and self._wants(trigger, records[name])
             for trigger in self._looking.get(name, ())
         )
+
+    def looks_at(self, name: str, record: Record) -> bool:
+        """True while an open round looks at this component again and again."""
+        return any(self._wants(trigger, record) for trigger in self._looking.get(name, ()))
+
+    def _wants(self, trigger: str, record: Record) -> bool:
+        return looks(record.health, self._open[trigger, False].opened) < MOST_LOOKS
 
     def heard(self, name: str) -> None:
         """A component has reported: no round that was cut short misses it any more."""
@@ -214,22 +222,33 @@ class Rounds:
         if trigger.state not in FAILS or trigger.recent.since is None:
             return False
         confirmed = max(a_round.opened, trigger.since or 0.0)
-        failed, runs = trigger.recent.failures_since(trigger.recent.since)
-        steady = failed == runs
-        if now >= confirmed + (LOOKING if steady else LOOKING_LONG):
+        steady = not trigger.recent.intermittent
+        if now >= confirmed + LOOKING_LONG:
             return False
-        for name in a_round.deciding:
-            cause = records[name].health
-            if name != a_round.trigger and (cause.state in IS_DOWN or cause.state == State.UNKNOWN):
-                continue
-            wanted = LOOKS
-            if not steady or (
-                name != a_round.trigger and cause.recent.since is not None and not _decided(cause, trigger)
-            ):
-                wanted = MOST_LOOKS
-            if looks(cause, min(a_round.opened, trigger.recent.since)) < wanted:
-                return True
-        return False
+        if any(name != a_round.trigger and self._hangs(name, records[name], now) for name in a_round.deciding):
+            return True
+        if steady and now >= confirmed + LOOKING:
+            return False
+        since = min(a_round.opened, trigger.recent.since)
+        return any(
+            looks(records[name].health, since) < _wanted_looks(name == a_round.trigger, records[name].health, trigger)
+            for name in a_round.deciding
+        )
+
+    def _hangs(self, name: str, record: Record, now: float) -> bool:
+        """True while a look that was asked for is under way for far longer than usual, and may still answer."""
+        component, last = self._graph.components[name], record.last
+        if last is None or record.health.state in IS_DOWN or not self.looks_at(name, record):
+            return False
+        waited = now - last.ended - component.retry_interval
+        return max(2 * record.health.recent.usual, _HANGING) < waited < component.timeout + _HANGING
+
+
+def _wanted_looks(is_trigger: bool, cause: Health, trigger: Health) -> int:
+    if not is_trigger and (cause.state in IS_DOWN or cause.state == State.UNKNOWN):
+        return 0
+    undecided = not is_trigger and cause.recent.since is not None and not _decided(cause, trigger)
+    return MOST_LOOKS if undecided or trigger.recent.intermittent else LOOKS
 
 
 def _decided(cause: Health, effect: Health) -> bool:
