@@ -134,11 +134,16 @@ def find_unwell(
 def fits(
     graph: Graph, conditions: Mapping[str, Condition], name: str, explained: Collection[str] = ()
 ) -> dict[str, Fit]:
-    """How the runs of a component fit those of each unexplained failing one that depends on it by hard edges."""
+    """How the runs of a component fit those of each unexplained failing one that depends on it.
+
+    Optional edges count for degraded ones alone.
+    """
+    hard = graph.needing(name)
     failing = (
         other
-        for other in graph.needing(name)
+        for other in graph.descendants(name)
         if other in conditions and conditions[other].state in FAILS and other not in explained
+        if other in hard or conditions[other].state == State.DEGRADED
     )
     return {other: _fit(conditions[name], conditions[other]) for other in failing}
 

@@ -10,8 +10,8 @@ Judged are latent components (no check) and blind ones (`unknown`: rate limited,
    healthy one.
 3. Dependents are judged first, since a latent may depend on a latent. A latent with one failing dependent, too few to
    infer it, hands that one on to what it depends on itself.
-4. When the evidence of one contains that of another, only the larger is inferred; equal evidence infers one (the nearest,
-   the more urgent, then the first by name) and names the others as suspects.
+4. When the evidence of one contains that of another, only the larger is inferred. Equal evidence infers one (the
+   nearest, the more urgent, then the first by name) and names the others as suspects.
 5. A suite (layer `test`) is no evidence and clears nothing. A dependent that has an alternative clears nothing, and is
    evidence only when every alternative fails; an optional edge counts for a degraded dependent alone.
 6. A blind component with one failing dependent is inferred, `likely`, when both began together.
