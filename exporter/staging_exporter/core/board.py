@@ -222,7 +222,7 @@ class Board:
         record.health = health
         record.shown = mask(health, self._vantage, record.shown, at, maintained=record.maintained)
         condition = condition_of(record.shown, self.topology.components[name].interval)
-        if condition != record.condition:
+        if condition != record.condition or condition.recent.fades_after(record.condition.recent):
             self.changes += 1
             self._publisher.state_changes(record.condition.state, condition.state, self._records, at)
         record.condition = condition

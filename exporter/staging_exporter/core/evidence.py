@@ -112,6 +112,10 @@ class Recent:
         """True when so many runs in a row passed that a state which lasts longer is no sign of failure."""
         return self.passes >= SUBSIDED
 
+    def fades_after(self, before: Recent) -> bool:
+        """True when failures that counted `before` count no more: verdicts may change although no state does."""
+        return before.since is not None and (self.since is None or (self.subsided and not before.subsided))
+
     @property
     def blocks(self) -> tuple[int, ...]:
         """How many failures came in a row, each time, since the trouble began; oldest first."""

@@ -230,9 +230,13 @@ class Rounds:
         if steady and now >= confirmed + LOOKING:
             return False
         since = min(a_round.opened, trigger.recent.since)
+        seen_long = (
+            steady and now >= trigger.recent.since + LOOKS * self._graph.components[a_round.trigger].retry_interval
+        )
         return any(
             looks(records[name].health, since) < _wanted_looks(name == a_round.trigger, records[name].health, trigger)
             for name in a_round.deciding
+            if name != a_round.trigger or not seen_long
         )
 
     def _hangs(self, name: str, record: Record, now: float) -> bool:
