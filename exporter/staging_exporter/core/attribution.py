@@ -70,15 +70,33 @@ class Attribution:
 
     def _find(self, name: str) -> frozenset[str]:
         component, state = self._graph.components[name], self._states[name]
+        if not self._trouble_above[name] and not component.covers:
+            return NOTHING
+        if state in _EXPLAINS and component.layer != Layer.TEST and (direct := self._directly(component)) is not None:
+            return direct
         failing = state in FAILS
         condition = self._conditions.get(name) if failing else None
         down = state != State.DEGRADED
         now_and_then = condition is not None and (state == State.FLAPPING or condition.recent.intermittent)
         effect = _Effect(down, not down or now_and_then, condition)
-        own = self._behind(component, effect) if self._trouble_above[name] else NOTHING
+        own = self._behind(component, effect)
         if component.layer == Layer.TEST and failing:
             own |= {covered for covered in component.covers if self._states[covered] in FAILS}
         return own
+
+    def _directly(self, component: Component) -> frozenset[str] | None:
+        """What explains one that is down, where each dependency does so itself or has no trouble; else None."""
+        found: list[str] = []
+        for group in component.depends_on:
+            explaining = [name for name in group if self._states[name] in _EXPLAINS]
+            if len(explaining) == len(group):
+                found += explaining
+            elif explaining or any(map(self._is_troubled, group)):
+                return None
+        return self._graph.itself[found[0]] if len(found) == 1 else frozenset(found)
+
+    def _is_troubled(self, name: str) -> bool:
+        return self._trouble_above[name] or self._states[name] in FAILS
 
     def _behind(self, component: Component, effect: _Effect) -> frozenset[str]:
         unnoticed = self._reach(component.name, effect)

@@ -102,8 +102,8 @@ def diagnose(
         as_kept = states | {name: inference.state for name, inference in kept.items()}
         inferences = infer(graph, judged, explained | _explained(graph, as_kept, judged)) | kept
     states |= {name: inference.state for name, inference in inferences.items()}
-    case = _Case(graph, judged, states, inferences, recovering)
-    return {name: replace(case.verdict(name), judged=unwell.get(name)) for name in graph.order}
+    case = _Case(graph, judged, states, inferences, recovering, unwell)
+    return {name: case.verdict(name) for name in graph.order}
 
 
 def has_subsided(condition: Condition) -> bool:
@@ -188,6 +188,9 @@ def _stays_inferred(inference: Inference, old: Inference, states: Mapping[str, S
     return any(states.get(name, State.UP) != State.UP for name in old.evidence)
 
 
+_UP = Verdict(State.UP)
+
+
 class _Case:
     """All that the verdicts rest on."""
 
@@ -198,9 +201,10 @@ class _Case:
         states: Mapping[str, State],
         inferences: Mapping[str, Inference],
         recovering: Collection[str],
+        unwell: Mapping[str, Condition],
     ) -> None:
         self._graph, self._conditions, self._states = graph, conditions, states
-        self._inferences, self._recovering = inferences, recovering
+        self._inferences, self._recovering, self._unwell = inferences, recovering, unwell
         self._attribution = Attribution(graph, states, conditions)
         inferred = (i for name, i in inferences.items() if states[name] in FAILS)
         self._evidence = {name for inference in inferred for name in inference.evidence}
@@ -212,6 +216,8 @@ class _Case:
 
     def verdict(self, name: str) -> Verdict:
         state = self._states[name]
+        if state == State.UP and name not in self._inferences and self._is_untouched(name):
+            return _UP
         roots = self._roots[name]
         root = name in roots
         return Verdict(
@@ -223,9 +229,13 @@ class _Case:
             suspects=self._suspects(name, root) if state in FAILS else (),
             contradicted_by=self._contradicted_by(name),
             conflicts=self._conflicts(name),
+            judged=self._unwell.get(name),
             certainty=self._certainty(name),
             inference=self._inferences.get(name),
         )
+
+    def _is_untouched(self, name: str) -> bool:
+        return not self._attribution.explained_by(name) and not self._graph.components[name].covers
 
     def _certainty(self, name: str) -> Certainty:
         inference = self._inferences.get(name)
@@ -235,6 +245,8 @@ class _Case:
 
     def _listed(self, names: frozenset[str]) -> tuple[str, ...]:
         """In order; many components share one set."""
+        if len(names) < 2:
+            return tuple(names)
         if names not in self._lists:
             self._lists[names] = tuple(sorted(names))
         return self._lists[names]
@@ -255,10 +267,12 @@ class _Case:
         condition = self._conditions.get(name)
         if condition is None or condition.state not in IS_DOWN or name in self._evidence:
             return False
-        intrinsic = INTRINSIC | self._graph.components[name].intrinsic
-        if condition.reason not in intrinsic or not CLASSES_OF[condition.reason].isdisjoint(self._classes_above[name]):
+        reason = condition.reason
+        if reason not in INTRINSIC and reason not in self._graph.components[name].intrinsic:
             return False
-        return condition.reason in CERTIFICATE or not self._began_with_an_ancestor(name, condition)
+        if not CLASSES_OF[reason].isdisjoint(self._classes_above[name]):
+            return False
+        return reason in CERTIFICATE or not self._began_with_an_ancestor(name, condition)
 
     def _began_with_an_ancestor(self, name: str, effect: Condition) -> bool:
         causes = (self._conditions[o] for o in self._attribution.explained_by(name) if o in self._conditions)
