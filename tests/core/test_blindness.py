@@ -118,11 +118,24 @@ def test_after_maintenance_its_dependents_are_recovering() -> None:
     assert stage.snapshot.root_causes == ()
 
 
-def test_after_maintenance_a_component_that_still_fails_is_a_root() -> None:
+def test_after_maintenance_a_component_must_fail_anew_before_it_is_down() -> None:
     stage = Stage(windows=(window(2.0, 20.0, "database"),))
     stage.play(3)
-    stage.play(24, database=Reason.REFUSED)
+    stage.play(17, database=Reason.REFUSED)
+    assert (stage["database"].state, stage["database"].reason) == (State.UNKNOWN, Reason.NO_EVIDENCE)
+    stage.play(2, database=Reason.REFUSED)
+    assert stage["database"].state == State.UNKNOWN
+    stage.play(1, database=Reason.REFUSED)
     assert stage["database"].state == State.DOWN
+
+
+def test_after_maintenance_a_component_has_as_long_as_after_a_root_cause_before_it_is_one() -> None:
+    stage = Stage(windows=(window(2.0, 20.0, "database"),))
+    stage.play(3)
+    stage.play(76, database=Reason.REFUSED)
+    assert stage["database"].state == State.DOWN
+    assert stage.snapshot.root_causes == ()
+    stage.play(3, database=Reason.REFUSED)
     assert [root.component for root in stage.snapshot.root_causes] == ["database"]
 
 

@@ -10,10 +10,10 @@ from staging_exporter.core.maintenance import MaintenanceWindow, Once
 from staging_exporter.core.model import Component, Layer, Outcome, Priority, Reason, Startup
 from staging_exporter.core.snapshot import Deploy
 
-from tests.support.stage import COMPONENTS, Stage
+from tests.support.stage import COMPONENTS, SURE, Stage
 
 
-def after(stage: Stage, name: str, seconds: int = 5, **failing: Reason) -> str:
+def after(stage: Stage, name: str, seconds: int = SURE, **failing: Reason) -> str:
     stage.play(2)
     stage.play(seconds, **failing)
     return explain(stage.snapshot, name)
@@ -75,18 +75,21 @@ def test_a_contradiction() -> None:
 
 
 def test_an_intrinsic_root_beside_another() -> None:
-    text = after(Stage(), "backend", database=Reason.CLOSED, backend=Reason.IDENTITY)
+    stage = Stage()
+    after(stage, "backend", seconds=20, backend=Reason.IDENTITY)
+    stage.play(SURE, database=Reason.CLOSED, backend=Reason.IDENTITY)
+    text = explain(stage.snapshot, "backend")
     assert "database is failing too, but cannot cause identity, so this is a root cause of its own." in text
 
 
 def test_a_suspect_and_a_dependency_that_does_not_explain() -> None:
-    either = Component(
-        "either", Layer.SERVICE, Priority.P1, "http", (("backend", "cache"), ("network",)), ("database",)
-    )
-    stage = Stage(*COMPONENTS, either)
+    router = Component("router", Layer.PLATFORM, Priority.P1, "tcp")
+    groups = (("backend", "cache"), ("router",))
+    either = Component("either", Layer.SERVICE, Priority.P1, "http", groups, ("database",))
+    stage = Stage(*COMPONENTS, router, either)
     text = after(stage, "either", database=Reason.CLOSED, backend=Reason.SERVER_ERROR, either=Reason.REFUSED)
     assert (
-        "Of its dependencies, cache and network are up, backend alone does not explain it, so it is the root cause."
+        "Of its dependencies, cache and router are up, backend alone does not explain it, so it is the root cause."
         in text
     )
     assert text.endswith("Possibly involved, without proof: database.")
@@ -95,7 +98,7 @@ def test_a_suspect_and_a_dependency_that_does_not_explain() -> None:
 def test_a_stale_root() -> None:
     stage = Stage()
     stage.play(2)
-    stage.play(5, database=Reason.CLOSED)
+    stage.play(SURE, database=Reason.CLOSED)
     stage.now += 1
     stage.run("database", Reason.RESOLVER, Outcome.UNKNOWN)
     text = explain(stage.snapshot, "database")
@@ -111,7 +114,7 @@ def test_a_recovering_and_a_waiting_component() -> None:
     )
     starting = replace(COMPONENTS[1], startup=Startup(600.0))
     waiting = Stage(COMPONENTS[0], starting, *COMPONENTS[2:])
-    text = after(waiting, "backend", database=Reason.STARTING, backend=Reason.SERVER_ERROR)
+    text = after(waiting, "backend", 2 * SURE, database=Reason.STARTING, backend=Reason.SERVER_ERROR)
     assert text.endswith("It is waiting for database, which is not a fault.")
 
 
@@ -134,7 +137,7 @@ def test_a_deploy_before_the_failure() -> None:
     stage = Stage()
     stage.play(2)
     stage.board.deploy(["backend"], Deploy(stage.now, "00742"))
-    stage.play(5, backend=Reason.REFUSED)
+    stage.play(SURE, backend=Reason.REFUSED)
     assert "This began 3 s after deploy 00742." in explain(stage.snapshot, "backend")
 
 

@@ -6,7 +6,7 @@ Runs are letters, one a second: P pass, D degraded, F server error, T timeout, S
 from __future__ import annotations
 
 import pytest
-from staging_exporter.core.health import Health, deployed, expire, forgive, observe, startup_ends
+from staging_exporter.core.health import Health, deployed, expire, forget_failures, observe, startup_ends
 from staging_exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, Startup, State
 
 UP, DEGRADED, DOWN, UNKNOWN = State.UP, State.DEGRADED, State.DOWN, State.UNKNOWN
@@ -196,10 +196,30 @@ def test_silence_says_how_long_it_is_and_keeps_what_it_says() -> None:
     assert expire(health, PLAIN, 99.0) is health
 
 
-def test_what_failed_while_we_were_blind_is_forgiven() -> None:
-    assert after("P", health=forgive(after("PFF")), at=9.0).state == UP
-    assert after("FF", health=forgive(after("PFF")), at=9.0).state == UNKNOWN
-    assert after("P", health=forgive(after("FFF")), at=9.0).state == UP
+def forgotten(runs: str) -> Health:
+    return forget_failures(after(runs), Reason.OFFLINE, "not probed since")
+
+
+def test_failures_that_are_forgotten_must_be_seen_again() -> None:
+    health = forgotten("PFFF")
+    assert (health.state, health.reason, health.detail) == (UNKNOWN, Reason.OFFLINE, "not probed since")
+    assert (health.confirming, health.failing_since, health.recent.runs) == (False, None, ())
+    assert after("FF", health=health, at=9.0).state == UNKNOWN
+    assert after("FFF", health=health, at=9.0).state == DOWN
+    assert after("P", health=health, at=9.0).state == UP
+
+
+@pytest.mark.parametrize(
+    ("before", "after_it", "state"),
+    [
+        pytest.param("PFF", "P", UP, id="failures before it do not count when it is up again"),
+        pytest.param("PFF", "FF", UNKNOWN, id="two new failures of what was up leave it unknown"),
+        pytest.param("FFF", "P", UP, id="a first pass of what was never up sets up at once"),
+        pytest.param("PFPFPFPFPF", "P", UP, id="flapping is forgotten"),
+    ],
+)
+def test_after_failures_are_forgotten(before: str, after_it: str, state: State) -> None:
+    assert after(after_it, health=forgotten(before), at=20.0).state == state
 
 
 def test_the_end_of_a_budget_is_known_while_it_starts() -> None:

@@ -13,7 +13,7 @@ from staging_exporter.core.memory import Memory, Remembered, dump, parse
 from staging_exporter.core.model import Layer, Priority, Reason, Startup, State
 from staging_exporter.core.snapshot import Deploy, RootCause
 
-from tests.support.stage import COMPONENTS, Stage
+from tests.support.stage import COMPONENTS, SURE, Stage
 
 BACKEND = replace(COMPONENTS[3], startup=Startup(budget=60.0, cold=30.0))
 
@@ -73,7 +73,7 @@ def test_of_a_root_that_comes_and_goes_beside_one_that_stays_only_the_last_times
 def test_the_board_follows_incidents() -> None:
     stage = Stage()
     stage.play(2)
-    stage.play(5, database=Reason.REFUSED)
+    stage.play(SURE, database=Reason.REFUSED)
     stage.play(5)
     (incident,) = stage.board.journal.incidents
     assert [culprit.component for culprit in incident.roots] == ["database"]
@@ -83,11 +83,11 @@ def test_the_board_follows_incidents() -> None:
 def test_since_and_incidents_outlive_a_restart() -> None:
     before = Stage()
     before.play(2)
-    before.play(5, database=Reason.REFUSED)
+    before.play(SURE, database=Reason.REFUSED)
     kept = parse(json.loads(json.dumps(dump(before.board.memory()))))
     after = Stage(at=100.0)
     after.board.recall(kept)
-    after.play(5, database=Reason.REFUSED)
+    after.play(SURE, database=Reason.REFUSED)
     assert after["database"].since == before["database"].since
     assert after["cache"].since == before["cache"].since
     assert after.board.journal.incidents == before.board.journal.incidents
@@ -99,7 +99,7 @@ def test_since_and_incidents_outlive_a_restart() -> None:
 def test_an_incident_that_ended_while_we_were_away_ends_with_the_first_verdict() -> None:
     before = Stage()
     before.play(2)
-    before.play(5, database=Reason.REFUSED)
+    before.play(SURE, database=Reason.REFUSED)
     after = Stage(at=100.0)
     after.board.recall(before.board.memory())
     after.play(2)
@@ -109,7 +109,7 @@ def test_an_incident_that_ended_while_we_were_away_ends_with_the_first_verdict()
 def test_a_restart_right_after_a_restart_forgets_nothing() -> None:
     before = Stage()
     before.play(2)
-    before.play(5, database=Reason.REFUSED)
+    before.play(SURE, database=Reason.REFUSED)
     after = Stage(at=100.0)
     after.board.recall(before.board.memory())
     assert after.board.memory() == before.board.memory()
@@ -137,7 +137,7 @@ def test_a_state_that_changed_while_we_were_away_has_its_own_since() -> None:
     before.play(2)
     after = Stage(at=100.0)
     after.board.recall(before.board.memory())
-    after.play(5, database=Reason.REFUSED)
+    after.play(SURE, database=Reason.REFUSED)
     assert after["database"].since is not None
     assert after["database"].since > 100.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from staging_exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, State
 
-from tests.support.stage import COMPONENTS, Stage
+from tests.support.stage import COMPONENTS, SURE, Stage
 
 
 def stalled_run(stage: Stage, name: str) -> None:
@@ -45,38 +45,54 @@ def test_a_stall_while_a_cause_is_confirmed_names_no_other_root() -> None:
     assert seen == {"database"}
 
 
-def test_an_unknown_dependency_of_the_evidence_is_a_suspect_of_the_latent() -> None:
+def test_an_unknown_check_with_the_evidence_of_a_latent_is_inferred_or_its_suspect() -> None:
     other = Component("other", Layer.SERVICE, Priority.P1, "http", (("database",), ("secrets",)))
     secrets = Component("secrets", Layer.PLATFORM, Priority.P0)
     backend = Component("backend", Layer.APPLICATION, Priority.P0, "http", (("database",), ("secrets",)))
-    database = Component("database", Layer.INFRASTRUCTURE, Priority.P0, "postgres")
+    database = Component("database", Layer.INFRASTRUCTURE, Priority.P1, "postgres")
     stage = Stage(database, secrets, backend, other)
     stage.play(2)
-    for _ in range(6):
-        stage.now += 1
-        for name in ("backend", "other"):
-            stage.run(name, Reason.SERVER_ERROR)
-        stage.run("database", Reason.PROBE_ERROR, Outcome.UNKNOWN)
+    run_without_database(stage, backend=Reason.SERVER_ERROR, other=Reason.SERVER_ERROR)
     (root,) = stage.snapshot.root_causes
     assert (root.component, root.suspects) == ("secrets", ("database",))
     assert stage["database"].state == State.UNKNOWN
 
 
-def test_a_stale_latent_still_explains_what_is_behind_an_unknown_check() -> None:
+def run_without_database(stage: Stage, **failing: Reason) -> None:
+    for _ in range(SURE):
+        stage.now += 1
+        for name, reason in failing.items():
+            stage.run(name, reason)
+        stage.run("database", Reason.PROBE_ERROR, Outcome.UNKNOWN)
+
+
+def behind_an_unknown_check() -> Stage:
+    """The network fails, and with it the database, the cache, and the two that need the database and the secrets."""
     network, database, cache = COMPONENTS[:3]
     secrets = Component("secrets", Layer.PLATFORM, Priority.P0)
     backend = Component("backend", Layer.APPLICATION, Priority.P0, "http", (("database",), ("secrets",)))
     other = Component("other", Layer.SERVICE, Priority.P1, "http", (("database",), ("secrets",)))
     stage = Stage(network, database, cache, secrets, backend, other)
-    failing = {"cache": Reason.TIMEOUT, "backend": Reason.SERVER_ERROR, "other": Reason.SERVER_ERROR}
     stage.play(2)
-    stage.play(6, database=Reason.TIMEOUT, **failing)
+    stage.play(SURE, database=Reason.TIMEOUT, cache=Reason.TIMEOUT, **BEHIND)
     assert stage.board.roots == ("network",)
-    for _ in range(6):
-        stage.now += 1
-        for name, reason in failing.items():
-            stage.run(name, reason)
-        stage.run("database", Reason.PROBE_ERROR, Outcome.UNKNOWN)
-        assert stage.board.roots == ("network",)
+    return stage
+
+
+BEHIND = {"backend": Reason.SERVER_ERROR, "other": Reason.SERVER_ERROR}
+
+
+def test_an_unknown_check_whose_dependents_fail_on_is_still_evidence_for_a_latent() -> None:
+    stage = behind_an_unknown_check()
+    run_without_database(stage, cache=Reason.TIMEOUT, **BEHIND)
     (root,) = stage.snapshot.root_causes
-    assert root.stale
+    assert (root.component, root.stale) == ("network", False)
+    assert "inferred from the failures of cache and database" in root.detail
+
+
+def test_a_stale_latent_still_explains_what_is_behind_an_unknown_check() -> None:
+    stage = behind_an_unknown_check()
+    stage.run("cache", Reason.PROBE_ERROR, Outcome.UNKNOWN)
+    run_without_database(stage, **BEHIND)
+    (root,) = stage.snapshot.root_causes
+    assert (root.component, root.stale) == ("network", True)

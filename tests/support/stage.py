@@ -8,6 +8,7 @@ from staging_exporter.core.model import Component, Journey, Layer, Observation, 
 from staging_exporter.core.snapshot import ComponentStatus, Snapshot
 
 NETWORK = Layer.INFRASTRUCTURE
+SURE = 8  # seconds of `play` after which the verdict on a steady failure is published
 VANTAGE = Component("vantage[0]", NETWORK, Priority.P2, kind="tcp")
 COMPONENTS = (
     Component("network", NETWORK, Priority.P0),
