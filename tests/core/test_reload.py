@@ -58,7 +58,7 @@ class Reloaded:
 
 def test_an_inferred_latent_stays_a_root_when_one_of_its_evidence_is_removed() -> None:
     world = Reloaded("net*, a: net, b: net")
-    world.play(3, a=Reason.REFUSED, b=Reason.REFUSED)
+    world.play(6, a=Reason.REFUSED, b=Reason.REFUSED)
     assert world.board.roots == ("net",)
     world.reload("net*, a: net", "a")
     (root,) = world.snapshot.root_causes
@@ -70,7 +70,7 @@ def test_an_inferred_latent_stays_a_root_when_one_of_its_evidence_is_removed() -
 
 def test_no_verdict_names_a_removed_component() -> None:
     world = Reloaded("db, mid: db, api: mid, page: db")
-    world.play(3, mid=Reason.RATE_LIMITED, db=Reason.REFUSED, api=Reason.REFUSED, page=Reason.OK)
+    world.play(6, mid=Reason.RATE_LIMITED, db=Reason.REFUSED, api=Reason.REFUSED, page=Reason.OK)
     assert world.snapshot.components["api"].root_causes == ("db",)
     assert world.snapshot.components["db"].contradicted_by == ("page",)
     world.reload("db, mid, api: mid", "db", "api")
@@ -94,7 +94,7 @@ def test_no_component_recovers_from_a_removed_one() -> None:
 
 def test_a_root_whose_check_was_changed_stays_until_it_is_up() -> None:
     world = Reloaded("db, api: db")
-    world.play(3, db=Reason.REFUSED, api=Reason.REFUSED)
+    world.play(6, db=Reason.REFUSED, api=Reason.REFUSED)
     world.reload("db, api: db", "api")
     (root,) = world.snapshot.root_causes
     assert (root.component, root.stale, root.state, root.reason) == ("db", True, State.DOWN, Reason.REFUSED)
@@ -108,11 +108,11 @@ def test_a_root_whose_check_was_changed_stays_until_it_is_up() -> None:
 
 def test_a_root_that_loses_or_gains_its_check_is_judged_anew() -> None:
     world = Reloaded("db, a: db")
-    world.play(3, db=Reason.REFUSED, a=Reason.REFUSED)
+    world.play(6, db=Reason.REFUSED, a=Reason.REFUSED)
     world.reload("db*, a: db", "a")
     assert world.board.roots == ("a",)
     world.reload("db, a: db", "a")
-    world.play(3, db=Reason.REFUSED, a=Reason.REFUSED)
+    world.play(6, db=Reason.REFUSED, a=Reason.REFUSED)
     assert world.board.roots == ("db",)
 
 
@@ -124,7 +124,7 @@ def test_a_round_that_is_open_goes_on_and_asks_again() -> None:
     world.play(2, api=Reason.REFUSED)
     assert world.snapshot.components["api"].state == State.DOWN
     assert world.board.roots == ()  # nobody has looked at db since api began to fail
-    world.play(3, db=Reason.REFUSED, api=Reason.REFUSED)
+    world.play(6, db=Reason.REFUSED, api=Reason.REFUSED)
     assert world.board.roots == ("db",)
 
 
@@ -150,7 +150,7 @@ def test_a_round_waits_for_what_is_confirming_at_the_reload() -> None:
     assert world.reload("db, api: db", "db", "api") == {"db", "api"}
     world.play(2, api=Reason.REFUSED)
     assert world.board.roots == ()
-    world.play(2, db=Reason.REFUSED)
+    world.play(6, db=Reason.REFUSED, api=Reason.REFUSED)
     assert world.board.roots == ("db",)
 
 
