@@ -184,6 +184,21 @@ def test_a_second_fault_of_the_cause_counts_at_once() -> None:
     assert play.board.roots == ("b",)
 
 
+def test_a_root_that_fails_now_and_then_is_none_after_six_passes_although_no_state_changes() -> None:
+    board = by_hand()
+    for number in range(10):
+        board.record(_run("b", 10.0 + number, Reason.REFUSED))
+        board.record(_run("a", 10.0 + number, Reason.OK if number % 3 else Reason.REFUSED))
+    board.tick(46.0)
+    assert (board.roots, board.snapshot(46.0).components["a"].reason) == (("a",), Reason.UNSTABLE)
+    for number in range(5):
+        board.record(_run("a", 47.0 + number))
+        board.record(_run("b", 47.0 + number, Reason.REFUSED))
+    assert board.roots == ("a",)
+    board.record(_run("a", 52.0))
+    assert board.roots == ()
+
+
 @pytest.mark.parametrize("reason", ["rate_limited", "probe_error", "no_evidence"])
 def test_a_root_that_turns_unknown_stays_and_is_stale(reason: str) -> None:
     play = Play("a, b: a", f"a=down:closed@20-50 b=down@20-120 a=unknown:{reason}@50-120").until(100)
@@ -286,6 +301,12 @@ def by_hand() -> Board:
     return board
 
 
+def fail(board: Board, name: str, at: float, runs: int) -> None:
+    """So many failures, one a second."""
+    for number in range(runs):
+        board.record(_run(name, at + number, Reason.REFUSED))
+
+
 def _run(name: str, at: float, reason: Reason = Reason.OK) -> Observation:
     outcome = Outcome.PASS if reason == Reason.OK else Outcome.FAIL
     return Observation(name, at, 0.05, outcome, reason)
@@ -317,7 +338,7 @@ def test_a_round_gives_time_to_fall_and_to_rise(fall: int, rise: int) -> None:
 
 def test_a_pass_that_needs_no_confirmation_ends_a_root_at_once() -> None:
     board = Board(Topology("test", sketch("a", fall=1, rise=1)), 0.0)
-    board.record(_run("a", 0.1, Reason.REFUSED))
+    fail(board, "a", 0.1, 6)
     assert board.roots == ("a",)
     board.record(_run("a", 10.0))
     assert (board.roots, board.pending) == ((), False)
@@ -325,22 +346,24 @@ def test_a_pass_that_needs_no_confirmation_ends_a_root_at_once() -> None:
 
 def test_a_failure_of_a_run_that_began_before_the_round_counts_when_it_ended_after_it() -> None:
     board = by_hand()
-    for second in (10.0, 11.0, 12.0):
-        board.record(_run("b", second, Reason.REFUSED))
+    fail(board, "b", 10.0, 6)
     assert board.roots == ()
     for begin in (9.0, 14.0, 19.0):
         board.record(Observation("a", begin, 5.0, Outcome.FAIL, Reason.TIMEOUT))
     board.record(_run("b", 24.1, Reason.REFUSED))
+    assert board.roots == ()  # the cause is confirmed, and looked at for eight seconds more
+    board.tick(31.9)
+    assert board.roots == ()
+    board.tick(32.1)
     assert board.roots == ("a",)
 
 
 def test_a_pass_of_a_run_that_began_before_the_round_does_not_count() -> None:
     board = by_hand()
-    for second in (10.0, 11.0, 12.0):
-        board.record(_run("b", second, Reason.REFUSED))
-    board.record(Observation("a", 9.9, 4.0, Outcome.PASS, Reason.OK))
-    assert board.roots == ()
-    board.record(_run("a", 14.0))
+    fail(board, "b", 10.0, 12)
+    board.record(Observation("a", 9.9, 12.0, Outcome.PASS, Reason.OK))
+    assert board.roots == ()  # a round waits eight seconds for more looks, but for a first one until its bound
+    board.record(_run("a", 22.0))
     assert board.roots == ("b",)
 
 
@@ -378,9 +401,9 @@ def test_at_the_start_of_a_bad_day_only_the_cause_is_published(seed: int) -> Non
 def test_at_the_start_a_slow_component_delays_only_its_dependents() -> None:
     components = {**sketch("a, b: a"), **sketch("slow: a", interval=300.0, timeout=150.0)}
     board = Board(Topology("test", components), 0.0)
-    for second in (0.1, 1.1, 2.1):
-        board.record(_run("a", second, Reason.REFUSED))
-        board.record(_run("b", second, Reason.REFUSED))
+    for second in range(6):
+        board.record(_run("a", second + 0.1, Reason.REFUSED))
+        board.record(_run("b", second + 0.1, Reason.REFUSED))
     assert board.roots == ("a",)
     assert not board.ready
 
@@ -405,11 +428,12 @@ def test_a_reload_drops_what_is_gone_and_judges_what_changed_anew() -> None:
     board = Board(Topology("test", sketch("b, c: b")), START + 60.0)
     board.inherit(old, {"c"}, START + 60.0)
     assert board.snapshot(START + 60.0).components["b"].state == State.UNKNOWN
-    for second in (61.0, 62.0, 63.0):
-        board.record(_run("b", START + second, Reason.REFUSED))
+    fail(board, "b", START + 61.0, 3)
     board.record(_run("c", START + 63.0, Reason.REFUSED))
+    assert board.roots == ()
+    fail(board, "b", START + 64.0, 3)
     assert board.roots == ("b",)
-    assert board.snapshot(START + 63.0).components["c"].root_causes == ("b",)
+    assert board.snapshot(START + 66.0).components["c"].root_causes == ("b",)
 
 
 def test_a_reload_before_the_first_run_waits_for_it() -> None:
