@@ -1,14 +1,16 @@
 """Environments in one line: `net*, db: net, api: db x|y ?cache, suite!: api ~api`.
 
 `*` is latent, `!` a suite; after the colon what it needs, `|` between alternatives, `?` before what it merely likes,
-`~` before what a suite covers. Conditions likewise: `db=down:timeout@5` is down for that reason since second 5.
+`~` before what a suite covers. Conditions likewise: `db=down:timeout@5` is down for that reason since second 5,
+`db=up/PPFP@5` is up with these runs, one every ten seconds, the first at second 5: `recent` has the letters.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from staging_exporter.core.model import LATENT, Component, Layer, Priority, Reason, State
+from staging_exporter.core.evidence import Recent
+from staging_exporter.core.model import LATENT, Component, Layer, Observation, Outcome, Priority, Reason, State
 from staging_exporter.core.rules import Condition
 
 
@@ -32,17 +34,39 @@ def sketch(text: str, **options: Any) -> dict[str, Component]:
     return found
 
 
+def recent(letters: str, at: float = 0.0, every: float = 10.0) -> Recent:
+    """Runs of 0.1 s: P passes, S passes and takes a second, D is degraded, F fails, U is inconclusive, - is no run."""
+    found = Recent()
+    for number, letter in enumerate(letters):
+        if letter != "-":
+            outcome = OUTCOMES[letter]
+            reason = Reason.OK if outcome == Outcome.PASS else Reason.TIMEOUT
+            found = found.add(Observation("it", at + every * number, 1.0 if letter == "S" else 0.1, outcome, reason))
+    return found
+
+
+OUTCOMES = {
+    **{"P": Outcome.PASS, "S": Outcome.PASS},
+    **{"D": Outcome.DEGRADED, "F": Outcome.FAIL, "U": Outcome.UNKNOWN},
+}
+
+
 def conditions(components: dict[str, Component], text: str) -> dict[str, Condition]:
     """What is not named is up; a failure is a timeout since second 0 unless it says otherwise."""
     found = {name: Condition(State.UP) for name, component in components.items() if not component.latent}
     for part in text.split():
         name, _, word = part.partition("=")
         word, _, began = word.partition("@")
+        word, _, letters = word.partition("/")
         state, _, reason = word.partition(":")
         failing = state in ("down", "degraded", "flapping", "starting")
+        runs = recent(letters, float(began or 0.0))
+        since = float(began or 0.0) if runs.since is None else runs.since
         found[name] = Condition(
             State(state),
             Reason(reason) if reason else Reason.TIMEOUT if failing else Reason.OK,
-            float(began or 0.0) if failing else None,
+            since if failing else None,
+            since=since,
+            recent=runs,
         )
     return found
