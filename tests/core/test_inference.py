@@ -187,6 +187,12 @@ THREE = "net*, a: net, b: net, c: net"
             "a c",
             id="a latent that a healthy dependent cleared hands nothing on",
         ),
+        pytest.param(
+            "net*, one*: net, two*: net, a: one two",
+            "a=down",
+            "a",
+            id="one failing dependent that is handed on by two paths is one",
+        ),
         # components that cannot be seen
         pytest.param("a, b: a, c: a", f"{BLIND} b=down c=down", "a", id="a blind component is inferred from two"),
         pytest.param("a, b: a, c: a", f"{BLIND} b=down", "b", id="a healthy dependent clears it"),

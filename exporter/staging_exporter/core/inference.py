@@ -110,7 +110,8 @@ class _Inferring:
     def judge(self, name: str) -> None:
         graph = self._graph
         latent = graph.components[name].latent
-        witnesses = [w for dependent in graph.dependents[name] if (w := self._witness(dependent, name)) is not None]
+        found = (self._witness(dependent, name) for dependent in graph.dependents[name])
+        witnesses = list({w.name: w for w in found if w is not None}.values())  # one may come by two paths
         group = _largest_group(witnesses)
         began = min((w.began for w in group), default=0.0)
         healthy = [n for n in graph.needed_by[name] if self._is_healthy(n, began)]
