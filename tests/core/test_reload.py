@@ -116,6 +116,28 @@ def test_a_root_that_loses_or_gains_its_check_is_judged_anew() -> None:
     assert world.board.roots == ("db",)
 
 
+def test_a_root_that_cannot_be_seen_outlives_a_reload_while_a_round_is_open() -> None:
+    environment = "router, db: router, api: db, web: db"
+    world = Reloaded(environment)
+    world.play(2, router=Reason.OK, db=Reason.OK, api=Reason.OK, web=Reason.OK)
+    world.play(6, router=Reason.OK, db=Reason.RATE_LIMITED, api=Reason.REFUSED, web=Reason.REFUSED)
+    assert world.board.roots == ("db",)
+    world.run("router", Reason.REFUSED)
+    world.reload(environment, "router", "db", "api", "web")
+    assert world.board.roots == ("db",)
+
+
+def test_what_recovers_and_loses_its_check_recovers_no_longer() -> None:
+    world = Reloaded("db, api: db")
+    world.play(6, db=Reason.REFUSED, api=Reason.REFUSED)
+    world.play(2, db=Reason.OK, api=Reason.REFUSED)
+    assert world.snapshot.components["api"].recovering_from == ("db",)
+    world.run("db", Reason.REFUSED)
+    world.reload("db, api*: db", "db")
+    world.board.tick(world.now + 60.0)
+    assert world.snapshot.components["api"].recovering_from == ()
+
+
 def test_a_round_that_is_open_goes_on_and_asks_again() -> None:
     world = Reloaded("db, api: db, other")
     world.play(1, db=Reason.OK, api=Reason.OK, other=Reason.OK)

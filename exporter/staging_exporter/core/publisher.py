@@ -61,7 +61,9 @@ class Publisher:
         latents = (name for name in self._graph.components if name not in records)
         known = {name for name, record in records.items() if record.last is not None and not record.health.confirming}
         self.latent_since = dict(old.latent_since)
-        self.published = self.published.inherit(old.published, {*kept, *latents})
+        before = old._graph.components
+        alike = {n for n, c in self._graph.components.items() if n in before and c.latent == before[n].latent}
+        self.published = self.published.inherit(old.published, {*kept, *latents}, alike)
         self.rounds.resume(old.rounds, kept, known)
 
     def verdict(self, name: str) -> Verdict:

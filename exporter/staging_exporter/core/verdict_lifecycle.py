@@ -57,21 +57,18 @@ class Published:
         """The root causes that stand."""
         return frozenset(name for name, verdict in self.verdicts.items() if verdict.root)
 
-    def inherit(self, old: Published, same: Collection[str]) -> Published:
-        """With what `old` knew of the components that are the `same`; of others that are still there, the verdict.
+    def inherit(self, old: Published, same: Collection[str], alike: Collection[str]) -> Published:
+        """With what `old` knew of the components that are the `same`; of others that are `alike`, the verdict.
 
-        So a root whose check was changed stands until it is seen again. Nobody is named that is gone.
+        Alike are those that had a check before and have one now, and those that had none. So a root whose check was
+        changed stands until it is seen again. Nobody is named that is gone.
         """
         there = self.verdicts.keys()
-        verdicts = {
-            name: verdict.among(there)
-            for name, verdict in old.verdicts.items()
-            if name in there and (verdict.inference is None) == (self.verdicts[name].inference is None)
-        }
+        verdicts = {name: verdict.among(there) for name, verdict in old.verdicts.items() if name in alike}
         return Published(
             {**self.verdicts, **verdicts},
             {**self.drafts, **{n: old.drafts[n].among(there) for n in verdicts if n in same}},
-            {n: replace(e, roots=only(e.roots, there)) for n, e in old.graces.items() if n in same},
+            {n: replace(e, roots=only(e.roots, there)) for n, e in old.graces.items() if n in verdicts and n in same},
             {name: condition for name, condition in old.last_seen.items() if name in verdicts},
         )
 
