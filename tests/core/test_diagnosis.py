@@ -187,6 +187,12 @@ DOWN = "down/PFFF"  # since ten seconds after the moment that follows it
         pytest.param(
             "a, b: a, c: b", "a=down/PFFF c=degraded:slow/PDDD", "a", id="what is degraded looks through, too"
         ),
+        pytest.param(
+            "a, b: a, c: b, d: b|c",
+            f"a={DOWN}@99 b=degraded:dns/PDDD@99 d={DOWN}@0",
+            "a d",
+            id="what is looked through beside an up alternative is no way around its onset",
+        ),
         # alternatives of what fails now and then
         pytest.param("a, b, c: a|b", "a=down c=down/PFPFF", "a", id="one alternative explains what fails now and then"),
         pytest.param("a, b, c: a|b", "a=down c=flapping", "a", id="one alternative explains what flaps"),

@@ -18,6 +18,7 @@ from staging_exporter.core.model import Component, Layer, Reason, State
 from staging_exporter.core.rules import FAILS, IS_DOWN, NOT_READY, Condition, hands_on
 
 NOTHING: frozenset[str] = frozenset()
+_Seen = tuple[str, bool]  # a component, and whether it is seen only through one that is up
 _EXPLAINS = IS_DOWN | NOT_READY
 _SLACK = 2  # intervals by which the trouble of a cause may be seen after that of its effect
 _LEAST_SLACK = 10.0  # seconds
@@ -99,32 +100,33 @@ class Attribution:
         return self._trouble_above[name] or self._states[name] in FAILS
 
     def _behind(self, component: Component, effect: _Effect) -> frozenset[str]:
-        unnoticed = self._reach(component.name, effect)
-        found: dict[str, frozenset[str]] = {}
-        for name in sorted(unnoticed, key=self._graph.index.__getitem__):
-            found[name] = self._of_one(self._graph.components[name], effect, unnoticed[name], found)
-        explained = found[component.name]
+        found: dict[_Seen, frozenset[str]] = {}
+        for name, unnoticed in sorted(self._reach(component.name, effect), key=lambda s: self._graph.index[s[0]]):
+            found[name, unnoticed] = self._of_one(self._graph.components[name], effect, unnoticed, found)
+        explained = found[component.name, False]
         if explained:
-            green = {n for n in found if found[n] and self._states[n] == State.UP and n != component.name}
+            green = {name for (name, _), some in found.items() if some and self._states[name] == State.UP}
+            green.discard(component.name)
             if green and not any(o in explained for g in component.depends_on for o in g):
                 self.through[component.name] = frozenset(green)
         return explained
 
-    def _reach(self, start: str, effect: _Effect) -> dict[str, bool]:
-        """The components to be looked behind; True for those that are seen only through one that is up."""
-        reached, left = {start: False}, [start]
+    def _reach(self, start: str, effect: _Effect) -> set[_Seen]:
+        """The components to be looked behind, by each way: past one that is up, or not."""
+        reached: set[_Seen] = {(start, False)}
+        left = list(reached)
         while left:
-            name = left.pop()
+            name, unnoticed = left.pop()
             for other in self._edges(self._graph.components[name], effect):
                 state = self._states[other]
                 if not self._trouble_above[other] or state in _EXPLAINS:
                     continue
                 if state == State.UP and (effect.condition is None or effect.condition.recent.since is None):
                     continue
-                unnoticed = reached[name] or state == State.UP
-                if other not in reached or (reached[other] and not unnoticed):
-                    reached[other] = unnoticed
-                    left.append(other)
+                way = other, unnoticed or state == State.UP
+                if way not in reached:
+                    reached.add(way)
+                    left.append(way)
         return reached
 
     def _edges(self, component: Component, effect: _Effect) -> Iterable[str]:
@@ -134,12 +136,12 @@ class Attribution:
             yield from component.optional_depends_on
 
     def _of_one(
-        self, component: Component, effect: _Effect, unnoticed: bool, found: Mapping[str, frozenset[str]]
+        self, component: Component, effect: _Effect, unnoticed: bool, found: Mapping[_Seen, frozenset[str]]
     ) -> frozenset[str]:
         def of(name: str) -> frozenset[str]:
             if self._explains(name, effect, unnoticed):
                 return self._graph.itself[name]
-            return found.get(name, NOTHING)
+            return found.get((name, unnoticed or self._states[name] == State.UP), NOTHING)
 
         if effect.one_suffices:
             return union(of(name) for name in self._edges(component, effect))
