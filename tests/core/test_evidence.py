@@ -8,9 +8,14 @@ from __future__ import annotations
 from math import inf
 
 import pytest
-from staging_exporter.core.evidence import WINDOW, Fit, began_together, fit
+from staging_exporter.core.evidence import WINDOW, Fit, Recent, began_together, fit
 
-from tests.support.sketch import recent
+from tests.support import sketch
+
+
+def recent(letters: str, at: float = 0.0) -> Recent:
+    return sketch.recent(sketch.observations(letters, at))
+
 
 KNOWN = "PPPPP"  # passes after which it is known how long one takes
 
@@ -44,6 +49,7 @@ def test_only_the_last_runs_are_remembered() -> None:
     ("runs", "blocks"),
     [
         pytest.param("PP", (), id="no failure"),
+        pytest.param("F" + "P" * 12 + "FF", (2,), id="failures before the trouble that lasts are none of it"),
         pytest.param("PFFP", (2,), id="two in a row"),
         pytest.param("FPFFPDF", (1, 2, 2), id="a degraded run counts as a failure"),
     ],

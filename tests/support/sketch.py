@@ -2,11 +2,12 @@
 
 `*` is latent, `!` a suite; after the colon what it needs, `|` between alternatives, `?` before what it merely likes,
 `~` before what a suite covers. Conditions likewise: `db=down:timeout@5` is down for that reason since second 5,
-`db=up/PPFP@5` is up with these runs, one every ten seconds, the first at second 5: `recent` has the letters.
+`db=up/PPFP@5` is up with these runs, one every ten seconds, the first at second 5: `observations` has the letters.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from staging_exporter.core.evidence import Recent
@@ -34,14 +35,20 @@ def sketch(text: str, **options: Any) -> dict[str, Component]:
     return found
 
 
-def recent(letters: str, at: float = 0.0, every: float = 10.0) -> Recent:
+def observations(letters: str, at: float = 0.0, every: float = 10.0) -> Iterator[Observation]:
     """Runs of 0.1 s: P passes, S passes and takes a second, D is degraded, F fails, U is inconclusive, - is no run."""
-    found = Recent()
     for number, letter in enumerate(letters):
         if letter != "-":
             outcome = OUTCOMES[letter]
             reason = Reason.OK if outcome == Outcome.PASS else Reason.TIMEOUT
-            found = found.add(Observation("it", at + every * number, 1.0 if letter == "S" else 0.1, outcome, reason))
+            yield Observation("it", at + every * number, 1.0 if letter == "S" else 0.1, outcome, reason)
+
+
+def recent(runs: Iterable[Observation]) -> Recent:
+    """What is remembered of them."""
+    found = Recent()
+    for run in runs:
+        found = found.add(run)
     return found
 
 
@@ -60,7 +67,7 @@ def conditions(components: dict[str, Component], text: str) -> dict[str, Conditi
         word, _, letters = word.partition("/")
         state, _, reason = word.partition(":")
         failing = state in ("down", "degraded", "flapping", "starting")
-        runs = recent(letters, float(began or 0.0))
+        runs = recent(observations(letters, float(began or 0.0)))
         since = float(began or 0.0) if runs.since is None else runs.since
         found[name] = Condition(
             State(state),

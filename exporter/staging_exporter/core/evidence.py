@@ -122,7 +122,7 @@ class Recent:
         found: list[int] = []
         before = False
         for run in self.runs:
-            failed = run.outcome != Outcome.PASS
+            failed = run.outcome != Outcome.PASS and self.since is not None and run.started >= self.since
             if failed and before:
                 found[-1] += 1
             elif failed:
