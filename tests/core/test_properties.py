@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 
 from hypothesis import given, settings
@@ -12,34 +14,80 @@ from staging_exporter.core.graph import Graph
 from staging_exporter.core.model import Reason, State, Topology
 from staging_exporter.core.rules import Condition
 
-from tests.core.oracle import FAILS, Oracle, Seen
+from tests.core.oracle import Oracle
+from tests.core.oracle_of_runs import FAILS, Seen
 from tests.support.faults import Effect, at, spread
 from tests.support.graphs import random_topology
+from tests.support.sketch import observations, recent
 from tests.support.world import HEALTHY, START, VirtualRunner
 
 REASONS = (
     *(Reason.REFUSED, Reason.TIMEOUT, Reason.SERVER_ERROR, Reason.TIMEOUT, Reason.CONTENT, Reason.IDENTITY),
-    *(Reason.DNS, Reason.TLS_NAME, Reason.DENIED, Reason.SLOW, Reason.FAILED),
+    *(Reason.DNS, Reason.TLS_NAME, Reason.DENIED, Reason.SLOW, Reason.FAILED, Reason.SATURATED, Reason.UNSTABLE),
 )
-STATES = (*[State.DOWN] * 8, State.UP, State.UP, State.DEGRADED, State.DEGRADED, State.FLAPPING, State.UNKNOWN)
+STATES = (*[State.DOWN] * 8, *[State.UP] * 3, State.DEGRADED, State.DEGRADED, State.FLAPPING, State.UNKNOWN)
+UNSEEN = (Reason.OK, Reason.RATE_LIMITED, Reason.PROBE_ERROR)
 FAULTS_AFTER = 15.0
 HIDDEN = (State.STARTING, State.MAINTENANCE)
+# What the last runs of a component in this state may have been; one of "" is none at all.
+LETTERS = {
+    State.UP: (
+        "PPPP",
+        "PPPP",
+        "PPFPFP",
+        "PFPPPFPP",
+        "PPFFPP",
+        "PFFFPFPPPPPP",
+        "PPPPPSSSS",
+        "PPFPPPSSSS",
+        "PPPPPPPPPPPP",
+    ),
+    State.DOWN: ("PFFF", "PPFFFF", "PPPFPFFF", "FFF", "PFPPPPPPPPPPPPFFF"),
+    State.DEGRADED: ("PDDD", "PPDFD", "DDD", "PPDPPPPPPP"),
+    State.FLAPPING: ("PFPFPFPFPF", "FPFPFPFPFP", "PFPFPFPFPFPPPPPP"),
+    State.UNKNOWN: ("PPPP", "PPFF", ""),
+    State.STARTING: ("PFFF",),
+    State.MAINTENANCE: ("PPPP", "PFFF"),
+}
 
 bounded = settings(max_examples=400, deadline=None, derandomize=True, database=None)
 
 
-def random_conditions(random: Random, topology: Topology) -> dict[str, Condition]:
-    """Any mixture of states, most of them bad, that began at two times."""
+def random_seen(random: Random, topology: Topology) -> dict[str, Seen]:
+    """Any mixture of states, most of them bad, that began at a few times, with the runs that led there or without."""
     found = {}
     states = STATES + HIDDEN * random.choice((0, 0, 1))
     few_reasons = random.sample(REASONS, random.choice((1, 2, 6)))
+    with_runs = random.random() < 0.75
     for component in topology.components.values():
         if not component.latent:
             state = random.choice(states)
-            began = random.choice((0.0, 0.0, 5.0, 15.0, 25.0, 300.0)) if state in FAILS else None
-            reason = random.choice(few_reasons) if state in FAILS else Reason.OK
-            found[component.name] = Condition(state, reason, began)
+            reason = random.choice(
+                few_reasons if state in FAILS else UNSEEN if state == State.UNKNOWN else (Reason.OK,)
+            )
+            at = 1000.0 + random.choice((0.0, 0.0, 0.0, 5.0, 15.0, 25.0, 300.0))
+            letters = random.choice(LETTERS[state]) if with_runs else ""
+            every = component.interval
+            runs = tuple(observations(letters, at - every * max(0, letters.find("F"), letters.find("D")), every))
+            seen = Seen(state, reason, at, at, every, runs)
+            failing = state in FAILS or state == State.STARTING or (state == State.UP and letters.endswith("F"))
+            found[component.name] = replace(seen, failing_since=(seen.onset or at) if failing else None)
     return found
+
+
+def conditions(seen: Mapping[str, Seen]) -> dict[str, Condition]:
+    """The same, as the rules know it."""
+    return {
+        name: Condition(s.state, s.reason, s.failing_since, since=s.since, recent=recent(s.runs), interval=s.interval)
+        for name, s in seen.items()
+    }
+
+
+def random_environment(random: Random, size: int) -> Topology:
+    """One in which some components are probed less often."""
+    topology = random_topology(random, size, suites=True)
+    components = {n: replace(c, interval=random.choice((10.0, 10.0, 30.0))) for n, c in topology.components.items()}
+    return replace(topology, components=components)
 
 
 def roots(topology: Topology, conditions: dict[str, Condition]) -> set[str]:
@@ -50,22 +98,21 @@ def roots(topology: Topology, conditions: dict[str, Condition]) -> set[str]:
 @given(st.integers(0, 2**32), st.integers(1, 40))
 def test_roots_are_those_of_the_oracle(seed: int, size: int) -> None:
     random = Random(seed)
-    topology = random_topology(random, size, suites=True)
-    conditions = random_conditions(random, topology)
-    seen = {name: Seen(c.state, c.reason, c.failing_since or 0.0) for name, c in conditions.items()}
-    assert roots(topology, conditions) == Oracle(topology, seen).roots()
+    topology = random_environment(random, size)
+    seen = random_seen(random, topology)
+    assert roots(topology, conditions(seen)) == Oracle(topology, seen).roots()
 
 
 @bounded
 @given(st.integers(0, 2**32), st.integers(2, 40))
 def test_no_order_of_anything_changes_a_verdict(seed: int, size: int) -> None:
     random = Random(seed)
-    topology = random_topology(random, size, suites=True)
-    conditions = random_conditions(random, topology)
+    topology = random_environment(random, size)
+    seen = conditions(random_seen(random, topology))
     names = random.sample(list(topology.components), len(topology.components))
     shuffled = Topology("random", {name: topology.components[name] for name in names})
-    shuffled_conditions = {name: conditions[name] for name in sorted(conditions, key=lambda _: random.random())}
-    expected = diagnose(Graph(topology.components), conditions)
+    shuffled_conditions = {name: seen[name] for name in sorted(seen, key=lambda _: random.random())}
+    expected = diagnose(Graph(topology.components), seen)
     assert diagnose(Graph(shuffled.components), shuffled_conditions) == expected
 
 

@@ -1,0 +1,146 @@
+"""What the oracle makes of the runs of one component: from the prose of the rules, by brute force."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import groupby
+
+from staging_exporter.core.model import Observation, Outcome, Reason, State
+
+R = Reason
+CLASSES = {
+    "network": {R.REFUSED, R.UNREACHABLE, R.TIMEOUT, R.CLOSED, R.SERVER_ERROR, R.SATURATED, R.UNSTABLE},
+    "latency": {R.SLOW, R.TIMEOUT, R.SATURATED},
+    "tls": {R.TLS_EXPIRED, R.TLS_NAME, R.TLS_UNTRUSTED, R.TLS},
+    "answer": {R.CONTENT, R.IDENTITY, R.STATUS, R.PROTOCOL},
+    **{reason.value: {reason} for reason in (R.DENIED, R.DNS, R.FAILED)},
+}
+CERTIFICATE = {R.TLS_EXPIRED, R.TLS_NAME, R.TLS_UNTRUSTED}
+INTRINSIC = {*CERTIFICATE, R.IDENTITY, R.DNS}
+ARRIVES = {R.TIMEOUT, R.SLOW, R.SERVER_ERROR, R.CLOSED, R.SATURATED, R.UNSTABLE, R.CONTENT}
+BLIND = {R.RATE_LIMITED, R.CREDENTIALS, R.RESOLVER, R.NO_EVIDENCE, R.PROBE_ERROR}
+DOWN = {State.DOWN, State.FLAPPING}
+FAILS = {*DOWN, State.DEGRADED}
+WAITS = {State.STARTING, State.MAINTENANCE}
+LONG_AGO = float("-inf")
+
+
+def classes_of(reason: Reason) -> set[str]:
+    return {name for name, reasons in CLASSES.items() if reason in reasons}
+
+
+@dataclass
+class Seen:
+    """What is known of one checked component: its state, and its conclusive runs, at most 24, oldest first."""
+
+    state: State
+    reason: Reason = Reason.OK
+    failing_since: float | None = 0.0
+    since: float | None = 0.0
+    interval: float = 10.0
+    runs: tuple[Observation, ...] = ()
+
+    def _good(self, index: int) -> bool:
+        return self.runs[index].outcome == Outcome.PASS
+
+    @property
+    def first_bad(self) -> int | None:
+        """The first run that did not pass, with no twelve passes in a row since."""
+        bad = [i for i in range(len(self.runs)) if not self._good(i)]
+        ends = [i for i in range(11, len(self.runs)) if all(self._good(j) for j in range(i - 11, i + 1))]
+        return next((i for i in bad if not any(end > i for end in ends)), None)
+
+    @property
+    def onset(self) -> float | None:
+        return None if self.first_bad is None else self.runs[self.first_bad].started
+
+    @property
+    def last_good(self) -> float:
+        """When the last pass before the trouble began; long ago where none was seen."""
+        before = self.runs[: self.first_bad]
+        return max((run.started for run in before if run.outcome == Outcome.PASS), default=LONG_AGO)
+
+    @property
+    def began(self) -> float | None:
+        return self.failing_since if self.onset is None else self.onset
+
+    @property
+    def outages(self) -> list[list[Observation]]:
+        """The failures in a row, each time since the trouble began."""
+        since = self.runs[self.first_bad :] if self.first_bad is not None else ()
+        return [list(some) for bad, some in groupby(since, lambda run: run.outcome != Outcome.PASS) if bad]
+
+    @property
+    def passes_lately(self) -> int:
+        return next((n for n, run in enumerate(reversed(self.runs)) if run.outcome != Outcome.PASS), len(self.runs))
+
+    @property
+    def now_and_then(self) -> bool:
+        return self.first_bad is not None and any(self._good(i) for i in range(self.first_bad, len(self.runs)))
+
+    def bad_of(self, moment: float) -> tuple[int, int]:
+        some = [run for run in self.runs if run.ended >= moment]
+        return len([run for run in some if run.outcome != Outcome.PASS]), len(some)
+
+    @property
+    def subsided(self) -> bool:
+        return (self.state == State.FLAPPING or self.reason == R.UNSTABLE) and self.passes_lately >= 6
+
+    @property
+    def slow_since(self) -> float | None:
+        """When it began to take far longer than usual, if each of its last three passes or more did."""
+        usual, known, since, length = 0.0, 0, None, 0
+        for run in self.runs:
+            if run.outcome == Outcome.PASS and known >= 5 and run.duration > 2 * usual + 0.1:
+                since, length = (run.started if length == 0 else since), length + 1
+                continue
+            length = 0
+            if run.outcome == Outcome.PASS:
+                known += 1
+                usual += max(0.05, 1 / known) * (run.duration - usual)
+        return since if length >= 3 else None
+
+
+def slack(a: Seen, b: Seen) -> float:
+    return max(a.interval, b.interval, 10.0)
+
+
+def together(cause: Seen, effect: Seen) -> bool:
+    """Both may have begun at one moment, give or take an interval."""
+    if cause.onset is None or effect.onset is None:
+        return False
+    within = slack(cause, effect)
+    return cause.last_good - within <= effect.onset and effect.last_good - within <= cause.onset
+
+
+def how_it_fits(cause: Seen, effect: Seen) -> str:
+    """Whether a component that is up can be the cause: cleared, open, recovered or unstable."""
+    if cause.onset is None or effect.onset is None:
+        return "cleared"
+    bad, runs = effect.bad_of(effect.onset)
+    latest = effect.onset + slack(cause, effect)
+    if bad == runs and cause.onset > latest and cause.last_good > latest:
+        return "cleared"
+    outages = cause.outages
+    if len(outages) == 1 and len(outages[0]) >= 2 and cause.passes_lately >= 2:
+        return "recovered" if outages[0][-1].ended >= effect.last_good else "cleared"
+    rate = 0.75 if bad == runs else max(0.2, 0.45 * bad / runs)
+    failed, of = cause.bad_of(min(cause.onset, effect.onset))
+    likelihood = rate**failed * (1 - rate) ** (of - failed) / (0.03**failed * 0.97 ** (of - failed))
+    if likelihood < math.e:
+        return "cleared" if likelihood <= math.e**-1.5 else "open"
+    if cause.passes_lately >= 6:
+        return "recovered"
+    return "unstable" if len(outages) >= 2 else "open"
+
+
+def handed_on(cause: Seen, effect: Seen) -> bool:
+    """What a degraded cause does to a dependent that is down."""
+    if cause.reason == R.UNSTABLE:
+        return effect.reason not in CERTIFICATE
+    if cause.reason not in (R.SLOW, R.SATURATED, R.CONTENT) or effect.reason not in ARRIVES:
+        return False
+    if cause.began is None or effect.began is None:
+        return True
+    return cause.began <= effect.began + 2 * max(cause.interval, effect.interval)
