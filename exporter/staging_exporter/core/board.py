@@ -180,7 +180,8 @@ class Board:
         """What is published at `now`."""
         components = timely(self._statuses(self.topology.components, with_stats=True))
         journeys = {name: journey_status(journey, components) for name, journey in self.topology.journeys.items()}
-        roots = root_causes(components, journeys.values(), self._publisher.published.last_seen)
+        last_seen, at_least = self._publisher.published.last_seen, self.journal.current_priorities
+        roots = root_causes(components, journeys.values(), last_seen, at_least)
         roots = with_coincidences(self.graph, roots)
         return Snapshot(
             environment=self.topology.environment,
@@ -266,8 +267,8 @@ class Board:
         """The published ones, as a snapshot would have them."""
         published = self._publisher.published
         roots = published.roots
-        affected = (name for name, verdict in published.verdicts.items() if not roots.isdisjoint(verdict.roots))
+        affected = (n for n, v in published.verdicts.items() if not roots.isdisjoint((*v.roots, *v.at_risk_from)))
         steps = (component for journey in self.topology.journeys.values() for _, component in journey.steps)
         components = self._statuses({*roots, *affected, *steps}, with_stats=False)
         journeys = (journey_status(journey, components) for journey in self.topology.journeys.values())
-        return root_causes(components, journeys, published.last_seen)
+        return root_causes(components, journeys, published.last_seen, self.journal.current_priorities)

@@ -37,7 +37,8 @@ class Verdict:
     """What is concluded about one component.
 
     `roots` are the root causes that a symptom inherits; `explained_by` are the dependencies that explain it, or would
-    if it were down; `through` are dependencies that are up between it and those;
+    if it were down; `through` are dependencies that are up between it and those; `at_risk_from` are root
+    causes that will take down one that does not fail yet;
     `suspects` might be involved without proof; `contradicted_by` are dependents that are up although it is down;
     `conflicts` are the components that a passing suite claims to exercise although they are down. `judged` is how it is
     judged by its last runs although it is up. `not_recovered_from` are root causes that are over, from which it had
@@ -49,6 +50,7 @@ class Verdict:
     roots: tuple[str, ...] = ()
     explained_by: tuple[str, ...] = ()
     through: tuple[str, ...] = ()
+    at_risk_from: tuple[str, ...] = ()
     suspects: tuple[str, ...] = ()
     contradicted_by: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
@@ -64,6 +66,7 @@ class Verdict:
             roots=only(self.roots, names),
             explained_by=only(self.explained_by, names),
             through=only(self.through, names),
+            at_risk_from=only(self.at_risk_from, names),
             suspects=only(self.suspects, names),
             contradicted_by=only(self.contradicted_by, names),
             conflicts=only(self.conflicts, names),
@@ -218,13 +221,15 @@ class _Case:
         state = self._states[name]
         if state == State.UP and name not in self._inferences and self._is_untouched(name):
             return _UP
+        explained_by = self._attribution.explained_by(name)
         roots = self._roots[name]
         root = name in roots
         return Verdict(
             state=state,
             root=root,
             roots=() if root else self._listed(roots),
-            explained_by=self._listed(self._attribution.explained_by(name)),
+            explained_by=self._listed(explained_by),
+            at_risk_from=() if state in FAILS else self._listed(union(self._roots[o] for o in explained_by)),
             through=self._listed(self._attribution.through.get(name, NOTHING)),
             suspects=self._suspects(name, root) if state in FAILS else (),
             contradicted_by=self._contradicted_by(name),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from staging_exporter.core.incidents import Incident, follow
 from staging_exporter.core.maintenance import MaintenanceWindow
+from staging_exporter.core.model import Priority
 from staging_exporter.core.snapshot import Deploy, RootCause
 
 
@@ -23,6 +24,12 @@ class Journal:
         """The root causes of the incident that is not over yet."""
         last = self.incidents[-1] if self.incidents else None
         return frozenset(root.component for root in last.roots if root.until is None) if last else frozenset()
+
+    @property
+    def current_priorities(self) -> Mapping[str, Priority]:
+        """The most urgent priority that each of them has had."""
+        last = self.incidents[-1] if self.incidents else None
+        return {root.component: Priority(root.priority) for root in last.roots if root.until is None} if last else {}
 
     def with_window(self, window: MaintenanceWindow, now: float) -> Journal:
         """With this window instead of those that were posted for its components, without those that are over."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import inf
 
-from staging_exporter.core.model import Journey, Priority, State
+from staging_exporter.core.model import Journey, Outcome, Priority, State
 from staging_exporter.core.rules import FAILS, IS_DOWN, Condition
 from staging_exporter.core.snapshot import ComponentStatus, JourneyState, JourneyStatus, RootCause, StepStatus
 
@@ -35,37 +36,56 @@ def root_causes(
     components: Mapping[str, ComponentStatus],
     journeys: Iterable[JourneyStatus],
     last_seen: Mapping[str, Condition],
+    at_least: Mapping[str, Priority] | None = None,
 ) -> tuple[RootCause, ...]:
     """Rule 8 for every root, the most urgent first, then the oldest; `last_seen` is how the stale ones were.
 
-    `components` may be some only: the roots, their symptoms, and the steps of the journeys.
+    `components` may be some only: the roots, their symptoms, what is at risk, and the steps of the journeys.
+    `at_least` are the priorities that root causes had before: as long as one lasts, its priority does not fall.
     """
     symptoms: dict[str, list[str]] = {}
+    at_risk: dict[str, list[ComponentStatus]] = {}
     for name, status in components.items():
         for root in status.root_causes:
             symptoms.setdefault(root, []).append(name)
+        for root in status.at_risk_from:
+            at_risk.setdefault(root, []).append(status)
     blocked = [journey for journey in journeys if journey.state == JourneyState.BLOCKED]
     found = [
-        _root_cause(status, [components[s] for s in symptoms.get(name, ())], blocked, last_seen.get(name))
+        _root_cause(
+            status,
+            [components[s] for s in symptoms.get(name, ())],
+            blocked,
+            last_seen.get(name),
+            [*_will_fail(status, at_risk.get(name, ())), *([at_least[name]] if at_least and name in at_least else ())],
+        )
         for name, status in components.items()
         if status.root
     ]
     return tuple(sorted(found, key=lambda root: (root.priority, root.since or 0.0, root.component)))
 
 
+def _will_fail(root: ComponentStatus, at_risk: Iterable[ComponentStatus]) -> list[Priority]:
+    """The priorities of what needs a root cause and fails already, or was not probed since it began."""
+    began = root.began if root.began is not None else inf
+    return [s.component.priority for s in at_risk if s.last_outcome != Outcome.PASS or (s.last_probe or 0.0) < began]
+
+
 def _root_cause(
-    status: ComponentStatus, symptoms: list[ComponentStatus], blocked: list[JourneyStatus], last_seen: Condition | None
+    status: ComponentStatus,
+    symptoms: list[ComponentStatus],
+    blocked: list[JourneyStatus],
+    last_seen: Condition | None,
+    priorities: list[Priority],
 ) -> RootCause:
     component = status.component
     seen = last_seen if last_seen and status.state == State.UNKNOWN else status
     journeys = [journey for journey in blocked if component.name in journey.root_causes]
-    priority = min(
-        [component.priority]
-        + [symptom.component.priority for symptom in symptoms if symptom.state in IS_DOWN]
-        + [journey.priority for journey in journeys]
-    )
-    if seen.state == State.DEGRADED and not journeys:
+    down = [symptom.component.priority for symptom in symptoms if symptom.state in IS_DOWN]
+    priority = min([component.priority, *down, *(journey.priority for journey in journeys)])
+    if seen.state == State.DEGRADED and not journeys and not down:
         priority = max(priority, Priority.P1)
+    priority = min([priority, *priorities])
     return RootCause(
         component=component.name,
         layer=component.layer,

@@ -81,7 +81,8 @@ class ComponentStatus:
     `recovers_until` is when the time ends that it has to recover, after a root cause or a maintenance; it has
     `subsided` when its last runs passed while its state lasts. `not_recovered_from` are root causes that are over, from
     which a root had time to recover. It is `inferred` when nobody can see it, only its dependents. `began` is the onset
-    of the trouble: when the first run of it began.
+    of the trouble: when the first run of it began. `at_risk_from` are root causes that take down what it needs, while
+    its own last run failed, or none has begun since.
     A root is `stale` when it is no longer seen, only remembered. `last_outcome` is that of the last run, whatever the
     state hides.
     """
@@ -114,6 +115,7 @@ class ComponentStatus:
     inferred: bool = False
     certainty: Certainty = Certainty.OBSERVED
     began: float | None = None
+    at_risk_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

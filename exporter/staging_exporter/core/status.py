@@ -60,6 +60,7 @@ def checked_status(
         inferred=inferred,
         certainty=verdict.certainty,
         began=verdict.inference.began if inferred and verdict.inference else health.recent.since,
+        at_risk_from=tuple(root for root in verdict.at_risk_from if root in roots),
     )
 
 
