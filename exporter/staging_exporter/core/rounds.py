@@ -46,6 +46,7 @@ class Round:
     deciding: frozenset[str] = frozenset()
 
 
+OWN_LOOKS = 3  # at a component that fails at each run
 LOOKS = 6  # at what decides about a component that fails at each run
 MOST_LOOKS = 12  # at what decides about one that fails now and then
 LOOKING = 8.0  # seconds that they are waited for after it was confirmed
@@ -230,13 +231,9 @@ class Rounds:
         if steady and now >= confirmed + LOOKING:
             return False
         since = min(a_round.opened, trigger.recent.since)
-        seen_long = (
-            steady and now >= trigger.recent.since + LOOKS * self._graph.components[a_round.trigger].retry_interval
-        )
         return any(
             looks(records[name].health, since) < _wanted_looks(name == a_round.trigger, records[name].health, trigger)
             for name in a_round.deciding
-            if name != a_round.trigger or not seen_long
         )
 
     def _hangs(self, name: str, record: Record, now: float) -> bool:
@@ -249,9 +246,11 @@ class Rounds:
 
 
 def _wanted_looks(is_trigger: bool, cause: Health, trigger: Health) -> int:
-    if not is_trigger and (cause.state in IS_DOWN or cause.state == State.UNKNOWN):
+    if is_trigger:
+        return MOST_LOOKS if trigger.recent.intermittent else OWN_LOOKS
+    if cause.state in IS_DOWN or cause.state == State.UNKNOWN:
         return 0
-    undecided = not is_trigger and cause.recent.since is not None and not _decided(cause, trigger)
+    undecided = cause.recent.since is not None and not _decided(cause, trigger)
     return MOST_LOOKS if undecided or trigger.recent.intermittent else LOOKS
 
 
