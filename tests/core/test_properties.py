@@ -149,10 +149,16 @@ def test_chance_failures_never_publish_a_root(seed: int, size: int) -> None:
 
 
 def truth(topology: Topology, effects: dict[str, Effect]) -> set[str]:
-    """The roots by the oracle, when all effects have come."""
-    seen = {name: Seen(State.UP) for name, component in topology.components.items() if not component.latent}
-    seen |= {n: Seen(e.state, e.answer.reason) for n, e in effects.items() if n in seen}
+    """The roots by the oracle, when all effects have come, and each was seen at once."""
+    seen = {name: _seen("PPPPPP", START) for name, component in topology.components.items() if not component.latent}
+    for name in seen.keys() & effects.keys():
+        effect = effects[name]
+        seen[name] = replace(_seen("PPDDDD", effect.begins), state=effect.state, reason=effect.answer.reason)
     return Oracle(topology, seen).roots()
+
+
+def _seen(letters: str, since: float) -> Seen:
+    return Seen(State.UP, Reason.OK, since, since, runs=tuple(observations(letters, since - 20.0)))
 
 
 @settings(bounded, max_examples=100)
