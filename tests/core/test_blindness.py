@@ -118,6 +118,17 @@ def test_after_maintenance_its_dependents_are_recovering() -> None:
     assert stage.snapshot.root_causes == ()
 
 
+def test_at_the_end_of_maintenance_a_component_is_not_inferred_from_what_failed_because_of_it() -> None:
+    stage = Stage(windows=(window(5.0, 20.0, "database"),))
+    stage.play(2)
+    stage.play(16, database=Reason.REFUSED, backend=Reason.SERVER_ERROR)
+    stage.now += 1.0
+    stage.run("database")
+    stage.board.tick(20.0)
+    assert (stage["database"].state, stage["backend"].recovering_from) == (State.UNKNOWN, ("database",))
+    assert stage.board.roots == ()
+
+
 def test_after_maintenance_a_component_must_fail_anew_before_it_is_down() -> None:
     stage = Stage(windows=(window(2.0, 20.0, "database"),))
     stage.play(3)

@@ -92,7 +92,7 @@ def conclude(
         drafts = diagnose(graph, seen, _recovering(graces, seen), inferred, before.roots, left_over)
         new = {
             name: RecoveryGrace(_left_behind(before, name), now, now + patience(graph, name, recovery))
-            for name in _left_without_cause(graph, before.drafts, drafts)
+            for name in _left_without_cause(graph, before.drafts, drafts, seen)
             if name not in graces or graces[name].since < now
         }
         new |= {
@@ -159,10 +159,16 @@ def patience(graph: Graph, name: str, recovery: float) -> float:
     return max(recovery, startup.budget if startup else 0.0)
 
 
-def _left_without_cause(graph: Graph, before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> Iterable[str]:
+def _left_without_cause(
+    graph: Graph, before: Mapping[str, Verdict], now: Mapping[str, Verdict], seen: Mapping[str, Condition]
+) -> Iterable[str]:
     """Checked components that nothing explains any more, because something that decides about them recovered."""
-    checked = {name: new for name, new in now.items() if new.inference is None and name in before}
-    eased = {name for name, new in checked.items() if stops_explaining(before[name].state, new.state)}
+    checked = {name: now[name] for name in seen if name in before}
+    eased = set()
+    for name, new in checked.items():
+        state = new.state if new.inference is None else seen[name].state  # not as its dependents would have it
+        if stops_explaining(before[name].state, state):
+            eased.add(name)
     if not eased:
         return
     for name, new in checked.items():
