@@ -11,7 +11,7 @@ dependents are called a root cause. Those looks are waited for as long as a time
 While a round covers a component, its verdict waits: it covers those about which its trigger decides. Overlapping rounds
 thereby act as one; but a component waits at most `fall x (timeout + retry_interval)` of the slowest that decides about
 it: then its verdict is published as it is, and those that were silent are named as suspects. A descendant decides
-nothing: one that cannot report within the bound is not waited for. At the start each component has a round of its own,
+nothing: it is probed, and not waited for. At the start each component has a round of its own,
 over what decides about it, so that a slow one holds up nobody else.
 """
 
@@ -32,7 +32,7 @@ from staging_exporter.core.rules import FAILS, IS_DOWN
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """An open question about `trigger`; `wanted` are asked and awaited, the verdicts of `covers` wait for it.
+    """An open question about `trigger`: `asked` are probed at once, `wanted` awaited, the verdicts of `covers` wait.
 
     The `first` one of a component is that of the start, before which nothing is known of it.
     """
@@ -41,9 +41,9 @@ class Round:
     first: bool
     opened: float
     deadline: float
+    asked: frozenset[str]
     wanted: frozenset[str]
     covers: frozenset[str]
-    deciding: frozenset[str] = frozenset()
 
 
 OWN_LOOKS = 3  # at a component that fails at each run
@@ -63,17 +63,16 @@ def first_round(graph: Graph, name: str, at: float, spread: float) -> Round:
     """What every start opens for each component: the first verdict waits for all that decides about it to have run."""
     deciding = _checked(graph, graph.deciding(name))
     longest = max((bound(graph.components[other]) for other in deciding), default=0.0)
-    return Round(name, True, at, at + spread + longest, deciding, frozenset({name}))
+    return Round(name, True, at, at + spread + longest, deciding, deciding, frozenset({name}))
 
 
 def open_round(graph: Graph, trigger: str, at: float, blind: Collection[str] = ()) -> Round:
     """A round over the affected set of `trigger`; `blind` are checked components that cannot be seen now."""
-    deciding, descendants = graph.deciding(trigger, blind), graph.descendants(trigger)
-    allowed = max(bound(graph.components[name]) for name in _checked(graph, deciding))
+    causes = _checked(graph, graph.deciding(trigger, blind))
+    allowed = max(bound(graph.components[name]) for name in causes)
+    descendants = _checked(graph, graph.descendants(trigger))
     in_time = {name for name in descendants if graph.components[name].timeout <= allowed}
-    causes = _checked(graph, deciding)
-    covers = graph.decided_by(trigger, blind)
-    return Round(trigger, False, at, at + allowed, causes | _checked(graph, in_time), covers, causes)
+    return Round(trigger, False, at, at + allowed, causes | in_time, causes, graph.decided_by(trigger, blind))
 
 
 def _checked(graph: Graph, names: Collection[str]) -> frozenset[str]:
@@ -127,7 +126,7 @@ class Rounds:
             return None
         a_round = open_round(self._graph, trigger, at, blind)
         self._begin(a_round)
-        return a_round.wanted - {trigger}
+        return a_round.asked - {trigger}
 
     def widen(self, name: str, blind: Collection[str]) -> frozenset[str]:
         """A component went out of sight: the rounds that it decides about need its dependents, too; returns those."""
@@ -137,7 +136,7 @@ class Rounds:
             new = replace(open_round(self._graph, trigger, old.opened, blind), deadline=old.deadline)
             self._end(old)
             self._begin(new)
-            wanted |= new.wanted - old.wanted
+            wanted |= new.asked - old.asked
         return wanted
 
     def resume(self, old: Rounds, kept: frozenset[str], known: Collection[str]) -> None:
@@ -192,14 +191,14 @@ class Rounds:
     def _begin(self, a_round: Round) -> None:
         self._open[a_round.trigger, a_round.first] = a_round
         self._covered.update(a_round.covers)
-        for name in a_round.deciding:
+        for name in () if a_round.first else a_round.wanted:
             self._looking.setdefault(name, set()).add(a_round.trigger)
 
     def _end(self, a_round: Round) -> None:
         del self._open[a_round.trigger, a_round.first]
         self._blocked_by.pop((a_round.trigger, a_round.first), None)
         self._covered.subtract(a_round.covers)
-        for name in a_round.deciding:
+        for name in () if a_round.first else a_round.wanted:
             left = self._looking[name]
             left.discard(a_round.trigger)
             if not left:
@@ -226,14 +225,14 @@ class Rounds:
         steady = not trigger.recent.intermittent
         if now >= confirmed + LOOKING_LONG:
             return False
-        if any(name != a_round.trigger and self._hangs(name, records[name], now) for name in a_round.deciding):
+        if any(name != a_round.trigger and self._hangs(name, records[name], now) for name in a_round.wanted):
             return True
         if steady and now >= confirmed + LOOKING:
             return False
         since = min(a_round.opened, trigger.recent.since)
         return any(
             looks(records[name].health, since) < _wanted_looks(name == a_round.trigger, records[name].health, trigger)
-            for name in a_round.deciding
+            for name in a_round.wanted
         )
 
     def _hangs(self, name: str, record: Record, now: float) -> bool:
