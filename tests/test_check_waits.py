@@ -124,6 +124,8 @@ def test_components_that_are_not_required_are_ignored(tmp_path: Path, backend: B
     done = check("--config.file", config(tmp_path, backend, other="false"), "--journey", "golden-path")
     assert "other is the root cause" in done.stdout
     assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "check passed")
+    not_judged = "failure_ratio: not judged, since it needs 20 scheduled probes of a running exporter"
+    assert done.stdout.splitlines()[-2] == not_judged
 
 
 MAINTENANCE = """

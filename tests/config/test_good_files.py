@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 from staging_exporter.config import Config, ConfigError, Limits, Problem, load_config
-from staging_exporter.core.model import Layer, Priority, Reason, Startup
+from staging_exporter.core.model import FailureRatio, Layer, Priority, Reason, Startup
 from staging_exporter.net.address import HostPort
 from staging_exporter.options.secrets import FromFile
 from staging_exporter.probes import documentation, kinds
@@ -130,6 +130,19 @@ components:
     a, b = load(tmp_path, text).topology.components.values()
     assert (a.interval, a.timeout, a.fall, a.rise, a.retry_interval) == (60, 30, 5, 4, 0.5)
     assert (b.interval, b.timeout, b.fall, b.rise, b.retry_interval) == (5, 5, 1, 1, 2)
+
+
+def test_a_share_of_failures_is_inherited_key_by_key(tmp_path: Path) -> None:
+    text = """\
+environment: test
+defaults: {failure_ratio: {of: 40}}
+components:
+  a: {layer: service, priority: P0}
+  b: {layer: service, priority: P0, failure_ratio: {above: 0.5}}
+  c: {layer: service, priority: P0, failure_ratio: {above: 1, of: 20}}
+"""
+    components = load(tmp_path, text).topology.components.values()
+    assert [c.failure_ratio for c in components] == [FailureRatio(0.2, 40), FailureRatio(0.5, 40), FailureRatio(1, 20)]
 
 
 @pytest.mark.parametrize(

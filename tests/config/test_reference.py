@@ -19,6 +19,7 @@ ALERTING = (DOCS / "alerting.md").read_text(encoding="utf-8")
 MODELS = (
     schema.File,
     schema.Defaults,
+    schema.FailureRatioOptions,
     schema.ComponentOptions,
     schema.StartupOptions,
     schema.Links,
@@ -42,7 +43,10 @@ def test_every_key_is_in_the_reference(model: type[Model]) -> None:
 
 def test_the_defaults_are_those_of_the_code() -> None:
     said = dict(re.findall(r"`(\w+)` \[(\d+)s?\]", REFERENCE))
-    meant = {name: f"{field.default:g}" for name, field in schema.Defaults.model_fields.items()}
+    defaults = dict(schema.Defaults())
+    ratio = defaults.pop("failure_ratio")
+    meant = {name: f"{value:g}" for name, value in defaults.items()}
+    assert f"`failure_ratio: {{above: {ratio.above:g}, of: {ratio.of}}}`" in REFERENCE
     assert said == meant | {"recovery": f"{schema.File.model_fields['recovery'].default:g}"}
 
 

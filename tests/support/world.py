@@ -85,6 +85,7 @@ class VirtualRunner:
 
     def _begin(self, loop: _Loop) -> None:
         component = loop.component
+        scheduled = loop.schedule.counts_as_scheduled(self.now)
         lag = loop.schedule.started(self.now)
         answer = self._world(component.name, self.now)
         if self._noise and self._random.random() < self._noise:
@@ -97,6 +98,7 @@ class VirtualRunner:
             answer.reason,
             answer.detail,
             lag=lag,
+            scheduled=scheduled,
             facts=answer.facts,
         )
         self._plan(loop, loop.running.ended)

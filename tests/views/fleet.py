@@ -82,4 +82,4 @@ def _seen(name: str, at: float) -> Observation:
         facts = {"siblings": {"na-me.test": ["192.0.2.1"]}}
     if name == "cache":
         facts = {"connections": {"used": 70, "usable": 97}}
-    return Observation(name, at, 0.01, Outcome.PASS, Reason.OK, phases=PHASES, facts=facts)
+    return Observation(name, at, 0.01, Outcome.PASS, Reason.OK, scheduled=True, phases=PHASES, facts=facts)

@@ -92,6 +92,8 @@ def test_every_state_is_always_present_and_one_is_true(component: str, samples: 
         ("staging_component_contradicted", {"component": "database"}, [1]),
         ("staging_component_contradicted", {"component": "backend"}, [0]),
         ("staging_component_root_cause_stale", {"component": "database"}, [0]),
+        ("staging_component_failure_ratio", {"component": "model-a"}, [0]),
+        ("staging_component_failure_ratio", {"component": "database"}, []),
         ("staging_layer_root_causes", {"layer": "infrastructure"}, [1]),
         ("staging_layer_root_causes", {"layer": "test"}, [0]),
         ("staging_diagnosis_pending", {}, [0]),

@@ -12,6 +12,7 @@ import click
 from staging_exporter.commands.common import Period, colours, columns, give_up, split
 from staging_exporter.commands.progress import Progress
 from staging_exporter.commands.status_source import CONFIG_FILE_OPTION, FROM_OPTION, status_source
+from staging_exporter.core.failure_window import LEAST
 from staging_exporter.core.model import Priority
 from staging_exporter.views.document_types import StatusDocument
 from staging_exporter.views.gate import Gate, required_components
@@ -89,7 +90,7 @@ def check(
         status = source.until(done, wait)
     finally:
         progress.end()
-    _print(status, gate, form)
+    _print(status, gate, form, one_shot=url is None)
     sys.exit(gate.exit_code(status))
 
 
@@ -105,7 +106,7 @@ def _gate(
         give_up(str(error))
 
 
-def _print(status: StatusDocument, gate: Gate, form: str) -> None:
+def _print(status: StatusDocument, gate: Gate, form: str, *, one_shot: bool) -> None:
     if form == "json":
         click.echo(json.dumps(status, indent=2, ensure_ascii=False))
     elif form == "junit":
@@ -116,6 +117,8 @@ def _print(status: StatusDocument, gate: Gate, form: str) -> None:
             _write_step_summary(summary(status, gate))
         painted = form == "text" and colours(sys.stdout)
         click.echo(text(status, colour=painted, width=columns(sys.stdout)), nl=False)
+        if one_shot:
+            click.echo(f"failure_ratio: not judged, since it needs {LEAST} scheduled probes of a running exporter")
         click.echo(f"check {gate.sentence(status)}")
 
 

@@ -95,7 +95,7 @@ class _Loader:
         for number, raw in enumerate(self._file.vantage):
             check, _ = self._check(raw, ("vantage", number))
             if check:
-                timing = dict(self._file.defaults)
+                timing = self._default_timing()
                 yield Component(f"vantage[{number}]", Layer.INFRASTRUCTURE, Priority.P2, check.kind, **timing), check
 
     def _component(self, name: str, options: ComponentOptions, checks: dict[str, Check]) -> Component:
@@ -123,11 +123,17 @@ class _Loader:
 
     def _timing(self, options: ComponentOptions, check: Check | None, at: TreePath) -> dict[str, Any]:
         """The defaults, under those of the kind, under the component's own."""
-        timing = {**dict(self._file.defaults), **(check.thresholds if check else {})}
+        timing = {**self._default_timing(), **(check.thresholds if check else {})}
         own = {key: value for key in timing if (value := getattr(options, key)) is not None}
+        if options.failure_ratio is not None:
+            own["failure_ratio"] = options.failure_ratio.limit(self._file.defaults.failure_ratio)
         if "interval" in own or "timeout" in own:
             self._interval_covers_timeout(at, timing | own, own)
         return timing | own
+
+    def _default_timing(self) -> dict[str, Any]:
+        defaults = self._file.defaults
+        return {**dict(defaults), "failure_ratio": defaults.failure_ratio.limit()}
 
     def _interval_covers_timeout(self, at: TreePath, timing: Mapping[str, Any], own: Collection[str]) -> None:
         interval, timeout = timing["interval"], timing["timeout"]

@@ -15,8 +15,9 @@ from pydantic.config import JsonDict
 from pydantic.json_schema import models_json_schema
 
 from staging_exporter.config.problems import clip, unknown_choice
+from staging_exporter.core.failure_window import LEAST
 from staging_exporter.core.maintenance import Once, Weekly
-from staging_exporter.core.model import INCONCLUSIVE, Layer, Priority, Reason
+from staging_exporter.core.model import INCONCLUSIVE, FailureRatio, Layer, Priority, Reason
 from staging_exporter.generate.options import AlertingOptions
 from staging_exporter.options.addresses import Address, WebLink
 from staging_exporter.options.model import Duration, Listed, Model, PositiveDuration
@@ -25,7 +26,8 @@ from staging_exporter.options.times import DAYS, Clock, Zone
 from staging_exporter.probes import kinds, load
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_FAILURES = tuple(str(r) for r in Reason if r not in INCONCLUSIVE | {Reason.OK, Reason.STARTING, Reason.INFERRED})
+_NOT_OF_RUNS = {Reason.OK, Reason.STARTING, Reason.INFERRED, Reason.UNSTABLE}
+_FAILURES = tuple(str(reason) for reason in Reason if reason not in INCONCLUSIVE | _NOT_OF_RUNS)
 
 
 def _parse_name(value: object) -> object:
@@ -78,6 +80,18 @@ Objective = Annotated[float, Field(gt=0, lt=1, description="share of the time th
 RawCheck = Annotated[dict[str, Any], Field(json_schema_extra={"x-check": True})]
 
 
+class FailureRatioOptions(Model):
+    """Which share of scheduled runs may fail; `above: 1` turns this off."""
+
+    above: Annotated[float, Field(gt=0, le=1)] = Field(0.2, description="the share from which it is unstable")
+    of: Annotated[int, Field(ge=LEAST, le=1000)] = Field(30, description="scheduled runs that are looked at")
+
+    def limit(self, defaults: FailureRatioOptions | None = None) -> FailureRatio:
+        """What is configured here, and by `defaults` where it is not."""
+        own = self.model_dump(exclude_unset=True)
+        return FailureRatio(**{**dict(defaults or self), **own})
+
+
 class Defaults(Model):
     """Defaults for every component that does not set its own value."""
 
@@ -86,6 +100,9 @@ class Defaults(Model):
     fall: Count = Field(3, description="non-passes in a row that leave `up`")
     rise: Count = Field(2, description="passes in a row that return to `up`")
     retry_interval: PositiveDuration = Field(1.0, description="instead of the interval, while confirming")
+    failure_ratio: FailureRatioOptions = Field(
+        FailureRatioOptions(), description="the share of failures from which a component is degraded, as `unstable`"
+    )
 
 
 class Limits(Model):
@@ -143,6 +160,7 @@ class ComponentOptions(Model):
     fall: Count | None = None
     rise: Count | None = None
     retry_interval: PositiveDuration | None = None
+    failure_ratio: FailureRatioOptions | None = None
     startup: StartupOptions | None = None
     links: Links = Links()
     slo: Slo | None = None

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from staging_exporter.core.coincidence import Suggestions, suggest, with_coincidences
 from staging_exporter.core.graph import Graph
-from staging_exporter.core.health import Health, deployed, expire, forget_failures, observe
+from staging_exporter.core.health import Health, begin_window, deployed, expire, forget_failures, observe
 from staging_exporter.core.inference import is_blind
 from staging_exporter.core.journal import Journal
 from staging_exporter.core.journeys import journey_status, overall, root_causes
@@ -109,6 +109,7 @@ class Board:
         for name, record in self._records.items():
             later = expire(record.health, self.topology.components[name], now)
             ended = record.maintained and name not in maintained
+            later = begin_window(later) if ended else later
             if ended and later.failing_since is not None:
                 later = forget_failures(later, Reason.NO_EVIDENCE, _AFTER_MAINTENANCE)
                 doubtful.append(name)

@@ -10,6 +10,8 @@ The rules:
   that is inconclusive because our event loop stalled is retried at once, up to three times in a row.
 - Silence for three intervals is `unknown`, never "still up".
 - `flapping`: at least 5 failures and 6 changes among the last 12 runs, until at most 1 of the last 12 failed.
+- `unstable`: `degraded` instead of `up` when more than `failure_ratio` of the last scheduled runs failed, until at most
+  half of that share did; `failure_window` has the rules. `flapping` wins.
 - `starting`: instead of `down`, while the server reports that it is starting (or its uptime decreased), or for `cold`
   with silence or refusal. The failure count goes on and the budget runs from the first failure since it was last up;
   spent, it is `down`, and once down it is not granted again before `up` or a deploy.
@@ -24,7 +26,8 @@ from itertools import pairwise
 
 from staging_exporter.core.evidence import Recent
 from staging_exporter.core.facts import Fact
-from staging_exporter.core.model import Component, Observation, Outcome, Reason, State
+from staging_exporter.core.failure_window import EMPTY, FailureWindow
+from staging_exporter.core.model import Component, FailureRatio, Observation, Outcome, Reason, State
 
 _FLAPPING = 12  # runs that flapping looks at
 _SILENT = 3  # intervals without a result
@@ -39,8 +42,8 @@ _NO_RUNS = Recent()
 class Health:
     """The state of one component and what led to it.
 
-    `base` is the debounced state, which `unknown`, `flapping` and `starting` may hide. `failing_since` is when the
-    first run began that did not pass since it was last up; `known_at` is when the last run ended,
+    `base` is the debounced state, which `unknown`, `flapping`, `unstable` and `starting` may hide. `failing_since` is
+    when the first run began that did not pass since it was last up; `known_at` is when the last run ended,
     `bad_reason` and `bad_detail` are those of the last run that did not pass, `stalled_runs` the last runs in a
     row that are inconclusive because our event loop stalled.
     """
@@ -57,6 +60,8 @@ class Health:
     failing_since: float | None = None
     first_failure: float | None = None
     recent: Recent = _NO_RUNS
+    window: FailureWindow = EMPTY
+    unstable: bool = False
     flapping: bool = False
     spent: bool = False
     bad_reason: Reason = Reason.NO_EVIDENCE
@@ -89,7 +94,11 @@ def observe(health: Health, component: Component, seen: Observation) -> Health:
         return _publish(known, State.UNKNOWN, seen)
     counted = _remember_uptime(_count(known, component, seen), seen)
     stepped = replace(counted, flapping=_flapping(counted), spent=counted.spent and counted.base != State.UP)
-    return _publish(stepped, _visible(stepped, component, seen), seen)
+    state = _visible(stepped, component, seen)
+    weighed = _weigh(stepped, state, component, seen)
+    if weighed.unstable and state == State.UP:
+        return _publish_unstable(weighed, component.failure_ratio, seen)
+    return _publish(weighed, state, seen)
 
 
 def expire(health: Health, component: Component, now: float) -> Health:
@@ -120,8 +129,15 @@ def forget_failures(health: Health, reason: Reason, detail: str) -> Health:
         first_failure=None,
         last=Outcome.UNKNOWN,
         recent=Recent(),
+        window=EMPTY,
+        unstable=False,
         flapping=False,
     )
+
+
+def begin_window(health: Health) -> Health:
+    """The share of failures counts from now on, as after a maintenance."""
+    return replace(health, window=EMPTY) if health.window.runs else health
 
 
 def deployed(health: Health, at: float) -> Health:
@@ -153,7 +169,8 @@ def _count(health: Health, component: Component, seen: Observation) -> Health:
     base = _next_base(counted, component)
     failing = counted.failing_since is not None or counted.first_failure is not None
     if passed and base == State.UP and failing:
-        return replace(counted, base=base, failing_since=None, first_failure=None)
+        since = counted.failing_since if counted.unstable else None
+        return replace(counted, base=base, failing_since=since, first_failure=None)
     return counted if base == counted.base else replace(counted, base=base)
 
 
@@ -202,6 +219,22 @@ def _visible(health: Health, component: Component, seen: Observation) -> State:
     return health.base
 
 
+def _weigh(health: Health, state: State, component: Component, seen: Observation) -> Health:
+    """With the share of failures after this run; only what is `up` otherwise can be unstable."""
+    if state == State.UNKNOWN:
+        return health
+    if state != State.UP:
+        return replace(health, window=EMPTY, unstable=False) if health.window.runs else health
+    failed, limit, window = seen.outcome == Outcome.FAIL, component.failure_ratio, health.window
+    if seen.scheduled:
+        window = window.add(failed=failed, of=limit.of)
+    if health.unstable and seen.outcome == Outcome.PASS and not window.exceeds(limit.above / 2):
+        return replace(health, window=EMPTY, unstable=False, failing_since=None)
+    if not health.unstable and failed and window.exceeds(limit.above):
+        return replace(health, window=window, unstable=True, failing_since=health.recent.since)
+    return replace(health, window=window) if seen.scheduled else health
+
+
 def _starting(health: Health, component: Component, seen: Observation) -> bool:
     if component.startup is None or health.spent or health.first_failure is None:
         return False
@@ -228,6 +261,17 @@ def _publish(health: Health, state: State, seen: Observation) -> Health:
         detail=seen.detail if agrees else health.bad_detail,
         since=seen.ended if changed or health.since is None else health.since,
         spent=health.spent or state == State.DOWN,
+    )
+
+
+def _publish_unstable(health: Health, limit: FailureRatio, seen: Observation) -> Health:
+    last = f"{health.bad_reason}, {health.bad_detail}" if health.bad_detail else str(health.bad_reason)
+    return replace(
+        health,
+        state=State.DEGRADED,
+        reason=Reason.UNSTABLE,
+        detail=f"{health.window.described(limit)}; the last failure: {last}",
+        since=health.since if health.state == State.DEGRADED else seen.ended,
     )
 
 

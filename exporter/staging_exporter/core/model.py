@@ -143,6 +143,14 @@ class Startup:
 
 
 @dataclass(frozen=True, slots=True)
+class FailureRatio:
+    """Unstable is a component of whose last `of` scheduled runs more than the share `above` failed."""
+
+    above: float = 0.2
+    of: int = 30
+
+
+@dataclass(frozen=True, slots=True)
 class Component:
     """One node of the graph, as configured; its check, if any, stays with the runner.
 
@@ -161,6 +169,7 @@ class Component:
     fall: int = 3
     rise: int = 2
     retry_interval: float = 1.0
+    failure_ratio: FailureRatio = FailureRatio()
     startup: Startup | None = None
     intrinsic: frozenset[Reason] = frozenset()
     covers: tuple[str, ...] = ()
@@ -178,7 +187,8 @@ class Component:
 
     @property
     def _counted(self) -> tuple[object, ...]:
-        return self.kind, self.interval, self.timeout, self.fall, self.rise, self.retry_interval, self.startup
+        timing = (self.interval, self.timeout, self.fall, self.rise, self.retry_interval)
+        return self.kind, timing, self.failure_ratio, self.startup
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +215,7 @@ class Observation:
     """One completed run of one check.
 
     `started` is when it began, `duration` how long it took; `lag` is how late it began after it was due.
+    It is `scheduled` when it was due by the schedule, unlike a retry or a run that a round asked for.
     `stalled` is true when our own event loop stalled: an inconclusive run because of that is worth another try.
     `phases` are seconds by phase, `facts` JSON values that the kind exposes (`status`, `tls_not_after` ...).
     """
@@ -216,6 +227,7 @@ class Observation:
     reason: Reason
     detail: str = ""
     lag: float = 0.0
+    scheduled: bool = False
     stalled: bool = False
     phases: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)

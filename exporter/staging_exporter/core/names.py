@@ -70,6 +70,11 @@ ROOT_CAUSE_STALE = Metric(
     GAUGE,
     "1 when the component is a root cause that can no longer be observed, else 0.",
 )
+FAILURE_RATIO = Metric(
+    "staging_component_failure_ratio",
+    GAUGE,
+    "Share of the last scheduled probes that failed, by failure_ratio; only while the component is not down.",
+)
 PENDING = Metric(
     "staging_diagnosis_pending",
     GAUGE,

@@ -83,6 +83,7 @@ class ComponentStatus:
     which a root had time to recover. It is `inferred` when nobody can see it, only its dependents. `began` is the onset
     of the trouble: when the first run of it began. `at_risk_from` are root causes that take down what it needs, while
     its own last run failed, or none has begun since.
+    of the trouble: when the first run of it began. `failure_ratio` is the share of its last scheduled runs that failed.
     A root is `stale` when it is no longer seen, only remembered. `last_outcome` is that of the last run, whatever the
     state hides.
     """
@@ -116,6 +117,7 @@ class ComponentStatus:
     certainty: Certainty = Certainty.OBSERVED
     began: float | None = None
     at_risk_from: tuple[str, ...] = ()
+    failure_ratio: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

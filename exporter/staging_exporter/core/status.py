@@ -61,6 +61,7 @@ def checked_status(
         certainty=verdict.certainty,
         began=verdict.inference.began if inferred and verdict.inference else health.recent.since,
         at_risk_from=tuple(root for root in verdict.at_risk_from if root in roots),
+        failure_ratio=health.window.ratio,
     )
 
 

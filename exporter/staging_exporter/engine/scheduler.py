@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from staging_exporter.clock import now
@@ -74,8 +75,10 @@ class Scheduler:
         schedule = self._schedules[name]
         while True:
             await self._until_allowed(name)
-            lag = schedule.started(now())
-            seen = await self._probe(component, check, lag)
+            begins = now()
+            scheduled = schedule.counts_as_scheduled(begins)
+            lag = schedule.started(begins)
+            seen = replace(await self._probe(component, check, lag), scheduled=scheduled)
             requested = self._board.record(seen)
             schedule.finished(now(), seen.outcome, confirming=self._board.confirming(name))
             self.request(requested)

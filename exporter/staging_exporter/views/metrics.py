@@ -154,6 +154,8 @@ def _about_probes(checked: Components) -> Iterator[Family]:
         names.PROBE_FAILURES,
         ((_set(at, names.PROBE_FAILURES, reason), n) for at, s in stats for reason, n in s.failures.items()),
     )
+    ratios = [(at, s.failure_ratio) for at, s in checked]
+    yield Samples(names.FAILURE_RATIO, ((at, ratio) for at, ratio in ratios if ratio is not None))
     yield Samples(names.DEPLOY, ((at, s.deployed.at) for at, s in checked if s.deployed))
     yield Samples(names.LAST_RUN, ((at, s.last_probe) for at, s in checked if s.last_probe is not None))
     yield Samples(names.INTERVAL, ((at, s.component.interval) for at, s in checked))
