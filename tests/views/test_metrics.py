@@ -92,6 +92,14 @@ def test_every_state_is_always_present_and_one_is_true(component: str, samples: 
         ("staging_component_contradicted", {"component": "database"}, [1]),
         ("staging_component_contradicted", {"component": "backend"}, [0]),
         ("staging_component_root_cause_stale", {"component": "database"}, [0]),
+        ("staging_component_root_cause_certainty", {"component": "database", "certainty": "observed"}, [1]),
+        ("staging_component_root_cause_certainty", {"component": "database", "certainty": "likely"}, [0]),
+        ("staging_component_root_cause_certainty", {"component": "backend"}, []),
+        ("staging_component_root_cause_info", {"reason": "closed", "detail": "the peer hung up"}, [1]),
+        ("staging_component_root_cause_related_info", {"relation": "contradicted_by", "related": "report"}, [1]),
+        ("staging_component_root_cause_related_info", {"relation": "suspect"}, []),
+        ("staging_component_check_shallow_total", {"component": "database"}, [0]),
+        ("staging_component_check_shallow_total", {"component": "vpc"}, []),
         ("staging_component_failure_ratio", {"component": "model-a"}, [0]),
         ("staging_component_failure_ratio", {"component": "database"}, []),
         ("staging_layer_root_causes", {"layer": "infrastructure"}, [1]),
@@ -165,6 +173,26 @@ def test_a_root_cause_that_is_not_seen_any_more_is_stale_and_neither_up_nor_down
     assert f"staging_component_root_cause_stale{at}}} 1.0" in lines
     assert f'staging_component_state{at},state="unknown"}} 1.0' in lines
     assert not [line for line in lines if line.startswith(f"staging_component_up{at}")]
+
+
+def test_the_detail_of_a_root_cause_changes_with_its_reason_only() -> None:
+    seen = board()
+
+    def shown() -> str:
+        lines = metrics(seen.snapshot(30.0)).splitlines()
+        return next(line for line in lines if line.startswith("staging_component_root_cause_info"))
+
+    before = shown()
+    for turn in range(3):
+        seen.record(Observation("database", 26.0 + turn, 0.1, Outcome.FAIL, Reason.CLOSED, f"hung up in turn {turn}"))
+        assert shown() == before
+    long = "no answer, " + "ü" * 200
+    for turn in range(3):
+        seen.record(Observation("database", 36.0 + turn, 0.1, Outcome.FAIL, Reason.TIMEOUT, long))
+    detail = shown().split('detail="')[1].split('"')[0]
+    assert 'reason="timeout"' in shown()
+    assert long.startswith(detail)
+    assert len(detail.encode()) in (199, 200)
 
 
 @pytest.mark.parametrize(("name", "up"), [("database", 0.0), ("cache", 1.0), ("silent", None)])

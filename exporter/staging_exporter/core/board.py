@@ -11,6 +11,7 @@ from dataclasses import replace
 from staging_exporter.core.coincidence import Suggestions, suggest, with_coincidences
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.health import Health, begin_window, deployed, expire, forget_failures, observe
+from staging_exporter.core.incidents import with_announced
 from staging_exporter.core.inference import is_blind
 from staging_exporter.core.journal import Journal
 from staging_exporter.core.journeys import journey_status, overall, root_causes
@@ -184,6 +185,8 @@ class Board:
         last_seen, at_least = self._publisher.published.last_seen, self.journal.current_priorities
         roots = root_causes(components, journeys.values(), last_seen, at_least)
         roots = with_coincidences(self.graph, roots)
+        roots = root_causes(components, journeys.values(), self._publisher.published.last_seen)
+        roots = with_announced(self.journal.incidents, with_coincidences(self.graph, roots))
         return Snapshot(
             environment=self.topology.environment,
             generated_at=now,
@@ -209,7 +212,7 @@ class Board:
             return latent_status(component, verdict, publisher.latent_since.get(name), roots)
         record, grace = self._records[name], publisher.published.graces.get(name)
         stats = record.tally.frozen() if with_stats else None
-        return checked_status(component, record, verdict, grace, roots, self.journal.deploys.get(name), stats)
+        return checked_status(component, record, verdict, grace, roots, self.journal, stats)
 
     def _require(self, components: Collection[str]) -> None:
         for name in components:

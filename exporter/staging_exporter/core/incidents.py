@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from staging_exporter.core.snapshot import RootCause
@@ -14,6 +14,7 @@ KEPT = 200
 class IncidentRootCause:
     """A root cause within an incident, published from `since` until `until` (None while it is), Unix seconds.
 
+    `detail` is what was seen when its reason was published, so that texts about it do not change with every probe.
     `began` is the onset of its trouble; `contradicted_by` are dependents that were up, `through` components between it
     and its symptoms whose checks noticed nothing.
     """
@@ -57,6 +58,18 @@ def follow(incidents: tuple[Incident, ...], roots: Iterable[RootCause], now: flo
     return (*incidents[:-1], changed)
 
 
+def with_announced(incidents: Sequence[Incident], roots: Iterable[RootCause]) -> tuple[RootCause, ...]:
+    """The root causes, each with the detail that it had when its reason was published."""
+    current = incidents[-1].roots if incidents else ()
+    details = {(cause.component, cause.reason): cause.detail for cause in current if cause.until is None}
+    return tuple(replace(r, announced=details.get((r.component, r.reason), r.detail)) for r in roots)
+
+
+def unnoticed(incidents: Sequence[Incident]) -> frozenset[str]:
+    """The components whose checks did not notice the last incident."""
+    return frozenset(name for cause in incidents[-1].roots for name in cause.through) if incidents else frozenset()
+
+
 def _newest(roots: tuple[IncidentRootCause, ...]) -> tuple[IncidentRootCause, ...]:
     """The current ones, and the last of the others: a root may come and go for weeks beside one that nobody fixes."""
     over = [index for index, cause in enumerate(roots) if cause.until is not None]
@@ -88,7 +101,7 @@ def _renewed(cause: IncidentRootCause, current_roots: dict[str, RootCause], now:
         cause,
         priority=root.priority,
         reason=root.reason,
-        detail=root.detail,
+        detail=cause.detail if cause.reason == root.reason else root.detail,
         contradicted_by=_merged(cause.contradicted_by, root.contradicted_by),
         through=_merged(cause.through, root.through),
     )

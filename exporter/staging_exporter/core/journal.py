@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from staging_exporter.core.incidents import Incident, follow
+from staging_exporter.core.incidents import Incident, follow, unnoticed
 from staging_exporter.core.maintenance import MaintenanceWindow
 from staging_exporter.core.model import Priority
 from staging_exporter.core.snapshot import Deploy, RootCause
@@ -13,11 +13,15 @@ from staging_exporter.core.snapshot import Deploy, RootCause
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """Posted maintenance windows, the last deploy of each component, the incidents (newest last)."""
+    """Posted maintenance windows, the last deploy of each component, the incidents (newest last).
+
+    `shallow` counts the incidents that the check of a component did not notice, those that are dropped included.
+    """
 
     windows: tuple[MaintenanceWindow, ...] = ()
     deploys: Mapping[str, Deploy] = field(default_factory=dict)
     incidents: tuple[Incident, ...] = ()
+    shallow: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def current_roots(self) -> frozenset[str]:
@@ -43,4 +47,9 @@ class Journal:
     def with_verdict(self, roots: Iterable[RootCause], now: float) -> Journal:
         """With the incidents as they are after this verdict."""
         incidents = follow(self.incidents, roots, now)
-        return self if incidents == self.incidents else replace(self, incidents=incidents)
+        if incidents == self.incidents:
+            return self
+        goes_on = bool(self.incidents) and self.incidents[-1].ended is None
+        new = unnoticed(incidents) - (unnoticed(self.incidents) if goes_on else frozenset())
+        counts = {**self.shallow, **{name: self.shallow.get(name, 0) + 1 for name in new}}
+        return replace(self, incidents=incidents, shallow=counts)

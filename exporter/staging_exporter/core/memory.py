@@ -55,6 +55,7 @@ def dump(memory: Memory) -> dict[str, Any]:
         "windows": [{"components": list(c), **asdict(when)} for c, when in windows if isinstance(when, Once)],
         "deploys": {name: asdict(deploy) for name, deploy in journal.deploys.items()},
         "incidents": [asdict(incident) for incident in journal.incidents],
+        "shallow": dict(journal.shallow),
     }
 
 
@@ -71,9 +72,10 @@ def parse(document: Any) -> Memory:
         windows = tuple(_window(window) for window in document["windows"])
         deploys = {name: Deploy(float(d["at"]), str(d["revision"])) for name, d in document["deploys"].items()}
         incidents = tuple(_incident(incident) for incident in document["incidents"])
+        shallow = {name: int(count) for name, count in document.get("shallow", {}).items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not written by this exporter: {error!r}") from None
-    return Memory(environment, components, Journal(windows, deploys, incidents))
+    return Memory(environment, components, Journal(windows, deploys, incidents, shallow))
 
 
 def _moment(raw: Any) -> float | None:

@@ -62,6 +62,24 @@ EFFECTIVE_PRIORITY = Metric(
     GAUGE,
     "Priority of a root cause including what it takes down: 0, 1 or 2 for P0, P1, P2; only for root causes.",
 )
+ROOT_CAUSE_INFO = Metric(
+    "staging_component_root_cause_info",
+    GAUGE,
+    "Reason and detail of a root cause when its reason was published, always 1; only for root causes.",
+    (COMPONENT, "reason", "detail"),
+)
+CERTAINTY = Metric(
+    "staging_component_root_cause_certainty",
+    GAUGE,
+    "1 for how the root cause was found, 0 for the other ways; only for root causes.",
+    (COMPONENT, "certainty"),
+)
+RELATED = Metric(
+    "staging_component_root_cause_related_info",
+    GAUGE,
+    "Root cause and a component that makes it less certain or is to be looked at with it, always 1.",
+    (COMPONENT, "relation", "related"),
+)
 CONTRADICTED = Metric(
     "staging_component_contradicted", GAUGE, "1 when the component is down although a dependent of it is up, else 0."
 )
@@ -69,6 +87,11 @@ ROOT_CAUSE_STALE = Metric(
     "staging_component_root_cause_stale",
     GAUGE,
     "1 when the component is a root cause that can no longer be observed, else 0.",
+)
+CHECK_SHALLOW = Metric(
+    "staging_component_check_shallow_total",
+    COUNTER,
+    "Incidents that the check did not notice, while a dependency and dependents of its component failed.",
 )
 FAILURE_RATIO = Metric(
     "staging_component_failure_ratio",

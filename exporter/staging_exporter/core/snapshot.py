@@ -84,6 +84,8 @@ class ComponentStatus:
     of the trouble: when the first run of it began. `at_risk_from` are root causes that take down what it needs, while
     its own last run failed, or none has begun since.
     of the trouble: when the first run of it began. `failure_ratio` is the share of its last scheduled runs that failed.
+    of the trouble: when the first run of it began. `failure_ratio` is the share of its last scheduled runs that failed,
+    `unnoticed` the number of incidents that its check did not notice.
     A root is `stale` when it is no longer seen, only remembered. `last_outcome` is that of the last run, whatever the
     state hides.
     """
@@ -118,6 +120,7 @@ class ComponentStatus:
     began: float | None = None
     at_risk_from: tuple[str, ...] = ()
     failure_ratio: float | None = None
+    unnoticed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,8 @@ class RootCause:
 
     `coincides_with` are other root causes that began together with it, to which no edge is configured;
     `contradicted_by` are dependents that are up; `through` are components between it and its symptoms whose checks did
-    not notice; `not_recovered_from` are root causes that are gone, from which it had time to recover.
+    not notice; `not_recovered_from` are root causes that are gone, from which it had time to recover. `announced` is
+    the detail when its reason was published.
     """
 
     component: str
@@ -147,6 +151,18 @@ class RootCause:
     suspects: tuple[str, ...] = ()
     affected: tuple[str, ...] = ()
     journeys: tuple[str, ...] = ()
+    announced: str = ""
+
+    @property
+    def relations(self) -> Mapping[str, tuple[str, ...]]:
+        """The components that make it less certain or are to be looked at with it, by what they are to it."""
+        return {
+            "suspect": self.suspects,
+            "coincides_with": self.coincides_with,
+            "contradicted_by": self.contradicted_by,
+            "through": self.through,
+            "not_recovered_from": self.not_recovered_from,
+        }
 
 
 @dataclass(frozen=True, slots=True)

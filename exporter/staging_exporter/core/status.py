@@ -9,10 +9,11 @@ from staging_exporter.core.diagnosis import Verdict, has_subsided
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.health import Health, startup_ends
 from staging_exporter.core.inference import Inference
+from staging_exporter.core.journal import Journal
 from staging_exporter.core.model import Component, Reason, State
 from staging_exporter.core.records import Record
 from staging_exporter.core.rules import FAILS
-from staging_exporter.core.snapshot import ComponentStatus, Deploy, ProbeStats
+from staging_exporter.core.snapshot import ComponentStatus, ProbeStats
 from staging_exporter.core.verdict_lifecycle import RecoveryGrace
 from staging_exporter.core.words import joined, verb
 
@@ -23,7 +24,7 @@ def checked_status(
     verdict: Verdict,
     grace: RecoveryGrace | None,
     roots: Collection[str],
-    deployed: Deploy | None,
+    journal: Journal,
     stats: ProbeStats | None,
 ) -> ComponentStatus:
     """The status of a component with a check; `roots` are all published root causes."""
@@ -54,7 +55,7 @@ def checked_status(
         facts=last.facts if last else {},
         phases=last.phases if last else {},
         stats=stats,
-        deployed=deployed,
+        deployed=journal.deploys.get(component.name),
         startup_ends=startup_ends(health, component),
         failed_since=health.first_failure,
         inferred=inferred,
@@ -62,6 +63,7 @@ def checked_status(
         began=verdict.inference.began if inferred and verdict.inference else health.recent.since,
         at_risk_from=tuple(root for root in verdict.at_risk_from if root in roots),
         failure_ratio=health.window.ratio,
+        unnoticed=journal.shallow.get(component.name, 0),
     )
 
 

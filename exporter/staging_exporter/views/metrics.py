@@ -14,13 +14,14 @@ from prometheus_client.openmetrics import exposition as openmetrics
 
 from staging_exporter.core import names
 from staging_exporter.core.facts import Fact
-from staging_exporter.core.model import Layer, Outcome, State, Trait
+from staging_exporter.core.model import Certainty, Layer, Outcome, State, Trait
 from staging_exporter.core.names import Metric
-from staging_exporter.core.snapshot import ComponentStatus, JourneyState, Snapshot
+from staging_exporter.core.snapshot import ComponentStatus, JourneyState, RootCause, Snapshot
 from staging_exporter.views.exposition import OPENMETRICS, Family, Histograms, Samples, label, render
 
 _UP = {State.UP: 1.0, State.DEGRADED: 1.0, State.DOWN: 0.0, State.FLAPPING: 0.0, State.STARTING: 0.0}
 _UP_BY_OUTCOME = {Outcome.PASS: 1.0, Outcome.DEGRADED: 1.0, Outcome.FAIL: 0.0}
+_DETAIL = 200  # bytes of a detail in a label
 _TEST_OUTCOMES = ("passed", "failed", "error", "skipped", "environment_skipped", "harness_error")
 
 
@@ -133,6 +134,7 @@ def _about_verdict(env: str, snapshot: Snapshot, components: Components) -> Iter
         names.EFFECTIVE_PRIORITY,
         ((_set(env, names.EFFECTIVE_PRIORITY, root.component), root.priority.number) for root in roots),
     )
+    yield from _about_root_causes([(f"{env},{label(names.COMPONENT, root.component)}", root) for root in roots])
     yield Samples(names.CONTRADICTED, ((at, bool(s.contradicted_by)) for at, s in components))
     yield Samples(names.ROOT_CAUSE_STALE, ((at, s.stale) for at, s in components))
     yield Samples(names.PENDING, [(env, snapshot.pending)])
@@ -140,6 +142,31 @@ def _about_verdict(env: str, snapshot: Snapshot, components: Components) -> Iter
         names.LAYER_ROOTS,
         ((_set(env, names.LAYER_ROOTS, layer), sum(root.layer == layer for root in roots)) for layer in Layer),
     )
+
+
+def _about_root_causes(roots: Sequence[tuple[str, RootCause]]) -> Iterator[Family]:
+    yield Samples(
+        names.ROOT_CAUSE_INFO,
+        ((_set(at, names.ROOT_CAUSE_INFO, root.reason, _cut(root.announced)), 1) for at, root in roots),
+    )
+    yield Samples(
+        names.CERTAINTY,
+        ((_set(at, names.CERTAINTY, one), root.certainty == one) for at, root in roots for one in Certainty),
+    )
+    yield Samples(
+        names.RELATED,
+        (
+            (_set(at, names.RELATED, relation, name), 1)
+            for at, root in roots
+            for relation, related in root.relations.items()
+            for name in related
+        ),
+    )
+
+
+def _cut(detail: str) -> str:
+    """The detail as a label of bounded size."""
+    return detail.encode()[:_DETAIL].decode(errors="ignore")
 
 
 def _about_probes(checked: Components) -> Iterator[Family]:
@@ -154,6 +181,7 @@ def _about_probes(checked: Components) -> Iterator[Family]:
         names.PROBE_FAILURES,
         ((_set(at, names.PROBE_FAILURES, reason), n) for at, s in stats for reason, n in s.failures.items()),
     )
+    yield Samples(names.CHECK_SHALLOW, ((at, s.unnoticed) for at, s in checked))
     ratios = [(at, s.failure_ratio) for at, s in checked]
     yield Samples(names.FAILURE_RATIO, ((at, ratio) for at, ratio in ratios if ratio is not None))
     yield Samples(names.DEPLOY, ((at, s.deployed.at) for at, s in checked if s.deployed))
