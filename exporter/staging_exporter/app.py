@@ -249,6 +249,7 @@ def log_verdict(snapshot: Snapshot) -> None:
             layer=root.layer,
             reason=root.reason,
             detail=root.detail,
+            certainty=root.certainty,
             affected=root.affected,
             journeys=root.journeys,
             explanation=explain(snapshot, root.component),

@@ -70,7 +70,8 @@ def test_a_suite_that_fails_alone() -> None:
 
 def test_a_contradiction() -> None:
     assert after(Stage(), "database", database=Reason.CLOSED).endswith(
-        "backend depends on it and is up, so the problem may be the network path from the exporter."
+        "backend depends on it and is up, so the problem is the network path from the exporter, the dependency is "
+        "wrong, or that check is shallow."
     )
 
 

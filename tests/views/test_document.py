@@ -19,12 +19,16 @@ from tests.views.fleet import board
 # The keys that clients may rely on, in their order.
 TOP = ["environment", "generated_at", "state", "pending", "settled", "online", "root_causes", "components", "journeys",
        "verdict"]  # fmt: skip
-ROOT = ["component", "layer", "priority", "state", "reason", "detail", "since", "inferred", "stale", "suspects",
+ROOT = ["component", "layer", "priority", "state", "reason", "detail", "since", "began", "certainty", "inferred",
+        "stale", "suspects", "coincides_with", "contradicted_by", "through", "not_recovered_from", "remarks",
         "affected", "journeys"]  # fmt: skip
 COMPONENT = ["state", "reason", "detail", "since", "last_probe", "kind", "layer", "priority", "depends_on",
              "optional_depends_on", "root_causes", "suspects", "contradicted", "facts"]  # fmt: skip
 FURTHER = {"recovering_from", "explained_by", "contradicted_by", "conflicts", "links", "phases", "deployed",
-          "explanation", "covers", "interval", "recent"}  # fmt: skip
+          "explanation", "covers", "interval", "recent", "through", "recovers_until", "not_recovered_from", "subsided",
+          "inferred", "certainty", "began", "failure_ratio", "unnoticed"}  # fmt: skip
+CONTRADICTED = ("report depends on it and is up, so the problem is the network path from the exporter, the dependency "
+                "is wrong, or that check is shallow")  # fmt: skip
 JOURNEY = ["state", "priority", "blocked_at", "root_causes", "steps"]
 
 
@@ -55,7 +59,9 @@ def test_the_root_cause(seen: Any) -> None:
     (root,) = seen["root_causes"]
     assert root == {
         "component": "database", "layer": "infrastructure", "priority": "P0", "state": "down", "reason": "closed",
-        "detail": "the peer hung up", "since": pytest.approx(3.02), "inferred": False, "stale": False, "suspects": [],
+        "detail": "the peer hung up", "since": pytest.approx(3.02), "began": 1.0, "certainty": "observed",
+        "inferred": False, "stale": False, "suspects": [], "coincides_with": [], "contradicted_by": ["report"],
+        "through": [], "not_recovered_from": [], "remarks": {"contradicted": CONTRADICTED},
         "affected": ["backend"], "journeys": ["login"],
     }  # fmt: skip
 

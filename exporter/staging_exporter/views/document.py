@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from staging_exporter.core.explain import explain
+from staging_exporter.core.explain import explain, remarks
 from staging_exporter.core.incidents import Incident
 from staging_exporter.core.model import Component
 from staging_exporter.core.snapshot import ComponentStatus, JourneyStatus, RootCause, Run, Snapshot
@@ -63,6 +63,9 @@ def incident_documents(incidents: Iterable[Incident]) -> list[IncidentDocument]:
                     "detail": root.detail,
                     "since": root.since,
                     "until": root.until,
+                    "began": root.began,
+                    "contradicted_by": list(root.contradicted_by),
+                    "through": list(root.through),
                 }
                 for root in incident.roots
             ],
@@ -92,9 +95,16 @@ def _root_cause(root: RootCause) -> RootCauseDocument:
         "reason": str(root.reason),
         "detail": root.detail,
         "since": root.since,
+        "began": root.began,
+        "certainty": str(root.certainty),
         "inferred": root.inferred,
         "stale": root.stale,
         "suspects": list(root.suspects),
+        "coincides_with": list(root.coincides_with),
+        "contradicted_by": list(root.contradicted_by),
+        "through": list(root.through),
+        "not_recovered_from": list(root.not_recovered_from),
+        "remarks": remarks(root),
         "affected": list(root.affected),
         "journeys": list(root.journeys),
     }
@@ -118,7 +128,16 @@ def _component(snapshot: Snapshot, name: str) -> ComponentDocument:
         "interval": component.interval,
         "root_causes": list(status.root_causes),
         "explained_by": list(status.explained_by),
+        "through": list(status.through),
         "recovering_from": list(status.recovering_from),
+        "recovers_until": status.recovers_until,
+        "not_recovered_from": list(status.not_recovered_from),
+        "subsided": status.subsided,
+        "inferred": status.inferred,
+        "certainty": str(status.certainty) if status.root else None,
+        "began": status.began,
+        "failure_ratio": status.failure_ratio,
+        "unnoticed": status.unnoticed,
         "suspects": list(status.suspects),
         "contradicted": bool(status.contradicted_by),
         "contradicted_by": list(status.contradicted_by),

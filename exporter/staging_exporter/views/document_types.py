@@ -12,8 +12,14 @@ from typing import Any, TypedDict
 class RootCauseDocument(TypedDict):
     """One root cause. `priority` is the effective one; `since` is when its state was published, None before.
 
-    `inferred` is true for a component without a check, `stale` while its component cannot be seen. `suspects` are
-    components that may be involved, `affected` its symptoms, `journeys` those that it blocks.
+    `began` is when its first failing run started, None when that is not known. `certainty` is how it was found:
+    `observed`, `inferred` (from its dependents), or `likely` (by the time or the number of failures alone: its
+    `suspects` are the alternatives). `inferred` is true for a component that is not seen by a check of its own, `stale`
+    while its component cannot be seen. `suspects` are components that may be involved, `coincides_with` root causes
+    that began together with it without a dependency between them, `contradicted_by` dependents that are up, `through`
+    components between it and its symptoms whose checks do not notice it, `not_recovered_from` root causes that are over
+    and from which it had time to recover. `remarks` are phrases about these, by subject. `affected` are its symptoms,
+    `journeys` those that it blocks.
     """
 
     component: str
@@ -23,9 +29,16 @@ class RootCauseDocument(TypedDict):
     reason: str
     detail: str
     since: float | None
+    began: float | None
+    certainty: str
     inferred: bool
     stale: bool
     suspects: list[str]
+    coincides_with: list[str]
+    contradicted_by: list[str]
+    through: list[str]
+    not_recovered_from: list[str]
+    remarks: dict[str, str]
     affected: list[str]
     journeys: list[str]
 
@@ -61,7 +74,13 @@ class ComponentDocument(TypedDict):
     `since` is when the state was published and `last_probe` when the last run started, in Unix seconds, None before.
     `kind` is `latent` without a check. `priority` is the configured one. `interval` is in seconds. In `depends_on` a
     list is a group of which any one is enough. `root_causes` are those of a symptom, `explained_by` the dependencies
-    that explain the failure, `recovering_from` root causes that recovered a moment ago. `contradicted_by` are
+    that explain the failure, `through` those that are up between it and its root causes and do not notice, and
+    `recovering_from` root causes that recovered a moment ago; `recovers_until` is when the time to recover ends.
+    `subsided` is true when the last runs passed while the state lasts. `certainty` is how a root cause was found, None
+    for others; `inferred` is true when only dependents show the state; `not_recovered_from` are root causes that are
+    over and from which it had time to recover. `began` is when the first failing run started. `failure_ratio` is the
+    share of the last scheduled runs that failed, None while it is not up; `unnoticed` the number of incidents that the
+    check did not notice. `contradicted_by` are
     dependents that are up although this component is down, `conflicts` components that are down although this suite
     covers them and passes. `phases` are those of the last run, in seconds; `facts` depend on the kind.
     """
@@ -80,7 +99,16 @@ class ComponentDocument(TypedDict):
     interval: float
     root_causes: list[str]
     explained_by: list[str]
+    through: list[str]
     recovering_from: list[str]
+    recovers_until: float | None
+    not_recovered_from: list[str]
+    subsided: bool
+    inferred: bool
+    certainty: str | None
+    began: float | None
+    failure_ratio: float | None
+    unnoticed: int
     suspects: list[str]
     contradicted: bool
     contradicted_by: list[str]
@@ -139,7 +167,11 @@ class StatusDocument(TypedDict):
 
 
 class IncidentRootCauseDocument(TypedDict):
-    """A root cause within an incident, from `since` until `until`, in Unix seconds; `until` is None while it lasts."""
+    """A root cause within an incident, from `since` until `until`, in Unix seconds; `until` is None while it lasts.
+
+    `began` is when its first failing run started. `contradicted_by` are dependents that were up, `through` components
+    whose checks did not notice it.
+    """
 
     component: str
     layer: str
@@ -148,6 +180,9 @@ class IncidentRootCauseDocument(TypedDict):
     detail: str
     since: float
     until: float | None
+    began: float | None
+    contradicted_by: list[str]
+    through: list[str]
 
 
 class IncidentDocument(TypedDict):

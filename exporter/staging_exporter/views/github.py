@@ -43,6 +43,7 @@ def _evidence(document: StatusDocument, root: RootCauseDocument) -> str:
     lines = [root["detail"] or root["reason"]]
     lines += [f"affected: {', '.join(root['affected'])}"] if root["affected"] else []
     lines += [f"blocks: {', '.join(root['journeys'])}"] if root["journeys"] else []
+    lines += [f"{about}: {phrase}" for about, phrase in root["remarks"].items()]
     links = document["components"][root["component"]]["links"]
     return "\n".join([*lines, *(f"{name}: {link}" for name, link in links.items())])
 
@@ -60,7 +61,7 @@ def summary(document: StatusDocument, gate: Gate) -> str:
         [f"## {icon} {_text(document['verdict'])}"],
         [f"check {_text(gate.sentence(document))}"],
         [f"- ⚠️ {_text(sentence)}" for sentence in conflicts(document)],
-        _table(("Root cause", "Priority", "Layer", "Reason", "Evidence", "Affected"), _root_rows(document)),
+        _table(("Root cause", "Priority", "Layer", "Reason", "Evidence", "Affected", "Remarks"), _root_rows(document)),
         _table(("Journey", "State", "Blocked at", "Because of"), _journey_rows(document)),
         [f"- {_text(why)}: {_text(document['components'][name]['detail'])}"
          for name, why in gate.undetermined(document).items()],
@@ -79,6 +80,7 @@ def _root_rows(document: StatusDocument) -> Iterator[tuple[str, ...]]:
             _text(root["reason"]),
             _text(root["detail"]),
             _text(", ".join(root["affected"])),
+            _text("; ".join(f"{about}: {phrase}" for about, phrase in root["remarks"].items())),
         )
 
 

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
-from staging_exporter.core.model import LATENT, State
+from staging_exporter.core.model import LATENT, Certainty, State
 from staging_exporter.core.rules import FAILS
 from staging_exporter.views.document_types import ComponentDocument, StatusDocument
 from staging_exporter.views.gate import Gate
@@ -42,7 +42,8 @@ def _outcome(name: str, component: ComponentDocument, document: StatusDocument, 
     state, reason, detail = component["state"], component["reason"], component["detail"] or component["reason"]
     root = root_cause_of(document, name)
     if root is not None and root in gate.root_causes(document):
-        return "failure", reason, f"root cause ({root['priority']}, {reason}): {root['detail'] or detail}"
+        found = "" if root["certainty"] == Certainty.OBSERVED else f", {root['certainty']}"
+        return "failure", reason, f"root cause ({root['priority']}, {reason}{found}): {root['detail'] or detail}"
     if root is not None:
         return "skipped", reason, f"root cause, {root['priority']} is below {gate.fail_on}: {root['detail'] or detail}"
     if (why := gate.undetermined(document).get(name)) is not None:

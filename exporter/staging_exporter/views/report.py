@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from staging_exporter.core.model import LATENT, State
 from staging_exporter.core.rules import FAILS, NOT_READY
 from staging_exporter.core.snapshot import JourneyState
-from staging_exporter.core.words import joined, span, verb
+from staging_exporter.core.words import span
 from staging_exporter.views.document_types import (
     ComponentDocument,
     JourneyDocument,
@@ -100,9 +100,7 @@ def _about_root_cause(root: RootCauseDocument, component: ComponentDocument) -> 
         yield "affected", ", ".join(root["affected"])
     if root["journeys"]:
         yield "blocks", ", ".join(root["journeys"])
-    if up := component["contradicted_by"]:
-        depends = f"{joined(up)} {verb(up, 'depends', 'depend')} on it and {verb(up)} up"
-        yield "contradicted", f"{depends}: the problem may be the network path from the exporter"
+    yield from root["remarks"].items()
     if root["suspects"]:
         yield "suspects", ", ".join(root["suspects"])
     for name in ("owner", "runbook", "issue"):
