@@ -64,10 +64,10 @@ def _routes() -> list[dict[str, Any]]:
     return list(TREE["route"]["routes"])
 
 
-def test_root_causes_are_grouped_by_component_and_other_alerts_by_name() -> None:
+def test_root_causes_are_one_group_and_other_alerts_are_grouped_by_name() -> None:
     by = {tuple(m for m in r["matchers"] if "environment" not in m): r.get("group_by") for r in _routes()}
     for priority in ("P0", "P1", "P2"):
-        assert by[f'priority="{priority}"', 'role="root_cause"'] == ["environment", "component"]
+        assert by[f'priority="{priority}"', 'role="root_cause"'] == ["environment"]
         assert by[(f'priority="{priority}"',)] == ["environment", "alertname"]
 
 
@@ -79,6 +79,10 @@ def test_only_p1_and_p2_wait_for_working_hours() -> None:
 
 def test_a_p0_page_waits_five_seconds() -> None:
     assert {r["group_wait"] for r in _routes() if r["receiver"] == "P0"} == {"5s"}
+
+
+def test_a_root_cause_that_joins_updates_a_p0_page_within_thirty_seconds() -> None:
+    assert {r["group_interval"] for r in _routes() if r["receiver"] == "P0"} == {"30s"}
 
 
 @pytest.mark.parametrize("number", range(3))

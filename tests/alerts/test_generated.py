@@ -205,14 +205,18 @@ def test_annotations_name_affected_components_and_the_owner(tmp_path: Path) -> N
         f'staging_component_affected_by_info{{{at},component="api",root_cause="db",instance="another"}}': 1,
         f'staging_component_affected_by_info{{{at},component="mail",root_cause="dns"}}': 1,
         f'staging_journey_state{{{at},journey="login",state="blocked"}}': 1,
+        f'staging_component_root_cause_info{{{at},component="db",reason="closed",detail="hung up"}}': 1,
+        f'staging_component_root_cause_certainty{{{at},component="db",certainty="observed"}}': 1,
         f'staging_component_links_info{{{at},component="db",owner="db-team",issue="https://i.example.com/1"}}': 1,
     }
     expected = {
         "summary": f"db is the root cause of the outage in {environment}.",
-        "description": "db, layer service, is a root cause with effective priority P0. Affected components: "
-        "api, web. Blocked journeys in the environment: login.",
+        "description": "db, layer service, is a root cause with effective priority P0. Evidence: closed, hung up. "
+        "Affected components: api, web. Blocked journeys in the environment: login.",
         "affected": "api, web",
         "journeys": "login",
+        "evidence": "closed, hung up",
+        "certainty": "observed",
         "runbook_url": "https://r.example.com/x/StagingRootCauseP0.md",
         "dashboard_url": "https://d.example.com/d?a=b&var-environment=a+%22quoted%22+one&var-component=db",
         "status_url": "https://e.example.com/components/db",

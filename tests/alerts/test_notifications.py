@@ -23,10 +23,10 @@ def alert(name: str, status: str = "firing") -> dict[str, Any]:
     return {"status": status, "labels": {**LABELS, "component": name}, "annotations": annotations}
 
 
-def rendered(directory: Path, template: str, alerts: Iterable[dict[str, Any]]) -> str:
+def rendered(directory: Path, template: str, alerts: Iterable[dict[str, Any]], common: dict[str, str] = SUMMARY) -> str:
     given = [*alerts]
     status = "firing" if any(one["status"] == "firing" for one in given) else "resolved"
-    data = {"status": status, "alerts": given, "commonLabels": LABELS, "commonAnnotations": SUMMARY}
+    data = {"status": status, "alerts": given, "commonLabels": LABELS, "commonAnnotations": common}
     file = directory / "data.json"
     file.write_text(json.dumps(data))
     asked = ("--template.text", f'{{{{ template "{template}" . }}}}', "--template.data", file)
@@ -57,6 +57,45 @@ TWO = "b flaps.\nRunbook: https://r.example.com/F.md\n"
 def test_a_notification(alerts: list[dict[str, Any]], title: str, text: str, tmp_path: Path) -> None:
     assert rendered(tmp_path, "staging.title", alerts) == title
     assert rendered(tmp_path, "staging.text", alerts) == text
+
+
+ROOTS = [alert(name) | {"startsAt": f"2026-01-01T00:00:{at:02}Z"} for at, name in enumerate("abcdefg", 10)]
+
+
+@pytest.mark.parametrize(
+    ("alerts", "title", "first"),
+    [
+        pytest.param(
+            [ROOTS[0], ROOTS[2], ROOTS[1]],
+            "[FIRING:3] P2 netra-staging: a, c, b are root causes of the outage.",
+            "Newest: c",
+            id="several root causes are listed, and the newest is named",
+        ),
+        pytest.param(
+            ROOTS,
+            "[FIRING:7] P2 netra-staging: a, b, c, d, e and 2 more are root causes of the outage.",
+            "Newest: g",
+            id="five of many are listed",
+        ),
+        pytest.param(
+            [one | {"startsAt": ROOTS[0]["startsAt"]} for one in ROOTS[:2]],
+            "[FIRING:2] P2 netra-staging: a, b are root causes of the outage.",
+            "a flaps.",
+            id="of those that began together none is the newest",
+        ),
+        pytest.param(
+            [one | {"status": "resolved"} for one in ROOTS[:2]],
+            "[RESOLVED] P2 netra-staging: a, b are root causes of the outage.",
+            "Resolved:",
+            id="resolved root causes are listed",
+        ),
+    ],
+)
+def test_a_notification_of_several_root_causes(
+    alerts: list[dict[str, Any]], title: str, first: str, tmp_path: Path
+) -> None:
+    assert rendered(tmp_path, "staging.title", alerts, {}) == title
+    assert rendered(tmp_path, "staging.text", alerts, {}).splitlines()[0] == first
 
 
 def test_a_notification_of_hundreds_of_alerts_fits_every_service(tmp_path: Path) -> None:

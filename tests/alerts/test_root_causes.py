@@ -89,6 +89,68 @@ def test_of_hundreds_of_affected_components_twenty_are_listed(tmp_path: Path) ->
     assert run_tests(tmp_path, [test], STEP, [{"name": "one", "rules": [rule]}]) == ""
 
 
+INFO = 'staging_component_root_cause_info{environment="netra-staging",component="db",reason="closed",detail="hung up"}'
+SINCE = 'staging_component_state_since_timestamp_seconds{environment="netra-staging",component="db"}'
+BEGINS = "db, layer service, is a root cause with effective priority P0. Evidence: "
+ENDS = " Affected components: none. Blocked journeys in the environment: none."
+
+
+def _found(certainty: str) -> str:
+    labels = f'environment="netra-staging",component="db",certainty="{certainty}"'
+    return f"staging_component_root_cause_certainty{{{labels}}}"
+
+
+def _related(relation: str, name: str) -> str:
+    labels = f'environment="netra-staging",component="db",relation="{relation}",related="{name}"'
+    return f"staging_component_root_cause_related_info{{{labels}}}"
+
+
+DESCRIPTIONS: dict[str, tuple[dict[str, str], str, str]] = {
+    "an observed root cause": (
+        {INFO: "1x20", SINCE: "1763800000x20", _found("observed"): "1x20", _found("likely"): "0x20"},
+        "observed",
+        f"{BEGINS}closed, hung up. Since: 2025-11-22 08:26:40 +0000 UTC.{ENDS}",
+    ),
+    "a suspect of an observed root cause": (
+        {INFO: "1x20", _found("observed"): "1x20", _related("suspect", "vpc"): "1x20"},
+        "observed",
+        f"{BEGINS}closed, hung up. Suspects: vpc.{ENDS}",
+    ),
+    "a likely root cause names the alternatives": (
+        {
+            INFO.replace("hung up", ""): "1x20",
+            _found("observed"): "0x20",
+            _found("likely"): "1x20",
+            _related("suspect", "vpc"): "1x20",
+            _related("suspect", "lb"): "1x20",
+            _related("not_recovered_from", "cache"): "1x20",
+            _related("coincides_with", "mail"): "1x20",
+            _related("contradicted_by", "report"): "1x20",
+            _related("through", "edge"): "1x20",
+        },
+        "likely",
+        f"{BEGINS}closed. It is likely, not certain. Alternatives: lb, vpc. It has not recovered since cache came "
+        "back. It began to fail at the same time as mail, to which no dependency is configured. Up although they "
+        "depend on it: report. The problem is the network path from the exporter, the dependency is wrong, or the "
+        f"check is shallow. Not noticed by the checks of: edge.{ENDS}",
+    ),
+    "without evidence": ({}, "unknown", f"{BEGINS}unknown.{ENDS}"),
+}
+
+
+@pytest.mark.parametrize("case", DESCRIPTIONS)
+def test_a_description_has_the_evidence_and_the_certainty(case: str, tmp_path: Path) -> None:
+    more, certainty, description = DESCRIPTIONS[case]
+    series = [*_series({0: 0}, 60), *({"series": name, "values": values} for name, values in more.items())]
+    annotations = GROUPS[0]["rules"][0]["annotations"]
+    rule = {**GROUPS[0]["rules"][0], "annotations": {name: annotations[name] for name in ("certainty", "description")}}
+    labels = {**rule["labels"], "environment": "netra-staging", "component": "db", "layer": "service"}
+    expected = {"exp_labels": labels, "exp_annotations": {"certainty": certainty, "description": description}}
+    check = {"eval_time": "30s", "alertname": P0, "exp_alerts": [expected]}
+    test = {"interval": "5s", "input_series": series, "alert_rule_test": [check]}
+    assert run_tests(tmp_path, [test], STEP, [{"name": "one", "rules": [rule]}]) == ""
+
+
 # The metric that covers the outage, and whether the burn rate alert fires all the same.
 OUTAGES = {
     "backend was paged as the root cause": (

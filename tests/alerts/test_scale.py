@@ -37,11 +37,11 @@ def topology() -> Topology:
 def metrics() -> str:
     """A scrape while the database and half of the components are down."""
     board = Board(topology(), 0.0)
-    for turn in range(1, 4):
+    for turn in range(1, 7):
         for n in range(COUNT):
             failed = n < COUNT / 2
             outcome, reason = (Outcome.FAIL, Reason.REFUSED) if failed else (Outcome.PASS, Reason.OK)
-            board.record(Observation(f"c{n}", float(turn), 0.1, outcome, reason))
+            board.record(Observation(f"c{n}", 10.0 * turn, 0.1, outcome, reason))
     board.tick(60.0)
     snapshot = board.snapshot(61.0)
     assert [root.component for root in snapshot.root_causes] == ["c0"]

@@ -34,7 +34,7 @@ _HOURS = "working-hours"
 _TITLE, _TEXT = '{{ template "staging.title" . }}', '{{ template "staging.text" . }}'
 # group_wait, group_interval, repeat_interval. A verdict is settled before it is published, so that an urgent alert
 # need not wait for others to join it.
-_PACE = {Priority.P0: ("5s", "1m", "1h"), Priority.P1: ("30s", "5m", "4h"), Priority.P2: ("5m", "10m", "1d")}
+_PACE = {Priority.P0: ("5s", "30s", "1h"), Priority.P1: ("30s", "5m", "4h"), Priority.P2: ("5m", "10m", "1d")}
 _NIGHT = "12h"
 # Opsgenie has P1, critical, to P5, informational.
 _OPSGENIE = (
@@ -88,7 +88,10 @@ def _route(environment: str, *, hours: bool) -> dict[str, Any]:
 
 
 def _by_priority(priority: Priority, here: str, *, hours: bool) -> Iterator[dict[str, Any]]:
-    """One notification per root cause; other alerts are grouped by their name."""
+    """One notification for the root causes of an environment, since those that began together are one event.
+
+    A root cause that joins them updates it after `group_interval`. Other alerts are grouped by their name.
+    """
     wait, interval, repeat = _PACE[priority]
     muted = hours and priority != Priority.P0
     common = {
@@ -99,7 +102,7 @@ def _by_priority(priority: Priority, here: str, *, hours: bool) -> Iterator[dict
         "repeat_interval": min(repeat, _NIGHT, key=parse_duration) if muted else repeat,
     } | ({"active_time_intervals": [_HOURS]} if muted else {})
     urgent = [here, _match("priority", priority)]
-    yield {"matchers": [*urgent, _match("role", Role.ROOT_CAUSE)], "group_by": ["environment", "component"], **common}
+    yield {"matchers": [*urgent, _match("role", Role.ROOT_CAUSE)], "group_by": ["environment"], **common}
     yield {"matchers": urgent, "group_by": ["environment", "alertname"], **common}
 
 

@@ -94,7 +94,7 @@ COMPONENT_LINKS = {"owner": "owner", "issue_url": "issue", "component_runbook_ur
 # for alerts of which a broken environment has few.
 _FEW = frozenset({Role.ROOT_CAUSE})
 _NAMED = 20  # names in a list, at most
-_OF_COMPONENT = "environment=%q,component=%q"
+OF_COMPONENT = "environment=%q,component=%q"
 
 
 def allowed(hold: float) -> float:
@@ -115,24 +115,42 @@ def ask(metric: names.Metric, selection: str, compare: str = "", by: str = "") -
     return f'query (printf "{f"count by ({by}) ({vector})" if by else vector}" {values})'
 
 
-def series(metric: names.Metric, selection: str, label: str, compare: str = "", nothing: str = "none") -> str:
-    """The values of one label of all those series as a list; of hundreds the first ones, and their number."""
+def series(
+    metric: names.Metric,
+    selection: str,
+    label: str,
+    compare: str = "",
+    *,
+    before: str = "",
+    after: str = "",
+    nothing: str = "none",
+) -> str:
+    """The values of one label of all those series as a list; of hundreds the first ones, and their number.
+
+    `before` and `after` surround the list, `nothing` replaces all three where there is no series.
+    """
     return (
         f'{{{{ $all := {ask(metric, selection, compare, label)} | sortByLabel "{label}" }}}}'
+        f"{_if_any(before)}"
         f"{{{{ range $i, $s := $all }}}}{{{{ if lt $i {_NAMED} }}}}{{{{ if $i }}}}, {{{{ end }}}}"
         f"{{{{ $s.Labels.{label} }}}}{{{{ end }}}}{{{{ else }}}}{nothing}{{{{ end }}}}"
         f"{{{{ if gt (len $all) {_NAMED} }}}} and others, {{{{ len $all }}}} in all{{{{ end }}}}"
+        f"{_if_any(after)}"
     )
+
+
+def _if_any(text: str) -> str:
+    return f"{{{{ if $all }}}}{text}{{{{ end }}}}" if text else ""
 
 
 def value(metric: names.Metric, form: str, compare: str = "") -> str:
     """The value of that metric for the component of the alert, through a template function such as humanizeDuration."""
-    found = ask(metric, _OF_COMPONENT, compare)
+    found = ask(metric, OF_COMPONENT, compare)
     return f"{{{{ with {found} }}}}{{{{ . | first | value | {form} }}}}{{{{ end }}}}"
 
 
 def _link(label: str) -> str:
-    return f"{{{{ with {ask(names.LINKS, _OF_COMPONENT)} }}}}{{{{ (. | first).Labels.{label} }}}}{{{{ end }}}}"
+    return f"{{{{ with {ask(names.LINKS, OF_COMPONENT)} }}}}{{{{ (. | first).Labels.{label} }}}}{{{{ end }}}}"
 
 
 def _variables(url: str, of_component: bool) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from staging_exporter.core import names
 from staging_exporter.core.model import Priority, State
 from staging_exporter.core.snapshot import JourneyState
+from staging_exporter.generate import evidence
 from staging_exporter.generate.alerts import Alert, Role, series, value
 from staging_exporter.generate.promql import HERE, Selectors
 
@@ -83,9 +84,14 @@ class Environment:
                 f"and on (environment) absent({self._of(names.BUILD_INFO)})",
             ),
             "{{ $labels.component }} is the root cause of the outage in {{ $labels.environment }}.",
-            f"{_COMPONENT}, layer {{{{ $labels.layer }}}}, is a root cause with effective priority {priority}. "
-            f"Affected components: {affected}. Blocked journeys in the environment: {journeys}.",
-            annotations={"affected": affected, "journeys": journeys},
+            f"{_COMPONENT}, layer {{{{ $labels.layer }}}}, is a root cause with effective priority {priority}."
+            f"{evidence.DESCRIPTION} Affected components: {affected}. Blocked journeys in the environment: {journeys}.",
+            annotations={
+                "affected": affected,
+                "journeys": journeys,
+                "evidence": evidence.EVIDENCE,
+                "certainty": evidence.CERTAINTY,
+            },
         )
 
     def _firing(self, alert: str) -> str:
@@ -100,7 +106,7 @@ class Environment:
             self._of.components(f"and {HERE} ({self._of(names.CONTRADICTED)} == 1)"),
             "A component of {{ $labels.environment }} is down although a dependent of it is up.",
             f"{_COMPONENT} is down as seen from the exporter, but a component that depends on it is up: the problem "
-            "may be the network path from the exporter, or the other check proves too little.",
+            "is the network path from the exporter, the dependency is wrong, or the other check is shallow.",
             hold=600,
         )
         yield Alert(
