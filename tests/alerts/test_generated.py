@@ -110,7 +110,7 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     ),
     "an unknown kind of receiver": (
         {"alerting": "receivers: {P0: [{kind: pager, url: x}]}"},
-        "`pager` is not known here; choose 'pagerduty', 'slack', 'opsgenie', 'webhook', 'email'",
+        "`pager` is not valid here; choose 'pagerduty', 'slack', 'opsgenie', 'webhook', 'email'",
     ),
     "a receiver without a kind": ({"alerting": "receivers: {P0: [{url: x}]}"}, "missing key `kind`"),
     "no receivers for P0": ({"alerting": "receivers: {P0: []}"}, "alerting.receivers.P0: must not be empty"),
