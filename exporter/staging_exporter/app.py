@@ -16,6 +16,7 @@ from aiohttp import web
 from staging_exporter.clock import now
 from staging_exporter.config import Config, ConfigError, load_config, missing_secrets
 from staging_exporter.core.board import Board
+from staging_exporter.core.coincidence import Suggestions
 from staging_exporter.core.explain import explain
 from staging_exporter.core.incidents import Incident
 from staging_exporter.core.maintenance import MaintenanceWindow, Once
@@ -168,6 +169,10 @@ class App:
     def incidents(self) -> Sequence[Incident]:
         """Past and present incidents, newest last."""
         return self._engine.board.journal.incidents
+
+    def suggestions(self) -> Suggestions:
+        """What the incidents so far say about the configuration."""
+        return self._engine.board.suggestions
 
     def token(self) -> str | None:
         """The token that write endpoints require, None when none is configured; an unreadable one denies everybody."""

@@ -20,6 +20,7 @@ from staging_exporter.commands.maintenance import maintenance
 from staging_exporter.commands.report import report
 from staging_exporter.commands.run import run
 from staging_exporter.commands.schema import schema
+from staging_exporter.commands.suggest import suggest
 from staging_exporter.commands.validate import validate
 
 
@@ -61,5 +62,5 @@ def main() -> None:
     """
 
 
-for command in (run, check, explain, maintenance, deploy, report, generate, validate, kinds, schema, demo):
+for command in (run, check, explain, maintenance, deploy, report, generate, validate, suggest, kinds, schema, demo):
     main.add_command(command)

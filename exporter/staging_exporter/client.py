@@ -12,7 +12,7 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from staging_exporter.views.document_types import IncidentDocument, StatusDocument
+from staging_exporter.views.document_types import IncidentDocument, StatusDocument, SuggestionsDocument
 
 MAX_REPORT = 20_000_000  # bytes
 _TIMEOUT = 10.0  # seconds
@@ -85,6 +85,10 @@ class Client:
     def incidents(self) -> list[IncidentDocument]:
         """The incidents, newest last. Raises ClientError."""
         return list(self._call("GET", "/api/v1/incidents"))
+
+    def suggestions(self) -> SuggestionsDocument:
+        """What the incidents say about the configuration. Raises ClientError."""
+        return cast(SuggestionsDocument, self._call("GET", "/api/v1/suggestions"))
 
     def maintain(self, components: list[str], duration: str) -> dict[str, Any]:
         """Begin a maintenance window now. Raises ClientError."""

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from aiohttp import web
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
+from staging_exporter.core.coincidence import Suggestions
 from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.web.pages import Pages
 
@@ -37,7 +38,7 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 
 async def _serve(snapshot: Callable[[], Snapshot]) -> tuple[web.AppRunner, str]:
     app = web.Application()
-    app.add_routes(Pages(snapshot).routes())
+    app.add_routes(Pages(snapshot, Suggestions).routes())
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

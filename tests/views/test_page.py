@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from staging_exporter.core.coincidence import Suggestions
 from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.views.badge import badge
 from staging_exporter.views.document import component_document, document
@@ -14,6 +15,7 @@ from staging_exporter.views.page import component_page, inert, static, status_pa
 from staging_exporter.views.page.bars import phases, sparkline
 from staging_exporter.views.page.graph import graph
 from staging_exporter.views.page.texts import ago, banners, clock, linked, precise
+from staging_exporter.views.suggestions import suggestions_document
 
 from tests.views.fleet import board
 
@@ -171,11 +173,16 @@ def hostile() -> Snapshot:
     return replace(made, components=components, root_causes=roots)
 
 
+NOTHING = suggestions_document("staging", 26.0, Suggestions())
+
+
 @pytest.mark.parametrize("snapshot", [board().snapshot(26.0), hostile()], ids=["plain", "hostile"])
 @pytest.mark.parametrize("name", [None, "database", "vpc", "backend", "suite", "silent"])
 def test_the_html_is_sound_and_nothing_is_inline(name: str | None, snapshot: Snapshot) -> None:
     whole = document(snapshot)
-    html = "".join(status_page(whole) if name is None else component_page(whole, component_document(snapshot, name)))
+    html = "".join(
+        status_page(whole, NOTHING) if name is None else component_page(whole, component_document(snapshot, name))
+    )
     tags = Tags(html)
     assert tags.open == []
     assert [attributes for tag, attributes in tags.found if tag == "script"] == [

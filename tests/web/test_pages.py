@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 from aiohttp import web
+from staging_exporter.core.coincidence import Suggestions
 from staging_exporter.core.model import State
 from staging_exporter.core.snapshot import JourneyState, Snapshot
 from staging_exporter.views.badge import badge
@@ -24,7 +25,7 @@ from tests.views.fleet import board
 @asynccontextmanager
 async def serving(snapshot: Callable[[], Snapshot]) -> AsyncIterator[str]:
     app = web.Application()
-    app.add_routes(Pages(snapshot).routes())
+    app.add_routes(Pages(snapshot, Suggestions).routes())
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from staging_exporter.commands.common import CONFIG_FILE, load
+from staging_exporter.client import Client
+from staging_exporter.commands.common import CONFIG_FILE, call_exporter, load
+from staging_exporter.config import Config
+from staging_exporter.views.document_types import SuggestionsDocument
+from staging_exporter.views.suggestions import doubtful, shallow
 
 
 @click.command()
 @CONFIG_FILE
-def validate(config_file: Path) -> None:
+@click.option(
+    "--from", "url", metavar="URL", help="Warn also of what the exporter at this address learnt by incidents."
+)
+def validate(config_file: Path, url: str | None) -> None:
     """Report every error in a configuration.
 
     Exits 2 when there is one.
@@ -19,5 +27,19 @@ def validate(config_file: Path) -> None:
     config = load(config_file)
     for warning in config.warnings:
         click.echo(f"warning: {warning}", err=True)
+    if url is not None:
+        for text in _of_incidents(config, call_exporter(lambda: Client(url).suggestions())):
+            click.echo(f"warning: {config_file}: {text}", err=True)
     latent = len(config.topology.components) - len(config.checks)
     click.echo(f"{config_file} is valid: {len(config.checks)} checks, {latent} latent.")
+
+
+def _of_incidents(config: Config, document: SuggestionsDocument) -> Iterator[str]:
+    """Warnings about edges and checks that this configuration still has."""
+    components = config.topology.components
+    for (name, other), text in doubtful(document):
+        if name in components and any(other in group for group in components[name].depends_on):
+            yield f"components.{name}.depends_on: {text}"
+    for name, text in shallow(document):
+        if name in config.checks:
+            yield f"components.{name}.check: {text}"

@@ -27,11 +27,15 @@ K = TypeVar("K")
 
 @dataclass(frozen=True, slots=True)
 class SuggestedEdge:
-    """`component` may depend on `depends_on`: they failed together in incidents that began at these Unix seconds."""
+    """`component` may depend on `depends_on`: they failed together in incidents that began at these Unix seconds.
+
+    `in_order` is the number of those in which `depends_on` began to fail first.
+    """
 
     component: str
     depends_on: str
     incidents: tuple[float, ...]
+    in_order: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ def suggest(graph: Graph, incidents: Iterable[Incident]) -> Suggestions:
                 _add(shallow, name, incident.began)
     known = graph.components.keys()
     return Suggestions(
-        tuple(SuggestedEdge(*pair, tuple(at)) for pair, at in _decided(pairs) if known >= set(pair)),
+        tuple(SuggestedEdge(*pair, tuple(at), len(pairs[pair])) for pair, at in _decided(pairs) if known >= set(pair)),
         tuple(DoubtfulEdge(*pair, tuple(at)) for pair, at in sorted(doubtful.items()) if known >= set(pair)),
         tuple(ShallowCheck(name, tuple(at)) for name, at in sorted(shallow.items()) if name in known),
     )

@@ -28,13 +28,19 @@ class StateFile:
         self._file = directory / _FILE
         self._written: dict[str, Any] | None = None
 
+    def read(self, environment: str) -> Memory:
+        """The stored state of the environment. Raises OSError, and ValueError when the file is not one of it."""
+        document = json.loads(self._file.read_text(encoding="utf-8"))
+        memory = parse(document)
+        if memory.environment != environment:
+            raise ValueError(f"it belongs to environment {memory.environment!r}, not to {environment!r}")
+        self._written = document
+        return memory
+
     def load(self, environment: str) -> Memory:
         """The stored state of the environment; an empty one without a file, or (logged) when it is unreadable."""
         try:
-            document = json.loads(self._file.read_text(encoding="utf-8"))
-            memory = parse(document)
-            if memory.environment != environment:
-                raise ValueError(f"it belongs to environment {memory.environment!r}, not to {environment!r}")
+            return self.read(environment)
         except FileNotFoundError:
             return Memory(environment)
         except (OSError, ValueError, RecursionError) as error:
@@ -43,8 +49,6 @@ class StateFile:
             with suppress(OSError):  # kept for a later version, or for a person
                 self._file.replace(ignored)
             return Memory(environment)
-        self._written = document
-        return memory
 
     def save(self, memory: Memory) -> None:
         """Replace the file when the state changed; a failure is logged."""

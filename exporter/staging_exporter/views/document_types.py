@@ -1,4 +1,4 @@
-"""The types of the API's documents: what `/api/v1/status`, `/api/v1/components/NAME` and `/api/v1/incidents` return.
+"""The types of the API's documents: what `/api/v1/status`, `components/NAME`, `incidents` and `suggestions` return.
 
 All times are Unix seconds, all durations seconds. States, reasons, layers and priorities are the strings of
 `core.model`. mypy reports a misspelt key wherever these types are used.
@@ -192,3 +192,40 @@ class IncidentDocument(TypedDict):
     ended: float | None
     roots: list[IncidentRootCauseDocument]
     moved: list[float]
+
+
+class SuggestedEdgeDocument(TypedDict):
+    """An edge that is not configured: both failed and recovered together in the `incidents`, which began then.
+
+    `in_order` is the number of incidents in which `depends_on` began to fail first.
+    """
+
+    component: str
+    depends_on: str
+    incidents: list[float]
+    in_order: int
+
+
+class DoubtfulEdgeDocument(TypedDict):
+    """A configured edge: `component` was up while `depends_on` was down, in the `incidents`, which began then."""
+
+    component: str
+    depends_on: str
+    incidents: list[float]
+
+
+class ShallowCheckDocument(TypedDict):
+    """A check that did not notice the `incidents`, which began then."""
+
+    component: str
+    incidents: list[float]
+
+
+class SuggestionsDocument(TypedDict):
+    """What the incidents so far say about the configuration, at `generated_at`."""
+
+    environment: str
+    generated_at: float
+    edges: list[SuggestedEdgeDocument]
+    doubtful: list[DoubtfulEdgeDocument]
+    shallow: list[ShallowCheckDocument]

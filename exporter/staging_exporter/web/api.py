@@ -16,6 +16,7 @@ from staging_exporter.views.exposition import TEXT, content_type
 from staging_exporter.views.metrics import Metrics
 from staging_exporter.views.probe import body as probe_body
 from staging_exporter.views.probe import debug
+from staging_exporter.views.suggestions import suggestions_document
 from staging_exporter.web.exporter import Exporter, ReportRefused
 from staging_exporter.web.requests import Deployed, Maintenance, parsed, probe_deadline, upload
 from staging_exporter.web.responses import compressed, joined_in_slices, unknown_component
@@ -72,6 +73,12 @@ class Api:
     async def incidents(self, _request: web.Request) -> web.Response:
         """Past and present incidents, newest last."""
         return web.json_response(incident_documents(self._exporter.incidents()))
+
+    async def suggestions(self, _request: web.Request) -> web.Response:
+        """What the incidents so far say about the configuration."""
+        snapshot = self._exporter.snapshot()
+        found = suggestions_document(snapshot.environment, snapshot.generated_at, self._exporter.suggestions())
+        return web.json_response(found)
 
     async def maintain(self, request: web.Request) -> web.Response:
         """Start or end a maintenance window."""

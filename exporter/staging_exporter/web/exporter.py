@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
+from staging_exporter.core.coincidence import Suggestions
 from staging_exporter.core.incidents import Incident
 from staging_exporter.core.probe_run import ProbeResult
 from staging_exporter.core.snapshot import Snapshot
@@ -46,6 +47,9 @@ class Exporter(Protocol):
 
     def incidents(self) -> Sequence[Incident]:
         """Past and present incidents, newest last."""
+
+    def suggestions(self) -> Suggestions:
+        """What the incidents so far say about the configuration."""
 
     def token(self) -> str | None:
         """The token that write endpoints require, None when none is configured."""

@@ -8,10 +8,12 @@ from time import monotonic
 
 from aiohttp import web
 
+from staging_exporter.core.coincidence import Suggestions
 from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.views.badge import badge
 from staging_exporter.views.document import component_document, document
 from staging_exporter.views.page import CSP, STATIC, component_page, static, status_page
+from staging_exporter.views.suggestions import suggestions_document
 from staging_exporter.web.responses import compressed, joined_in_slices, unknown_component
 
 _MAX_AGE = 1.0  # seconds for which one rendering serves every viewer
@@ -26,8 +28,8 @@ _HEADERS = {
 class Pages:
     """The handlers; they belong to one event loop."""
 
-    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
-        self._snapshot = snapshot
+    def __init__(self, snapshot: Callable[[], Snapshot], suggestions: Callable[[], Suggestions]) -> None:
+        self._snapshot, self._suggestions = snapshot, suggestions
         self._rendered_at = -_MAX_AGE
         self._page = b""
         self._rendering = asyncio.Lock()
@@ -45,7 +47,7 @@ class Pages:
         """The status page; concurrent viewers share one rendering."""
         async with self._rendering:
             if monotonic() - self._rendered_at >= _MAX_AGE:
-                pieces = await asyncio.to_thread(_status_pieces, self._snapshot())
+                pieces = await asyncio.to_thread(_status_pieces, self._snapshot(), self._suggestions())
                 self._page, self._rendered_at = await joined_in_slices(pieces), monotonic()
         return await _html(request, self._page)
 
@@ -73,9 +75,9 @@ class Pages:
         return web.Response(body=static(name), content_type=STATIC[name], charset="utf-8", headers=_HEADERS)
 
 
-def _status_pieces(snapshot: Snapshot) -> Iterator[str]:
+def _status_pieces(snapshot: Snapshot, found: Suggestions) -> Iterator[str]:
     """Document and layout are computed here, in a thread; the text is generated later, piece by piece."""
-    return status_page(document(snapshot))
+    return status_page(document(snapshot), suggestions_document(snapshot.environment, snapshot.generated_at, found))
 
 
 def _component_pieces(snapshot: Snapshot, name: str) -> Iterator[str]:

@@ -16,12 +16,13 @@ def make_app(exporter: Exporter) -> web.Application:
     app = web.Application()
     app.add_routes(
         [
-            *Pages(exporter.snapshot).routes(),
+            *Pages(exporter.snapshot, exporter.suggestions).routes(),
             web.get("/metrics", api.metrics),
             web.get("/probe", api.probe),
             web.get("/api/v1/status", api.status),
             web.get("/api/v1/components/{name}", api.component),
             web.get("/api/v1/incidents", api.incidents),
+            web.get("/api/v1/suggestions", api.suggestions),
             web.post("/api/v1/maintenance", protected(api.maintain, exporter.token)),
             web.post("/api/v1/deploys", protected(api.deploy, exporter.token)),
             web.put("/api/v1/e2e/{name}", protected(api.push, exporter.token, loopback_without_token=False)),

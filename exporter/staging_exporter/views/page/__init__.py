@@ -10,11 +10,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from staging_exporter.core.model import LATENT, Layer
 from staging_exporter.core.words import span
-from staging_exporter.views.document_types import ComponentDetailDocument, ComponentDocument, StatusDocument
+from staging_exporter.views.document_types import (
+    ComponentDetailDocument,
+    ComponentDocument,
+    StatusDocument,
+    SuggestionsDocument,
+)
 from staging_exporter.views.page.bars import HEIGHT, phases, sparkline
 from staging_exporter.views.page.graph import graph
 from staging_exporter.views.page.texts import ago, banners, clock, iso, linked, precise
 from staging_exporter.views.queries import counts, dependencies, root_cause_of
+from staging_exporter.views.suggestions import sections
 
 # Only our own files, nothing inline, no framing: a text that escapes escaping still cannot run.
 CSP = (
@@ -28,7 +34,7 @@ _INVISIBLE = {code: f"\N{LEFT CEILING}U+{code:04X}\N{RIGHT CEILING}" for code in
               (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C, 0x200B, 0xFEFF)}  # fmt: skip
 
 
-def status_page(document: StatusDocument) -> Iterator[str]:
+def status_page(document: StatusDocument, suggestions: SuggestionsDocument) -> Iterator[str]:
     """The status page, in pieces."""
     return _template("status.html").generate(
         document=document,
@@ -36,6 +42,7 @@ def status_page(document: StatusDocument) -> Iterator[str]:
         banners=list(banners(document)),
         counts=counts(document),
         graph=graph(document),
+        suggestions=sections(suggestions),
         layers={layer: _of_layer(document, layer) for layer in map(str, Layer)},
         base="",
     )

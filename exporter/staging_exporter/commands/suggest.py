@@ -1,0 +1,67 @@
+"""`suggest`: edges that incidents suggest or contradict, and checks that are shallow."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from pathlib import Path
+
+import click
+
+from staging_exporter.client import Client
+from staging_exporter.clock import now
+from staging_exporter.commands.common import call_exporter, columns, give_up, load
+from staging_exporter.core.coincidence import suggest as suggest_edges
+from staging_exporter.core.graph import Graph
+from staging_exporter.storage.state import StateFile
+from staging_exporter.views.document_types import SuggestionsDocument
+from staging_exporter.views.suggestions import sections, suggestions_document
+
+
+@click.command()
+@click.argument("config_file", metavar="[FILE]", required=False, type=Path)
+@click.option("--from", "url", metavar="URL", help="Ask the exporter that runs at this address.")
+@click.option(
+    "--storage.path",
+    "storage",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="With FILE: the directory in which `run` stored its state.",
+)
+def suggest(config_file: Path | None, url: str | None, storage: Path | None) -> None:
+    """Suggest changes of the dependencies and checks, with the incidents that suggest them.
+
+    Asks a running exporter, or reads the stored incidents of the environment in FILE.
+    """
+    if (config_file is None) == (url is None) or (config_file is None) != (storage is None):
+        give_up("give either --from URL, or FILE and --storage.path DIR")
+    document = _stored(config_file, storage) if config_file and storage else _asked(str(url))
+    found, width = sections(document), columns(sys.stdout)
+    if not found:
+        click.echo(f"no suggestions: the incidents of {document['environment']} fit its configuration")
+    for number, (title, sentences) in enumerate(found.items()):
+        click.echo(f"{chr(10) if number else ''}{title}:")
+        for sentence in sentences:
+            click.echo(_wrapped(f"  {sentence}", width))
+
+
+def _asked(url: str) -> SuggestionsDocument:
+    return call_exporter(lambda: Client(url).suggestions())
+
+
+def _stored(config_file: Path, storage: Path) -> SuggestionsDocument:
+    topology = load(config_file).topology
+    try:
+        journal = StateFile(storage).read(topology.environment).journal
+    except FileNotFoundError:
+        give_up(f"{storage} has no state of an exporter")
+    except (OSError, ValueError, RecursionError) as error:
+        give_up(f"cannot read the state in {storage}: {getattr(error, 'strerror', None) or error}")
+    found = suggest_edges(Graph(topology.components), journal.incidents)
+    return suggestions_document(topology.environment, now(), found)
+
+
+def _wrapped(line: str, width: int | None) -> str:
+    if width is None:
+        return line
+    return textwrap.fill(line, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
