@@ -111,7 +111,8 @@ def test_a_recovering_and_a_waiting_component() -> None:
     assert "It is affected by database." in after(stage, "backend", database=Reason.CLOSED, backend=Reason.SERVER_ERROR)
     stage.play(5, backend=Reason.SERVER_ERROR)
     assert explain(stage.snapshot, "backend").endswith(
-        "It has not recovered yet from database, which is no longer failing."
+        "It has not recovered yet from database, which is no longer failing. "
+        "It becomes a root cause if it still fails at 00:01:12 UTC."
     )
     starting = replace(COMPONENTS[1], startup=Startup(600.0))
     waiting = Stage(COMPONENTS[0], starting, *COMPONENTS[2:])

@@ -77,7 +77,7 @@ def judge(box: Inbox, planned: Sequence[Injection]) -> tuple[list[Result], int]:
 
 
 def _unit(page: Notification) -> int:
-    name = page.body["commonLabels"].get("component", "none--1")
+    name = page.component or page.body["commonLabels"].get("component", "none--1")
     return int(name.split("-", 1)[1])
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Notification:
-    """One delivery: its time in Unix seconds, its slot, its alert."""
+    """One alert of a delivery: its time in Unix seconds, its slot, its alert; `began` is when that fired, as text."""
 
     at: float
     slot: str
@@ -23,6 +23,7 @@ class Notification:
     alert: str
     component: str
     body: dict[str, Any]
+    began: str = ""
 
     def __str__(self) -> str:
         return f"{self.slot} {self.alert}" + (f" {self.component}" if self.component else "")
@@ -55,10 +56,20 @@ class Inbox:
         return (n for n in [*self.all] if n.at >= since and n.slot != "watchdog")
 
     def accept(self, slot: str, body: dict[str, Any]) -> None:
-        """Keep one delivery."""
-        labels = body["commonLabels"]
-        component = labels.get("component", "") if labels.get("role") == "root_cause" else ""
-        self.all.append(Notification(time.time(), slot, body["status"], labels["alertname"], component, body))
+        """Keep one delivery: of several root causes each that is new in it, of other alerts the group."""
+        at, labels = time.time(), body["commonLabels"]
+        if labels.get("role") != "root_cause":
+            self.all.append(Notification(at, slot, body["status"], labels["alertname"], "", body))
+            return
+        seen = {(n.slot, str(n), n.status, n.began) for n in self.all}
+        listed = [
+            Notification(
+                at, slot, one["status"], one["labels"]["alertname"], one["labels"]["component"], body, one["startsAt"]
+            )
+            for one in body["alerts"]
+        ]
+        new = [one for one in listed if (one.slot, str(one), one.status, one.began) not in seen]
+        self.all += new or listed
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from staging_exporter.core.maintenance import MaintenanceWindow, Once
 from staging_exporter.core.model import Component, Layer, Priority, Reason, Startup, State
 from staging_exporter.views.verdict import verdict
 
-from tests.support.stage import Stage
+from tests.support.stage import SURE, Stage
 
 CASES = {
     "everything passes": ({}, "test is up: all 3 checks pass"),
@@ -23,7 +23,7 @@ CASES = {
 def test_a_verdict(failing: dict[str, Reason], expected: str) -> None:
     stage = Stage()
     stage.play(5)
-    stage.play(5, **failing)
+    stage.play(SURE, **failing)
     assert verdict(stage.snapshot).endswith(expected)
 
 

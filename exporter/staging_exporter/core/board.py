@@ -184,8 +184,6 @@ class Board:
         journeys = {name: journey_status(journey, components) for name, journey in self.topology.journeys.items()}
         last_seen, at_least = self._publisher.published.last_seen, self.journal.current_priorities
         roots = root_causes(components, journeys.values(), last_seen, at_least)
-        roots = with_coincidences(self.graph, roots)
-        roots = root_causes(components, journeys.values(), self._publisher.published.last_seen)
         roots = with_announced(self.journal.incidents, with_coincidences(self.graph, roots))
         return Snapshot(
             environment=self.topology.environment,

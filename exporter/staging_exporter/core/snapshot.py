@@ -82,10 +82,8 @@ class ComponentStatus:
     `subsided` when its last runs passed while its state lasts. `not_recovered_from` are root causes that are over, from
     which a root had time to recover. It is `inferred` when nobody can see it, only its dependents. `began` is the onset
     of the trouble: when the first run of it began. `at_risk_from` are root causes that take down what it needs, while
-    its own last run failed, or none has begun since.
-    of the trouble: when the first run of it began. `failure_ratio` is the share of its last scheduled runs that failed.
-    of the trouble: when the first run of it began. `failure_ratio` is the share of its last scheduled runs that failed,
-    `unnoticed` the number of incidents that its check did not notice.
+    its own last run failed, or none has begun since. `failure_ratio` is the share of its last scheduled runs that
+    failed, `unnoticed` the number of incidents that its check did not notice.
     A root is `stale` when it is no longer seen, only remembered. `last_outcome` is that of the last run, whatever the
     state hides.
     """
