@@ -25,11 +25,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from staging_exporter.core.attribution import NOTHING, Attribution, slack, union
-from staging_exporter.core.evidence import Fit, began_together, fit
+from staging_exporter.core.evidence import began_together
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.inference import Inference, infer, only
-from staging_exporter.core.model import Certainty, Layer, Reason, State
-from staging_exporter.core.rules import CERTIFICATE, CLASSES_OF, FAILS, INTRINSIC, IS_DOWN, Condition, hands_on
+from staging_exporter.core.instability import explained_names, find_unwell, has_subsided
+from staging_exporter.core.model import Certainty, Layer, State
+from staging_exporter.core.rules import CERTIFICATE, CLASSES_OF, FAILS, INTRINSIC, IS_DOWN, Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def diagnose(
     unwell = find_unwell(graph, conditions, recovering)
     judged = {**conditions, **unwell}
     states = {name: judged[name].state if name in judged else State.UNKNOWN for name in graph.order}
-    explained = {*_explained(graph, states, judged), *recovering, *left_over}
+    explained = {*explained_names(graph, states, judged), *recovering, *left_over}
     inferences = infer(graph, judged, explained)
     kept = {
         name: replace(old, stale=True)
@@ -103,86 +104,10 @@ def diagnose(
     }
     if kept:  # what they explain, behind a check that tells nothing now, is no evidence for another
         as_kept = states | {name: inference.state for name, inference in kept.items()}
-        inferences = infer(graph, judged, explained | _explained(graph, as_kept, judged)) | kept
+        inferences = infer(graph, judged, explained | explained_names(graph, as_kept, judged)) | kept
     states |= {name: inference.state for name, inference in inferences.items()}
     case = _Case(graph, judged, states, inferences, recovering, unwell)
     return {name: case.verdict(name) for name in graph.order}
-
-
-def has_subsided(condition: Condition) -> bool:
-    """True for a state that outlasts its failures: the last runs passed, one after the other."""
-    lasts = condition.state == State.FLAPPING or condition.reason == Reason.UNSTABLE
-    return lasts and condition.recent.subsided
-
-
-def find_unwell(
-    graph: Graph, conditions: Mapping[str, Condition], recovering: Collection[str] = ()
-) -> dict[str, Condition]:
-    """Rule 2: components that are up, whose runs fit the failures of one that nothing else explains, as judged."""
-    troubled = [n for n, c in conditions.items() if c.state == State.UP and (c.recent.since or c.recent.strained)]
-    if not troubled:
-        return {}
-    states = {name: conditions[name].state if name in conditions else State.UNKNOWN for name in graph.order}
-    explained = {*_explained(graph, states, conditions), *recovering}
-    found = {}
-    for name in troubled:
-        how = fits(graph, conditions, name, explained).values()
-        if Fit.UNSTABLE in how:
-            found[name] = _as_unstable(conditions[name])
-        elif Fit.STRAINED in how:
-            found[name] = _as_slow(conditions[name])
-    return found
-
-
-def fits(
-    graph: Graph, conditions: Mapping[str, Condition], name: str, explained: Collection[str] = ()
-) -> dict[str, Fit]:
-    """How the runs of a component fit those of each unexplained failing one that depends on it.
-
-    Optional edges count for degraded ones alone.
-    """
-    hard = graph.needing(name)
-    failing = (
-        other
-        for other in graph.descendants(name)
-        if other in conditions and conditions[other].state in FAILS and other not in explained
-        if other in hard or conditions[other].state == State.DEGRADED
-    )
-    return {other: _fit(conditions[name], conditions[other]) for other in failing}
-
-
-def _fit(cause: Condition, effect: Condition) -> Fit:
-    within = slack(cause, effect)
-    found = fit(cause.recent, effect.recent, within)
-    strained = cause.recent.strained_since if cause.recent.strained and hands_on(Reason.SLOW, effect.reason) else None
-    began = effect.recent.since
-    if found == Fit.CLEARED and strained is not None and began is not None and strained <= began + within:
-        return Fit.STRAINED
-    return found
-
-
-def _as_unstable(condition: Condition) -> Condition:
-    recent = condition.recent
-    failed, runs = recent.failures_since(recent.since or 0.0)
-    detail = f"{failed} of its last {runs} probes failed, at a rate that fits its dependents"
-    began = recent.since if condition.failing_since is None else condition.failing_since
-    return _degraded(condition, Reason.UNSTABLE, detail, began)
-
-
-def _as_slow(condition: Condition) -> Condition:
-    last, usual = condition.recent.runs[-1], condition.recent.usual
-    detail = f"took {last.ended - last.started:.2f} s, usually {usual:.2f} s"
-    return _degraded(condition, Reason.SLOW, detail, condition.recent.strained_since)
-
-
-def _degraded(condition: Condition, reason: Reason, detail: str, began: float | None) -> Condition:
-    return replace(condition, state=State.DEGRADED, reason=reason, detail=detail, failing_since=began, since=began)
-
-
-def _explained(graph: Graph, states: Mapping[str, State], conditions: Mapping[str, Condition]) -> set[str]:
-    """The failing components that something explains."""
-    attribution = Attribution(graph, states, conditions)
-    return {name for name, state in states.items() if state in FAILS and attribution.explained_by(name)}
 
 
 def _stays_inferred(inference: Inference, old: Inference, states: Mapping[str, State]) -> bool:

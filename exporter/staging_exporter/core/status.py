@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from staging_exporter.core.diagnosis import Verdict, has_subsided
+from staging_exporter.core.diagnosis import Verdict
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.health import Health, startup_ends
 from staging_exporter.core.inference import Inference
+from staging_exporter.core.instability import has_subsided
 from staging_exporter.core.journal import Journal
 from staging_exporter.core.model import Component, Reason, State
 from staging_exporter.core.records import Record

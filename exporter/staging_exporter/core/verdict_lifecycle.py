@@ -18,10 +18,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from staging_exporter.core.diagnosis import Verdict, diagnose, fits
+from staging_exporter.core.diagnosis import Verdict, diagnose
 from staging_exporter.core.evidence import Fit
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.inference import only
+from staging_exporter.core.instability import fits
 from staging_exporter.core.model import Outcome, State
 from staging_exporter.core.rules import FAILS, Condition, stops_explaining
 

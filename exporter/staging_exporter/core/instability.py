@@ -1,0 +1,93 @@
+"""Rule 2: what is up, and judged by its last runs all the same, because they fit the failures of a dependent.
+
+A state is a threshold; a component that answers every second request, or ever more slowly, crosses it at a random
+moment, its dependents at others. So beside a failing component that nothing explains, the runs of what it needs are
+weighed: see `evidence`. Pure; used by `diagnosis` and `verdict_lifecycle`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from staging_exporter.core.attribution import Attribution, slack
+from staging_exporter.core.evidence import Fit, fit
+from staging_exporter.core.graph import Graph
+from staging_exporter.core.model import Reason, State
+from staging_exporter.core.rules import FAILS, Condition, hands_on
+
+
+def has_subsided(condition: Condition) -> bool:
+    """True for a state that outlasts its failures: the last runs passed, one after the other."""
+    lasts = condition.state == State.FLAPPING or condition.reason == Reason.UNSTABLE
+    return lasts and condition.recent.subsided
+
+
+def find_unwell(
+    graph: Graph, conditions: Mapping[str, Condition], recovering: Collection[str] = ()
+) -> dict[str, Condition]:
+    """Rule 2: components that are up, whose runs fit the failures of one that nothing else explains, as judged."""
+    troubled = [n for n, c in conditions.items() if c.state == State.UP and (c.recent.since or c.recent.strained)]
+    if not troubled:
+        return {}
+    states = {name: conditions[name].state if name in conditions else State.UNKNOWN for name in graph.order}
+    explained = {*explained_names(graph, states, conditions), *recovering}
+    found = {}
+    for name in troubled:
+        how = fits(graph, conditions, name, explained).values()
+        if Fit.UNSTABLE in how:
+            found[name] = _as_unstable(conditions[name])
+        elif Fit.STRAINED in how:
+            found[name] = _as_slow(conditions[name])
+    return found
+
+
+def fits(
+    graph: Graph, conditions: Mapping[str, Condition], name: str, explained: Collection[str] = ()
+) -> dict[str, Fit]:
+    """How the runs of a component fit those of each unexplained failing one that depends on it.
+
+    Optional edges count for degraded ones alone.
+    """
+    hard = graph.needing(name)
+    failing = (
+        other
+        for other in graph.descendants(name)
+        if other in conditions and conditions[other].state in FAILS and other not in explained
+        if other in hard or conditions[other].state == State.DEGRADED
+    )
+    return {other: _fit(conditions[name], conditions[other]) for other in failing}
+
+
+def _fit(cause: Condition, effect: Condition) -> Fit:
+    within = slack(cause, effect)
+    found = fit(cause.recent, effect.recent, within)
+    strained = cause.recent.strained_since if cause.recent.strained and hands_on(Reason.SLOW, effect.reason) else None
+    began = effect.recent.since
+    if found == Fit.CLEARED and strained is not None and began is not None and strained <= began + within:
+        return Fit.STRAINED
+    return found
+
+
+def _as_unstable(condition: Condition) -> Condition:
+    recent = condition.recent
+    failed, runs = recent.failures_since(recent.since or 0.0)
+    detail = f"{failed} of its last {runs} probes failed, at a rate that fits its dependents"
+    began = recent.since if condition.failing_since is None else condition.failing_since
+    return _degraded(condition, Reason.UNSTABLE, detail, began)
+
+
+def _as_slow(condition: Condition) -> Condition:
+    last, usual = condition.recent.runs[-1], condition.recent.usual
+    detail = f"took {last.ended - last.started:.2f} s, usually {usual:.2f} s"
+    return _degraded(condition, Reason.SLOW, detail, condition.recent.strained_since)
+
+
+def _degraded(condition: Condition, reason: Reason, detail: str, began: float | None) -> Condition:
+    return replace(condition, state=State.DEGRADED, reason=reason, detail=detail, failing_since=began, since=began)
+
+
+def explained_names(graph: Graph, states: Mapping[str, State], conditions: Mapping[str, Condition]) -> set[str]:
+    """The failing components that something explains."""
+    attribution = Attribution(graph, states, conditions)
+    return {name for name, state in states.items() if state in FAILS and attribution.explained_by(name)}
