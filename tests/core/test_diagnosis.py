@@ -1,4 +1,4 @@
-"""The rules of what explains what, clause by clause; what is inferred has a table of its own."""
+"""Rules 1, 2, 4 and 5, clause by clause; rule 3 has tables of its own."""
 
 from __future__ import annotations
 

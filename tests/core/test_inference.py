@@ -1,4 +1,4 @@
-"""Rule 3: what is known of components without a check."""
+"""Rule 3: what is inferred of components that nobody can see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which dependencies explain a failing component: the part of the diagnosis that walks the graph.
+"""Rule 1: which dependencies explain a failing component, the part of the diagnosis that walks the graph.
 
 A dependency that is down, flapping, starting or in maintenance explains its dependents. A degraded one explains what is
 degraded, and what is down where its trouble is of a kind that is handed on and began in time. Through a dependency that

@@ -1,4 +1,4 @@
-"""What the graph does not say: root causes that began together without an edge between them, and what that suggests.
+"""Rule 10: root causes that began together without an edge between them, and what that suggests.
 
 Two components that fail together once may do so by chance; twice, at the same moments, and recovering together, they
 have something in common that the configuration does not name. So a second such incident suggests an edge, from the one

@@ -1,18 +1,8 @@
-"""The rules of diagnosis: conditions -> root causes, symptoms, suspects, contradictions.
+"""Rules 1 to 5 put together: conditions -> root causes, symptoms, suspects, contradictions.
 
-1. A failing component that nothing explains is a root cause; otherwise it is a symptom and inherits the root causes of
-   what explains it. What explains what is in `attribution`. Optional dependencies explain a degraded component, never
-   one that is down: there they are named as suspects.
-2. A component that is up, but whose last runs fail now and then at a rate that fits a failing dependent, is judged as
-   degraded (`unstable`): thresholds that two components cross in random order decide nothing. See `evidence`.
-3. Components that nobody can see are inferred from their dependents before root causes are named, see `inference`.
-4. A component that is down while a hard dependent of it is up is contradicted: the problem may be the network path from
-   the exporter, the edge may be wrong, or that check may be shallow.
-5. A down component with an intrinsic reason is a root cause even when a dependency explains it, unless a failing hard
-   ancestor fails in the same class (then it only relays it), or it is evidence for an inferred one; of `dns` and
-   `identity` also unless a failing hard ancestor began together with it.
-6. A component of layer `test` is no evidence and clears nothing. A failing suite is explained by any failing component
-   that it covers; a suite that passes while one of them is down is a conflict.
+What explains what is in `attribution`, how runs are compared in `evidence`, what nobody can see in `inference`. Here is
+the order: components that are up and fail now and then (2), what is inferred (3), then root causes from the top of the
+graph down (1), with their reasons of their own (4), contradictions and conflicts (5).
 
 When a verdict is published is in `rounds` and `verdict_lifecycle`; what it costs in `journeys`.
 Everything here is a pure function of the graph and the conditions, independent of any order.

@@ -1,4 +1,4 @@
-"""What the recent runs of a component say: since when it is in trouble, and whether its failures fit an effect.
+"""Rule 2: what the recent runs of a component say, since when it is in trouble, and whether its failures fit an effect.
 
 A state is a threshold that a component has crossed; runs are what was measured. A component whose requests fail now and
 then crosses its threshold at a random moment, its dependents at others: who crossed first says nothing. The runs do.

@@ -5,9 +5,9 @@ Judged are latent components (no check) and blind ones (`unknown`: rate limited,
 1. The evidence is the largest group of at least two direct dependents that fail in one class of reasons, that no other
    component explains, and that began to fail within two intervals of each other. A group that has nothing in common but
    the moment counts where no class has two.
-2. The component is then `down`, or `degraded` when all of them are. A healthy dependent clears it, unless those that
-   fail are three to one and at least three: then the component is inferred all the same, `likely`, contradicted by the
-   healthy one.
+2. The component is then `down`, or `degraded` when all of them are. A healthy dependent, one that is up by a run that
+   began after they did, clears it, unless twice as many fail in one class: then the component is inferred all the same,
+   `likely`, contradicted by the healthy one.
 3. Dependents are judged first, since a latent may depend on a latent. A latent with one failing dependent, too few to
    infer it, hands that one on to what it depends on itself.
 4. When the evidence of one contains that of another, only the larger is inferred. Equal evidence infers one (the

@@ -1,49 +1,77 @@
 """The rules of diagnosis, under one numbering: other modules name the rule that they implement.
 
-A component without a check is latent. What a state means for others, in every rule:
+A component without a check is latent; one that is `unknown` because it cannot be seen (rate limited, no credentials, no
+evidence) is blind. What a state means for others, in every rule:
 
-| state | is failing | explains a failing dependent | is looked through | clears a latent component |
+| state | is failing | explains a failing dependent | is looked through | clears what nobody can see |
 |---|---|---|---|---|
 | down, flapping | yes | yes | - | - |
-| degraded | yes | a degraded one | for a down one | - |
+| degraded | yes | a degraded one; one that is down, if handed on | otherwise, for one that is down | - |
 | starting, maintenance | - | yes, without being a root cause | - | - |
 | unknown | - | - | yes | - |
-| up | - | - | - | yes |
+| up | - | - | yes, but only to what began together with the effect | yes |
 
-"Looked through" means that its own dependencies explain the dependent in its place.
+"Looked through" means that its own dependencies explain the dependent in its place. Two components "began together" if
+both may have begun to fail at one moment: neither passed more than one interval after the other had begun. In the
+examples, `a -> b` means that a depends on b.
 
-1. A failing component that no hard dependency explains is a root cause; otherwise it is a symptom and inherits the root
-   causes of the dependencies that explain it. An any-of group explains a down component only when every member does, a
-   degraded one already with one member. Optional dependencies explain a degraded component, never a down one; there
-   they are named as suspects.
-2. A down component with an intrinsic reason is a root cause even when a dependency explains it: a broken dependency
-   does not make a server show another identity, another certificate or lose its name. Exceptions: a failing hard
-   ancestor fails in the same class of reasons, so that it only relays the failure; or it is evidence for a latent
-   component.
-3. Latent components are inferred from their dependents, before root causes are named. The evidence is the largest group
-   of at least two direct dependents that fail in one class of reasons, that no checked component explains, and that
-   began to fail within two intervals of each other. The latent component is then down, or degraded when all of them
-   are. One healthy dependent clears it. One failing dependent alone, or several far apart in time, make it a suspect.
-   Of two whose evidence is contained in one another, only the one with more is inferred; with equal evidence one is
-   (the more urgent, then the first by name), and the other is a suspect. Dependents are judged first, since a latent
-   component may depend on a latent one. A dependent that has an alternative clears nothing, and is evidence only when
-   every alternative fails; an optional edge counts for a degraded dependent alone.
-4. A component that is down while a hard dependent of it is up is contradicted: still reported, and marked, because the
-   problem may be the network path from the exporter, or the edge may be wrong.
-5. A component of layer `test` is never evidence and clears nothing. A failing suite is explained by any failing
-   component that it covers; a suite that passed while one of them was down is a conflict.
-6. Verdicts come only from completed rounds. A first failure, or a recovery, opens a round over the affected set: the
-   component, its ancestors of every sort, the other dependents of latent ancestors, its descendants, the vantage
-   checks. All are probed at once. While a round covers a component, its verdict waits, but not for ever: `rounds` has
-   the bound. Component states are published at once.
-7. Recovery is not a new fault, and blindness never resolves an alert. When what explains a component recovers, whatever
-   began to fail before keeps its root causes as *recovering from* them for `recovery` or its startup budget; only what
-   still fails after that becomes a root cause. A root cause whose component turns unknown remains one, marked stale,
-   until it is seen again; a latent one until one of its dependents, or all that was evidence, is up.
-8. A root cause's effective priority is the highest of its own, of the components that are down because of it, and of
-   the journeys that it blocks. A degraded root cause that blocks nothing is at most P1.
-9. A journey is blocked when a step's component is down or flapping (the first such step), else unknown when one is
-   unknown, starting or in maintenance, else degraded, else up; it names the root causes.
+1. **Explanation** (`attribution`). A failing component that no hard dependency explains is a root cause; otherwise it
+   is a symptom and inherits the root causes of what explains it. Of an any-of group, every member must explain what is
+   down at each run, one suffices for what is degraded or fails now and then. Optional dependencies explain a degraded
+   component; of one that is down they are suspects.
+   - Degradation is handed on: what is slow, saturated, unstable or shows wrong content explains a dependent that is
+     down in a way in which that arrives (a timeout, 5xx ...), when it was seen at most two intervals after it. Example:
+     the database takes 4 s, and the API gives up after 2 s: not the API, the database. A certificate that expires soon
+     explains nothing.
+   - A check that is up may notice nothing. Example: web -> api -> database; the database and web fail, the health
+     endpoint of api answers 200: the database is the root cause of web, through api.
+2. **Runs before states** (`evidence`). States are thresholds that are crossed at random moments, runs are what was
+   measured. A component that is up counts as degraded where its last runs fit the failures of a dependent that nothing
+   else explains: `unstable`, when it failed repeatedly, at a rate that is likelier caused than chance; `slow`, when its
+   last three passes took twice as long as usual. Example: database and API both fail half of the time, and the API is
+   first to fail three times in a row: the root cause is the database, which never was `down`.
+   A state that outlasts its failures (`flapping`, `unstable`) makes no root cause after six passes in a row.
+3. **Inference** (`inference`). What is latent or blind is inferred from at least two direct dependents that nothing
+   else explains, that fail in one class of reasons, and that began within two intervals of each other. Example: cache
+   and database time out at once: the network between us and them. It is then down, or degraded when all of them are.
+   - Reasons of different classes are evidence, too, if nothing else is: such a root cause is `likely`.
+   - A healthy dependent clears it, unless twice as many fail in one class: then it is `likely`, and contradicted by
+     the healthy one. Example: an edge was configured that does not exist.
+   - A latent component with a single failing dependent hands that one on to what it depends on itself. Example: of two
+     subnets one service each fails: the network that both need.
+   - A blind component is also inferred, as `likely`, from one dependent that began when it went out of sight.
+   - Where one has all of the evidence of another and more, only that one is inferred. With equal evidence it is the
+     nearest, the most urgent, the first by name; the others are suspects.
+   - A dependent that has an alternative clears nothing, and is evidence only when every alternative fails; an optional
+     edge counts for a degraded dependent alone.
+4. **Reasons of its own** (`diagnosis`). No broken dependency makes a server show another certificate or identity, or
+   takes its name away: a down component with such a reason is a root cause even when something explains it. Not so if a
+   failing hard ancestor fails in the same class, if it is evidence for what is inferred, or if it lost its name or
+   identity together with what explains it. Example: a service without ready pods has no name while its database is
+   down; a name that was lost an hour before is a fault of its own.
+5. **Contradictions and suites** (`diagnosis`). A component that is down while a hard dependent is up is contradicted:
+   still reported, and marked, because the network path from the exporter, the edge or that check may be wrong.
+   A component of layer `test` is no evidence, clears nothing and contradicts nothing. A failing suite is explained by
+   any failing component that it covers; one that passes while one of them is down is in conflict with it.
+6. **Rounds** (`rounds`). Verdicts come only from completed rounds. A first failure, or a recovery, opens one: all that
+   decides about the component is probed at once, several times, and verdicts wait for it, but not for ever. Example:
+   the API fails two seconds before its database: nobody is told that the API is the root cause. Component states are
+   published at once.
+7. **Recovery and blindness** (`verdict_lifecycle`). Recovery is not a new fault, and blindness never resolves an alert.
+   When what explains a component recovers, it has a time to recover, too, even if the fault was over before it was
+   confirmed. Only a failure of a run that began after that time makes it a root cause, which *has not recovered*.
+   Example: the database was down for a minute, and the API needs another to reconnect: one root cause, not two.
+   After maintenance a component must fail anew, and has that time as well.
+   A root cause that cannot be seen any more remains one, marked stale, until it is seen again; what was inferred, until
+   one of its dependents, or all of its evidence, is up.
+8. **Priority** (`journeys`). The effective priority of a root cause is the highest of its own, of what is down because
+   of it or about to be, and of the journeys that it blocks; while it lasts it never falls. A degraded root cause that
+   takes nothing down is at most P1.
+9. **Journeys** (`journeys`). A journey is blocked when a step's component is down or flapping (the first such step),
+   else unknown when one is unknown, starting or in maintenance, else degraded, else up; it names the root causes.
+10. **What the graph does not say** (`coincidence`). Root causes that began within 30 seconds without a path between
+   them coincide. After two such incidents an edge is suggested; edges to what healthy dependents contradicted, and
+   checks that noticed nothing, are listed.
 """
 
 from __future__ import annotations
