@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from staging_exporter.core.coincidence import DoubtfulEdge, ShallowCheck, SuggestedEdge, suggest, with_coincidences
 from staging_exporter.core.graph import Graph
@@ -61,17 +63,17 @@ def together(began: float, first: str, then: str, apart: float = 5.0, ends_apart
         pytest.param([together(0.0, "a", "b")], [], id="one incident may be chance"),
         pytest.param(
             [together(0.0, "a", "b"), together(1000.0, "a", "b")],
-            [("b", "a", 0.0, 1000.0)],
+            [("b", "a", 2, 0.0, 1000.0)],
             id="a second one suggests that the later depends on the earlier",
         ),
         pytest.param(
             [together(0.0, "a", "b"), together(1000.0, "b", "a"), together(2000.0, "b", "a")],
-            [("a", "b", 0.0, 1000.0, 2000.0)],
+            [("a", "b", 2, 0.0, 1000.0, 2000.0)],
             id="the direction is that of most incidents, and all are listed",
         ),
         pytest.param(
             [together(0.0, "a", "b"), together(1000.0, "b", "a")],
-            [("b", "a", 0.0, 1000.0)],
+            [("b", "a", 1, 0.0, 1000.0)],
             id="of two directions with as many incidents one is suggested",
         ),
         pytest.param(
@@ -93,7 +95,7 @@ def together(began: float, first: str, then: str, apart: float = 5.0, ends_apart
         ),
         pytest.param(
             [incident(t, cause("a", t, t + 9), cause("b", t, t + 9)) for t in (0.0, 1000.0)],
-            [("a", "b", 0.0, 1000.0)],
+            [("a", "b", 2, 0.0, 1000.0)],
             id="without an onset the time of publication counts",
         ),
         pytest.param(
@@ -112,8 +114,8 @@ def together(began: float, first: str, then: str, apart: float = 5.0, ends_apart
         ),
     ],
 )
-def test_suggested_edges(incidents: list[Incident], edges: list[tuple[object, ...]]) -> None:
-    expected = tuple(SuggestedEdge(str(a), str(b), tuple(at)) for a, b, *at in edges)  # type: ignore[arg-type]
+def test_suggested_edges(incidents: list[Incident], edges: list[tuple[Any, ...]]) -> None:
+    expected = tuple(SuggestedEdge(a, b, tuple(at), in_order) for a, b, in_order, *at in edges)
     assert suggest(GRAPH, incidents).edges == expected
 
 
