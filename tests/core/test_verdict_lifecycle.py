@@ -115,6 +115,20 @@ def _effect(part: str) -> tuple[str, float, float, Answer]:
         ),
         pytest.param("a, b: ?a", "a=down@20-60 b=degraded@20-90", ["a", ""], id="an optional cause recovers first"),
         pytest.param(
+            "a, b: a, c: b", "a=down@20-60 c=down@20-62", ["a", ""], id="the check in the middle notices nothing"
+        ),
+        pytest.param(
+            "a, b: a, c: a",
+            "a=unknown:rate_limited@20-100 b=down@20-101 c=down@20-101",
+            ["a", ""],
+            id="a cause that cannot be seen is inferred from its dependents",
+        ),
+        pytest.param("a, b: a", "a=down@20-60 b=down:dns@20-62", ["a", ""], id="a name is lost with its dependency"),
+        pytest.param("a, b: a", "a=degraded:slow@20-60 b=down:timeout@20-62", ["a", ""], id="slowness is handed on"),
+        pytest.param(
+            "a, b: a", "a=down@20-23 b=down:timeout@20-23", [], id="a fault that is over before it is confirmed"
+        ),
+        pytest.param(
             "a, b: a",
             "a=down@20-60 b=down@20-70 b=down@80-200",
             ["a", "", "b", ""],
@@ -159,6 +173,17 @@ def test_what_still_fails_after_a_recovery_becomes_a_root_when_its_time_is_over(
     play = Play("a, b: a", "a=down@20-60 b=down@20").until(240)
     named = next(second for second, roots in play.roots if roots == "b")
     assert 120.0 < named < 145.0
+
+
+def test_what_has_not_recovered_says_from_what() -> None:
+    play = Play("a, b: a", "a=down@20-60 b=down@20").until(240)
+    (root,) = play.board.snapshot(play.runner.now).root_causes
+    assert (root.component, root.not_recovered_from) == ("b", ("a",))
+
+
+def test_what_outlasts_its_time_only_by_its_state_is_no_root() -> None:
+    play = Play("a, b: a, c: b", "a=down@20-60 b=down@20-118").until(240)
+    assert play.verdicts == ["a", ""]
 
 
 def test_a_startup_budget_that_is_longer_than_the_recovery_is_waited_for() -> None:
