@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from staging_exporter.core.coincidence import Suggestions
+from staging_exporter.core.model import Certainty
 from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.views.badge import badge
 from staging_exporter.views.document import component_document, document
@@ -195,6 +196,34 @@ def test_the_html_is_sound_and_nothing_is_inline(name: str | None, snapshot: Sna
     identifiers = [attributes["id"] for _, attributes in tags.found if "id" in attributes]
     assert len(identifiers) == len(set(identifiers))
     assert "\u202e" not in html
+
+
+def test_a_root_cause_card_has_every_remark() -> None:
+    made = board().snapshot(26.0)
+    (root,) = made.root_causes
+    likely = replace(root, certainty=Certainty.LIKELY, suspects=("vpc",), coincides_with=("silent",))
+    html = "".join(status_page(document(replace(made, root_causes=(likely,))), NOTHING))
+    assert (
+        "<dt>certainty</dt><dd>likely: concluded from the time or the number of the failures; the alternative" in html
+    )
+    assert "<dt>coincides</dt><dd>with silent, to which no dependency is configured</dd>" in html
+    assert "<dt>contradicted</dt><dd>report depends on it and is up, so " in html
+
+
+def test_the_page_of_a_component_says_what_lies_between_it_and_its_root_cause() -> None:
+    made = board().snapshot(26.0)
+    backend = replace(made.components["backend"], through=("model-a",), recovers_until=86.0)
+    silent = replace(made.components["silent"], unnoticed=2, failure_ratio=0.25)
+    changed = replace(made, components={**made.components, "backend": backend, "silent": silent})
+
+    def page(name: str) -> str:
+        return "".join(component_page(document(changed), component_document(changed, name)))
+
+    assert 'through <a href="../components/model-a">model-a</a></dd>' in page("backend")
+    assert "<dt>may recover until</dt>" in page("backend")
+    assert "<dt>certainty</dt><dd>observed</dd>" in page("database")
+    assert "<dt>failures</dt><dd>25 % of the last scheduled probes</dd>" in page("silent")
+    assert "<dt>not noticed</dt><dd>2 incidents: the check is shallow</dd>" in page("silent")
 
 
 def test_only_our_own_files_are_served() -> None:

@@ -15,7 +15,10 @@ CASES = {
     "everything passes": ({}, "test is up: all 3 checks pass"),
     "one root cause": ({"database": Reason.CLOSED, "backend": Reason.SERVER_ERROR}, "database is the root cause"),
     "a latent root cause": ({"database": Reason.TIMEOUT, "cache": Reason.TIMEOUT}, "network is the root cause"),
-    "two root causes": ({"database": Reason.CLOSED, "cache": Reason.DENIED}, "database and cache are root causes"),
+    "two root causes": (
+        {"database": Reason.CLOSED, "backend": Reason.TLS_EXPIRED},
+        "backend and database are root causes",
+    ),
 }
 
 

@@ -29,9 +29,10 @@ from staging_exporter.views.suggestions import sections, suggestions_document
     help="With FILE: the directory in which `run` stored its state.",
 )
 def suggest(config_file: Path | None, url: str | None, storage: Path | None) -> None:
-    """Suggest changes of the dependencies and checks, with the incidents that suggest them.
+    """Suggest better dependencies and checks.
 
-    Asks a running exporter, or reads the stored incidents of the environment in FILE.
+    Lists missing and doubtful dependencies and shallow checks, with the times of the incidents. Asks a running
+    exporter, or reads the stored incidents of the environment in FILE.
     """
     if (config_file is None) == (url is None) or (config_file is None) != (storage is None):
         give_up("give either --from URL, or FILE and --storage.path DIR")
