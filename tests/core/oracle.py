@@ -211,7 +211,7 @@ class Oracle:
         else:
             seen = self.seen[dependent]
             classes = frozenset(classes_of(seen.reason))
-            if seen.state not in FAILS or not classes or seen.began is None or seen.failing_since is None:
+            if seen.state not in FAILS or not classes or seen.began is None:
                 return
             alone = frozenset({dependent})
             witness = Witness(dependent, classes, seen.began, component.interval, seen.state == State.DEGRADED, alone)

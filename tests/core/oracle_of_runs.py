@@ -63,7 +63,7 @@ class Seen:
 
     @property
     def began(self) -> float | None:
-        return self.failing_since if self.onset is None else self.onset
+        return self.failing_since if self.onset is None or self.state == State.DOWN else self.onset
 
     @property
     def outages(self) -> list[list[Observation]]:

@@ -172,5 +172,5 @@ def _hands_on(cause: Condition, effect: Condition) -> bool:
         return False
     if cause.reason == Reason.UNSTABLE:
         return True
-    began, seen = cause.recent.since or cause.failing_since, effect.recent.since or effect.failing_since
+    began, seen = cause.began, effect.began
     return began is None or seen is None or began <= seen + _SLACK * max(cause.interval, effect.interval)

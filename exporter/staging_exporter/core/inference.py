@@ -169,10 +169,9 @@ class _Inferring:
         else:
             condition = self._conditions[name]
             classes = CLASSES_OF[condition.reason]
-            if condition.state not in FAILS or not classes or condition.failing_since is None:
+            if condition.state not in FAILS or not classes or condition.began is None:
                 return None
-            began = condition.recent.since or condition.failing_since
-            witness = _Witness(name, classes, began, interval, condition.state, frozenset({name}))
+            witness = _Witness(name, classes, condition.began, interval, condition.state, frozenset({name}))
         return witness if self._depends_fully(name, latent, witness.state) else None
 
     def _depends_fully(self, dependent: str, latent: str, state: State) -> bool:

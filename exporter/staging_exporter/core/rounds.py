@@ -27,7 +27,7 @@ from staging_exporter.core.health import Health
 from staging_exporter.core.masking import Vantage
 from staging_exporter.core.model import Component, Outcome, Reason, State
 from staging_exporter.core.records import Record, Records
-from staging_exporter.core.rules import FAILS, IS_DOWN
+from staging_exporter.core.rules import FAILS, IS_DOWN, NOT_READY
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +244,14 @@ class Rounds:
         return max(2 * record.health.recent.usual, _HANGING) < waited < component.timeout + _HANGING
 
 
+_NOT_SEEN = NOT_READY | {State.UNKNOWN}
+
+
 def _wanted_looks(is_trigger: bool, cause: Health, trigger: Health) -> int:
     if is_trigger:
         return MOST_LOOKS if trigger.recent.intermittent else OWN_LOOKS
-    if cause.state in IS_DOWN or cause.state == State.UNKNOWN:
+    confirmed = cause.state in FAILS and not cause.recent.intermittent
+    if confirmed or cause.state in IS_DOWN or cause.state in _NOT_SEEN:
         return 0
     undecided = cause.recent.since is not None and not _decided(cause, trigger)
     return MOST_LOOKS if undecided or trigger.recent.intermittent else LOOKS

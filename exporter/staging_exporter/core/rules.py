@@ -147,6 +147,13 @@ class Condition:
     recent: Recent = field(default=Recent(), compare=False)
     interval: float = field(default=10.0, compare=False)
 
+    @property
+    def began(self) -> float | None:
+        """The onset of its failures; of what is down, of those that made it so, whatever failed by chance before."""
+        if self.state == State.DOWN or self.recent.since is None:
+            return self.failing_since
+        return self.recent.since
+
 
 def condition_of(shown: Health, interval: float) -> Condition:
     """What the diagnosis takes from the health of a component, as it is published."""

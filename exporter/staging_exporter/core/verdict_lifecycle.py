@@ -98,7 +98,7 @@ def conclude(
         }
         new |= {
             name: RecoveryGrace(causes, at, at + patience(graph, name, recovery))
-            for name, causes, at in _after_short_faults(graph, before, drafts, seen)
+            for name, causes, at in _after_short_faults(graph, before, drafts, seen, now)
             if name not in graces and name not in new
         }
         if not new:
@@ -113,11 +113,12 @@ def conclude(
 
 def _lasts(grace: RecoveryGrace, condition: Condition, now: float) -> bool:
     """False once the component was up again, whatever it does since."""
+    onset = condition.recent.since
+    if onset is not None and (condition.recent.intermittent or condition.state not in FAILS):
+        return onset <= grace.since
     if condition.state in FAILS:
         return condition.failing_since is None or condition.failing_since <= grace.since
-    if condition.recent.since is None:
-        return now < grace.until
-    return condition.recent.since <= grace.since
+    return now < grace.until
 
 
 def _at(grace: RecoveryGrace, condition: Condition) -> RecoveryGrace:
@@ -126,9 +127,12 @@ def _at(grace: RecoveryGrace, condition: Condition) -> RecoveryGrace:
 
 
 def _after_short_faults(
-    graph: Graph, before: Published, drafts: Mapping[str, Verdict], seen: Mapping[str, Condition]
+    graph: Graph, before: Published, drafts: Mapping[str, Verdict], seen: Mapping[str, Condition], now: float
 ) -> Iterable[tuple[str, tuple[str, ...], float]]:
-    """Roots that began to fail with a dependency that failed twice in a row or more, and passes since."""
+    """Roots that began to fail with a dependency that failed twice in a row or more, and passes since.
+
+    With those dependencies, and the time from which the grace counts.
+    """
     passing = [n for n, c in seen.items() if c.state == State.UP and c.recent.since is not None]
     found: dict[str, list[str]] = {}
     for cause in passing if any(draft.root for draft in drafts.values()) else ():
@@ -136,7 +140,8 @@ def _after_short_faults(
             if how == Fit.RECOVERED and drafts[name].root and not before.verdicts[name].root:
                 found.setdefault(name, []).append(cause)
     for name, causes in found.items():
-        yield name, tuple(sorted(causes)), max(seen[cause].recent.last_failure for cause in causes)
+        again = any(len(seen[cause].recent.blocks) > 1 for cause in causes)  # it may fail again at any time
+        yield name, tuple(sorted(causes)), now if again else max(seen[c].recent.last_failure for c in causes)
 
 
 def _as_last_seen(before: Published, name: str, condition: Condition) -> Condition:
