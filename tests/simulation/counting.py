@@ -82,7 +82,8 @@ def _wrong(played: Played) -> tuple[float, tuple[str, ...]]:
     for now, roots in played.scrapes:
         false = [root.name for root in roots if not is_true(played.story, root, now)]
         names |= dict.fromkeys(false)
-        if false or (played.story.roots and len(roots) > TOO_MANY * len(played.story.roots)):
+        announced = sum(root.name not in played.story.roots and root.name not in false for root in roots)
+        if false or (played.story.roots and len(roots) - announced > TOO_MANY * len(played.story.roots)):
             seconds += SCRAPE
     return seconds, tuple(names)
 
