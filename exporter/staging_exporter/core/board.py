@@ -53,6 +53,7 @@ class Board:
         self.graph = Graph(topology.components)
         self.vantage_checks = {check.name: check for check in vantage}
         self.journal = Journal()
+        self._configured_at = at  # what a root cause takes down was another matter before
         self.changes = 0  # grows whenever something that is published may have changed
         self._records = {name: Record() for name, component in topology.components.items() if not component.latent}
         self._publisher = Publisher(self.graph, topology.recovery, self._records, at, spread)
@@ -182,7 +183,7 @@ class Board:
         """What is published at `now`."""
         components = timely(self._statuses(self.topology.components, with_stats=True))
         journeys = {name: journey_status(journey, components) for name, journey in self.topology.journeys.items()}
-        last_seen, at_least = self._publisher.published.last_seen, self.journal.current_priorities
+        last_seen, at_least = self._publisher.published.last_seen, self.journal.priorities_since(self._configured_at)
         roots = root_causes(components, journeys.values(), last_seen, at_least)
         roots = with_announced(self.journal.incidents, with_coincidences(self.graph, roots))
         return Snapshot(
@@ -273,4 +274,6 @@ class Board:
         steps = (component for journey in self.topology.journeys.values() for _, component in journey.steps)
         components = self._statuses({*roots, *affected, *steps}, with_stats=False)
         journeys = (journey_status(journey, components) for journey in self.topology.journeys.values())
-        return root_causes(components, journeys, published.last_seen, self.journal.current_priorities)
+        return root_causes(
+            components, journeys, published.last_seen, self.journal.priorities_since(self._configured_at)
+        )

@@ -29,11 +29,10 @@ class Journal:
         last = self.incidents[-1] if self.incidents else None
         return frozenset(root.component for root in last.roots if root.until is None) if last else frozenset()
 
-    @property
-    def current_priorities(self) -> Mapping[str, Priority]:
-        """The most urgent priority that each of them has had."""
-        last = self.incidents[-1] if self.incidents else None
-        return {root.component: Priority(root.priority) for root in last.roots if root.until is None} if last else {}
+    def priorities_since(self, at: float) -> Mapping[str, Priority]:
+        """The most urgent priority that each current root cause has had, of those that were named since then."""
+        roots = self.incidents[-1].roots if self.incidents else ()
+        return {root.component: Priority(root.priority) for root in roots if root.until is None and root.since >= at}
 
     def with_window(self, window: MaintenanceWindow, now: float) -> Journal:
         """With this window instead of those that were posted for its components, without those that are over."""
