@@ -135,7 +135,7 @@ def test_the_page_updates_without_a_reload_and_keeps_the_focus(browser: Browser)
         tile.focus()
         before = tile.element_handle()
         expect(page.locator("h1")).to_have_text("test is up: all 3 checks pass")
-        stage.play(5, database=Reason.CLOSED, backend=Reason.SERVER_ERROR)
+        stage.play(7, database=Reason.CLOSED, backend=Reason.SERVER_ERROR)
         expect(page.locator("h1")).to_have_text("test is down: database is the root cause", timeout=15_000)
         assert page.title() == "test is down: database is the root cause"
         expect(page.locator(".card h3 a")).to_have_text("database")
