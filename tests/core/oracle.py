@@ -148,7 +148,8 @@ class Oracle:
         if any(how_it_fits(seen, effect) == "unstable" for effect in effects):
             began = seen.onset if seen.failing_since is None else seen.failing_since
             return replace(seen, state=State.DEGRADED, reason=Reason.UNSTABLE, failing_since=began)
-        if any(self._slowed(seen, effect) for effect in effects):
+        slow = [other for other in self.seen.values() if other.slow_since is not None]
+        if len(slow) <= len(self.seen) / 2 and any(self._slowed(seen, effect) for effect in effects):
             return replace(seen, state=State.DEGRADED, reason=Reason.SLOW, failing_since=seen.slow_since)
         return seen
 

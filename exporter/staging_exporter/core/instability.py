@@ -2,7 +2,8 @@
 
 A state is a threshold; a component that answers every second request, or ever more slowly, crosses it at a random
 moment, its dependents at others. So beside a failing component that nothing explains, the runs of what it needs are
-weighed: see `evidence`. Pure; used by `diagnosis` and `verdict_lifecycle`.
+weighed: see `evidence`. Where most components take far longer than usual, the exporter itself is slow, and how long a
+run takes counts for nothing. Pure; used by `diagnosis` and `verdict_lifecycle`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ def find_unwell(
     graph: Graph, conditions: Mapping[str, Condition], recovering: Collection[str] = ()
 ) -> dict[str, Condition]:
     """Rule 2: components that are up, whose runs fit the failures of one that nothing else explains, as judged."""
+    strained = [name for name, condition in conditions.items() if condition.recent.strained]
+    we_are_slow = 2 * len(strained) > len(conditions)  # where most take far longer than usual, the exporter does
     troubled = [n for n, c in conditions.items() if c.state == State.UP and (c.recent.since or c.recent.strained)]
     if not troubled:
         return {}
@@ -37,7 +40,7 @@ def find_unwell(
         how = fits(graph, conditions, name, explained).values()
         if Fit.UNSTABLE in how:
             found[name] = _as_unstable(conditions[name])
-        elif Fit.STRAINED in how:
+        elif Fit.STRAINED in how and not we_are_slow:
             found[name] = _as_slow(conditions[name])
     return found
 
