@@ -157,16 +157,19 @@ class Rounds:
         return any(
             records[trigger].health.failing_since is not None
             and (name == trigger or records[name].health.state not in IS_DOWN)
-            and self._wants(trigger, records[name])
+            and self._wants(trigger, name, records)
             for trigger in self._looking.get(name, ())
         )
 
     def looks_at(self, name: str, record: Record) -> bool:
         """True while an open round looks at this component again and again."""
-        return any(self._wants(trigger, record) for trigger in self._looking.get(name, ()))
+        opened = (self._open[trigger, False].opened for trigger in self._looking.get(name, ()))
+        return any(looks(record.health, since) < LOOKS for since in opened)
 
-    def _wants(self, trigger: str, record: Record) -> bool:
-        return looks(record.health, self._open[trigger, False].opened) < MOST_LOOKS
+    def _wants(self, trigger: str, name: str, records: Records) -> bool:
+        cause, effect = records[name].health, records[trigger].health
+        most = max(LOOKS, _wanted_looks(name == trigger, cause, effect))
+        return looks(cause, self._open[trigger, False].opened) < most
 
     def heard(self, name: str) -> None:
         """A component has reported: no round that was cut short misses it any more."""
