@@ -123,8 +123,9 @@ def how_it_fits(cause: Seen, effect: Seen) -> str:
     if bad == runs and cause.onset > latest and cause.last_good > latest:
         return "cleared"
     outages = cause.outages
-    if len(outages) == 1 and len(outages[0]) >= 2 and cause.passes_lately >= 2:
-        return "recovered" if outages[0][-1].ended >= effect.last_good else "cleared"
+    was_out = outages and (len(outages[-1]) >= 4 or (len(outages) == 1 and len(outages[0]) >= 2))
+    if was_out and cause.passes_lately >= 2:
+        return "recovered" if outages[-1][-1].ended >= effect.last_good else "cleared"
     rate = 0.75 if bad == runs else max(0.2, 0.45 * bad / runs)
     failed, of = cause.bad_of(min(cause.onset, effect.onset))
     likelihood = rate**failed * (1 - rate) ** (of - failed) / (0.03**failed * 0.97 ** (of - failed))

@@ -149,6 +149,9 @@ EVERY_OTHER = "PFPFPFP"
         pytest.param("PFPPPPPF", FAILS_EACH_TIME, Fit.OPEN, id="two failures in seven runs leave it open"),
         pytest.param("PFF" + "PP", FAILS_EACH_TIME, Fit.RECOVERED, id="two failures in a row and two passes"),
         pytest.param("PFF" + "P", FAILS_EACH_TIME, Fit.OPEN, id="two failures in a row and one pass leave it open"),
+        pytest.param(
+            "PFPFFFF" + "PP", FAILS_EACH_TIME, Fit.RECOVERED, id="an outage that two passes end, after another"
+        ),
         pytest.param("PFFPFFF" + "P" * 6, FAILS_EACH_TIME, Fit.RECOVERED, id="what has subsided has recovered"),
         pytest.param("PFPF" + "P" * 7, FAILS_EACH_TIME, Fit.CLEARED, id="two failures and eight passes clear it"),
         # the effect fails now and then

@@ -23,6 +23,7 @@ _STRAINED, _STRAINED_BY = 2.0, 0.1
 _KNOWN_AFTER = 5  # passes, before which it is not known how long one takes
 _WEIGHT = 0.05  # of one run in the average
 
+OUTAGE = 4  # failures in a row that are an outage, which two passes end, whatever failed before
 SUBSIDED = 6  # passes in a row after which a component no longer counts as failing now and then
 
 # The share of runs that fail by chance on a busy network; the issue of single failures is not worth a page.
@@ -153,7 +154,8 @@ def fit(cause: Recent, effect: Recent, slack: float) -> Fit:
     expected = _MOST if steady else max(_SHARE * others / all_runs, _LEAST)
     weight = failed * log(expected / _CHANCE) + (runs - failed) * log((1 - expected) / (1 - _CHANCE))
     blocks = cause.blocks
-    if len(blocks) == 1 and blocks[0] >= 2 and cause.passes >= 2:
+    outage = bool(blocks) and (blocks[-1] >= OUTAGE or (len(blocks) == 1 and blocks[0] >= 2))
+    if outage and cause.passes >= 2:
         return Fit.RECOVERED if cause.last_failure >= effect.good_at else Fit.CLEARED
     if weight >= _ENOUGH:
         if cause.subsided:
