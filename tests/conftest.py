@@ -16,7 +16,6 @@ HERE = Path(__file__).parent
 # The longest first; each of these runs whole environments.
 LONG = (
     "replay/test_live.py",
-    "paging/test_paging.py",
     "browser/test_scenes.py",
     "simulation/test_simulation.py",
     "alerts/test_delivery.py",

@@ -1,4 +1,4 @@
-"""Backends that answer every second request with 503, and an edge before each: pairs of real servers, live.
+"""Backends that answer every second request with 503, and so does the edge before each: pairs of real servers, live.
 
 `python -m tests.replay.alternating [PAIRS] [SECONDS]`: no edge may be published as a root cause, at no time.
 """
@@ -20,15 +20,15 @@ _HEALTHY = 4.0  # seconds before the fault
 
 
 class Backends:
-    """Every second request that reaches a backend fails, whether it comes through the edge or not."""
+    """Every second request to a backend fails, and every second one to its edge."""
 
     def __init__(self) -> None:
         self.broken = False
         self._requests: dict[str, int] = {}
 
     async def answer(self, request: web.Request) -> web.Response:
-        """The answer of a backend; its edge passes it on."""
-        name = request.match_info["name"]
+        """The answer of a backend, or of an edge."""
+        name = request.path
         self._requests[name] = self._requests.get(name, 0) + 1
         return web.Response(status=503 if self.broken and self._requests[name] % 2 else 200)
 
