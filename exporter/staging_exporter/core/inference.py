@@ -195,16 +195,18 @@ def _largest_group(witnesses: Iterable[_Witness]) -> list[_Witness]:
     Of equally many those that are down, not merely degraded; then the earliest.
     """
     ordered = sorted(witnesses, key=lambda w: (w.began, sorted(w.classes), w.name))
+    together = [
+        [w for w in ordered[index:] if w.began - first.began <= _WITHIN * max(w.interval, first.interval)]
+        for index, first in enumerate(ordered)
+    ]
     best: list[_Witness] = []
-    for index, first in enumerate(ordered):
-        near = [w for w in ordered[index:] if w.began - first.began <= _WITHIN * max(w.interval, first.interval)]
-        for kind in sorted(first.classes):
+    for near in together:
+        for kind in sorted(near[0].classes):
             group = [w for w in near if kind in w.classes]
             if _weight(group) > _weight(best):
                 best = group
     if len(best) < 2:
-        for index, first in enumerate(ordered):
-            near = [w for w in ordered[index:] if w.began - first.began <= _WITHIN * max(w.interval, first.interval)]
+        for near in together:
             if _weight(near) > _weight(best):
                 best = near
     return best

@@ -89,7 +89,7 @@ def calls_for_a_round(before: Health, after: Health) -> bool:
 
 
 class Rounds:
-    """The rounds that are open, who is covered by them, and whom those that were cut short still waited for."""
+    """The open rounds, the components that they cover, and those that a round was cut short without."""
 
     def __init__(self, graph: Graph, at: float, spread: float) -> None:
         """Every component has its first round open; the first runs are spread over `spread` seconds."""
@@ -121,7 +121,7 @@ class Rounds:
         return self._covered[name] > 0
 
     def open(self, trigger: str, at: float, blind: Collection[str] = ()) -> frozenset[str] | None:
-        """Open a round and return whom else it asks; None when this component has one open."""
+        """Open a round and return what else it asks; None when this component has one open."""
         if (trigger, False) in self._open:
             return None
         a_round = open_round(self._graph, trigger, at, blind)
@@ -256,12 +256,8 @@ def _wanted_looks(is_trigger: bool, cause: Health, trigger: Health) -> int:
     confirmed = cause.state in FAILS and not cause.recent.intermittent
     if confirmed or cause.state in IS_DOWN or cause.state in _NOT_SEEN:
         return 0
-    undecided = cause.recent.since is not None and not _decided(cause, trigger)
+    undecided = cause.recent.since is not None and fit(cause.recent, trigger.recent, 10.0) == Fit.OPEN
     return MOST_LOOKS if undecided or trigger.recent.intermittent else LOOKS
-
-
-def _decided(cause: Health, effect: Health) -> bool:
-    return fit(cause.recent, effect.recent, 10.0) not in (Fit.OPEN,)
 
 
 def looks(health: Health, since: float) -> int:
