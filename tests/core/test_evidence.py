@@ -180,7 +180,25 @@ def test_the_cause_of_what_fails_now_and_then_may_be_seen_later() -> None:
     assert fit(recent("PFPF", 500.0), recent(EVERY_OTHER), 10.0) == Fit.UNSTABLE
 
 
+@pytest.mark.parametrize(
+    ("runs", "since", "good_at"),
+    [
+        pytest.param("PP", None, 10.0, id="nothing fails"),
+        pytest.param("PFFF", 10.0, 0.0, id="the first outage"),
+        pytest.param("PFFP", 10.0, 0.0, id="one pass does not end an outage"),
+        pytest.param("PFFPP", None, 40.0, id="two passes end it"),
+        pytest.param("PFFPPPF", 60.0, 50.0, id="what fails then fails anew"),
+        pytest.param("PFPPF", 10.0, 0.0, id="a single failure is no outage"),
+        pytest.param("PFPFFPPF", 10.0, 0.0, id="nor are two, after another failure"),
+        pytest.param("PFPFFFFPPF", 90.0, 80.0, id="four in a row are one, whatever failed before"),
+    ],
+)
+def test_what_begins_anew_after_an_outage(runs: str, since: float | None, good_at: float) -> None:
+    assert recent(runs).began_anew == (since, good_at)
+
+
 def test_a_fault_that_was_over_before_the_effect_was_last_seen_up_explains_nothing() -> None:
+    assert fit(recent("PFFPPPP"), recent("PFFPPPPF", 0.0), 10.0) == Fit.CLEARED
     assert fit(recent("PFFPPPP"), recent("PPPPF", 0.0), 10.0) == Fit.CLEARED
     assert fit(recent("PFFPPPP"), recent("PPF", 0.0), 10.0) == Fit.RECOVERED
 

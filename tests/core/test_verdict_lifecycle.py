@@ -175,6 +175,18 @@ def test_what_still_fails_after_a_recovery_becomes_a_root_when_its_time_is_over(
     assert 120.0 < named < 145.0
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_what_was_up_and_fails_anew_is_named_without_a_time_to_recover(seed: int) -> None:
+    play = Play("a, b: a", "a=down@20-60 b=down@20-62 b=down@90", seed).until(180)
+    assert next(second for second, roots in play.roots if roots == "b") < 115.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_fails_a_moment_after_a_short_fault_has_one_time_to_recover_and_no_more(seed: int) -> None:
+    play = Play("a, b: a", "a=down@20-50 b=down@51", seed, interval=30.0).until(300)
+    assert next(second for second, roots in play.roots if roots == "b") < 160.0
+
+
 def test_what_has_not_recovered_says_from_what() -> None:
     play = Play("a, b: a", "a=down@20-60 b=down@20").until(240)
     (root,) = play.board.snapshot(play.runner.now).root_causes

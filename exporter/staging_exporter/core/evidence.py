@@ -94,6 +94,24 @@ class Recent:
         )
 
     @property
+    def began_anew(self) -> tuple[float | None, float]:
+        """Like `since` and `good_at`, but of what failed after the last outage that two passes ended."""
+        since, good_at = self.since, self.good_at
+        failed = passed = blocks = 0
+        for run in self.runs:
+            if self.since is None or run.started < self.since:
+                continue
+            if run.outcome == Outcome.PASS:
+                passed += 1
+                if passed >= 2 and is_outage(failed, blocks):
+                    since, good_at = None, run.started
+                continue
+            failed, blocks = (1, blocks + 1) if passed or not failed else (failed + 1, blocks)
+            passed = 0
+            since = run.started if since is None else since
+        return since, good_at
+
+    @property
     def strained(self) -> bool:
         """True when the last three runs passed and took far longer than usual."""
         return len(self.runs) >= 3 and all(run.strained for run in self.runs[-3:])
@@ -132,6 +150,11 @@ class Recent:
         return tuple(found)
 
 
+def is_outage(failed: int, blocks: int) -> bool:
+    """True when the last of so many blocks, of so many failures in a row, is an outage that two passes end."""
+    return failed >= OUTAGE or (blocks == 1 and failed >= 2)
+
+
 class Fit(Enum):
     """Whether a component that is up can be the cause of a failing dependent."""
 
@@ -154,9 +177,8 @@ def fit(cause: Recent, effect: Recent, slack: float) -> Fit:
     expected = _MOST if steady else max(_SHARE * others / all_runs, _LEAST)
     weight = failed * log(expected / _CHANCE) + (runs - failed) * log((1 - expected) / (1 - _CHANCE))
     blocks = cause.blocks
-    outage = bool(blocks) and (blocks[-1] >= OUTAGE or (len(blocks) == 1 and blocks[0] >= 2))
-    if outage and cause.passes >= 2:
-        return Fit.RECOVERED if cause.last_failure >= effect.good_at else Fit.CLEARED
+    if cause.passes >= 2 and blocks and is_outage(blocks[-1], len(blocks)):
+        return Fit.RECOVERED if cause.last_failure >= effect.began_anew[1] else Fit.CLEARED
     if weight >= _ENOUGH:
         if cause.subsided:
             return Fit.RECOVERED

@@ -97,7 +97,7 @@ def conclude(
             if name not in graces or graces[name].since < now
         }
         new |= {
-            name: RecoveryGrace(causes, at, at + patience(graph, name, recovery))
+            name: RecoveryGrace(causes, max(at, _onset(seen[name])), at + patience(graph, name, recovery))
             for name, causes, at in _after_short_faults(graph, before, drafts, seen, now)
             if name not in graces and name not in new
         }
@@ -113,12 +113,17 @@ def conclude(
 
 def _lasts(grace: RecoveryGrace, condition: Condition, now: float) -> bool:
     """False once the component was up again, whatever it does since."""
-    onset = condition.recent.since
+    onset, _ = condition.recent.began_anew
     if onset is not None and (condition.recent.intermittent or condition.state not in FAILS):
         return onset <= grace.since
     if condition.state in FAILS:
         return condition.failing_since is None or condition.failing_since <= grace.since
     return now < grace.until
+
+
+def _onset(condition: Condition) -> float:
+    onset, _ = condition.recent.began_anew
+    return max(onset or -inf, condition.failing_since or -inf)
 
 
 def _at(grace: RecoveryGrace, condition: Condition) -> RecoveryGrace:
