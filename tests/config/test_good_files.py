@@ -99,6 +99,39 @@ def test_all_other_sections(staging: Config) -> None:
     assert staging.warnings == ()
 
 
+def test_a_path_with_several_nodes_is_pointed_at(tmp_path: Path) -> None:
+    config = load(
+        tmp_path,
+        """environment: test
+components:
+  api:
+    layer: service
+    priority: P0
+    check:
+      kind: http
+      url: http://127.0.0.1/
+      expect:
+        json:
+          $.checks[*].status: up
+          $.checks[*].name: {nodes: any, eq: db}
+          $.checks[?@.status!='up']: {exists: false}
+          status: ok
+      identity: {json: {"$..service": api}}
+      degraded: {json: {"$.checks[*].status": slow}}
+  ws:
+    layer: service
+    priority: P0
+    check: {kind: websocket, url: "ws://127.0.0.1/", steps: [{ping: true}, {expect: {json: {"$[*]": 1}}}]}
+""",
+    )
+    every = "must now be so, formerly one was enough; write `nodes: all`, or `nodes: any` for one"
+    assert [str(problem).partition("f.yml:")[2] for problem in config.warnings] == [
+        f"11: components.api.check.expect.json.$.checks[*].status: every node of `$.checks[*].status` {every}",
+        f"15: components.api.check.identity.json.$..service: every node of `$..service` {every}",
+        f"20: components.ws.check.steps[1].expect.json.$[*]: every node of `$[*]` {every}",
+    ]
+
+
 def test_two_loads_are_equal(staging: Config) -> None:
     assert load_config(STAGING) == staging
     assert load_config(str(STAGING)) == staging

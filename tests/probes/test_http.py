@@ -77,6 +77,67 @@ async def test_the_status_decides_the_reason(status: int, expected: object, reas
     assert (await judged(response(status), options))[1] == reason
 
 
+CHECKS = {
+    "status": "ok",
+    "ratio": float("nan"),
+    "checks": [{"name": "db", "status": "up", "failures": 0}, {"name": "queue", "status": "down", "failures": 57}],
+    "components": {"db": {"status": "UP"}, "mail": {"status": "DOWN"}, "disk": {}},
+}
+NODES: dict[str, tuple[dict[str, Any], Reason, str]] = {
+    "a limit that one element exceeds": (
+        {"expect": {"json": {"$.checks[*].failures": {"lt": 3}}}},
+        Reason.CONTENT,
+        "json $.checks[1].failures is 57, expected lt 3; status 200",
+    ),
+    "a status that one element does not have": (
+        {"expect": {"json": {"$.checks[*].status": "up"}}},
+        Reason.CONTENT,
+        'json $.checks[1].status is "down"',
+    ),
+    "an element without the key": (
+        {"expect": {"json": {"$.components.*.status": {"ne": "FAILED"}}}},
+        Reason.CONTENT,
+        'json $.components.disk has no status, expected ne "FAILED"',
+    ),
+    "identity needs all": ({"identity": {"json": {"$.checks[*].name": "db"}}}, Reason.IDENTITY, "$.checks[1].name"),
+    "one is enough where that is said": (
+        {"expect": {"json": {"$..status": {"nodes": "any", "eq": "up"}}}},
+        Reason.OK,
+        "",
+    ),
+    "one is enough for degraded": (
+        {"degraded": {"json": {"$.checks[*].status": "down"}}},
+        Reason.CONTENT,
+        "degraded when",
+    ),
+    "all for degraded, where that is said": (
+        {"degraded": {"json": {"$.checks[*].status": {"nodes": "all", "eq": "down"}}}},
+        Reason.OK,
+        "",
+    ),
+    "one is enough for a start": ({"startup_when": {"json": {"$.checks[*].status": "down"}}}, Reason.STARTING, ""),
+    "NaN is no evidence": ({"expect": {"json": {"ratio": {"ne": 0}}}}, Reason.NO_EVIDENCE, "json ratio is NaN"),
+    "NaN is no evidence for degraded": (
+        {"degraded": {"json": {"ratio": {"gt": 1}}}},
+        Reason.NO_EVIDENCE,
+        "ratio is NaN",
+    ),
+    "a failing matcher decides beside NaN": (
+        {"degraded": {"json": {"ratio": {"gt": 1}}}, "expect": {"json": {"ratio": {"gt": 1}, "status": "up"}}},
+        Reason.CONTENT,
+        'json status is "ok"',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NODES)
+async def test_all_nodes_decide_unless_one_is_enough(name: str) -> None:
+    options, reason, said = NODES[name]
+    seen = await judged(response(200, json.dumps(CHECKS).encode()), options)
+    assert seen[1] == reason, seen[2]
+    assert said in seen[2]
+
+
 async def test_the_detail_of_an_unexpected_status_has_the_body() -> None:
     outcome, reason, detail = await judged(
         response(503, b'{"status":\n "unhealthy"}'), {"expect": {"status": [200, "3xx"]}}

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import math
 import struct
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +186,44 @@ def test_each_sqlstate_has_a_reason(sqlstate: str, message: str, reason: Reason)
 
 
 def test_values_are_json_values() -> None:
-    assert [plain(float("nan")), plain(b"x"), plain(None), plain(True)] == ["nan", "b'x'", None, True]
+    assert [plain(b"x"), plain(None), plain(True), plain(Decimal("2.50"))] == ["b'x'", None, True, 2.5]
+    assert plain(timedelta(hours=3)) == 10800.0
+    # Numbers that JSON lacks: matchers recognise them, facts leave them out.
+    assert math.isnan(plain(float("nan")))
+    assert math.isnan(plain(Decimal("nan")))
+    assert plain(Decimal("inf")) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("query", "value", "reason", "said"),
+    [
+        ("SELECT 'NaN'::float8", {"ne": 0}, Reason.NO_EVIDENCE, "query is NaN, cannot be compared with ne 0"),
+        ("SELECT 'NaN'::numeric", {"lt": 1}, Reason.NO_EVIDENCE, "query is NaN"),
+        ("SELECT 'inf'::numeric", {"lt": 1}, Reason.CONTENT, "query is Infinity, expected lt 1"),
+        ("SELECT interval '3 hours'", {"lt": 300}, Reason.CONTENT, "query is 10800.0, expected lt 300"),
+        ("SELECT interval '3 minutes'", {"lt": 300}, Reason.OK, ""),
+        ("SELECT lag FROM (VALUES (1), (9000)) AS replicas (lag)", {"lt": 60}, Reason.CONTENT, "query, row 2, is 9000"),
+        ("SELECT lag FROM (VALUES (1), (2)) AS replicas (lag)", {"lt": 60}, Reason.OK, ""),
+        ("SELECT lag FROM (VALUES (1), (9000)) AS r (lag)", {"nodes": "any", "lt": 60}, Reason.OK, ""),
+        ("SELECT 1 WHERE false", {"ne": 2}, Reason.CONTENT, "query is missing, expected ne 2"),
+        ("SELECT 1 WHERE false", {"ne": 2, "empty": "pass"}, Reason.OK, ""),
+        ("SELECT generate_series(1, 1001)", {"gt": 0}, Reason.CONTENT, "more than 1000 rows"),
+        (
+            "SELECT (now() AT TIME ZONE 'Asia/Tokyo') - interval '3 h'",
+            {"max_age": "5m"},
+            Reason.CONTENT,
+            "in the future",
+        ),
+        ("SELECT now() - interval '3 h'", {"max_age": "5m"}, Reason.CONTENT, "3h old), expected max_age 5m"),
+        ("SELECT now()", {"max_age": "5m"}, Reason.OK, ""),
+        ("SELECT extract(epoch FROM now())::bigint * 1000", {"max_age": "5m"}, Reason.OK, ""),
+    ],
+)
+async def test_every_row_is_compared(server: Postgres, query: str, value: Any, reason: Reason, said: str) -> None:
+    seen = await probe(check(server, query=query, expect={"value": value}))
+    assert seen.reason == reason, seen.detail
+    assert said in seen.detail
+    json.dumps(dict(seen.facts), allow_nan=False)
 
 
 def message(kind: bytes, body: bytes) -> bytes:

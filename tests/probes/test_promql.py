@@ -51,7 +51,21 @@ REAL = {
         Reason.CONTENT,
         "the query selects no series, expected exists true",
     ),
-    "not a number": ("vector(0)/0", {"ge": 0}, Reason.CONTENT, "the value is nan, expected ge 0"),
+    "not a number": ("vector(0)/0", {"ge": 0}, Reason.NO_EVIDENCE, "the value is NaN, cannot be compared with ge 0"),
+    "not a number is not another value": ("vector(0)/0", {"ne": 0}, Reason.NO_EVIDENCE, "the value is NaN"),
+    "one of two series is not a number": (
+        'label_replace(vector(1), "n", "a", "", "") or label_replace(vector(0)/0, "n", "b", "", "")',
+        {"ge": 0},
+        Reason.NO_EVIDENCE,
+        '{n="b"} is NaN',
+    ),
+    "one of two series is enough": (
+        'label_replace(vector(1), "n", "a", "", "") or label_replace(vector(2), "n", "b", "", "")',
+        {"nodes": "any", "eq": 2},
+        Reason.OK,
+        "",
+    ),
+    "no series, which is allowed": ("nothing_of_that_name", {"eq": 1, "empty": "pass"}, Reason.OK, ""),
     "every series must be as expected": (
         'label_replace(vector(1), "n", "a", "", "") or label_replace(vector(2), "n", "b", "", "")',
         1,
@@ -97,6 +111,28 @@ async def test_degraded_options_decide_the_outcome(
 def vector(*values: str) -> bytes:
     rows = [{"metric": {}, "value": [1.0, value]} for value in values]
     return response(200, json.dumps({"status": "success", "data": {"resultType": "vector", "result": rows}}).encode())
+
+
+def partial(*values: str, **more: Any) -> bytes:
+    rows = [{"metric": {}, "value": [1.0, value]} for value in values]
+    document = {"status": "success", "data": {"resultType": "vector", "result": rows}, **more}
+    return response(200, json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("more", [{"warnings": ["store-1:10901 is unavailable"]}, {"isPartial": True}])
+@pytest.mark.parametrize(("values", "expect"), [(["1"], 1), (["2"], 1), ([], {"exists": False})])
+async def test_an_incomplete_answer_is_no_evidence(more: dict[str, Any], values: list[str], expect: Any) -> None:
+    async with serving(Web({"*": partial(*values, **more)})) as address:
+        seen = await asked(f"http://{address}", "up", expect)
+        assert (seen.reason, seen.detail.partition(":")[0]) == (Reason.NO_EVIDENCE, "the answer is incomplete")
+        accepted = await asked(f"http://{address}", "up", expect, partial="accept")
+        assert accepted.reason == (Reason.CONTENT if values == ["2"] else Reason.OK)
+
+
+@pytest.mark.parametrize("more", [{"warnings": []}, {"warnings": None}, {"isPartial": False}, {"infos": ["a hint"]}])
+async def test_an_answer_without_warnings_is_complete(more: dict[str, Any]) -> None:
+    async with serving(Web({"*": partial("1", **more)})) as address:
+        assert (await asked(f"http://{address}", "up")).reason == Reason.OK
 
 
 ODD: dict[str, tuple[bytes, Reason]] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from staging_exporter.config.problems import Problem, TreePath, clip, did_you_mean, unknown_choice
-from staging_exporter.config.review import mixed_names, over_limit
+from staging_exporter.config.review import all_instead_of_any, mixed_names, over_limit
 from staging_exporter.config.schema import CheckExtras, ComponentOptions, File, Limits
 from staging_exporter.config.validation import Validation
 from staging_exporter.config.yamlfile import read_yaml
@@ -282,6 +282,9 @@ class _Loader:
     def _warnings(self, checks: Mapping[str, Check]) -> Iterator[Problem]:
         for name, text in mixed_names(checks):
             yield self._found.problem(("components", name, "check"), text)
+        for name, check in checks.items():
+            for at, text in all_instead_of_any(check, ("components", name, "check")):
+                yield self._found.problem(at, text)
 
 
 def _shown(entry: object) -> str:

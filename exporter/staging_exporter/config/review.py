@@ -1,12 +1,18 @@
-"""Reviews of all checks together: the requests that each host gets, names that mix dots and dashes."""
+"""Reviews of all checks: the requests that each host gets, names that mix dots and dashes, matchers that changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from staging_exporter.config.problems import clip
-from staging_exporter.options.check import Check
+from pydantic import BaseModel
 
+from staging_exporter.config.problems import TreePath, clip
+from staging_exporter.options.check import Check
+from staging_exporter.options.jsonpath import selects_several
+from staging_exporter.options.matchers import Comparison
+
+_ONE_IS_ENOUGH = ("degraded", "startup_when")
+_EVERY = "every node of `{}` must now be so, formerly one was enough; write `nodes: all`, or `nodes: any` for one"
 Requests = tuple[str, Check, float]  # name, check, interval in seconds
 
 
@@ -31,6 +37,27 @@ def mixed_names(checks: Mapping[str, Check]) -> Iterator[tuple[str, str]]:
             other = forms.setdefault(host.replace("-", "."), host)
             if other != host:
                 yield name, f"{clip(host)} and {clip(other)} differ only in dots and dashes; are both names correct?"
+
+
+def all_instead_of_any(check: BaseModel, at: TreePath) -> Iterator[tuple[TreePath, str]]:
+    """(path, sentence) of each matcher whose JSONPath can select several nodes, and that does not say how many count.
+
+    Formerly one node was enough.
+    """
+    for name, field in type(check).model_fields.items():
+        value, place = getattr(check, name), (*at, field.alias or name)
+        if name in _ONE_IS_ENOUGH:
+            continue
+        if name == "json_" and isinstance(value, dict):
+            for path, wanted in value.items():
+                if selects_several(path) and not (isinstance(wanted, Comparison) and wanted.says_how_many):
+                    yield (*place, path), _EVERY.format(clip(path))
+        elif isinstance(value, BaseModel):
+            yield from all_instead_of_any(value, place)
+        elif isinstance(value, tuple):
+            for number, item in enumerate(value):
+                if isinstance(item, BaseModel):
+                    yield from all_instead_of_any(item, (*place, number))
 
 
 def _too_many(hosts: tuple[str, ...], rates: Mapping[str, float], limit: int) -> str:

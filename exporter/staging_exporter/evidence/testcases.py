@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from staging_exporter.options.matchers import search
+from staging_exporter.options.patterns import search
 
 OUTCOMES = ("passed", "failed", "error", "skipped", "environment_skipped", "harness_error")
 MAX_SIZE = 64 * 1024 * 1024  # bytes of a report

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import struct
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -75,6 +75,11 @@ class Session(asyncpg.Connection):  # type: ignore[misc]  # the driver ships wit
             self._abort()
             raise
 
+    async def rows(self, query: str, limit: int) -> list[asyncpg.Record]:
+        """The first rows of the result; the driver's own methods read one row, or all of them."""
+        rows: list[asyncpg.Record] = await self._execute(query, (), limit, None)
+        return rows
+
 
 async def ask_for_tls(connection: Connection) -> None:
     """The SSLRequest exchange before the TLS handshake. Raises ProbeFailed, OSError, EOFError."""
@@ -109,11 +114,12 @@ async def slots_in_use(session: asyncpg.Connection) -> dict[str, int]:
 
 
 def plain(value: Any) -> str | int | float | bool | None:
-    """A value of the database as a JSON value."""
+    """A value of the database as a JSON value, or a number that JSON lacks; an interval is seconds."""
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    number = isinstance(value, (int, float)) and math.isfinite(value)
-    return value if value is None or number else str(value)[:1000]
+        return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
+    return value if value is None or isinstance(value, int | float) else str(value)[:1000]
 
 
 def driver_failure(error: Exception) -> ProbeFailed:

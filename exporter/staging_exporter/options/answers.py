@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -12,8 +12,10 @@ from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import Response, status_reason
-from staging_exporter.options.matchers import JsonMatcher, JsonPath, Pattern, find, json_tests, search
+from staging_exporter.options.jsonpath import JsonPath, find
+from staging_exporter.options.matchers import JsonMatcher, MatcherResult, json_tests
 from staging_exporter.options.model import Model
+from staging_exporter.options.patterns import Pattern, search
 from staging_exporter.options.payload import HeaderName
 
 _SNIPPET = 200  # characters of a body in a detail
@@ -84,14 +86,6 @@ def _header_test(value: object) -> object:
 HeaderMatcher = dict[HeaderName, Annotated[HeaderTest, BeforeValidator(_header_test)]]
 
 
-class MatcherResult(NamedTuple):
-    """The result of one matcher on one response: whether it holds, what was seen, what was expected."""
-
-    holds: bool
-    seen: str
-    wanted: str
-
-
 class Matchers(Model):
     """Matchers on the content of a response."""
 
@@ -99,10 +93,13 @@ class Matchers(Model):
     body: BodyMatcher | None = Field(None, description="patterns on the body as text")
     header: HeaderMatcher = Field(default_factory=dict, description="header to pattern")
 
-    def tests(self, response: Response) -> Iterator[MatcherResult]:
-        """The results of all matchers on `response`, in the order JSON, body, header."""
+    def tests(self, response: Response, *, every: bool) -> Iterator[MatcherResult]:
+        """The results of all matchers on `response`, in the order JSON, body, header.
+
+        With `every`, all nodes that a JSONPath selects must satisfy its matcher, else one is enough.
+        """
         if self.json_:
-            yield from _json_tests(response, self.json_)
+            yield from _json_tests(response, self.json_, every)
         if self.body:
             yield from _pattern_tests("body", response.text, self.body)
         for name, test in self.header.items():
@@ -124,7 +121,7 @@ class Answer(Matchers):
         """True when all of them hold."""
         if self.status is not None and not status_in(self.status, response.status):
             return False
-        return all(test.holds for test in self.tests(response))
+        return all(test.holds for test in self.tests(response, every=False))
 
 
 class Expected(Matchers):
@@ -134,13 +131,13 @@ class Expected(Matchers):
     final_host: Pattern | None = Field(None, description="pattern on the host that answers after redirects")
 
 
-def _json_tests(response: Response, matcher: JsonMatcher) -> Iterator[MatcherResult]:
+def _json_tests(response: Response, matcher: JsonMatcher, every: bool) -> Iterator[MatcherResult]:
     try:
         document = response.document
     except ValueError as error:
         yield MatcherResult(False, f"the body is not JSON ({error})", f"json {next(iter(matcher))}")
         return
-    yield from (MatcherResult(*test) for test in json_tests(document, matcher))
+    yield from json_tests(document, matcher, every=every)
 
 
 def _pattern_tests(name: str, text: str, wanted: BodyMatcher) -> Iterator[MatcherResult]:
@@ -184,10 +181,23 @@ def require_not_starting(response: Response, starting: Answer | None) -> None:
 
 
 def require_all(response: Response, matchers: Matchers, reason: Reason) -> None:
-    """Raises ProbeFailed for the first matcher that does not hold."""
-    for test in matchers.tests(response):
-        if not test.holds:
+    """Raises ProbeFailed for the first matcher that does not hold, or else for one that nothing is known of."""
+    results = list(matchers.tests(response, every=True))
+    for test in results:
+        if test.holds is False:
             raise ProbeFailed(reason, f"{test.seen}, expected {test.wanted}{_context(response)}")
+    _require_evidence(response, results)
+
+
+def require_evidence(response: Response, matchers: Matchers) -> None:
+    """Raises ProbeFailed when nothing can be said of one of the matchers that make the response a degraded one."""
+    _require_evidence(response, matchers.tests(response, every=False))
+
+
+def _require_evidence(response: Response, results: Iterable[MatcherResult]) -> None:
+    for test in results:
+        if test.holds is None:
+            raise ProbeFailed(test.reason, f"{test.seen}, cannot be compared with {test.wanted}{_context(response)}")
 
 
 def require_identity(context: ProbeContext, response: Response, identity: Matchers, expected: Expected) -> None:
@@ -203,7 +213,7 @@ def degrade_on_any(response: Response, matchers: Matchers, statuses: tuple[str, 
     if status_in(statuses, response.status):
         seen = f"status {response.status}, degraded when {' or '.join(statuses)}{snippet(response)}"
         raise ProbeDegraded(Reason.CONTENT, seen)
-    for test in matchers.tests(response):
+    for test in matchers.tests(response, every=False):
         if test.holds:
             seen = f"{test.seen}, degraded when {test.wanted}{_context(response)}"
             raise ProbeDegraded(Reason.CONTENT, seen)

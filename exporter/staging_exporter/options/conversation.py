@@ -15,8 +15,10 @@ from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.websocket import Session
-from staging_exporter.options.matchers import JsonMatcher, JsonPath, Pattern, find, first_mismatch, search, wanted_text
+from staging_exporter.options.jsonpath import JsonPath, find
+from staging_exporter.options.matchers import JsonMatcher, first_mismatch, wanted_text
 from staging_exporter.options.model import Listed, Model, PositiveDuration
+from staging_exporter.options.patterns import Pattern, search
 from staging_exporter.options.payload import Payload, reveal
 
 _MARGIN = 0.1  # seconds before the deadline when waiting ends, so that the detail can name the messages received

@@ -1,49 +1,39 @@
-"""Matchers: JSONPath with typed comparisons, RE2 patterns; a mismatch says what was seen and what was expected."""
+"""Matchers on values and on JSON: typed comparisons; a mismatch says what was seen and what was expected.
+
+Where a path selects several nodes, `expect` and `identity` want all of them, `degraded` and `startup.when` any one.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import operator
 import time
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
-import re2
-from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError, JSONPathQuery
-from jsonpath_rfc9535.function_extensions import Match, Search
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from staging_exporter.core.durations import format_duration
+from staging_exporter.core.model import Reason
+from staging_exporter.options.jsonpath import JsonPath, Selection, select
 from staging_exporter.options.model import Duration, Model
+from staging_exporter.options.moments import FUTURE, unix_seconds
+from staging_exporter.options.patterns import Pattern, search
 
 Scalar = str | int | float | bool | None
 
 
-@lru_cache(maxsize=4096)
-def compile_pattern(text: str) -> Any:
-    """A compiled RE2 pattern, unanchored when used with `search`. Raises ValueError."""
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(text, options=options)
-    except re2.error as error:
-        why = error.args[0].decode(errors="replace")  # RE2 reports in bytes
-        raise ValueError(f"{text!r} is not an RE2 pattern: {why}") from None
+class MatcherResult(NamedTuple):
+    """The result of one matcher: whether it holds, what was seen, what was expected.
 
+    `holds` is None when nothing can be concluded; `reason` says why.
+    """
 
-def _pattern(value: object) -> object:
-    if isinstance(value, str):
-        compile_pattern(value)
-    return value
-
-
-Pattern = Annotated[str, BeforeValidator(_pattern), Field(json_schema_extra={"format": "regex"})]
-
-
-def search(pattern: str, text: str) -> bool:
-    """True when the RE2 `pattern` is found anywhere in `text`."""
-    return compile_pattern(pattern).search(text) is not None
+    holds: bool | None
+    seen: str
+    wanted: str
+    reason: Reason = Reason.NO_EVIDENCE
 
 
 def _same(seen: object, wanted: object) -> bool:
@@ -66,14 +56,9 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[object, object], 
 
 
 def _younger(seen: object, seconds: float) -> bool:
-    """True when `seen`, Unix seconds or an ISO 8601 text, is at most `seconds` old."""
-    try:
-        if isinstance(seen, str):
-            moment = datetime.fromisoformat(seen)
-            seen = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except ValueError:
-        return False
-    return isinstance(seen, (int, float)) and not isinstance(seen, bool) and time.time() - seen <= seconds
+    """True when `seen` is a point in time at most `seconds` old, and not in the future."""
+    moment = unix_seconds(seen)
+    return moment is not None and -FUTURE <= time.time() - moment <= seconds
 
 
 _TESTS: dict[str, Callable[[Any, Any], bool]] = {
@@ -89,7 +74,7 @@ _TESTS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class Comparison(Model):
-    """Comparisons that must all hold for one value; types are never converted."""
+    """Comparisons that must all hold for a value; types are never converted."""
 
     eq: Scalar = None
     ne: Scalar = None
@@ -99,104 +84,122 @@ class Comparison(Model):
     ge: int | float | str | None = None
     matches: Pattern | None = None
     exists: bool | None = None
-    max_age: Duration | None = Field(None, description="a time, Unix seconds or ISO 8601, at most this old")
+    max_age: Duration | None = Field(
+        None, description="a time, a number or RFC 3339, at most this old; never the future"
+    )
+    nodes: Literal["any", "all"] | None = Field(
+        None, description="whether one node is enough; all for expect and identity, any for degraded and startup.when"
+    )
+    empty: Literal["pass", "fail"] = Field("fail", description="the result when the path selects nothing")
 
     @model_validator(mode="after")
     def _not_empty(self) -> Comparison:
-        if not self.model_fields_set:
-            raise ValueError(f"compare with at least one of {', '.join(type(self).model_fields)}")
+        if not self._given():
+            raise ValueError(f"compare with at least one of {', '.join(_TESTS)}, exists")
         return self
 
-    def holds(self, nodes: list[object]) -> bool:
-        """True when any one of `nodes` satisfies every comparison; false without nodes, except `exists: false`."""
-        if self.exists is False:
-            return not nodes
-        tests = [(_TESTS[name], getattr(self, name)) for name in self.model_fields_set - {"exists"}]
-        return any(all(test(node, wanted) for test, wanted in tests) for node in nodes)
+    def _given(self) -> list[str]:
+        return sorted(self.model_fields_set - {"nodes", "empty"})
+
+    @property
+    def says_how_many(self) -> bool:
+        """True when it does not depend on where it is used how many nodes must satisfy it."""
+        return self.nodes is not None or self.exists is False
+
+    def tests(self) -> list[tuple[Callable[[Any, Any], bool], Any]]:
+        """The comparisons of a value, each with what it is compared with."""
+        return [(_TESTS[name], getattr(self, name)) for name in self._given() if name != "exists"]
 
     def __str__(self) -> str:
-        return ", ".join(f"{name} {json.dumps(getattr(self, name))}" for name in sorted(self.model_fields_set))
+        texts = {name: json.dumps(getattr(self, name)) for name in self._given()}
+        if self.max_age is not None:
+            texts["max_age"] = format_duration(self.max_age)
+        return ("any node " if self.nodes == "any" else "") + ", ".join(
+            f"{name} {text}" for name, text in texts.items()
+        )
 
 
 Wanted = Scalar | list[Scalar] | Comparison
-
-
-# The library's `match` and `search` backtrack, and a document may provide both arguments: hence RE2.
-class _Match(Match):
-    def __call__(self, string: object, pattern: object) -> bool:
-        return _found(r"\A(?:{})\z", pattern, string)
-
-
-class _Search(Search):
-    def __call__(self, string: object, pattern: object) -> bool:
-        return _found("{}", pattern, string)
-
-
-def _found(form: str, pattern: object, text: object) -> bool:
-    """RFC 9535 section 2.4.6: a value that is not text and an invalid pattern match nothing."""
-    try:
-        return isinstance(text, str) and isinstance(pattern, str) and search(form.format(pattern), text)
-    except ValueError:
-        return False
-
-
-_ENVIRONMENT = JSONPathEnvironment()
-_ENVIRONMENT.function_extensions |= {"match": _Match(), "search": _Search()}
-
-
-@lru_cache(maxsize=4096)
-def compile_jsonpath(text: str) -> JSONPathQuery:
-    """A compiled JSONPath; a bare key is short for `$.key`, dots included. Raises ValueError."""
-    try:
-        return _ENVIRONMENT.compile(text if text.startswith("$") else f"$.{text}")
-    except JSONPathError as error:
-        raise ValueError(f"{text!r} is not a JSONPath: {error}") from None
-
-
-def _path(value: object) -> object:
-    if isinstance(value, str):
-        compile_jsonpath(value)
-    return value
-
-
-JsonPath = Annotated[str, BeforeValidator(_path)]
 JsonMatcher = dict[JsonPath, Wanted]
 
 
-def match_value(nodes: list[object], wanted: Wanted) -> bool:
-    """True when any of `nodes` satisfies `wanted`: a scalar (equals), a list (any of) or a Comparison."""
+def _fits(value: object, wanted: Wanted) -> bool | None:
+    """Whether `value` satisfies `wanted`: a scalar, a list of them (any of) or a Comparison; None for NaN."""
     if isinstance(wanted, Comparison):
-        return wanted.holds(nodes)
-    options = wanted if isinstance(wanted, list) else [wanted]
-    return any(_same(node, option) for node in nodes for option in options)
+        tests = wanted.tests()
+        if tests and _is_nan(value):
+            return None
+        return all(test(value, limit) for test, limit in tests)
+    if _is_nan(value):
+        return None
+    return any(_same(value, option) for option in (wanted if isinstance(wanted, list) else [wanted]))
 
 
-def find(document: Any, path: str) -> list[object]:
-    """Values that the JSONPath selects; none when the document is nested too deep to search."""
-    try:
-        return [node.value for node in compile_jsonpath(path).find(document)]
-    except (JSONPathError, RecursionError):
-        return []
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
-def json_tests(document: Any, matcher: Mapping[str, Wanted]) -> Iterator[tuple[bool, str, str]]:
-    """For each path of `matcher`: whether it holds in `document`, what was seen, and what was expected."""
+def judge(found: Selection, wanted: Wanted, *, every: bool = True) -> MatcherResult:
+    """Whether `found` satisfies `wanted`: with `every` all of its values, else any one, unless `wanted` says which."""
+    comparison = wanted if isinstance(wanted, Comparison) else None
+    text = wanted_text(wanted)
+    if comparison and comparison.exists is False:
+        return MatcherResult(not found.values, _shown(found), text)
+    together = comparison.nodes == "all" if comparison and comparison.nodes else every
+    if together and found.lacking:
+        return MatcherResult(False, found.lacking, text)
+    if not found.values:
+        return MatcherResult(every and comparison is not None and comparison.empty == "pass", _shown(found), text)
+    fits = [_fits(value, wanted) for value in found.values]
+    decisive = next((at for at, fit in enumerate(fits) if fit is (not together)), None)
+    if decisive is not None:
+        return MatcherResult(not together, _one(found, decisive, comparison), text)
+    if None in fits:
+        return MatcherResult(None, _one(found, fits.index(None), comparison), text)
+    return MatcherResult(together, _shown(found), text)
+
+
+def _shown(found: Selection) -> str:
+    return f"{found.label(0) if len(found.values) == 1 else found.name} is {shown(found.values)}"
+
+
+def _one(found: Selection, at: int, comparison: Comparison | None) -> str:
+    """A single value and, where its age is compared, that age."""
+    value = found.values[at]
+    age = f" ({_age(value)})" if comparison and comparison.max_age is not None else ""
+    return f"{found.label(at)} is {shown([value])}{age}"
+
+
+def _age(value: object) -> str:
+    moment = unix_seconds(value)
+    if moment is None:
+        return "not a time"
+    age = round(time.time() - moment)
+    return f"{format_duration(float(age))} old" if age >= 0 else f"{format_duration(float(-age))} in the future"
+
+
+def json_tests(document: Any, matcher: Mapping[str, Wanted], *, every: bool = True) -> Iterator[MatcherResult]:
+    """The result of each path of `matcher` on `document`."""
     for path, wanted in matcher.items():
-        nodes = find(document, path)
-        yield match_value(nodes, wanted), f"json {path} is {shown(nodes)}", wanted_text(wanted)
+        try:
+            found = select(document, path)
+        except ValueError as error:
+            yield MatcherResult(None, f"json {path}: the document is {error}", wanted_text(wanted), Reason.CONTENT)
+            continue
+        result = judge(found, wanted, every=every)
+        yield result._replace(seen=f"json {result.seen}")
 
 
-def first_mismatch(document: Any, matcher: Mapping[str, Wanted]) -> str | None:
-    """None when all paths of `matcher` hold in `document`, else what was seen and expected for the first one."""
-    for holds, seen, wanted in json_tests(document, matcher):
-        if not holds:
-            return f"{seen}, expected {wanted}"
-    return None
+def first_mismatch(document: Any, matcher: Mapping[str, Wanted]) -> MatcherResult | None:
+    """None when all paths of `matcher` hold in `document`, else the first result that does not hold."""
+    results = list(json_tests(document, matcher))
+    failed = (result for result in results if result.holds is False)
+    return next(failed, next((result for result in results if result.holds is None), None))
 
 
-def shown(nodes: list[object]) -> str:
+def shown(values: Sequence[object]) -> str:
     """Values for a detail: JSON, shortened, `missing` when there is none."""
-    text = ", ".join(json.dumps(node, ensure_ascii=False, default=str) for node in nodes[:5]) or "missing"
+    text = ", ".join(json.dumps(value, ensure_ascii=False, default=str) for value in values[:5]) or "missing"
     return text if len(text) <= 160 else text[:157] + "..."
 
 

@@ -27,8 +27,8 @@ from staging_exporter.net.dnswire import (
 from staging_exporter.net.tls import TlsSettings
 from staging_exporter.options.check import Check
 from staging_exporter.options.hostnames import siblings
-from staging_exporter.options.matchers import Pattern, search
 from staging_exporter.options.model import Listed, Model
+from staging_exporter.options.patterns import Pattern, search
 from staging_exporter.options.tls import Tls
 
 _SHARE = 0.8  # of the run: a silent resolver of the system must be noticed before the deadline of the run

@@ -17,7 +17,7 @@ from staging_exporter.net.url import Url, parse_url
 from staging_exporter.options.answers import Expected, Matchers, require_all, require_identity, require_status
 from staging_exporter.options.check import Check
 from staging_exporter.options.hostnames import HostName, siblings
-from staging_exporter.options.matchers import find
+from staging_exporter.options.jsonpath import find
 from staging_exporter.options.model import Listed
 from staging_exporter.options.tls import Tls
 

@@ -22,8 +22,8 @@ from staging_exporter.net.http import HttpRequest, Transport
 from staging_exporter.options.addresses import HttpUrl
 from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
 from staging_exporter.options.check import Check
-from staging_exporter.options.matchers import Pattern
 from staging_exporter.options.model import Listed, PositiveDuration
+from staging_exporter.options.patterns import Pattern
 from staging_exporter.options.tls import Tls
 
 MAX_DOWNLOAD = 20 * 1024 * 1024

@@ -23,6 +23,7 @@ from staging_exporter.options.answers import (
     degrade_on_any,
     record_facts,
     require_all,
+    require_evidence,
     require_identity,
     require_not_starting,
     require_status,
@@ -120,3 +121,4 @@ class Http(Check):
         require_identity(context, response, self.identity, self.expect)
         degrade_on_any(response, self.degraded, self.degraded.status)
         require_all(response, self.expect, Reason.CONTENT)
+        require_evidence(response, self.degraded)

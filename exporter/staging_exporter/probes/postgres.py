@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar, Literal
 
 import asyncpg
@@ -23,10 +24,12 @@ from staging_exporter.net.postgres import (
 )
 from staging_exporter.net.tls import TlsSettings, client_context
 from staging_exporter.options.check import Check
-from staging_exporter.options.matchers import Wanted, first_mismatch
+from staging_exporter.options.jsonpath import Selection
+from staging_exporter.options.matchers import Wanted, judge
 from staging_exporter.options.model import Model
 from staging_exporter.options.secrets import Secret
 
+_MAX_ROWS = 1000  # that are compared
 _CLOSE_WAIT = 0.5  # seconds that the server has to close the session
 
 
@@ -56,7 +59,7 @@ class PostgresTls(Model):
 
 
 class PostgresExpect(Model):
-    """What the query must return."""
+    """What the first column of every row must be."""
 
     value: Wanted
 
@@ -141,12 +144,20 @@ class Postgres(Check):
         )
 
     async def _ask(self, context: ProbeContext, session: asyncpg.Connection) -> None:
-        row = await session.fetchrow(self.query)
-        if row:
-            context.facts[Fact.VALUE] = plain(row[0])
-        document = {"query": context.facts[Fact.VALUE]} if row else {}
-        if self.expect and (mismatch := first_mismatch(document, {"query": self.expect.value})):
-            raise ProbeFailed(Reason.CONTENT, mismatch.removeprefix("json "))
+        rows = await session.rows(self.query, _MAX_ROWS + 1 if self.expect else 1)
+        values = [plain(row[0]) for row in rows if row]
+        if values and not (isinstance(values[0], float) and not math.isfinite(values[0])):  # JSON has no NaN
+            context.facts[Fact.VALUE] = values[0]
+        if self.expect is None:
+            return
+        if len(values) > _MAX_ROWS:
+            raise ProbeFailed(Reason.CONTENT, f"query returns more than {_MAX_ROWS} rows; aggregate them")
+        found = Selection("query", values, lambda at: "query" if len(values) == 1 else f"query, row {at + 1},")
+        result = judge(found, self.expect.value)
+        if result.holds is False:
+            raise ProbeFailed(Reason.CONTENT, f"{result.seen}, expected {result.wanted}")
+        if result.holds is None:
+            raise ProbeFailed(Reason.NO_EVIDENCE, f"{result.seen}, cannot be compared with {result.wanted}")
 
     async def _check_connections(self, context: ProbeContext, session: asyncpg.Connection) -> None:
         if self.connections is None:

@@ -20,7 +20,8 @@ from staging_exporter.options.addresses import HttpUrl
 from staging_exporter.options.answers import snippet
 from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
 from staging_exporter.options.check import Check, Degraded
-from staging_exporter.options.matchers import Comparison, Wanted, match_value, wanted_text
+from staging_exporter.options.jsonpath import Selection
+from staging_exporter.options.matchers import Comparison, Wanted, judge
 from staging_exporter.options.model import Model
 from staging_exporter.options.proxy import Proxy
 from staging_exporter.options.tls import Tls
@@ -51,6 +52,9 @@ class Promql(Check):
     kind: Literal["promql"]
     url: HttpUrl
     query: str = Field(min_length=1)
+    partial: Literal["no_evidence", "accept"] = Field(
+        "no_evidence", description="an answer with warnings, as Thanos gives"
+    )
     auth: Auth | None = None
     tls: Tls | None = None
     proxy: Proxy | None = None
@@ -70,7 +74,10 @@ class Promql(Check):
 
     async def run(self, context: ProbeContext) -> None:
         """Query and judge. Raises ProbeFailed, ProbeDegraded."""
-        series = _series(await self._answer(context))
+        response = await self._answer(context)
+        series = _series(response)
+        if (warning := _incomplete(response)) and self.partial == "no_evidence":
+            raise ProbeFailed(Reason.NO_EVIDENCE, f"the answer is incomplete: {warning}")
         context.facts["series"] = len(series)
         if not series and not _on_existence(self.expect.value):
             raise ProbeFailed(Reason.NO_EVIDENCE, "the query selects no series")
@@ -79,14 +86,20 @@ class Promql(Check):
         self._judge(series)
 
     def _judge(self, series: Series) -> None:
-        for labels, value in series:
-            if "value" in self.degraded.model_fields_set and match_value([value], self.degraded.value):
-                wanted = wanted_text(self.degraded.value)
-                raise ProbeDegraded(Reason.CONTENT, f"{labels} is {value:g}, degraded when {wanted}")
-        nodes: list[tuple[str, list[object]]] = [(f"{labels} is {value:g}", [value]) for labels, value in series]
-        for seen, node in nodes or [("the query selects no series", [])]:
-            if not match_value(node, self.expect.value):
-                raise ProbeFailed(Reason.CONTENT, f"{seen}, expected {wanted_text(self.expect.value)}")
+        values = [int(value) if value.is_integer() else value for _, value in series]  # as Prometheus shows them
+        found = Selection("the result", values, lambda at: series[at][0])
+        degraded = None
+        if "value" in self.degraded.model_fields_set:
+            degraded = judge(found, self.degraded.value, every=False)
+            if degraded.holds:
+                raise ProbeDegraded(Reason.CONTENT, f"{degraded.seen}, degraded when {degraded.wanted}")
+        expected = judge(found, self.expect.value)
+        if expected.holds is False:
+            seen = expected.seen if series else "the query selects no series"
+            raise ProbeFailed(Reason.CONTENT, f"{seen}, expected {expected.wanted}")
+        for result in (expected, degraded):
+            if result is not None and result.holds is None:
+                raise ProbeFailed(Reason.NO_EVIDENCE, f"{result.seen}, cannot be compared with {result.wanted}")
 
     async def _answer(self, context: ProbeContext) -> Response:
         """The successful response. Raises ProbeFailed with an inconclusive reason for any failure."""
@@ -114,8 +127,17 @@ class Promql(Check):
 
 
 def _on_existence(wanted: Wanted) -> bool:
-    """True when `exists` is expected, or the absence of series."""
-    return isinstance(wanted, Comparison) and wanted.exists is not None
+    """True when the absence of series decides."""
+    return isinstance(wanted, Comparison) and (wanted.exists is not None or wanted.empty == "pass")
+
+
+def _incomplete(response: Response) -> str | None:
+    """The first warning of the answer, None when it is complete; Thanos and Prometheus list them under `warnings`."""
+    warnings = response.document.get("warnings")
+    if isinstance(warnings, list) and warnings:
+        return str(warnings[0])[:_MAX_LABELS]
+    # https://docs.victoriametrics.com/cluster-victoriametrics/#cluster-availability
+    return "isPartial is true" if response.document.get("isPartial") is True else None
 
 
 def _series(response: Response) -> Series:

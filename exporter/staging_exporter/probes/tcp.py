@@ -13,8 +13,8 @@ from staging_exporter.net.connect import Connection, connect
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.options.addresses import Address
 from staging_exporter.options.check import Check
-from staging_exporter.options.matchers import Pattern, compile_pattern
 from staging_exporter.options.model import Listed, Model
+from staging_exporter.options.patterns import Pattern, compile_pattern
 from staging_exporter.options.tls import Tls
 
 _MAX_ANSWER = 64 * 1024

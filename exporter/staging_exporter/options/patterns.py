@@ -1,0 +1,35 @@
+"""RE2 patterns: no hostile text can make them explode."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Annotated, Any
+
+import re2
+from pydantic import BeforeValidator, Field
+
+
+@lru_cache(maxsize=4096)
+def compile_pattern(text: str) -> Any:
+    """A compiled RE2 pattern, unanchored when used with `search`. Raises ValueError."""
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(text, options=options)
+    except re2.error as error:
+        why = error.args[0].decode(errors="replace")  # RE2 reports in bytes
+        raise ValueError(f"{text!r} is not an RE2 pattern: {why}") from None
+
+
+def _pattern(value: object) -> object:
+    if isinstance(value, str):
+        compile_pattern(value)
+    return value
+
+
+Pattern = Annotated[str, BeforeValidator(_pattern), Field(json_schema_extra={"format": "regex"})]
+
+
+def search(pattern: str, text: str) -> bool:
+    """True when the RE2 `pattern` is found anywhere in `text`."""
+    return compile_pattern(pattern).search(text) is not None
