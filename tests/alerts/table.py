@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 
 from staging_exporter.core import names
 from staging_exporter.core.model import State
@@ -103,11 +104,22 @@ def _once(now: float, began: float) -> float:
 
 
 def _certificate(alert: str, days: float) -> Row:
-    left = of(names.TLS_NOT_AFTER)
+    left = of(names.TLS_CHAIN_NOT_AFTER)
     return Row(
         alert,
         HERE | {left: lambda now, began: began + days * DAY - 1 if now >= began else now + 90 * DAY},
         almost={left: lambda now, _began: now + days * DAY},
+    )
+
+
+def _credential() -> Row:
+    """Of two tokens that end equally soon, one is never renewed, and the other every hour."""
+    left = of(names.CREDENTIAL_NOT_AFTER)
+    return Row(
+        "StagingCredentialExpiresSoon",
+        HERE | {left: lambda _now, began: (began if isfinite(began) else 90 * DAY) + 7 * DAY - 1},
+        almost={left: lambda now, began: began + 7 * DAY + now},
+        nor=({left: lambda now, _began: now // 3600 * 3600 + 2 * 3600},),
     )
 
 
@@ -148,6 +160,7 @@ ROWS = (
     ),
     _certificate("StagingCertificateExpiresSoon", 14),
     _certificate("StagingCertificateExpiresImminently", 3),
+    _credential(),
     Row(
         "StagingConnectionsNearlySaturated",
         HERE | {of(names.CONNECTIONS): _when(10, 76), of(names.MAX_CONNECTIONS): _always(100)},

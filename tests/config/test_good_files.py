@@ -168,14 +168,15 @@ components:
 def test_a_share_of_failures_is_inherited_key_by_key(tmp_path: Path) -> None:
     text = """\
 environment: test
-defaults: {failure_ratio: {of: 40}}
+defaults: {failure_ratio: {of: 40}, buckets: [100ms, 1s]}
 components:
   a: {layer: service, priority: P0}
   b: {layer: service, priority: P0, failure_ratio: {above: 0.5}}
-  c: {layer: service, priority: P0, failure_ratio: {above: 1, of: 20}}
+  c: {layer: service, priority: P0, failure_ratio: {above: 1, of: 20}, buckets: [1m, 2m]}
 """
     components = load(tmp_path, text).topology.components.values()
     assert [c.failure_ratio for c in components] == [FailureRatio(0.2, 40), FailureRatio(0.5, 40), FailureRatio(1, 20)]
+    assert [c.buckets for c in components] == [(0.1, 1.0), (0.1, 1.0), (60.0, 120.0)]
 
 
 @pytest.mark.parametrize(

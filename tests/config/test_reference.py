@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from staging_exporter.config import load_config, schema
+from staging_exporter.core.durations import format_duration
 from staging_exporter.options.model import Model
 from staging_exporter.probes import kinds
 
@@ -44,7 +45,8 @@ def test_every_key_is_in_the_reference(model: type[Model]) -> None:
 def test_the_defaults_are_those_of_the_code() -> None:
     said = dict(re.findall(r"`(\w+)` \[(\d+)s?\]", REFERENCE))
     defaults = dict(schema.Defaults())
-    ratio = defaults.pop("failure_ratio")
+    ratio, buckets = defaults.pop("failure_ratio"), defaults.pop("buckets")
+    assert f"`buckets: [{', '.join(map(format_duration, buckets))}]`" in REFERENCE
     meant = {name: f"{value:g}" for name, value in defaults.items()}
     assert f"`failure_ratio: {{above: {ratio.above:g}, of: {ratio.of}}}`" in REFERENCE
     assert said == meant | {"recovery": f"{schema.File.model_fields['recovery'].default:g}"}

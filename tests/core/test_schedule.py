@@ -218,3 +218,24 @@ def test_the_turn_after_a_turn_is_later_whatever_the_rounding(interval: float) -
         place, at = place_of(f"component-{number}"), 1_795_348_329.82 + number
         turn = next_turn(place, interval, at)
         assert next_turn(place, interval, turn) > turn
+
+
+SKIPPED: dict[str, tuple[Schedule, int]] = {
+    "turns that begin in time": (after(starts(AT + 10), ends(AT + 10.1), starts(AT + 20), ends(AT + 20.1)), 0),
+    "the first run, right before a turn": (after(starts(AT + 9.5), ends(AT + 9.6), known=False), 0),
+    "a turn that is late, within its interval": (after(starts(AT + 14), ends(AT + 15)), 0),
+    "a turn that is late by two more": (after(starts(AT + 35), ends(AT + 35.1)), 2),
+    "a run that outlasts one turn": (after(starts(AT + 10), ends(AT + 23)), 1),
+    "retries that settle the state": (
+        after(starts(AT + 10), fails(AT + 10.1), starts(AT + 11), ends(AT + 11.1, Outcome.FAIL)),
+        0,
+    ),
+    "a requested run": (after(requested, starts(AT + 15), ends(AT + 15.1), starts(AT + 20), ends(AT + 20.1)), 0),
+    "a turn that a rate limit holds back beyond the next": (after(is_postponed(AT + 10, 12.0), starts(AT + 22)), 1),
+}
+
+
+@pytest.mark.parametrize("case", SKIPPED)
+def test_turns_without_a_run_are_counted_once(case: str) -> None:
+    schedule, skipped = SKIPPED[case]
+    assert (schedule.take_skipped(), schedule.take_skipped()) == (skipped, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from staging_exporter.core.board import Board
@@ -22,6 +23,21 @@ from staging_exporter.probes import load
 
 HOSTILE = 'stag"ing\\\nn ünï'  # quotes, backslashes, newlines: what an environment may be called
 PHASES = {"resolve": 0.001, "connect": 0.002, "tls": 0.01, "processing": 0.1, "transfer": 0.001}
+SEEN = {
+    "status": 503,
+    "ip": "192.0.2.1",
+    "close_code": 1011,
+    "credential_not_after": 1.8e9,
+    "tls_not_after": 2e9,
+    "tls_chain_not_after": 1.7e9,
+    "tls_verified_not_after": 1.9e9,
+    "tls_version": "TLSv1.3",
+    "tls_cipher": "TLS_AES_128_GCM_SHA256",
+    "tls_issuer": 'an "issuer"',
+    "tls_subject": "backend.test",
+    "tls_serial": "1f",
+    "tls_fingerprint_sha256": "ab" * 32,
+}
 TESTS = {"passed": 7, "failed": 0, "error": 0, "skipped": 1, "environment_skipped": 0, "harness_error": 0}
 
 
@@ -43,7 +59,7 @@ COMPONENTS = (
         optional_depends_on=("cache",),
         links={"owner": "backend-team"},
     ),
-    _component("model-a", Layer.SERVICE),
+    replace(_component("model-a", Layer.SERVICE), buckets=(0.001, 0.05)),
     _component("model-b", Layer.SERVICE),
     _component("report", Layer.SERVICE, "http", "database"),
     _component("silent", Layer.PLATFORM, "tcp"),
@@ -76,10 +92,11 @@ def _seen(name: str, at: float) -> Observation:
         return Observation(name, at, 0.01, Outcome.FAIL, Reason.STARTING, "startup in progress")
     if name == "backend":
         return Observation(name, at, 0.3, Outcome.FAIL, Reason.SERVER_ERROR, "status 503, expected 2xx", phases=PHASES,
-                           facts={"status": 503, "tls_not_after": 2e9})  # fmt: skip
+                           facts=SEEN)  # fmt: skip
     facts: dict[str, Any] = {"tests": TESTS, "run_timestamp": 24.5, "run_duration": 0.27} if name == "suite" else {}
     if name == "name":
         facts = {"siblings": {"na-me.test": ["192.0.2.1"]}}
     if name == "cache":
         facts = {"connections": {"used": 70, "usable": 97}}
-    return Observation(name, at, 0.01, Outcome.PASS, Reason.OK, scheduled=True, phases=PHASES, facts=facts)
+    skipped = 2 if name == "model-a" else 0
+    return Observation(name, at, 0.01, Outcome.PASS, Reason.OK, "", 0.0, skipped, True, phases=PHASES, facts=facts)

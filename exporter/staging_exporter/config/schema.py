@@ -10,14 +10,14 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic.config import JsonDict
 from pydantic.json_schema import models_json_schema
 
 from staging_exporter.config.problems import clip, unknown_choice
 from staging_exporter.core.failure_window import LEAST
 from staging_exporter.core.maintenance import Once, Weekly
-from staging_exporter.core.model import INCONCLUSIVE, FailureRatio, Layer, Priority, Reason
+from staging_exporter.core.model import BUCKETS, INCONCLUSIVE, FailureRatio, Layer, Priority, Reason
 from staging_exporter.generate.options import AlertingOptions
 from staging_exporter.options.addresses import Address, WebLink
 from staging_exporter.options.model import Duration, Listed, Model, PositiveDuration
@@ -76,6 +76,15 @@ Some = Annotated[
 ]
 _NAMED: JsonDict = {"additionalProperties": False}  # but for what matches the pattern of names
 Count = Annotated[int, Field(ge=1, le=1000)]
+
+
+def _increasing(bounds: tuple[float, ...]) -> tuple[float, ...]:
+    if list(bounds) != sorted(set(bounds)):
+        raise ValueError("the bounds of the buckets are not in increasing order")
+    return bounds
+
+
+Buckets = Annotated[Listed[PositiveDuration], Field(min_length=1, max_length=30), AfterValidator(_increasing)]
 Objective = Annotated[float, Field(gt=0, lt=1, description="share of the time that it is up, such as 0.99")]
 RawCheck = Annotated[dict[str, Any], Field(json_schema_extra={"x-check": True})]
 
@@ -103,6 +112,7 @@ class Defaults(Model):
     failure_ratio: FailureRatioOptions = Field(
         FailureRatioOptions(), description="the share of failures from which a component is degraded, as `unstable`"
     )
+    buckets: Buckets = Field(BUCKETS, description="bounds of the histogram of durations, each a series")
 
 
 class Limits(Model):
@@ -161,6 +171,7 @@ class ComponentOptions(Model):
     rise: Count | None = None
     retry_interval: PositiveDuration | None = None
     failure_ratio: FailureRatioOptions | None = None
+    buckets: Buckets | None = None
     startup: StartupOptions | None = None
     links: Links = Links()
     slo: Slo | None = None

@@ -26,7 +26,7 @@ from staging_exporter.core.rules import condition_of
 from staging_exporter.core.schedule import SPREAD
 from staging_exporter.core.snapshot import LAG_BUCKETS, ComponentStatus, Deploy, RootCause, Snapshot
 from staging_exporter.core.status import checked_status, latent_status, timely
-from staging_exporter.core.tally import Counts
+from staging_exporter.core.tally import Counts, Tally
 
 _NOBODY: frozenset[str] = frozenset()
 _OFFLINE = "not probed since the exporter was offline"
@@ -55,7 +55,8 @@ class Board:
         self.journal = Journal()
         self._configured_at = at  # what a root cause takes down was another matter before
         self.changes = 0  # grows whenever something that is published may have changed
-        self._records = {name: Record() for name, component in topology.components.items() if not component.latent}
+        checked = {name: component for name, component in topology.components.items() if not component.latent}
+        self._records = {name: Record(tally=Tally(component.buckets)) for name, component in checked.items()}
         self._publisher = Publisher(self.graph, topology.recovery, self._records, at, spread)
         self._vantage = Vantage(dict.fromkeys(self.vantage_checks))
         self._windows = tuple(windows)
@@ -77,7 +78,8 @@ class Board:
             if name in kept:
                 before = old._records[name]
                 record.shown, record.remembered = before.shown, before.remembered
-                record.last, record.tally = before.last, before.tally
+                record.last = before.last
+                record.tally = before.tally.with_buckets(self.topology.components[name].buckets)
                 self._update(name, before.health, at)
         self._publisher.inherit(old._publisher, kept, self._records)
         self._advance(at)

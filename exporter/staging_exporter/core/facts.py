@@ -30,6 +30,9 @@ class Fact:
     TLS_CIPHER: Final = "tls_cipher"
     TLS_UNREADABLE: Final = "tls_unreadable"  # why a certificate cannot be read
 
+    # What the prober itself shows
+    CREDENTIAL_NOT_AFTER: Final = "credential_not_after"  # the first to expire of its token and client certificate
+
     # HTTP
     STATUS: Final = "status"
     HTTP_VERSION: Final = "http_version"

@@ -150,12 +150,16 @@ class FailureRatio:
     of: int = 30
 
 
+# Seconds; few, since each is a series of every component.
+BUCKETS = (0.05, 0.25, 1.0, 5.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Component:
     """One node of the graph, as configured; its check, if any, stays with the runner.
 
     `depends_on` is a conjunction of any-of groups: `(("postgres",), ("llm-a", "llm-b"))` is postgres and one of two.
-    `traits` are those of the kind.
+    `traits` are those of the kind, `buckets` the bounds of the histogram of its durations, in seconds.
     """
 
     name: str
@@ -175,6 +179,7 @@ class Component:
     covers: tuple[str, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     traits: frozenset[Trait] = frozenset()
+    buckets: tuple[float, ...] = BUCKETS
 
     @property
     def latent(self) -> bool:
@@ -214,7 +219,8 @@ class Topology:
 class Observation:
     """One completed run of one check.
 
-    `started` is when it began, `duration` how long it took; `lag` is how late it began after it was due.
+    `started` is when it began, `duration` how long it took; `lag` is how late it began after it was due, `skipped` how
+    many scheduled runs before it did not happen.
     It is `scheduled` when it was due by the schedule, unlike a retry or a run that a round asked for.
     `stalled` is true when our own event loop stalled: an inconclusive run because of that is worth another try.
     `phases` are seconds by phase, `facts` JSON values that the kind exposes (`status`, `tls_not_after` ...).
@@ -227,6 +233,7 @@ class Observation:
     reason: Reason
     detail: str = ""
     lag: float = 0.0
+    skipped: int = 0
     scheduled: bool = False
     stalled: bool = False
     phases: Mapping[str, float] = field(default_factory=dict)

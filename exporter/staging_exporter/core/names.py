@@ -86,7 +86,7 @@ CONTRADICTED = Metric(
 ROOT_CAUSE_STALE = Metric(
     "staging_component_root_cause_stale",
     GAUGE,
-    "1 when the component is a root cause that can no longer be observed, else 0.",
+    "1 when the root cause can no longer be observed, else 0; only for root causes.",
 )
 CHECK_SHALLOW = Metric(
     "staging_component_check_shallow_total",
@@ -124,7 +124,19 @@ STARTUP_END = Metric(
     GAUGE,
     "End of the startup budget, from which the component counts as down; only while it is starting.",
 )
-PROBE_DURATION = Metric("staging_probe_duration_seconds", HISTOGRAM, "Duration of probes, failed ones included.")
+PROBE_DURATION = Metric(
+    "staging_probe_duration_seconds", HISTOGRAM, "Duration of probes that passed or were degraded; not of failures."
+)
+LAST_FAILURE_DURATION = Metric(
+    "staging_probe_last_failure_duration_seconds",
+    GAUGE,
+    "Duration of the last probe that failed; absent before the first one.",
+)
+PROBE_SUCCESS = Metric(
+    "staging_probe_success",
+    GAUGE,
+    "1 when the last probe passed or was degraded, 0 when it failed, before thresholds; absent when inconclusive.",
+)
 PROBE_PHASE = Metric(
     "staging_probe_phase_duration_seconds",
     GAUGE,
@@ -144,13 +156,42 @@ LAST_RUN = Metric(
     "Start of the last probe; probes run on their own timer, not on scrapes.",
 )
 INTERVAL = Metric("staging_probe_interval_seconds", GAUGE, "Configured interval between the starts of two probes.")
+TIMEOUT = Metric("staging_probe_timeout_seconds", GAUGE, "Configured deadline of a probe.")
+SKIPPED = Metric(
+    "staging_probe_runs_skipped_total",
+    COUNTER,
+    "Scheduled probes that did not run: an earlier one was still running, or a rate limit held it back.",
+)
 LAG = Metric(
     "staging_probe_schedule_lag_seconds", HISTOGRAM, "Delay between the scheduled and the actual start of probes.", ()
 )
 TLS_NOT_AFTER = Metric(
     "staging_probe_tls_not_after_timestamp_seconds",
     GAUGE,
-    "Expiry of the certificate seen by the last probe, whether or not it was accepted.",
+    "Expiry of the certificate of the server that was seen last, whether or not it was accepted.",
+)
+TLS_CHAIN_NOT_AFTER = Metric(
+    "staging_probe_tls_chain_not_after_timestamp_seconds",
+    GAUGE,
+    "Earliest expiry in the chain that was verified; of all certificates that the server sent when it was not.",
+)
+TLS_INFO = Metric(
+    "staging_probe_tls_info",
+    GAUGE,
+    "Certificate and TLS session of the server, always 1; changes after two probes in a row saw the same.",
+    (COMPONENT, "version", "cipher", "issuer", "subject", "serial", "fingerprint_sha256"),
+)
+CREDENTIAL_NOT_AFTER = Metric(
+    "staging_probe_credential_not_after_timestamp_seconds",
+    GAUGE,
+    "Earliest expiry of the credentials that the exporter itself uses: a token that says so, a client certificate.",
+)
+HTTP_STATUS = Metric("staging_probe_http_status_code", GAUGE, "HTTP status in the last probe; absent without one.")
+CLOSE_CODE = Metric(
+    "staging_probe_websocket_close_code", GAUGE, "Code with which the server closed the WebSocket in the last probe."
+)
+ADDRESS_HASH = Metric(
+    "staging_probe_ip_address_hash", GAUGE, "Hash of the address that the last probe connected to: it changes with it."
 )
 DOMAIN_DRIFT = Metric(
     "staging_probe_domain_drift",

@@ -52,6 +52,8 @@ class Schedule:
         "_retry_interval",
         "_running",
         "_scheduled",
+        "_skipped",
+        "_started",
     )
 
     def __init__(
@@ -77,6 +79,7 @@ class Schedule:
         self._requested = self._running = self._is_turn = False
         self._postponed_until: float | None = None
         self._next_turn = _NEVER
+        self._skipped, self._started = 0, at
 
     @property
     def wake_at(self) -> float:
@@ -109,8 +112,15 @@ class Schedule:
         if self._postponed_until is None:
             self._is_turn = now >= self._due
         self._postponed_until, self._requested, self._running = None, False, True
-        self._earliest = now + self._retry_interval
+        self._started, self._earliest = now, now + self._retry_interval
+        if self._is_turn and self._on_grid:
+            self._skipped += int((now - self._due) // self._interval)
         return now - self._due if self._is_turn else 0.0
+
+    def take_skipped(self) -> int:
+        """How many turns passed without a run since the last call: one was running, held back, or we were stalled."""
+        skipped, self._skipped = self._skipped, 0
+        return skipped
 
     def finished(self, now: float, outcome: Outcome, *, confirming: bool) -> None:
         """The run ended so; `confirming` when a change of state wants more runs before it is believed."""
@@ -120,5 +130,9 @@ class Schedule:
         scheduled = not confirming or self._retry_interval >= self._interval
         after_a_turn = self._on_grid and self._is_turn and scheduled
         after = now if after_a_turn else max(now, self._earliest)
-        self._due = next_turn(self._place, self._interval, after) if scheduled else after
+        if scheduled:
+            at_once = next_turn(self._place, self._interval, self._started if after_a_turn else self._earliest)
+            after = next_turn(self._place, self._interval, after)
+            self._skipped += max(0, round((after - at_once) / self._interval))
+        self._due = after
         self._scheduled = self._on_grid = scheduled

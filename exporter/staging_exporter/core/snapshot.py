@@ -12,8 +12,6 @@ from typing import Any
 
 from staging_exporter.core.model import Certainty, Component, Layer, Outcome, Priority, Reason, State
 
-# Seconds; from a local answer to the longest WebSocket journey.
-BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 LAG_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
 
 
@@ -51,7 +49,10 @@ class Run:
 class ProbeStats:
     """What the runs of one component amount to since the exporter began.
 
-    `last` are the last 30 runs, `last_failures` the last 10 that were no pass; both oldest first, kept over a reload.
+    `durations` are those of passed and degraded runs, `last_failure_duration` that of the last failed one, seconds.
+    `skipped` scheduled runs did not happen. `last` are the last 30 runs, `last_failures` the last 10 that were no pass;
+    both oldest first, kept over a reload. `expiries` are facts of the certificate and the credential that were seen
+    last; `tls_info` are the values of `staging_probe_tls_info`, empty without TLS.
     """
 
     runs: int
@@ -59,6 +60,10 @@ class ProbeStats:
     durations: Histogram
     last: tuple[Run, ...] = ()
     last_failures: tuple[Run, ...] = ()
+    last_failure_duration: float | None = None
+    skipped: int = 0
+    expiries: Mapping[str, float] = field(default_factory=dict)
+    tls_info: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

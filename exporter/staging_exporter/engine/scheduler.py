@@ -78,7 +78,8 @@ class Scheduler:
             begins = now()
             scheduled = schedule.counts_as_scheduled(begins)
             lag = schedule.started(begins)
-            seen = replace(await self._probe(component, check, lag), scheduled=scheduled)
+            seen = await self._probe(component, check, lag)
+            seen = replace(seen, scheduled=scheduled, skipped=seen.skipped + schedule.take_skipped())
             requested = self._board.record(seen)
             schedule.finished(now(), seen.outcome, confirming=self._board.confirming(name))
             self.request(requested)
@@ -107,7 +108,7 @@ class Scheduler:
         if until > now():
             free = datetime.fromtimestamp(until, UTC)
             detail = f"not probed: its host answered 429 with a Retry-After until {free:%H:%M:%S} UTC"
-            return Observation(component.name, now(), 0.0, Outcome.UNKNOWN, Reason.RATE_LIMITED, detail)
+            return Observation(component.name, now(), 0.0, Outcome.UNKNOWN, Reason.RATE_LIMITED, detail, skipped=1)
         seen = await self._attempt(component, check, lag)
         self._rate_limiter.note_retry_after(seen)
         return seen

@@ -15,6 +15,7 @@ ROOT_CAUSE = "StagingRootCause"
 
 _P0, _P1, _P2 = Priority
 _DAY = 86400
+_CREDENTIAL_DAYS = 7
 _SATURATION = 0.75  # of the connections; by default the check is degraded above 80 %
 _LEFT = 0.1  # share of the startup budget
 _COMPONENT = "{{ $labels.component }}"
@@ -164,6 +165,23 @@ class Environment:
             hold=600,
         )
 
+    def _credential(self) -> Alert:
+        """Not for a token that something renews every day: it always ends soon."""
+        end = self._of(names.CREDENTIAL_NOT_AFTER)
+        return Alert(
+            "StagingCredentialExpiresSoon",
+            _P2,
+            Role.RISK,
+            self._of.components(
+                f"and {HERE} ({end} - time() < {_CREDENTIAL_DAYS * _DAY})",
+                f"unless {HERE} (changes({end}[1d]) > 0)",
+            ),
+            f"A credential of the exporter for {{{{ $labels.environment }}}} expires within {_CREDENTIAL_DAYS} days.",
+            f"The token or client certificate that the check of {_COMPONENT} uses expires in "
+            f"{value(names.CREDENTIAL_NOT_AFTER, 'humanizeDuration', ' - time()')}, and was not renewed within a day.",
+            hold=3600,
+        )
+
     def risks(self) -> Iterator[Alert]:
         """Failures that are about to happen."""
         # No `for`: a tenth of a budget can be shorter than any wait, and time does not flap.
@@ -184,12 +202,13 @@ class Environment:
                 name,
                 priority,
                 Role.RISK,
-                self._of.components(f"and {HERE} ({self._of(names.TLS_NOT_AFTER)} - time() < {days * _DAY})"),
+                self._of.components(f"and {HERE} ({self._of(names.TLS_CHAIN_NOT_AFTER)} - time() < {days * _DAY})"),
                 f"A certificate in {{{{ $labels.environment }}}} expires within {days} days.",
-                f"The certificate of {_COMPONENT} expires in "
-                f"{value(names.TLS_NOT_AFTER, 'humanizeDuration', ' - time()')}.",
+                f"The certificate of {_COMPONENT}, or one that it depends on, expires in "
+                f"{value(names.TLS_CHAIN_NOT_AFTER, 'humanizeDuration', ' - time()')}.",
                 hold=hold,
             )
+        yield self._credential()
         used, usable = self._of.largest(names.CONNECTIONS), self._of.largest(names.MAX_CONNECTIONS)
         yield Alert(
             "StagingConnectionsNearlySaturated",

@@ -47,6 +47,11 @@ def label(name: str, value: str) -> str:
     return f'{name}="{value.translate(_VALUE)}"'
 
 
+def label_set(begin: str, metric: Metric, *values: str) -> str:
+    """The label set `begin`, followed by the last labels of `metric` with these values."""
+    return ",".join([begin, *map(label, metric.labels[-len(values) :], values)])
+
+
 def content_type(accept: str) -> str:
     """`OPENMETRICS` when an Accept header prefers it or accepts both equally, else `TEXT`."""
     quality = dict.fromkeys(_VERSIONS, 0.0)

@@ -15,9 +15,9 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from staging_exporter.core import names
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import Certainty, Layer, Outcome, State, Trait
-from staging_exporter.core.names import Metric
 from staging_exporter.core.snapshot import ComponentStatus, JourneyState, RootCause, Snapshot
-from staging_exporter.views.exposition import OPENMETRICS, Family, Histograms, Samples, label, render
+from staging_exporter.views.exposition import OPENMETRICS, Family, Histograms, Samples, label, label_set, render
+from staging_exporter.views.probe_metrics import Components, about_probes
 
 _UP = {State.UP: 1.0, State.DEGRADED: 1.0, State.DOWN: 0.0, State.FLAPPING: 0.0, State.STARTING: 0.0}
 _UP_BY_OUTCOME = {Outcome.PASS: 1.0, Outcome.DEGRADED: 1.0, Outcome.FAIL: 0.0}
@@ -55,19 +55,11 @@ def families(snapshot: Snapshot, reload_status: ReloadStatus) -> Iterator[Family
     checked = [(at, status) for at, status in components if not status.component.latent]
     yield from _about_components(components)
     yield from _about_verdict(env, snapshot, components)
-    yield from _about_probes(checked)
+    yield from about_probes(checked)
     yield from _about_tests(checked)
     yield from _about_journeys(env, snapshot)
     yield Histograms(names.LAG, [(env, snapshot.lag)])
     yield from _about_exporter(env, snapshot, reload_status)
-
-
-Components = Sequence[tuple[str, ComponentStatus]]  # the label set of each, as text
-
-
-def _set(begin: str, metric: Metric, *values: str) -> str:
-    """The label set `begin`, followed by the last labels of `metric` with these values."""
-    return ",".join([begin, *map(label, metric.labels[-len(values) :], values)])
 
 
 @cache
@@ -80,7 +72,7 @@ def _about_components(components: Components) -> Iterator[Family]:
     yield Samples(
         names.COMPONENT_INFO,
         (
-            (_set(at, names.COMPONENT_INFO, s.component.kind, s.component.layer, s.component.priority), 1)
+            (label_set(at, names.COMPONENT_INFO, s.component.kind, s.component.layer, s.component.priority), 1)
             for at, s in components
         ),
     )
@@ -90,7 +82,9 @@ def _about_components(components: Components) -> Iterator[Family]:
         ((f"{at},{text}", s.state == state) for at, s in components for state, text in _states(State)),
     )
     yield Samples(names.STATE_SINCE, ((at, s.since) for at, s in components if s.since is not None))
-    yield Samples(names.LINKS, ((_set(at, names.LINKS, *_links(s)), 1) for at, s in components if s.component.links))
+    yield Samples(
+        names.LINKS, ((label_set(at, names.LINKS, *_links(s)), 1) for at, s in components if s.component.links)
+    )
     budgets = [(at, s.component.startup.budget) for at, s in components if s.component.startup]
     yield Samples(names.STARTUP_BUDGET, budgets)
     starting = [(at, s.startup_ends) for at, s in components if s.state == State.STARTING]
@@ -101,9 +95,9 @@ def _about_components(components: Components) -> Iterator[Family]:
 def _edges(at: str, status: ComponentStatus) -> Iterator[str]:
     component = status.component
     for target in dict.fromkeys(target for group in component.depends_on for target in group):
-        yield _set(at, names.DEPENDENCY, target, "false")
+        yield label_set(at, names.DEPENDENCY, target, "false")
     for target in dict.fromkeys(component.optional_depends_on):
-        yield _set(at, names.DEPENDENCY, target, "true")
+        yield label_set(at, names.DEPENDENCY, target, "true")
 
 
 def _links(status: ComponentStatus) -> Iterator[str]:
@@ -120,43 +114,44 @@ def _about_verdict(env: str, snapshot: Snapshot, components: Components) -> Iter
     roots = snapshot.root_causes
     yield Samples(names.ROOT_CAUSE, ((at, s.root) for at, s in components))
     yield Samples(
-        names.AFFECTED_BY, ((_set(at, names.AFFECTED_BY, root), 1) for at, s in components for root in s.root_causes)
+        names.AFFECTED_BY,
+        ((label_set(at, names.AFFECTED_BY, root), 1) for at, s in components for root in s.root_causes),
     )
     yield Samples(
         names.EXPLAINED_BY,
         (
-            (_set(at, names.EXPLAINED_BY, other), 1)
+            (label_set(at, names.EXPLAINED_BY, other), 1)
             for at, s in components
             for other in dict.fromkeys((*s.explained_by, *s.recovering_from))
         ),
     )
     yield Samples(
         names.EFFECTIVE_PRIORITY,
-        ((_set(env, names.EFFECTIVE_PRIORITY, root.component), root.priority.number) for root in roots),
+        ((label_set(env, names.EFFECTIVE_PRIORITY, root.component), root.priority.number) for root in roots),
     )
     yield from _about_root_causes([(f"{env},{label(names.COMPONENT, root.component)}", root) for root in roots])
     yield Samples(names.CONTRADICTED, ((at, bool(s.contradicted_by)) for at, s in components))
-    yield Samples(names.ROOT_CAUSE_STALE, ((at, s.stale) for at, s in components))
+    yield Samples(names.ROOT_CAUSE_STALE, ((at, s.stale) for at, s in components if s.root))
     yield Samples(names.PENDING, [(env, snapshot.pending)])
     yield Samples(
         names.LAYER_ROOTS,
-        ((_set(env, names.LAYER_ROOTS, layer), sum(root.layer == layer for root in roots)) for layer in Layer),
+        ((label_set(env, names.LAYER_ROOTS, layer), sum(root.layer == layer for root in roots)) for layer in Layer),
     )
 
 
 def _about_root_causes(roots: Sequence[tuple[str, RootCause]]) -> Iterator[Family]:
     yield Samples(
         names.ROOT_CAUSE_INFO,
-        ((_set(at, names.ROOT_CAUSE_INFO, root.reason, _cut(root.announced)), 1) for at, root in roots),
+        ((label_set(at, names.ROOT_CAUSE_INFO, root.reason, _cut(root.announced)), 1) for at, root in roots),
     )
     yield Samples(
         names.CERTAINTY,
-        ((_set(at, names.CERTAINTY, one), root.certainty == one) for at, root in roots for one in Certainty),
+        ((label_set(at, names.CERTAINTY, one), root.certainty == one) for at, root in roots for one in Certainty),
     )
     yield Samples(
         names.RELATED,
         (
-            (_set(at, names.RELATED, relation, name), 1)
+            (label_set(at, names.RELATED, relation, name), 1)
             for at, root in roots
             for relation, related in root.relations.items()
             for name in related
@@ -169,41 +164,13 @@ def _cut(detail: str) -> str:
     return detail.encode()[:_DETAIL].decode(errors="ignore")
 
 
-def _about_probes(checked: Components) -> Iterator[Family]:
-    stats = [(at, status.stats) for at, status in checked if status.stats]
-    yield Histograms(names.PROBE_DURATION, ((at, s.durations) for at, s in stats))
-    yield Samples(
-        names.PROBE_PHASE,
-        ((_set(at, names.PROBE_PHASE, phase), took) for at, s in checked for phase, took in s.phases.items()),
-    )
-    yield Samples(names.PROBES, ((at, s.runs) for at, s in stats))
-    yield Samples(
-        names.PROBE_FAILURES,
-        ((_set(at, names.PROBE_FAILURES, reason), n) for at, s in stats for reason, n in s.failures.items()),
-    )
-    yield Samples(names.CHECK_SHALLOW, ((at, s.unnoticed) for at, s in checked))
-    ratios = [(at, s.failure_ratio) for at, s in checked]
-    yield Samples(names.FAILURE_RATIO, ((at, ratio) for at, ratio in ratios if ratio is not None))
-    yield Samples(names.DEPLOY, ((at, s.deployed.at) for at, s in checked if s.deployed))
-    yield Samples(names.LAST_RUN, ((at, s.last_probe) for at, s in checked if s.last_probe is not None))
-    yield Samples(names.INTERVAL, ((at, s.component.interval) for at, s in checked))
-    yield Samples(
-        names.TLS_NOT_AFTER, ((at, s.facts[Fact.TLS_NOT_AFTER]) for at, s in checked if Fact.TLS_NOT_AFTER in s.facts)
-    )
-    named = [(at, s) for at, s in checked if Trait.COMPARES_NAMES in s.component.traits]
-    yield Samples(names.DOMAIN_DRIFT, ((at, bool(s.facts.get(Fact.SIBLINGS))) for at, s in named))
-    slots = [(at, s.facts[Fact.CONNECTIONS]) for at, s in checked if Fact.CONNECTIONS in s.facts]
-    yield Samples(names.CONNECTIONS, ((at, seen["used"]) for at, seen in slots))
-    yield Samples(names.MAX_CONNECTIONS, ((at, seen["usable"]) for at, seen in slots))
-
-
 def _about_tests(checked: Components) -> Iterator[Family]:
     suites = [(at, status) for at, status in checked if Trait.JUDGES_TESTS in status.component.traits]
     counted = [(at, status.facts[Fact.TESTS]) for at, status in suites if Fact.TESTS in status.facts]
     yield Samples(
         names.TESTS,
         (
-            (_set(at, names.TESTS, outcome), tests.get(outcome, 0))
+            (label_set(at, names.TESTS, outcome), tests.get(outcome, 0))
             for at, tests in counted
             for outcome in _TEST_OUTCOMES
         ),
@@ -237,7 +204,7 @@ def _about_journeys(env: str, snapshot: Snapshot) -> Iterator[Family]:
 def _about_exporter(env: str, snapshot: Snapshot, reload_status: ReloadStatus) -> Iterator[Family]:
     yield Samples(
         names.BUILD_INFO,
-        [(_set(env, names.BUILD_INFO, version("staging-exporter"), platform.python_version()), 1)],
+        [(label_set(env, names.BUILD_INFO, version("staging-exporter"), platform.python_version()), 1)],
     )
     yield Samples(names.RELOAD_OK, [(env, reload_status.successful)])
     yield Samples(names.RELOAD_TIME, [(env, reload_status.loaded_at)])

@@ -6,7 +6,6 @@ bad certificate are included; `probe_reason_info` is ours.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -17,6 +16,7 @@ from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import Observation, Outcome
 from staging_exporter.core.names import GAUGE, Metric
 from staging_exporter.views.exposition import OPENMETRICS, Family, Samples, label, render
+from staging_exporter.views.probe_metrics import address_hash
 
 Facts = Mapping[str, Any]
 _gauge = partial(Metric, kind=GAUGE, labels=())
@@ -71,7 +71,7 @@ def _families(names: BlackboxNames, timeout: float, seen: Observation) -> Iterat
     yield _one(_LOOKUP, seen.phases.get("resolve", 0.0))
     if Fact.IP_FAMILY in facts:
         yield _one(_PROTOCOL, facts[Fact.IP_FAMILY])
-        yield _one(_ADDRESS, _address_hash(facts[Fact.IP]))
+        yield _one(_ADDRESS, address_hash(facts[Fact.IP]))
     yield _phases(names, seen.phases)
     for gauge in names.gauges:
         if (number := gauge.value(seen)) is not None:
@@ -113,11 +113,3 @@ def _certificate(facts: Facts) -> Iterator[Family]:
     if facts.get(Fact.TLS_VERSION):
         yield _info(_TLS_VERSION, facts[Fact.TLS_VERSION].replace("TLSv", "TLS "))
         yield _info(_TLS_CIPHER, str(facts[Fact.TLS_CIPHER]))
-
-
-def _address_hash(address: str) -> float:
-    """FNV-1a, 32 bits, of the bytes of the address."""
-    value = 0x811C9DC5
-    for byte in ipaddress.ip_address(address).packed:
-        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
-    return float(value)

@@ -76,8 +76,8 @@ def _now(queries: Queries) -> Iterator[stat.Panel]:
                  now(queries.of(names.ROOT_CAUSE, _THIS)), words=YES_BAD)  # fmt: skip
     yield number("Contradicted", "Down while a dependent is up: the problem may be the path from the exporter.",
                  now(queries.of(names.CONTRADICTED, _THIS)), words=YES)  # fmt: skip
-    left = f"{queries.of(names.TLS_NOT_AFTER, _THIS)} - time()"
-    yield number("Certificate expires in", "The last certificate that was seen, accepted or not.",
+    left = f"{queries.of(names.TLS_CHAIN_NOT_AFTER, _THIS)} - time()"
+    yield number("Certificate expires in", "The first to expire of the verified chain; of all when it was not.",
                  now(left), unit="s", none="no certificate",
                  steps=((None, RED), (3 * _DAY, ORANGE), (14 * _DAY, YELLOW), (30 * _DAY, GREEN)))  # fmt: skip
 
@@ -90,7 +90,7 @@ def _timeline(queries: Queries) -> statetimeline.Panel:
 
 def _answers(queries: Queries) -> Iterator[timeseries.Panel | heatmap.Panel]:
     buckets = queries(names.PROBE_DURATION, _THIS, suffix="_bucket")
-    yield heat("Duration", "Duration of probes, failed ones included.",
+    yield heat("Duration", "Duration of probes that passed or were degraded.",
                over_time(f"sum by (le) (increase({buckets}[{RATE}]))", legend="{{le}}"))  # fmt: skip
     by_quantile = [
         over_time(f"histogram_quantile({q}, sum by (le) (rate({buckets}[{RATE}])))", f"q{index}", f"quantile {q}")
