@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import resource
 import zlib
 from typing import Any
 
+import brotli
 import pytest
+import zstandard
 from pydantic import ValidationError
 from staging_exporter.core.model import Outcome, Reason
 from staging_exporter.probes import load
@@ -294,7 +297,18 @@ ENCODED = {
     "deflate without header": ("deflate", zlib.compress(HEALTHY, wbits=-15), Reason.OK),
     "not gzip at all": ("gzip", HEALTHY, Reason.PROTOCOL),
     "gzip cut short": ("gzip", gzip.compress(HEALTHY)[:-20], Reason.PROTOCOL),
-    "an encoding that was not asked for": ("br", b"\x8b\x03\x80", Reason.CONTENT),
+    "brotli that was not asked for": ("br", brotli.compress(HEALTHY), Reason.OK),
+    "zstd that was not asked for": ("zstd", zstandard.compress(HEALTHY), Reason.OK),
+    "several frames of zstd": ("zstd", zstandard.compress(HEALTHY[:9]) + zstandard.compress(HEALTHY[9:]), Reason.OK),
+    "several members of gzip": ("gzip", gzip.compress(HEALTHY[:9]) + gzip.compress(HEALTHY[9:]), Reason.OK),
+    "two codings": ("gzip, br", brotli.compress(gzip.compress(HEALTHY)), Reason.OK),
+    "no coding": ("identity", HEALTHY, Reason.OK),
+    "not brotli at all": ("br", HEALTHY, Reason.PROTOCOL),
+    "brotli cut short": ("br", b"\x8b\x03\x80", Reason.PROTOCOL),
+    "not zstd at all": ("zstd", HEALTHY, Reason.PROTOCOL),
+    "zstd cut short": ("zstd", zstandard.compress(HEALTHY)[:-5], Reason.PROTOCOL),
+    "an unknown coding": ("compress", b"\x1f\x9d\x90", Reason.PROTOCOL),
+    "an unknown coding that is none": ("utf-8", HEALTHY, Reason.OK),
 }
 
 
@@ -313,6 +327,130 @@ async def test_a_gzip_bomb_is_stopped() -> None:
     bomb = gzip.compress(bytes(200 * 1024 * 1024), 9)
     _, reason, detail = await judged(response(200, bomb, {"Content-Encoding": "gzip"}))
     assert (reason, "body over 1048576 bytes" in detail) == (Reason.CONTENT, True)
+
+
+@pytest.mark.parametrize(
+    ("coding", "compress"),
+    [
+        ("br", brotli.compress),
+        ("zstd", zstandard.compress),
+        ("gzip, gzip", lambda data: gzip.compress(gzip.compress(data))),
+    ],
+)
+async def test_a_bomb_of_any_coding_is_stopped_in_limited_memory(coding: str, compress: Any) -> None:
+    bomb = compress(bytes(200 * 1024 * 1024))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    _, reason, detail = await judged(response(200, bomb, {"Content-Encoding": coding}))
+    assert (reason, "body over 1048576 bytes" in detail) == (Reason.CONTENT, True)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024  # KiB
+
+
+PAGE = "<html><title>500</title>Ошибка: エラー 错误 é</html>"
+RUSSIAN, JAPANESE, CHINESE = (
+    "<html>Ошибка подключения</html>",
+    "<html>データベースエラー</html>",
+    "<html>数据库错误</html>",
+)
+META = '<html><meta charset="gb2312">数据库错误</html>'
+OLD_META = '<html><meta http-equiv="Content-Type" content="text/html; charset=gb2312">数据库错误</html>'
+XML = '<?xml version="1.0" encoding="windows-1251"?><e>Ошибка</e>'
+TEXTS: dict[str, tuple[str, bytes, str, Reason]] = {
+    "declared windows-1251": ("text/html; charset=windows-1251", RUSSIAN.encode("cp1251"), "Ошибка", Reason.CONTENT),
+    "declared in capitals and quotes": (
+        'text/html; Charset="KOI8-R"',
+        RUSSIAN.encode("koi8-r"),
+        "Ошибка",
+        Reason.CONTENT,
+    ),
+    "declared Shift_JIS": ("text/html; charset=Shift_JIS", JAPANESE.encode("cp932"), "エラー", Reason.CONTENT),
+    "declared EUC-JP": ("text/html; charset=euc-jp", JAPANESE.encode("euc-jp"), "エラー", Reason.CONTENT),
+    "declared ISO-2022-JP": ("text/html; charset=iso-2022-jp", JAPANESE.encode("iso2022_jp"), "エラー", Reason.CONTENT),
+    "declared GB18030": ("text/html; charset=gb18030", CHINESE.encode("gb18030"), "错误", Reason.CONTENT),
+    "declared Latin 1": ("text/html; charset=iso-8859-1", "é".encode("latin-1"), "é", Reason.CONTENT),
+    "in meta": ("text/html", META.encode("gb2312"), "错误", Reason.CONTENT),
+    "in the meta of HTML 4": ("text/html", OLD_META.encode("gb2312"), "错误", Reason.CONTENT),
+    "in meta without a content type": ("", META.encode("gb2312"), "错误", Reason.CONTENT),
+    "in the XML declaration": ("application/xml", XML.encode("cp1251"), "Ошибка", Reason.CONTENT),
+    "declared UTF-16": ("text/html; charset=utf-16le", PAGE.encode("utf-16-le"), "Ошибка", Reason.CONTENT),
+    "UTF-16 by its byte order mark": ("text/html", PAGE.encode("utf-16"), "Ошибка", Reason.CONTENT),
+    "big-endian UTF-16 by its mark": ("text/html", b"\xfe\xff" + PAGE.encode("utf-16-be"), "Ошибка", Reason.CONTENT),
+    "UTF-8 by its mark, against the header": (
+        "text/html; charset=iso-8859-1",
+        b"\xef\xbb\xbf" + PAGE.encode(),
+        "Ошибка",
+        Reason.CONTENT,
+    ),
+    "UTF-16 that nothing declares": ("text/html", PAGE.encode("utf-16-le"), "Ошибка", Reason.PROTOCOL),
+    "declared wrongly": ("text/html; charset=utf-8", RUSSIAN.encode("cp1251"), "Ошибка", Reason.PROTOCOL),
+    "not declared, and not UTF-8": ("text/html", CHINESE.encode("gb2312"), "错误", Reason.PROTOCOL),
+    "an unknown charset": ("text/html; charset=x-klingon", b"qapla'", "error", Reason.PROTOCOL),
+    "a charset that hides text": ("text/html; charset=utf-7", b"+BB4ESAQ4BDEEOgQw-", "Ошибка", Reason.PROTOCOL),
+    "no such text": ("text/html; charset=windows-1251", RUSSIAN.encode("cp1251"), "Traceback", Reason.OK),
+    "bytes that are no text in windows-1252": ("text/html; charset=iso-8859-1", b"welcome \x81", "error", Reason.OK),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+async def test_a_negative_matcher_sees_decoded_text(name: str) -> None:
+    content_type, body, text, reason = TEXTS[name]
+    headers = {"Content-Type": content_type} if content_type else {}
+    seen = await judged(response(200, body, headers), {"expect": {"body": {"not_matches": text}}})
+    assert seen[1] == reason, seen[2]
+    if reason is Reason.CONTENT:
+        seen = await judged(response(200, body, headers), {"expect": {"body": {"matches": text}}})
+        assert seen[1] == Reason.OK, seen[2]
+
+
+NOT_DECODED: dict[str, tuple[dict[str, Any], Reason, str]] = {
+    "text that was found": ({"expect": {"body": {"matches": "welcome"}}}, Reason.OK, ""),
+    "text that was found, and must not be there": (
+        {"expect": {"body": {"not_matches": "welcome"}}},
+        Reason.CONTENT,
+        "",
+    ),
+    "text that was not found": (
+        {"expect": {"body": {"matches": "hello"}}},
+        Reason.PROTOCOL,
+        "the body cannot be decoded: not utf-8 text at byte 8, expected a match of 'hello'; status 200; body: welcome",
+    ),
+    "text that makes it degraded": (
+        {"degraded": {"body": {"matches": "hello"}}},
+        Reason.PROTOCOL,
+        "the body cannot be decoded: not utf-8 text at byte 8, degraded when a match of 'hello'",
+    ),
+    "text of an identity": ({"identity": {"body": {"matches": "hello"}}}, Reason.PROTOCOL, ""),
+    "JSON": ({"expect": {"json": {"status": "ok"}}}, Reason.PROTOCOL, "the body cannot be decoded: not utf-8 text"),
+    "no matcher": ({}, Reason.OK, ""),
+    "a header": ({"expect": {"header": {"X-A": {"exists": False}}}}, Reason.OK, ""),
+}
+
+
+@pytest.mark.parametrize("name", NOT_DECODED)
+async def test_a_body_that_cannot_be_decoded_proves_what_was_found_alone(name: str) -> None:
+    options, reason, said = NOT_DECODED[name]
+    seen = await judged(response(200, b"welcome \xff", {"Content-Type": "text/html"}), options)
+    assert seen[1] == reason, seen[2]
+    assert said in seen[2]
+
+
+JSONS: dict[str, tuple[str, bytes, Reason]] = {
+    "declared Latin 1": ("application/json; charset=iso-8859-1", '{"status": "é"}'.encode("latin-1"), Reason.OK),
+    "Latin 1 that nothing declares": ("application/json", '{"status": "é"}'.encode("latin-1"), Reason.PROTOCOL),
+    "declared UTF-16": ("application/json; charset=utf-16", '{"status": "é"}'.encode("utf-16"), Reason.OK),
+    "UTF-16 that nothing declares": ("application/json", '{"status": "é"}'.encode("utf-16-le"), Reason.OK),
+    "with a byte order mark": ("application/json", '{"status": "é"}'.encode("utf-8-sig"), Reason.OK),
+    "with a byte order mark, declared": ("text/json; charset=utf-8", '{"status": "é"}'.encode("utf-8-sig"), Reason.OK),
+    "an unknown charset": ("application/json; charset=nonsense", '{"status": "é"}'.encode(), Reason.OK),
+    "no JSON": ("text/html", b"<html>", Reason.CONTENT),
+}
+
+
+@pytest.mark.parametrize("name", JSONS)
+async def test_json_is_decoded_by_its_charset(name: str) -> None:
+    content_type, body, reason = JSONS[name]
+    answer = response(200, body, {"Content-Type": content_type})
+    seen = await judged(answer, {"expect": {"json": {"status": "é"}}})
+    assert seen[1] == reason, seen[2]
 
 
 async def test_the_request_is_sent_as_configured(monkeypatch: pytest.MonkeyPatch) -> None:

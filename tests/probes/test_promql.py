@@ -51,7 +51,7 @@ REAL = {
         Reason.CONTENT,
         "the query selects no series, expected exists true",
     ),
-    "not a number": ("vector(0)/0", {"ge": 0}, Reason.NO_EVIDENCE, "the value is NaN, cannot be compared with ge 0"),
+    "not a number": ("vector(0)/0", {"ge": 0}, Reason.NO_EVIDENCE, "the value is NaN, expected ge 0"),
     "not a number is not another value": ("vector(0)/0", {"ne": 0}, Reason.NO_EVIDENCE, "the value is NaN"),
     "one of two series is not a number": (
         'label_replace(vector(1), "n", "a", "", "") or label_replace(vector(0)/0, "n", "b", "", "")',

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,8 @@ from typing import Any
 import h11
 
 from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.charsets import Undecodable, decoded, lossy
+from staging_exporter.net.compression import Decoder
 from staging_exporter.net.connect import Connection
 from staging_exporter.net.context import ProbeContext
 
@@ -21,10 +22,6 @@ _EVENTS = 100  # after so many pieces of a response other tasks run
 _MAX_HEAD = 64 * 1024
 _MAX_INTERIM = 20  # 1xx responses before the real one
 _MARGIN = 0.05  # seconds before the deadline when reading a body ends, so that its status can still be judged
-# Some of Python's codecs take quadratic time: only these are used.
-_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "utf-16"})
-
-
 _STATUS_REASONS = {401: Reason.DENIED, 403: Reason.DENIED, 407: Reason.DENIED, 429: Reason.RATE_LIMITED}
 
 
@@ -45,7 +42,10 @@ class WireRequest:
 
 @dataclass
 class Response:
-    """A response. `fault` is the error that cut its body short, None when it is complete; `rest` follows an upgrade."""
+    """A response. `fault` is the error that cut its body short, None when it is complete; `rest` follows an upgrade.
+
+    `unknown_coding` is a content coding that was left as it is.
+    """
 
     status: int
     version: str
@@ -53,6 +53,7 @@ class Response:
     body: bytes = b""
     fault: Exception | None = None
     rest: bytes = b""
+    unknown_coding: str = ""
 
     def header(self, name: str) -> str | None:
         """The value of a header, several joined by comma; None when there is none. Case does not matter."""
@@ -61,17 +62,34 @@ class Response:
 
     @cached_property
     def text(self) -> str:
-        """The body as text; bytes that cannot be decoded are replaced."""
-        charset = (self.header("content-type") or "").lower().partition("charset=")[2].split(";")[0].strip("\"' ")
-        return self.body.decode(charset if charset in _CHARSETS else "utf-8", "replace")
+        """The body as text, for people; bytes that cannot be decoded are replaced."""
+        return lossy(self.body, self.header("content-type") or "")
+
+    @cached_property
+    def undecodable(self) -> str:
+        """Why the body cannot be read as text; empty when it can."""
+        if self.unknown_coding:
+            return f"the content coding {self.unknown_coding!r} is unknown"
+        try:
+            decoded(self.body, self.header("content-type") or "")
+        except Undecodable as error:
+            return str(error)
+        return ""
 
     @cached_property
     def document(self) -> Any:
-        """The body as JSON. Raises ValueError when it is not JSON, or is nested too deep."""
+        """The body as JSON. Raises Undecodable, ValueError when it is not JSON, or is nested too deep."""
         try:
-            return json.loads(self.body)
+            try:
+                return json.loads(self.body)  # by RFC 8259 in UTF-8; UTF-16 and UTF-32 show in the first bytes
+            except UnicodeDecodeError:
+                return json.loads(decoded(self.body, self.header("content-type") or ""))
         except RecursionError:
             raise ValueError("nested too deep") from None
+        except ValueError:
+            if self.unknown_coding:
+                raise Undecodable(self.undecodable) from None
+            raise
 
 
 class Exchange:
@@ -106,7 +124,7 @@ class Exchange:
 
     async def read_body(self, context: ProbeContext, response: Response, limit: int, phase: str = "transfer") -> None:
         """Read the body into `response`, decompressed, at most `limit` bytes; an error becomes its `fault`."""
-        decoder = _Decoder(response.header("content-encoding") or "", limit)
+        decoder = Decoder(response.header("content-encoding") or "", limit)
         try:
             with context.phase(phase):
                 async with asyncio.timeout(max(0.0, context.remaining - _MARGIN)):
@@ -115,7 +133,7 @@ class Exchange:
                 decoder.finish()
         except (ProbeFailed, OSError) as error:
             response.fault = error
-        response.body = bytes(decoder.body)
+        response.body, response.unknown_coding = bytes(decoder.body), decoder.unknown
 
     def _serialize(self, request: WireRequest) -> bytes:
         try:
@@ -158,42 +176,3 @@ class Exchange:
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers]
         rest = self._http.trailing_data[0] if self._http.their_state is h11.SWITCHED_PROTOCOL else b""
         return Response(event.status_code, event.http_version.decode(), headers, rest=rest)
-
-
-class _Decoder:
-    """Decompresses the content encodings that we accept, in limited memory."""
-
-    def __init__(self, encoding: str, limit: int) -> None:
-        self.body = bytearray()
-        self._limit = limit
-        self._read = 0
-        self._encoding = encoding.strip().lower()
-        packed = self._encoding in ("gzip", "x-gzip", "deflate")
-        self._inflate = zlib.decompressobj(32 + zlib.MAX_WBITS) if packed else None
-
-    def feed(self, data: bytes) -> None:
-        """Add received bytes. Raises ProbeFailed when there are too many, before or after decompression."""
-        first = self._read == 0
-        self._read += len(data)
-        if self._inflate is not None:
-            data = self._unpack(data, first)
-        room = self._limit - len(self.body)
-        self.body += data[:room]
-        if self._read > self._limit or len(data) > room:
-            raise ProbeFailed(Reason.CONTENT, f"body over {self._limit} bytes, which is `max_body`")
-
-    def finish(self) -> None:
-        """Raises ProbeFailed when the compressed body ended too early."""
-        if self._inflate is not None and self._read and not self._inflate.eof:
-            raise ProbeFailed(Reason.PROTOCOL, f"the {self._encoding} body is incomplete")
-
-    def _unpack(self, data: bytes, first: bool) -> bytes:
-        assert self._inflate is not None
-        room = self._limit - len(self.body) + 1
-        try:
-            return self._inflate.decompress(data, room)
-        except zlib.error as error:
-            if not (first and self._encoding == "deflate"):
-                raise ProbeFailed(Reason.PROTOCOL, f"the body is not {self._encoding}: {error}") from None
-        self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)  # `deflate` without the header that RFC 9110 requires
-        return self._unpack(data, first=False)

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
+from staging_exporter.net.charsets import Undecodable
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import Response, status_reason
 from staging_exporter.options.jsonpath import JsonPath, find
@@ -101,7 +102,7 @@ class Matchers(Model):
         if self.json_:
             yield from _json_tests(response, self.json_, every)
         if self.body:
-            yield from _pattern_tests("body", response.text, self.body)
+            yield from _body_tests(response, self.body)
         for name, test in self.header.items():
             yield from _header_tests(name, response.header(name), test)
 
@@ -134,19 +135,29 @@ class Expected(Matchers):
 def _json_tests(response: Response, matcher: JsonMatcher, every: bool) -> Iterator[MatcherResult]:
     try:
         document = response.document
+    except Undecodable as error:
+        yield _undecodable(str(error), f"json {next(iter(matcher))}")
+        return
     except ValueError as error:
         yield MatcherResult(False, f"the body is not JSON ({error})", f"json {next(iter(matcher))}")
         return
     yield from json_tests(document, matcher, every=every)
 
 
-def _pattern_tests(name: str, text: str, wanted: BodyMatcher) -> Iterator[MatcherResult]:
-    for pattern in wanted.matches:
-        found = search(pattern, text)
-        yield MatcherResult(found, f"{name} {'matches' if found else 'does not match'} {pattern!r}", "a match")
-    for pattern in wanted.not_matches:
-        found = search(pattern, text)
-        yield MatcherResult(not found, f"{name} {'matches' if found else 'does not match'} {pattern!r}", "no match")
+def _body_tests(response: Response, wanted: BodyMatcher) -> Iterator[MatcherResult]:
+    """What is found in a body that cannot be decoded was found; what is not found may be there."""
+    for pattern, expected in [(p, True) for p in wanted.matches] + [(p, False) for p in wanted.not_matches]:
+        found = search(pattern, response.text)
+        words = "a match" if expected else "no match"
+        if not found and response.undecodable:
+            yield _undecodable(response.undecodable, f"{words} of {pattern!r}")
+        else:
+            seen = f"body {'matches' if found else 'does not match'} {pattern!r}"
+            yield MatcherResult(found is expected, seen, words)
+
+
+def _undecodable(why: str, wanted: str) -> MatcherResult:
+    return MatcherResult(None, f"the body cannot be decoded: {why}", wanted, Reason.PROTOCOL)
 
 
 def _header_tests(name: str, value: str | None, test: HeaderTest) -> Iterator[MatcherResult]:
@@ -186,18 +197,18 @@ def require_all(response: Response, matchers: Matchers, reason: Reason) -> None:
     for test in results:
         if test.holds is False:
             raise ProbeFailed(reason, f"{test.seen}, expected {test.wanted}{_context(response)}")
-    _require_evidence(response, results)
+    _require_evidence(response, results, "expected")
 
 
 def require_evidence(response: Response, matchers: Matchers) -> None:
     """Raises ProbeFailed when nothing can be said of one of the matchers that make the response a degraded one."""
-    _require_evidence(response, matchers.tests(response, every=False))
+    _require_evidence(response, matchers.tests(response, every=False), "degraded when")
 
 
-def _require_evidence(response: Response, results: Iterable[MatcherResult]) -> None:
+def _require_evidence(response: Response, results: Iterable[MatcherResult], word: str) -> None:
     for test in results:
         if test.holds is None:
-            raise ProbeFailed(test.reason, f"{test.seen}, cannot be compared with {test.wanted}{_context(response)}")
+            raise ProbeFailed(test.reason, f"{test.seen}, {word} {test.wanted}{_context(response)}")
 
 
 def require_identity(context: ProbeContext, response: Response, identity: Matchers, expected: Expected) -> None:

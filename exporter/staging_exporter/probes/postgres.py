@@ -157,7 +157,7 @@ class Postgres(Check):
         if result.holds is False:
             raise ProbeFailed(Reason.CONTENT, f"{result.seen}, expected {result.wanted}")
         if result.holds is None:
-            raise ProbeFailed(Reason.NO_EVIDENCE, f"{result.seen}, cannot be compared with {result.wanted}")
+            raise ProbeFailed(Reason.NO_EVIDENCE, f"{result.seen}, expected {result.wanted}")
 
     async def _check_connections(self, context: ProbeContext, session: asyncpg.Connection) -> None:
         if self.connections is None:

@@ -99,7 +99,7 @@ class Promql(Check):
             raise ProbeFailed(Reason.CONTENT, f"{seen}, expected {expected.wanted}")
         for result in (expected, degraded):
             if result is not None and result.holds is None:
-                raise ProbeFailed(Reason.NO_EVIDENCE, f"{result.seen}, cannot be compared with {result.wanted}")
+                raise ProbeFailed(Reason.NO_EVIDENCE, f"{result.seen}, expected {result.wanted}")
 
     async def _answer(self, context: ProbeContext) -> Response:
         """The successful response. Raises ProbeFailed with an inconclusive reason for any failure."""
