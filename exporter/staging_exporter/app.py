@@ -7,7 +7,7 @@ import gc
 import logging
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,9 @@ from staging_exporter.engine.build import Engine, build_engine
 from staging_exporter.engine.loop_lag import LoopLagMonitor
 from staging_exporter.logs import event
 from staging_exporter.net.address import HostPort
+from staging_exporter.net.background import in_background
+from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.resolve import Resolver
 from staging_exporter.storage.reports import ReportStore
 from staging_exporter.storage.state import StateFile, save_periodically
 from staging_exporter.views.metrics import ReloadStatus
@@ -34,6 +37,9 @@ from staging_exporter.web.exporter import ReportRefused
 from staging_exporter.web.server import make_app
 
 log = logging.getLogger("exporter")
+_READ = 1.0  # seconds that reading the token may take
+_LOAD = 30.0  # and the configuration
+_SAVE = 0.5  # and the last save
 
 
 class App:
@@ -62,6 +68,7 @@ class App:
         self._announced: tuple[State, tuple[str, ...]] | None = None
         self._seen_changes = -1
         self._reloading = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._web: web.AppRunner | None = None
 
     async def run(
@@ -74,12 +81,9 @@ class App:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        reloads: set[asyncio.Task[str | None]] = set()
 
         def reload() -> None:
-            task = asyncio.create_task(self.reload())
-            reloads.add(task)  # the loop keeps only a weak reference
-            task.add_done_callback(reloads.discard)
+            self._in_background(self.reload())
 
         loop.add_signal_handler(signal.SIGHUP, stop.set if stop_on_hangup else reload)
         on_start(await self.start(listen))
@@ -99,7 +103,7 @@ class App:
             await runner.cleanup()
             raise
         self._web = runner
-        log_unreadable_secrets(self._config)
+        await log_unreadable_secrets(self._config)
         gc.collect()
         gc.freeze()  # loaded modules stay, and garbage collections that visit them would delay probes
         self._loop_lag.start()
@@ -112,17 +116,30 @@ class App:
         return url
 
     async def stop(self) -> None:
-        """Stop probing and serving, within two seconds."""
-        await self._engine.scheduler.stop()
+        """Stop probing and serving, within two seconds, whatever hangs."""
+        for task in self._tasks:
+            task.cancel()
         self._engine.on_demand.stop()
         self._loop_lag.stop()
+        await asyncio.gather(self._engine.scheduler.stop(), self._web.cleanup() if self._web else asyncio.sleep(0))
         if self._saving and self._state:
-            self._saving.cancel()
-            await asyncio.wait({self._saving})  # or two would write the file at once
-            self._state.save(self._engine.board.memory())
-        if self._web:
-            await self._web.cleanup()
+            try:
+                async with asyncio.timeout(_SAVE):
+                    await self._save_last(self._state, self._saving)
+            except TimeoutError:
+                event(log, "cannot write the state file in time", logging.ERROR)
         event(log, "stopped")
+
+    async def _save_last(self, state: StateFile, saving: asyncio.Task[None]) -> None:
+        saving.cancel()
+        await asyncio.wait({saving})  # or two would write the file at once
+        memory = self._engine.board.memory()
+        await in_background(lambda: state.save(memory))
+
+    def _in_background(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)  # the loop keeps only a weak reference
+        task.add_done_callback(self._tasks.discard)
 
     def snapshot(self) -> Snapshot:
         """The published snapshot."""
@@ -174,12 +191,12 @@ class App:
         """What the incidents so far say about the configuration."""
         return self._engine.board.suggestions
 
-    def token(self) -> str | None:
+    async def token(self) -> str | None:
         """The token that write endpoints require, None when none is configured; an unreadable one denies everybody."""
         if self._config.token is None:
             return None
         try:
-            return self._config.token.read()
+            return await ProbeContext(_READ, Resolver()).reveal(self._config.token)
         except ProbeFailed as error:
             event(log, "cannot read api.token", logging.ERROR, error=error.detail)
             return secrets.token_hex()
@@ -188,15 +205,17 @@ class App:
         """Load the configuration again, keeping the state of unchanged components; returns its errors, or None."""
         async with self._reloading:
             try:
-                config = await asyncio.to_thread(load_config, self._file)
-            except ConfigError as error:
+                async with asyncio.timeout(_LOAD):
+                    config = await in_background(lambda: load_config(self._file), ("configuration", self._file))
+            except (ConfigError, TimeoutError) as error:
+                text = str(error) or f"{self._file} gave nothing in time"
                 self.reload_status = ReloadStatus(successful=False, loaded_at=self.reload_status.loaded_at)
-                event(log, "reload failed, keeping the previous configuration", logging.ERROR, error=str(error))
-                return str(error)
+                event(log, "reload failed, keeping the previous configuration", logging.ERROR, error=text)
+                return text
             await self._adopt(config)
             self.reload_status = ReloadStatus(successful=True, loaded_at=now())
             event(log, "configuration reloaded", checks=len(config.checks))
-            log_unreadable_secrets(config)
+            await log_unreadable_secrets(config)
             return None
 
     async def _adopt(self, config: Config) -> None:
@@ -234,9 +253,9 @@ class App:
             self._announce(snapshot)
 
 
-def log_unreadable_secrets(config: Config) -> None:
+async def log_unreadable_secrets(config: Config) -> None:
     """Log one line per secret that cannot be read now; the checks that need it end with `probe_error`."""
-    for error, users in missing_secrets(config).items():
+    for error, users in (await missing_secrets(config)).items():
         event(log, "cannot read secret", logging.WARNING, error=error, used_by=users)
 
 

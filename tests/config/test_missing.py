@@ -28,17 +28,17 @@ ABSENT = {
 
 @pytest.mark.parametrize("asked", ABSENT)
 @pytest.mark.parametrize("case", ASKS)
-def test_a_missing_secret_is_found(case: str, asked: str, tmp_path: Path) -> None:
+async def test_a_missing_secret_is_found(case: str, asked: str, tmp_path: Path) -> None:
     file = tmp_path / "f.yml"
     check = ASKS[case].replace("SECRET", asked)
     file.write_text(f"environment: test\ncomponents: {{a: {{layer: test, priority: P2, check: {check}}}}}\n")
-    assert missing_secrets(load_config(file)) == {ABSENT[asked]: ["a"]}
+    assert await missing_secrets(load_config(file)) == {ABSENT[asked]: ["a"]}
 
 
-def test_each_missing_secret_is_reported_once_with_all_its_users(
+async def test_each_missing_secret_is_reported_once_with_all_its_users(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("THERE", "")
+    monkeypatch.setenv("THERE", "it is")
     file = tmp_path / "f.yml"
     file.write_text("""
 environment: test
@@ -52,7 +52,7 @@ components:
   b: {layer: test, priority: P2, check: {kind: redis, address: "b.test:1", password: {env: NOT_THERE}}}
   c: {layer: test, priority: P2, check: {kind: redis, address: "c.test:1", password: {env: THERE}}}
 """)
-    assert missing_secrets(load_config(file)) == {
+    assert await missing_secrets(load_config(file)) == {
         "environment variable TOKEN_THAT_IS_NOT_THERE is not set": ["api.token"],
         "environment variable NOT_THERE is not set": ["a", "b", "vantage[0]"],
     }

@@ -152,7 +152,7 @@ async def test_secrets_are_masked_in_details_facts_and_log(monkeypatch: pytest.M
     monkeypatch.setenv("PASSWORD", "hunter2-and-more")
 
     async def script(context: ProbeContext) -> None:
-        password = context.reveal(FromEnv(env="PASSWORD"))
+        password = await context.reveal(FromEnv(env="PASSWORD"))
         context.facts["echo"] = {"seen": [f"user:{password}"]}
         raise ProbeFailed(Reason.DENIED, f"login as x with {password} refused")
 
@@ -164,7 +164,7 @@ async def test_secrets_are_masked_in_details_facts_and_log(monkeypatch: pytest.M
 
 async def test_a_missing_secret_is_a_probe_error() -> None:
     async def script(context: ProbeContext) -> None:
-        context.reveal(FromEnv(env="STAGING_EXPORTER_NO_SUCH_VARIABLE"))
+        await context.reveal(FromEnv(env="STAGING_EXPORTER_NO_SUCH_VARIABLE"))
 
     seen = await Prober().attempt(TARGET, Scripted(script=script))
     assert seen.reason == Reason.PROBE_ERROR

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import trustme
+from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.resolve import Resolver
 from staging_exporter.net.tls import TlsSettings, client_context
 
 
@@ -21,7 +23,8 @@ async def test_the_name_is_verified_and_not_the_address(
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("db.example.com").configure_cert(server_context)
-    context = client_context(TlsSettings(ca_file=str(tmp_path / "ca.pem"), server_name=server_name))
+    settings = TlsSettings(ca_file=str(tmp_path / "ca.pem"), server_name=server_name)
+    context = await client_context(ProbeContext(5.0, Resolver()), settings)
 
     async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"hello")

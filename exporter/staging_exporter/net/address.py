@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
+from staging_exporter.net.names import ascii_name
+
 IpFamily = Literal["auto", 4, 6]
 
 
@@ -39,4 +41,4 @@ def parse_host_port(text: object) -> HostPort:
     match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([^\s:\[\]/@]+)):(\d{1,5})", text) if isinstance(text, str) else None
     if not match or not 0 < int(match[3]) < 65536:
         raise ValueError(f"{text!r} is not an address; write it like db.internal:5432 or [::1]:5432")
-    return HostPort(match[1] or match[2], int(match[3]))
+    return HostPort(match[1] or ascii_name(match[2]), int(match[3]))

@@ -18,8 +18,11 @@ from aiohappyeyeballs import start_connection
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed
 from staging_exporter.net.address import HostPort, IpFamily
+from staging_exporter.net.background import in_background
+from staging_exporter.net.certificates import session_facts
 from staging_exporter.net.context import ProbeContext
-from staging_exporter.net.tls import TlsSettings, client_context, session_facts
+from staging_exporter.net.names import tls_name
+from staging_exporter.net.tls import TlsSettings, client_context
 
 _LIMIT = 64 * 1024  # bytes a stream buffers before it stops reading from the socket
 # From the host itself, then from the network; all others are ours.
@@ -48,19 +51,20 @@ class Connection:
         ask: AskForTls | None = None,
         *,
         asked: bool = False,
-        alpn: tuple[str, ...] = (),
+        made: ssl.SSLContext | None = None,
     ) -> None:
         """Upgrade to TLS as phase `tls`, record the certificate's facts also when it is bad. Raises ssl.SSLError.
 
         `ask` sends the request for TLS of a protocol that has one, `asked` says that it was sent on this connection
-        already. `alpn` are the protocols to offer.
+        already. `made` is the context, for a peer that may speak first: what it sends before TLS starts is lost.
         """
-        name = tls.server_name or address.host
+        name = tls_name(tls.server_name or address.host)
+        made = made or await client_context(context, tls)
         try:
             with context.phase("tls"):
                 if ask is not None and not asked:
                     await ask(self)
-                await self.writer.start_tls(client_context(tls, alpn=alpn), server_hostname=name)
+                await self.writer.start_tls(made, server_hostname=name)
         except ssl.SSLCertVerificationError:
             await _record_bad_certificate(context, address, tls, family, ask)
             raise
@@ -92,11 +96,12 @@ async def connect(
 
     Facts: `ip`, `ip_family`, and those of the certificate. Raises ProbeFailed, OSError, ssl.SSLError.
     """
+    made = await client_context(context, tls, alpn=alpn) if tls else None
     sock = await open_socket(context, address, ip_family)
     connection = Connection(*await asyncio.open_connection(sock=sock, limit=_LIMIT))
     try:
         if tls is not None:
-            await connection.start_tls(context, address, tls, ip_family, alpn=alpn)
+            await connection.start_tls(context, address, tls, ip_family, made=made)
         yield connection
     finally:
         connection.close()
@@ -135,14 +140,20 @@ def _most_telling(error: OSError) -> OSError:
 
 
 async def _open_unix(context: ProbeContext, path: str) -> socket.socket:
+    # In a thread: its directory may be on a mount that hangs, and one with a full backlog blocks as a file does.
+    with context.phase("connect"):
+        return await in_background(lambda: _connect_unix(path, context.remaining))
+
+
+def _connect_unix(path: str, seconds: float) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.setblocking(False)
     try:
-        with context.phase("connect"):
-            await asyncio.get_running_loop().sock_connect(sock, path)
+        sock.settimeout(seconds)
+        sock.connect(path)
     except BaseException:
         sock.close()
         raise
+    sock.setblocking(False)
     return sock
 
 
@@ -156,15 +167,14 @@ async def _record_bad_certificate(
     aside = context.aside(2.0)
     with contextlib.suppress(OSError, EOFError, ProbeFailed):
         async with asyncio.timeout(aside.timeout):
+            unverified = await client_context(aside, tls, verify=False)
             sock = await open_socket(aside, address, family)
             reader, writer = await asyncio.open_connection(sock=sock, limit=_LIMIT)
             connection = Connection(reader, writer)
             try:
                 if ask is not None:
                     await ask(connection)
-                await writer.start_tls(
-                    client_context(tls, verify=False), server_hostname=tls.server_name or address.host
-                )
+                await writer.start_tls(unverified, server_hostname=tls_name(tls.server_name or address.host))
                 context.facts.update(session_facts(writer.get_extra_info("ssl_object"), verified=False))
             finally:
                 connection.close()

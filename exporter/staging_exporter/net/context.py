@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import threading
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from staging_exporter.core.model import Reason
+from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.background import in_background
 from staging_exporter.net.resolve import Resolver
 
+T = TypeVar("T")
+
+_MARGIN = 0.15  # seconds before the deadline when waiting for a file ends, so that it is the file that is named
 _MAX_LINES = 200
 _MAX_CACHED = 200
 
 
 class Readable(Protocol):
     """A secret: where it is kept; it is read again for each use."""
+
+    @property
+    def file(self) -> str | None:
+        """The file that it is in, whose reading may block."""
 
     def read(self) -> str:
         """The value now. Raises ProbeFailed (`probe_error`)."""
@@ -135,8 +144,29 @@ class ProbeContext:
         if len(self.lines) < _MAX_LINES:
             self.lines.append((self.elapsed, text))
 
-    def reveal(self, secret: Readable) -> str:
+    async def reveal(self, secret: Readable) -> str:
         """The value of a secret, masked from now on. Raises ProbeFailed (`probe_error`)."""
-        value = secret.read()
+        if secret.file is None:
+            value = secret.read()
+        else:
+            value = await self.in_background("the secret file", secret.file, secret.read, ("secret", secret.file))
         self.secrets.add(value)
         return value
+
+    async def in_background(self, role: str, place: object, call: Callable[[], T], key: Hashable = None) -> T:
+        """The result of `call`, which may block, in a thread; calls with the same key share one.
+
+        Raises ProbeFailed (`probe_error`) when it gives nothing within the run, and whatever `call` raises.
+        """
+        late = ProbeFailed(Reason.PROBE_ERROR, f"{role} gave nothing in time: {place}")
+        try:
+            async with asyncio.timeout(max(self.remaining - _MARGIN, self.remaining / 2)) as timer:
+                return await in_background(call, key)
+        except TimeoutError:
+            if not timer.expired():
+                raise  # that of a file system: it is an OSError too
+            raise late from None
+        except asyncio.CancelledError:
+            if self.remaining > 0:
+                raise
+            raise late from None  # the prober says then why the run was cut off

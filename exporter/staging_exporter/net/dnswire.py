@@ -22,6 +22,7 @@ from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import HostPort, parse_host_port
 from staging_exporter.net.connect import connect
 from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.names import ascii_name
 from staging_exporter.net.tls import TlsSettings
 
 Protocol = Literal["udp", "tcp", "tls"]
@@ -75,8 +76,8 @@ async def ask(
 def make_question(name: str, record_type: str) -> dns.message.QueryMessage:
     """A question with recursion desired and EDNS. Raises ValueError when the name cannot be asked for."""
     try:
-        return dns.message.make_query(dns.name.from_text(name), record_type, use_edns=0, payload=_PAYLOAD)
-    except (dns.exception.DNSException, UnicodeError) as error:
+        return dns.message.make_query(dns.name.from_text(ascii_name(name)), record_type, use_edns=0, payload=_PAYLOAD)
+    except (dns.exception.DNSException, ValueError) as error:
         raise ValueError(f"{name!r} {record_type} cannot be asked for: {error or type(error).__name__}") from None
 
 

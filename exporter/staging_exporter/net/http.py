@@ -43,7 +43,9 @@ class Transport:
         """The same for another host, without the TLS settings that are meant for the first one alone."""
         if self.tls is None:
             return self
-        return replace(self, tls=replace(self.tls, server_name=None, cert_file=None, key_file=None))
+        return replace(
+            self, tls=replace(self.tls, server_name=None, cert_file=None, key_file=None, key_passphrase=None)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from staging_exporter.net.address import HostPort, IpFamily
 from staging_exporter.net.connect import Connection, connect
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import Exchange, WireRequest, status_reason
-from staging_exporter.net.tls import TlsSettings
+from staging_exporter.net.tls import TlsSettings, client_context
 from staging_exporter.net.url import Url
 
 
@@ -27,7 +27,7 @@ class ProxyServer(NamedTuple):
 class Proxy(Protocol):
     """Decides which requests go through a proxy."""
 
-    def server_for(self, context: ProbeContext, url: Url) -> ProxyServer | None:
+    async def server_for(self, context: ProbeContext, url: Url) -> ProxyServer | None:
         """The proxy that requests for `url` go through; None when it is reached directly. Raises ProbeFailed."""
 
 
@@ -63,37 +63,28 @@ async def open_route(
     Through a proxy, `http` URLs are forwarded, all others are tunnelled. Raises ProbeFailed, OSError, ssl.SSLError.
     """
     secured = (tls or TlsSettings()) if url.secure else None
-    server = proxy.server_for(context, url) if proxy else None
+    server = await proxy.server_for(context, url) if proxy else None
     if server is None:
         async with connect(context, url.address, secured, family) as connection:
             yield Route(connection, False, {})
         return
     address, headers = server
+    # Named here, since the connection's own address is the proxy's.
+    named = replace(secured, server_name=secured.server_name or url.host) if secured else None
+    made = await client_context(context, named) if named else None
     tunnelled = url.scheme != "http"
     async with AsyncExitStack() as stack:
         with context.helper(f"proxy {address}"):
             connection = await stack.enter_async_context(connect(context, address, None, family))
             if tunnelled:
                 await _tunnel(context, connection, url.address, headers)
-        if secured:
-            await _secure(context, connection, address, url, headers, secured, family)
+        if named:
+
+            async def ask(again: Connection) -> None:
+                await _tunnel(context.aside(2.0), again, url.address, headers)
+
+            await connection.start_tls(context, address, named, family, ask, asked=True, made=made)
         yield Route(connection, not tunnelled, headers)
-
-
-async def _secure(
-    context: ProbeContext,
-    connection: Connection,
-    proxy: HostPort,
-    url: Url,
-    headers: dict[str, str],
-    tls: TlsSettings,
-    family: IpFamily,
-) -> None:
-    async def ask(again: Connection) -> None:
-        await _tunnel(context.aside(2.0), again, url.address, headers)
-
-    named = replace(tls, server_name=tls.server_name or url.host)
-    await connection.start_tls(context, proxy, named, family, ask, asked=True)
 
 
 async def _tunnel(context: ProbeContext, connection: Connection, target: HostPort, headers: dict[str, str]) -> None:

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +21,9 @@ import dns.resolver
 
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import HostPort, IpFamily
+from staging_exporter.net.background import in_background
 
+_FRESH = 1.0  # seconds until it is looked again whether the files have changed
 _RECORDS = {4: dns.rdatatype.A, 6: dns.rdatatype.AAAA}
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 AddrInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]
@@ -38,6 +42,7 @@ class Resolver:
         self._hosts_stamp: float | None = None
         self._stub: dns.asyncresolver.Resolver | None = None
         self._stub_stamp: float | None = None
+        self._looked = -_FRESH
 
     async def resolve(self, host: str, port: int, family: IpFamily = "auto", lifetime: float = 5.0) -> list[AddrInfo]:
         """Addresses of `host`, IPv6 first, as `getaddrinfo` returns them.
@@ -46,7 +51,10 @@ class Resolver:
         name server could tell within `lifetime` seconds.
         """
         versions = (6, 4) if family == "auto" else (family,)
-        addresses = self._local(host)
+        addresses = _literal(host)
+        if addresses is None:
+            await self._refresh(lifetime)
+            addresses = self._local(host)
         if addresses is None:
             addresses = await self._ask(host, versions, lifetime)
         found = [a for v in versions for a in addresses if ipaddress.ip_address(a).version == v]
@@ -55,12 +63,10 @@ class Resolver:
             raise ProbeFailed(Reason.DNS, f"{host} has no {kind}; it has {', '.join(addresses) or 'none at all'}")
         return [_addr_info(address, port) for address in found]
 
-    def name_servers(self) -> list[HostPort]:
+    async def name_servers(self, lifetime: float = 5.0) -> list[HostPort]:
         """The name servers that are asked, in order. Raises ProbeFailed (`resolver`) when none is configured."""
-        try:
-            found = self._resolver().nameservers
-        except dns.resolver.NoResolverConfiguration:
-            found = []
+        await self._refresh(lifetime)
+        found = self._stub.nameservers if self._stub else []
         plain = dns.nameserver.AddressAndPortNameserver
         servers = [HostPort(s.address, s.port) for s in found if isinstance(s, plain)]
         servers += [HostPort(s, 53) for s in found if isinstance(s, str)]
@@ -68,37 +74,54 @@ class Resolver:
             raise ProbeFailed(Reason.RESOLVER, "no name server is configured in /etc/resolv.conf")
         return servers
 
-    def _local(self, host: str) -> list[str] | None:
+    async def _refresh(self, lifetime: float) -> None:
+        """Read the files again if they have changed. Raises ProbeFailed (`probe_error`) when they give nothing."""
+        if time.monotonic() - self._looked < _FRESH:
+            return
         try:
-            return [str(ipaddress.ip_address(host))]
-        except ValueError:
-            pass
-        if not self._servers and (known := self._read_hosts().get(host.lower().rstrip("."))):
+            async with asyncio.timeout(lifetime):
+                await in_background(self._read_files, self)
+        except TimeoutError:
+            text = f"{self._hosts_file} or /etc/resolv.conf gave nothing in time"
+            raise ProbeFailed(Reason.PROBE_ERROR, text) from None
+        self._looked = time.monotonic()
+
+    def _read_files(self) -> None:
+        if not self._servers:
+            self._read_hosts()
+        self._read_servers()
+
+    def _local(self, host: str) -> list[str] | None:
+        host = host.lower().rstrip(".")
+        if not self._servers and (known := self._hosts.get(host)):
             return known
         # RFC 6761 section 6.3: names under .localhost are loopback, whatever a name server says.
         if host == "localhost" or host.endswith(".localhost"):
             return ["127.0.0.1", "::1"]
         return None
 
-    def _read_hosts(self) -> dict[str, list[str]]:
+    def _read_hosts(self) -> None:
         stamp = _mtime(self._hosts_file)
-        if stamp != self._hosts_stamp:
-            self._hosts_stamp, self._hosts = stamp, {}
-            text = self._hosts_file.read_text(encoding="utf-8", errors="replace") if stamp else ""
-            for line in text.splitlines():
-                address, *names = line.split("#")[0].split() or [""]
-                for name in names:
-                    self._hosts.setdefault(name.lower(), []).append(address.split("%")[0])
-        return self._hosts
+        if stamp == self._hosts_stamp:
+            return
+        text = self._hosts_file.read_text(encoding="utf-8", errors="replace") if stamp else ""
+        hosts: dict[str, list[str]] = {}
+        for line in text.splitlines():
+            address, *names = line.split("#")[0].split() or [""]
+            for name in names:
+                hosts.setdefault(name.lower(), []).append(address.split("%")[0])
+        self._hosts_stamp, self._hosts = stamp, hosts
 
-    def _resolver(self) -> dns.asyncresolver.Resolver:
+    def _read_servers(self) -> None:
         stamp = 0.0 if self._servers else _mtime(Path("/etc/resolv.conf"))
-        if self._stub is None or stamp != self._stub_stamp:
-            self._stub_stamp = stamp
-            self._stub = dns.asyncresolver.Resolver(configure=not self._servers)
+        if self._stub is not None and stamp == self._stub_stamp:
+            return
+        stub = None
+        with contextlib.suppress(dns.resolver.NoResolverConfiguration):
+            stub = dns.asyncresolver.Resolver(configure=not self._servers)
             if self._servers:
-                self._stub.nameservers = [dns.nameserver.Do53Nameserver(s.host, s.port) for s in self._servers]
-        return self._stub
+                stub.nameservers = [dns.nameserver.Do53Nameserver(s.host, s.port) for s in self._servers]
+        self._stub_stamp, self._stub = stamp, stub
 
     async def _ask(self, host: str, versions: Sequence[int], lifetime: float) -> list[str]:
         answers = await asyncio.gather(
@@ -112,10 +135,12 @@ class Resolver:
         return addresses
 
     async def _query(self, host: str, record: dns.rdatatype.RdataType, lifetime: float) -> list[str]:
+        if self._stub is None:
+            raise ProbeFailed(Reason.RESOLVER, "no name server is configured in /etc/resolv.conf")
         try:
             # Between its tries the stub sleeps up to 2 s beyond its lifetime.
             async with asyncio.timeout(lifetime):
-                answer = await self._resolver().resolve(
+                answer = await self._stub.resolve(
                     host, record, lifetime=lifetime, search=True, raise_on_no_answer=False
                 )
         except dns.resolver.NXDOMAIN:
@@ -127,6 +152,14 @@ class Resolver:
         except (dns.exception.DNSException, UnicodeError) as error:
             raise ProbeFailed(Reason.DNS, f"{host} cannot be resolved: {error}") from None
         return [record.to_text() for record in answer.rrset or ()]
+
+
+def _literal(host: str) -> list[str] | None:
+    """The address that `host` is, None when it is a name."""
+    try:
+        return [str(ipaddress.ip_address(host))]
+    except ValueError:
+        return None
 
 
 def _addr_info(address: str, port: int) -> AddrInfo:

@@ -1,23 +1,25 @@
-"""TLS contexts, cached by their settings, and the facts of a certificate, valid or not."""
+"""TLS contexts, cached by their settings and files; their files are read off the loop, and nothing prompts."""
 
 from __future__ import annotations
 
-import hashlib
+import errno
+import os
 import ssl
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
-
-from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.context import ProbeContext, Readable
+from staging_exporter.net.names import tls_name
 
 Version = Literal["1.2", "1.3"]
 _VERSIONS: dict[Version, ssl.TLSVersion] = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+_MAX_FILE = 16 * 1024 * 1024  # bytes of a file that is not a regular one: a device would give data without end
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +29,68 @@ class TlsSettings:
     ca_file: str | None = None
     cert_file: str | None = None
     key_file: str | None = None
+    key_passphrase: Readable | None = None
     server_name: str | None = None
     insecure_skip_verify: bool = False
     min_version: Version = "1.2"
     max_version: Version | None = None
 
 
-def client_context(tls: TlsSettings, *, verify: bool = True, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
+class _File(NamedTuple):
+    """A file of a context; one that changes has another `stamp`. `content` is that of a pipe, which is read once."""
+
+    role: str
+    path: str
+    stamp: tuple[int, ...]
+    content: bytes | None
+
+
+async def client_context(
+    run: ProbeContext, tls: TlsSettings, *, verify: bool = True, alpn: tuple[str, ...] = ()
+) -> ssl.SSLContext:
     """The context for these settings, cached until one of its files changes: loading authorities takes about 20 ms.
 
     `alpn` are the protocols to offer (RFC 7301). Raises ProbeFailed (`probe_error`) when a file cannot be
     read or used.
     """
-    files = [f for f in (tls.ca_file, tls.cert_file, tls.key_file) if f]
+    passphrase = await run.reveal(tls.key_passphrase) if tls.key_passphrase else None
+    paths = {"ca_file": tls.ca_file, "cert_file": tls.cert_file, "key_file": tls.key_file}
+    given = {role: path for role, path in paths.items() if path}
     try:
-        stamps = tuple(Path(f).stat().st_mtime_ns for f in files)
-        return _context(tls, stamps, verify and not tls.insecure_skip_verify, alpn)
+        files = tuple(
+            [
+                await run.in_background(f"the {role}", path, partial(_look_at, role, path), ("tls", role, path))
+                for role, path in given.items()
+            ]
+        )
+        make = partial(_context, tls, files, verify and not tls.insecure_skip_verify, alpn, passphrase)
+        return await run.in_background("the TLS files", ", ".join(given.values()) or "of the system", make)
     except (OSError, ssl.SSLError) as error:
-        raise ProbeFailed(Reason.PROBE_ERROR, f"tls: {', '.join(files)}: {error}") from None
+        raise ProbeFailed(Reason.PROBE_ERROR, f"tls: {', '.join(given.values())}: {error}") from None
+
+
+def _look_at(role: str, path: str) -> _File:
+    """May block. Raises OSError."""
+    info = Path(path).stat()
+    if stat.S_ISREG(info.st_mode):
+        return _File(role, path, (info.st_mtime_ns, info.st_size, info.st_ino), None)
+    with Path(path).open("rb") as file:
+        content = file.read(_MAX_FILE + 1)
+    if len(content) > _MAX_FILE:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
+    return _File(role, path, (), content)
+
+
+@contextmanager
+def _as_path(file: _File) -> Iterator[str]:
+    """A path that OpenSSL can open."""
+    if file.content is None:
+        yield file.path
+        return
+    with open(os.memfd_create("tls"), "wb") as memory:  # noqa: PTH123  # it has no name
+        memory.write(file.content)
+        memory.flush()
+        yield f"/proc/self/fd/{memory.fileno()}"
 
 
 class _NamedContext(ssl.SSLContext):
@@ -64,92 +110,50 @@ class _NamedContext(ssl.SSLContext):
 
 
 @lru_cache(maxsize=256)
-def _context(tls: TlsSettings, _stamps: tuple[int, ...], verify: bool, alpn: tuple[str, ...]) -> ssl.SSLContext:
+def _context(
+    tls: TlsSettings, files: tuple[_File, ...], verify: bool, alpn: tuple[str, ...], passphrase: str | None
+) -> ssl.SSLContext:
+    """May block. Raises OSError, ssl.SSLError, ProbeFailed (`probe_error`)."""
     context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.server_name = tls.server_name
+    context.server_name = tls_name(tls.server_name) if tls.server_name else None
     context.minimum_version = _VERSIONS[tls.min_version]
     if tls.max_version:
         context.maximum_version = _VERSIONS[tls.max_version]
-    if verify and tls.ca_file:
-        context.load_verify_locations(tls.ca_file)
-    elif verify:
-        context.load_default_certs()
-    else:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if tls.cert_file:
-        context.load_cert_chain(tls.cert_file, tls.key_file)
+    with ExitStack() as stack:
+        paths = {file.role: stack.enter_context(_as_path(file)) for file in files}
+        if verify and "ca_file" in paths:
+            context.load_verify_locations(paths["ca_file"])
+        elif verify:
+            context.load_default_certs()
+        else:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if "cert_file" in paths:
+            _load_key(context, paths["cert_file"], paths.get("key_file"), passphrase, tls.key_file or tls.cert_file)
     if alpn:
         context.set_alpn_protocols(list(alpn))
     return context
 
 
-def session_facts(session: ssl.SSLObject | ssl.SSLSocket, *, verified: bool) -> dict[str, Any]:
-    """Facts of an established TLS session: those of the certificate, whether it was verified, version and cipher.
+def _load_key(
+    context: ssl.SSLContext, cert_file: str, key_file: str | None, passphrase: str | None, shown: str | None
+) -> None:
+    """Load a client certificate and its key. Raises ProbeFailed when the key is encrypted and stays closed."""
+    encrypted = False
 
-    `tls_chain_not_after` is when the first certificate expires of all that the peer sent, `tls_verified_not_after`
-    of those that lead to a trusted one; Unix seconds.
-    """
-    der = session.getpeercert(binary_form=True)
-    cipher = session.cipher()
-    shown = {Fact.TLS_CHAIN_NOT_AFTER: _earliest(_chain(session, "get_unverified_chain"))}
-    trusted = {Fact.TLS_VERIFIED_NOT_AFTER: _earliest(_chain(session, "get_verified_chain"))} if verified else {}
-    return {
-        **(certificate_facts(der) if der else {}),
-        **{name: end for name, end in (shown | trusted).items() if end is not None},
-        Fact.TLS_VERIFIED: verified,
-        Fact.TLS_VERSION: session.version(),
-        Fact.TLS_CIPHER: cipher[0] if cipher else None,
-    }
+    def open_key() -> str:
+        nonlocal encrypted
+        encrypted = True
+        if passphrase is None:
+            raise ProbeFailed(Reason.PROBE_ERROR, f"the key is encrypted: {shown}; its `key_passphrase` is not set")
+        return passphrase
 
-
-def _chain(session: ssl.SSLObject | ssl.SSLSocket, which: str) -> list[bytes]:
-    """The certificates of a session, DER. Public since Python 3.13; older versions have it in a private module."""
-    if hasattr(session, which):
-        return list(getattr(session, which)())
-    found: Iterable[Any] = getattr(getattr(session, "_sslobj", None), which, list)() or ()
-    return [ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in found]
-
-
-def _earliest(chain: Iterable[bytes]) -> float | None:
-    ends = [certificate_facts(der).get(Fact.TLS_NOT_AFTER) for der in chain]
-    return min((end for end in ends if end is not None), default=None)
-
-
-@lru_cache(maxsize=1024)
-def certificate_facts(der: bytes) -> dict[str, Any]:
-    """The facts of a certificate (DER).
-
-    `tls_not_after` and `tls_not_before` (Unix seconds), `tls_names`, `tls_subject`, `tls_issuer`, and in hexadecimal
-    `tls_serial` and `tls_fingerprint_sha256`.
-    """
     try:
-        certificate = x509.load_der_x509_certificate(der)
-        return {
-            Fact.TLS_NOT_AFTER: certificate.not_valid_after_utc.timestamp(),
-            Fact.TLS_NOT_BEFORE: certificate.not_valid_before_utc.timestamp(),
-            Fact.TLS_NAMES: _names(certificate),
-            Fact.TLS_SUBJECT: _common_name(certificate.subject),
-            Fact.TLS_ISSUER: _common_name(certificate.issuer),
-            Fact.TLS_SERIAL: f"{certificate.serial_number:x}",
-            Fact.TLS_FINGERPRINT_SHA256: hashlib.sha256(der).hexdigest(),
-        }
-    except ValueError as error:  # OpenSSL accepts certificates that this library does not
-        return {Fact.TLS_UNREADABLE: str(error)}
-
-
-def _names(certificate: x509.Certificate) -> list[str]:
-    try:
-        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return []
-    names: Iterable[Any] = [
-        *extension.value.get_values_for_type(x509.DNSName),
-        *extension.value.get_values_for_type(x509.IPAddress),
-    ]
-    return [str(name) for name in names][:100]
-
-
-def _common_name(name: x509.Name) -> str:
-    found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(found[0].value) if found else name.rfc4514_string()
+        # Without a callback OpenSSL prompts on the terminal.
+        context.load_cert_chain(cert_file, key_file, password=open_key)
+    except ssl.SSLError:
+        if encrypted:
+            raise ProbeFailed(
+                Reason.PROBE_ERROR, f"the key is encrypted, and not by `key_passphrase`: {shown}"
+            ) from None
+        raise

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
 
 from staging_exporter.net.address import HostPort
+from staging_exporter.net.names import ascii_name
 
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9_.])?")
@@ -85,7 +86,7 @@ def _host(host: str | None) -> str:
     try:
         if ":" in host:
             return str(ipaddress.IPv6Address(host))
-        name = host.encode("idna").decode()
+        name = ascii_name(host)
     except ValueError:
         raise ValueError(f"{host!r} is not a host") from None
     if not _HOST.fullmatch(name):

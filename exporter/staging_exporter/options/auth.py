@@ -61,7 +61,7 @@ class OAuth2(Model):
         return "oauth2", self.model_dump_json()
 
     async def _fetch(self, context: ProbeContext, transport: Transport) -> tuple[str, float]:
-        secret = context.reveal(self.client_secret)
+        secret = await context.reveal(self.client_secret)
         # RFC 6749 section 2.3.1: both are form-encoded before they become Basic credentials.
         headers = {
             "Authorization": basic(context, quote(self.client_id, ""), quote(secret, "")),
@@ -122,9 +122,10 @@ class Auth(Model):
         When the server of tokens fails, the reason is `credentials`, and the detail names that server.
         """
         if self.basic is not None:
-            return {"Authorization": basic(context, self.basic.username, context.reveal(self.basic.password))}
+            password = await context.reveal(self.basic.password)
+            return {"Authorization": basic(context, self.basic.username, password)}
         if self.bearer is not None:
-            bearer = context.reveal(self.bearer)
+            bearer = await context.reveal(self.bearer)
             _require_not_expired(bearer)
             return {"Authorization": f"Bearer {bearer}"}
         source = self.oauth2 or self.google_id_token

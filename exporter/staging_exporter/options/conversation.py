@@ -91,7 +91,7 @@ async def converse(context: ProbeContext, session: Session, steps: Sequence[Step
     """Run the steps in order. Raises ProbeFailed for the first that fails, OSError."""
     for step in steps:
         if step.send is not None:
-            await session.send(reveal(context, step.send))
+            await session.send(await reveal(context, step.send))
         elif step.hold is not None:
             await _hold(context, session, step.hold)
         elif step.ping:

@@ -7,19 +7,23 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from staging_exporter.net.names import ascii_name, tls_name
+
 # RFC 6761, 6762, 8375 and ICANN's resolution of 2024 on `internal`: nobody can register names there.
 _PRIVATE = frozenset({"test", "example", "invalid", "localhost", "local", "internal", "arpa", "lan"})
 
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)+\.?", re.IGNORECASE)
 
 
-def _host_name(text: str) -> str:
+def _host_name(given: str) -> str:
+    text = ascii_name(given)
     if not _NAME.fullmatch(text) or len(text) > 253:
-        raise ValueError(f"{text[:100]!r} is not a host name; write it like api.staging.example.com")
+        raise ValueError(f"{given[:100]!r} is not a host name; write it like api.staging.example.com")
     return text
 
 
 HostName = Annotated[str, AfterValidator(_host_name)]
+ServerName = Annotated[str, AfterValidator(tls_name)]
 
 
 def siblings(name: str) -> tuple[str, ...]:

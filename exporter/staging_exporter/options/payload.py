@@ -68,16 +68,16 @@ def is_secret(text: Any) -> bool:
     return isinstance(text, FromEnv | FromFile | Prefixed)
 
 
-def reveal(context: ProbeContext, text: str | FromEnv | FromFile | Prefixed | Json) -> str:
+async def reveal(context: ProbeContext, text: str | FromEnv | FromFile | Prefixed | Json) -> str:
     """The text itself, its secret masked from now on. Raises ProbeFailed (`probe_error`)."""
     match text:
         case str():
             return text
         case Prefixed():
-            return text.prefix + context.reveal(text.secret)
+            return text.prefix + await context.reveal(text.secret)
         case Json():
             return json.dumps(text.json_, separators=(",", ":"), default=str)
-    return context.reveal(text)
+    return await context.reveal(text)
 
 
 def _header_name(text: str) -> str:

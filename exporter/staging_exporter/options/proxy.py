@@ -40,15 +40,16 @@ class ProxyOptions(Model):
             raise ValueError("a proxy takes username and password, or neither")
         return self
 
-    def server_for(self, context: ProbeContext, url: Url) -> ProxyServer | None:
+    async def server_for(self, context: ProbeContext, url: Url) -> ProxyServer | None:
         """The proxy that requests for `url` go through; None when it is reached directly. Raises ProbeFailed."""
         if self.environment:
             return _from_environment(context, url)
         if self.url is None or proxy_bypass(str(url.address), {"no": ",".join(self.no_proxy)}):
             return None
-        headers = {name: reveal(context, value) for name, value in self.headers.items()}
+        headers = {name: await reveal(context, value) for name, value in self.headers.items()}
         if self.username is not None and self.password is not None:
-            headers["Proxy-Authorization"] = basic(context, self.username, context.reveal(self.password))
+            password = await context.reveal(self.password)
+            headers["Proxy-Authorization"] = basic(context, self.username, password)
         return ProxyServer(self.url.address, headers)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from pathlib import Path
 from typing import Annotated
@@ -11,33 +12,53 @@ from pydantic import BeforeValidator
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.options.model import Model
 
+_MAX_SECRET = 1024 * 1024  # bytes: a device would give data without end
+
 
 class FromEnv(Model):
-    """A secret in an environment variable."""
+    """A secret in an environment variable, without line ends."""
 
     env: str
 
+    @property
+    def file(self) -> None:
+        """No file: reading it never blocks."""
+
     def read(self) -> str:
-        """The value now. Raises ProbeFailed (`probe_error`) when the variable is not set."""
+        """The value now. Raises ProbeFailed (`probe_error`) when the variable is not set, or is empty."""
         value = os.environ.get(self.env)
         if value is None:
             raise ProbeFailed(Reason.PROBE_ERROR, f"environment variable {self.env} is not set")
-        return value
+        return _stripped(value, f"environment variable {self.env}")
 
 
 class FromFile(Model):
-    """A secret in a file, re-read on every use; one trailing newline is dropped."""
+    """A secret in a file, re-read on every use; a byte order mark and line ends around it are dropped."""
 
     file: str
 
     def read(self) -> str:
-        """The value now. Raises ProbeFailed (`probe_error`) when the file cannot be read."""
+        """The value now; may block. Raises ProbeFailed (`probe_error`) when the file cannot be read, or is empty."""
+        place = f"secret file {self.file}"
         try:
-            return Path(self.file).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+            with Path(self.file).open("rb") as file:
+                data = file.read(_MAX_SECRET + 1)
+            text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8")
         except OSError as error:
-            raise ProbeFailed(Reason.PROBE_ERROR, f"secret file {self.file}: {error.strerror}") from None
-        except UnicodeDecodeError:  # which quotes a byte of the secret
-            raise ProbeFailed(Reason.PROBE_ERROR, f"secret file {self.file}: not UTF-8 text") from None
+            raise ProbeFailed(Reason.PROBE_ERROR, f"{place}: {error.strerror}") from None
+        except ValueError:  # that of a decoder quotes a byte of the secret; another one is for a path with a zero byte
+            raise ProbeFailed(Reason.PROBE_ERROR, f"{place}: not UTF-8 text") from None
+        if len(data) > _MAX_SECRET:
+            raise ProbeFailed(Reason.PROBE_ERROR, f"{place}: over {_MAX_SECRET} bytes")
+        return _stripped(text, place)
+
+
+def _stripped(text: str, place: str) -> str:
+    """The text without a byte order mark and line ends. Raises ProbeFailed (`probe_error`) when nothing is left."""
+    text = text.removeprefix("\ufeff").strip("\r\n")
+    if not text.strip():
+        raise ProbeFailed(Reason.PROBE_ERROR, f"the secret is empty: {place}")
+    return text
 
 
 def _no_literal(value: object) -> object:

@@ -9,7 +9,9 @@ from pydantic import Field, GetCoreSchemaHandler, GetPydanticSchema, ValidatorFu
 from pydantic_core import core_schema
 
 from staging_exporter.net.tls import TlsSettings
+from staging_exporter.options.hostnames import ServerName
 from staging_exporter.options.model import Model
+from staging_exporter.options.secrets import Secret
 
 
 class TlsOptions(Model):
@@ -18,7 +20,8 @@ class TlsOptions(Model):
     ca_file: str | None = Field(None, description="PEM file of the authorities to trust instead of the system's")
     cert_file: str | None = Field(None, description="PEM file of the client certificate")
     key_file: str | None = Field(None, description="PEM file of its key, when not in cert_file")
-    server_name: str | None = Field(None, description="name to send and to verify instead of the host")
+    key_passphrase: Secret | None = Field(None, description="secret that opens an encrypted key")
+    server_name: ServerName | None = Field(None, description="name to send and to verify instead of the host")
     insecure_skip_verify: bool = Field(False, description="accept any certificate")
     min_version: Literal["1.2", "1.3"] = "1.2"
     max_version: Literal["1.2", "1.3"] | None = None

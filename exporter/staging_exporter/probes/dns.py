@@ -103,7 +103,8 @@ class Dns(Check):
         if self.server:
             server = name_server(self.server, port)
             return server, await self._ask(context, server, self.name)
-        servers = [HostPort(s.host, port if s.port == 53 else s.port) for s in context.resolver.name_servers()]
+        found = await context.resolver.name_servers(context.remaining * _SHARE)
+        servers = [HostPort(s.host, port if s.port == 53 else s.port) for s in found]
         failures = []
         for left, server in zip(range(len(servers), 0, -1), servers, strict=True):
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path, PurePath
 from typing import ClassVar, Literal
 
@@ -15,6 +16,7 @@ from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason, Trait
 from staging_exporter.evidence.reports import Format, newest_report, read_file, read_report
 from staging_exporter.evidence.testcases import Report, Rules, Unreadable
+from staging_exporter.net.background import in_background
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import status_reason
 from staging_exporter.net.failures import as_evidence
@@ -111,14 +113,12 @@ class E2e(Check):
         with context.phase("read"):
             if self.path is None and context.pushed is None:
                 raise Unreadable("no report can be pushed: this exporter runs without --storage.path")
-            path, written, report = await asyncio.to_thread(
-                newest_report,
-                self.path,
-                context.pushed,
-                self.format,
-                self._rules(),
-                context.deadline - _MARGIN,
-                context.cache,
+            find = partial(newest_report, self.path, context.pushed, self.format, self._rules())
+            path, written, report = await context.in_background(
+                "the report",
+                self.path or "pushed",
+                lambda: find(context.deadline - _MARGIN, context.cache),
+                ("report", self.path, context.pushed),
             )
         context.facts[Fact.REPORT] = path.name
         return written, report
@@ -132,7 +132,7 @@ class E2e(Check):
         context.facts[Fact.REPORT] = PurePath(url.target.partition("?")[0]).name
         deadline = context.deadline - _MARGIN
         with context.phase("read"):
-            report = await asyncio.to_thread(read_report, [response.body], self.format, self._rules(), deadline)
+            report = await in_background(lambda: read_report([response.body], self.format, self._rules(), deadline))
         return context.facts.get(Fact.LAST_MODIFIED, time.time()), report
 
     def _judge(self, report: Report, age: float) -> None:

@@ -100,17 +100,17 @@ class Http(Check):
     async def run(self, context: ProbeContext) -> None:
         """Send the request and judge the response. Raises ProbeFailed, ProbeDegraded, OSError, ssl.SSLError."""
         transport = Transport(self.tls, self.proxy, self.ip_family)
-        request, follow = self._request(context), self.follow_redirects
+        request, follow = await self._request(context), self.follow_redirects
         response = await fetch_as(self.auth, context, request, transport, follow=follow, max_body=self.max_body)
         record_facts(context, response, self.facts)
         self._judge(context, response)
 
-    def _request(self, context: ProbeContext) -> HttpRequest:
-        headers = {name: reveal(context, value) for name, value in self.headers.items()}
+    async def _request(self, context: ProbeContext) -> HttpRequest:
+        headers = {name: await reveal(context, value) for name, value in self.headers.items()}
         private = {name.lower() for name, value in self.headers.items() if is_secret(value)}
         if isinstance(self.body, Json) and "content-type" not in {name.lower() for name in headers}:
             headers["Content-Type"] = "application/json"
-        body = b"" if self.body is None else reveal(context, self.body).encode()
+        body = b"" if self.body is None else (await reveal(context, self.body)).encode()
         return HttpRequest(self.url, self.method, headers, body, frozenset(private))
 
     def _judge(self, context: ProbeContext, response: Response) -> None:

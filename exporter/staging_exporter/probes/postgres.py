@@ -6,13 +6,14 @@ import math
 from typing import Annotated, ClassVar, Literal
 
 import asyncpg
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
 from staging_exporter.net.address import HostPort
 from staging_exporter.net.connect import connect
 from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.names import ascii_name
 from staging_exporter.net.postgres import (
     DRIVER_ERRORS,
     Session,
@@ -24,6 +25,7 @@ from staging_exporter.net.postgres import (
 )
 from staging_exporter.net.tls import TlsSettings, client_context
 from staging_exporter.options.check import Check
+from staging_exporter.options.hostnames import ServerName
 from staging_exporter.options.jsonpath import Selection
 from staging_exporter.options.matchers import Wanted, judge
 from staging_exporter.options.model import Model
@@ -43,7 +45,8 @@ class PostgresTls(Model):
     ca_file: str | None = None
     cert_file: str | None = None
     key_file: str | None = None
-    server_name: str | None = None
+    key_passphrase: Secret | None = Field(None, description="secret that opens an encrypted key")
+    server_name: ServerName | None = None
 
     def options(self, host: str) -> TlsSettings | None:
         """The general TLS options, with the name to verify; None when TLS is off."""
@@ -53,6 +56,7 @@ class PostgresTls(Model):
             ca_file=self.ca_file,
             cert_file=self.cert_file,
             key_file=self.key_file,
+            key_passphrase=self.key_passphrase,
             server_name=self.server_name or host,
             insecure_skip_verify=self.mode == "require",
         )
@@ -77,7 +81,7 @@ class Postgres(Check):
     phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls", "startup", "query")
 
     kind: Literal["postgres"]
-    host: Text
+    host: Annotated[Text, AfterValidator(lambda host: host if host.startswith("/") else ascii_name(host))]
     port: int = Field(5432, ge=1, le=65535)
     database: Text
     user: Text
@@ -93,7 +97,7 @@ class Postgres(Check):
 
     async def run(self, context: ProbeContext) -> None:
         """Log in and run the query. Raises ProbeFailed and ProbeDegraded (`saturated`), OSError, ssl.SSLError."""
-        password = context.reveal(self.password) if self.password else ""
+        password = await context.reveal(self.password) if self.password else ""
         tls = None if self._address().unix else self.tls.options(self.host)
         await self._measure_connection(context, tls)
         try:
@@ -131,7 +135,7 @@ class Postgres(Check):
             password=password,
             database=self.database,
             # Without `ssl` asyncpg tries TLS, then plain text, and masks the first error.
-            ssl=client_context(tls) if tls else False,
+            ssl=await client_context(context, tls) if tls else False,
             direct_tls=False,
             target_session_attrs="any",
             timeout=None,

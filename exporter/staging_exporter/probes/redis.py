@@ -49,7 +49,7 @@ class Redis(Check):
 
     async def run(self, context: ProbeContext) -> None:
         """Connect, log in, ping. Raises ProbeFailed, OSError, ssl.SSLError, EOFError."""
-        login = [context.reveal(secret) for secret in (self.username, self.password) if secret]
+        login = [await context.reveal(secret) for secret in (self.username, self.password) if secret]
         async with connect(context, self.address, self.tls) as connection:
             if login:
                 with context.phase("auth"):

@@ -19,6 +19,7 @@ from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.tls import TlsSettings
 from staging_exporter.options.addresses import Address
 from staging_exporter.options.check import Check, Degraded
+from staging_exporter.options.hostnames import ServerName
 from staging_exporter.options.model import Duration
 from staging_exporter.options.tls import Tls
 
@@ -38,7 +39,7 @@ class TlsEndpoint(Check):
 
     kind: Literal["tls"]
     address: Address
-    server_name: str | None = None
+    server_name: ServerName | None = None
     tls: Tls = TlsSettings()
     ip_family: IpFamily = "auto"
     degraded: TlsDegraded = TlsDegraded()
@@ -57,7 +58,8 @@ class TlsEndpoint(Check):
         """Connect and judge. Raises ProbeDegraded (`content`), ProbeFailed, OSError, ssl.SSLError."""
         tls = replace(self.tls, server_name=self.server_name) if self.server_name else self.tls
         async with connect(context, self.address, tls, self.ip_family):
-            end: float = context.facts.get(Fact.TLS_CHAIN_NOT_AFTER, math.inf)
+            shown: float = context.facts.get(Fact.TLS_CHAIN_NOT_AFTER, math.inf)
+            end: float = context.facts.get(Fact.TLS_VERIFIED_NOT_AFTER, shown)
         left = end - time.time()  # wall clock, not the monotonic one
         if left < self.degraded.expires_within:
             date = f"{datetime.fromtimestamp(end, UTC):%Y-%m-%d %H:%M} UTC"

@@ -80,8 +80,8 @@ class WebSocket(Check):
 
     async def run(self, context: ProbeContext) -> None:
         """Upgrade, run the steps, close. Raises ProbeFailed, OSError, ssl.SSLError."""
-        headers = {name: reveal(context, value) for name, value in self.headers.items()}
-        subprotocols = [reveal(context, item) for item in self.subprotocols]
+        headers = {name: await reveal(context, value) for name, value in self.headers.items()}
+        subprotocols = [await reveal(context, item) for item in self.subprotocols]
         if self.auth:
             headers |= await self.auth.headers(context, Transport(self.tls, self.proxy, self.ip_family))
         async with open_route(context, self.url, self.tls, self.proxy, self.ip_family) as route:

@@ -7,10 +7,12 @@ import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from staging_exporter.evidence.reports import PUSHED
+from staging_exporter.net.background import in_background
 
 _KEPT = 10  # reports of one component
 _CONCURRENT = 4  # reports that are received at the same time
@@ -42,15 +44,15 @@ class ReportStore:
         """
         directory = self.directory(component)
         async with self._slots:
-            await asyncio.to_thread(directory.mkdir, exist_ok=True)
+            await in_background(lambda: directory.mkdir(exist_ok=True))
             part = directory / f"{time.time_ns()}-{secrets.token_hex(4)}.part"
             try:
-                with await asyncio.to_thread(part.open, "xb") as file:
+                with await in_background(lambda: part.open("xb")) as file:
                     async for chunk in chunks:
-                        await asyncio.to_thread(file.write, chunk)
-                    await asyncio.to_thread(_sync, file)
-                result = await asyncio.to_thread(accept, part)
-                await asyncio.to_thread(_store, part)
+                        await in_background(partial(file.write, chunk))
+                    await in_background(lambda: _sync(file))
+                result = await in_background(lambda: accept(part))
+                await in_background(lambda: _store(part))
             finally:
                 part.unlink(missing_ok=True)
             return result

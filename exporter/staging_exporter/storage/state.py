@@ -13,6 +13,7 @@ from typing import Any
 
 from staging_exporter.core.memory import Memory, dump, parse
 from staging_exporter.logs import event
+from staging_exporter.net.background import in_background
 
 log = logging.getLogger("exporter")
 _FILE = "state.json"
@@ -71,8 +72,12 @@ async def save_periodically(state_file: StateFile, memory: Callable[[], Memory],
     """Save what `memory()` returns every few seconds, off the event loop; a cancellation waits for a running save."""
     while True:
         await asyncio.sleep(interval)
-        saving = asyncio.ensure_future(asyncio.to_thread(state_file.save, memory()))
+        saving = asyncio.ensure_future(_save(state_file, memory()))
         try:
             await asyncio.shield(saving)
         finally:
             await saving
+
+
+async def _save(state_file: StateFile, memory: Memory) -> None:
+    await in_background(lambda: state_file.save(memory))

@@ -14,11 +14,13 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 _FORWARDED = ("Origin", "Forwarded", "X-Forwarded-For", "Via")
 
 
-def protected(handler: Handler, token: Callable[[], str | None], *, loopback_without_token: bool = True) -> Handler:
+def protected(
+    handler: Handler, token: Callable[[], Awaitable[str | None]], *, loopback_without_token: bool = True
+) -> Handler:
     """The handler behind the token rule; `token()` is asked on every request."""
 
     async def check(request: web.Request) -> web.Response:
-        expected = token()
+        expected = await token()
         if expected is None and not loopback_without_token:
             return web.Response(status=403, text="this endpoint is disabled: api.token is not configured.\n")
         if expected is None and not _is_local(request):

@@ -51,5 +51,5 @@ class Exporter(Protocol):
     def suggestions(self) -> Suggestions:
         """What the incidents so far say about the configuration."""
 
-    def token(self) -> str | None:
+    async def token(self) -> str | None:
         """The token that write endpoints require, None when none is configured."""
