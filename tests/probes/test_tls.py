@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import ipaddress
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -27,6 +28,45 @@ from tests.support.web import ca_file, server_tls, serving
 
 DAY = datetime.timedelta(days=1)
 NOW = datetime.datetime.now(datetime.UTC)
+
+
+def cross_signed(directory: Path, *, ends: datetime.timedelta) -> tuple[ssl.SSLContext, str]:
+    """A server that also sends a superfluous copy of its root, signed by an older one, and the file of that root."""
+    keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("leaf", "root", "old root")}
+
+    def issue(name: str, issuer: str, end: datetime.timedelta) -> x509.Certificate:
+        subject, by = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in (name, issuer))
+        builder = x509.CertificateBuilder(
+            by, subject, keys[name].public_key(), x509.random_serial_number(), NOW - 400 * DAY, NOW + end
+        )
+        builder = builder.add_extension(x509.BasicConstraints(name != "leaf", None), True)
+        if name == "leaf":
+            address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+            builder = builder.add_extension(x509.SubjectAlternativeName([address]), False)
+        return builder.sign(keys[issuer], hashes.SHA256())
+
+    encoding = serialization.Encoding.PEM
+    leaf, root, copy = (
+        issue(*names).public_bytes(encoding)
+        for names in (("leaf", "root", 90 * DAY), ("root", "root", 900 * DAY), ("root", "old root", ends))
+    )
+    key = keys["leaf"].private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (directory / "server.pem").write_bytes(key + leaf + copy)
+    (directory / "root.pem").write_bytes(root)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(directory / "server.pem")
+    return context, str(directory / "root.pem")
+
+
+@pytest.mark.parametrize("days", [-300, 5])
+async def test_a_superfluous_copy_of_the_root_does_not_count(tmp_path: Path, days: int) -> None:
+    context, root = cross_signed(tmp_path, ends=days * DAY)
+    seen = await looked_at(context, tls={"ca_file": root})
+    assert (seen.outcome, seen.reason) == (Outcome.PASS, Reason.OK), seen.detail
+    assert seen.facts["tls_verified_not_after"] == pytest.approx((NOW + 90 * DAY).timestamp(), abs=1)
+    assert seen.facts["tls_chain_not_after"] == pytest.approx((NOW + days * DAY).timestamp(), abs=1)
+    unverified = await looked_at(context, tls={"insecure_skip_verify": True})
+    assert (unverified.outcome, unverified.reason) == (Outcome.DEGRADED, Reason.CONTENT)
 
 
 async def quiet(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
