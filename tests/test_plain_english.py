@@ -13,6 +13,8 @@ from staging_exporter import probes
 from staging_exporter.cli import main
 from staging_exporter.core import names
 
+from tests.support.commands import subcommands
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "exporter" / "staging_exporter"
 
@@ -79,7 +81,7 @@ def commands(command: click.Command = main, name: str = "staging-exporter") -> I
     """`--help` of every command."""
     yield f"{name} --help", command.get_help(click.Context(command, info_name=name))
     if isinstance(command, click.Group):
-        for each, sub in command.commands.items():
+        for each, sub in subcommands(command).items():
             yield from commands(sub, f"{name} {each}")
 
 

@@ -8,18 +8,19 @@ from pathlib import Path
 import click
 import pytest
 from staging_exporter.app import App
-from staging_exporter.cli import main
 from staging_exporter.config import load_config
 from staging_exporter.core import names
 from staging_exporter.core.model import Reason, State
 from staging_exporter.core.names import Metric
 from staging_exporter.web.server import make_app
 
+from tests.support.commands import COMMANDS
+
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "deploy" / "docs"
 PAGES = [*(REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *sorted(DOCS.glob("*.md"))]
 METRICS = [metric for metric in vars(names).values() if isinstance(metric, Metric)]
-COMMANDS = sorted(name for name, command in main.commands.items() if not command.hidden)
+NAMES = sorted(name for name, command in COMMANDS.items() if not command.hidden)
 
 
 def page(name: str) -> str:
@@ -38,10 +39,10 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_command_and_option_is_in_the_reference(name: str) -> None:
     said = set(re.findall(r"[\w.-]+", section("commands", "")))
-    command = main.commands[name]
+    command = COMMANDS[name]
     parts = [command, *(command.commands.values() if isinstance(command, click.Group) else ())]
     options = {option for part in parts for p in part.params if isinstance(p, click.Option) for option in p.opts}
     assert {name, *options} - said == set()

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import yaml
-from staging_exporter.cli import main
+
+from tests.support.commands import COMMANDS
 
 WORKFLOW = Path(__file__).parent.parent / "deploy" / "ci" / "github-actions.yml"
 
@@ -27,7 +28,7 @@ def test_it_is_valid_by_the_schema_of_github_workflows() -> None:
 def test_the_options_of_every_command_exist() -> None:
     names = []
     for _, name, *arguments in commands():
-        command = main.commands[name]
+        command = COMMANDS[name]
         command.make_context(name, arguments, resilient_parsing=False)  # raises for an unknown or a missing option
         names.append(name)
     assert names == ["deploy", "check", "report"]

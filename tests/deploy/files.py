@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from staging_exporter.cli import main
+
+from tests.support.commands import COMMANDS
 
 ROOT = Path(__file__).parent.parent.parent
 DEPLOY = ROOT / "deploy"
@@ -22,7 +23,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 def parsed(words: list[str]) -> dict[str, Any]:
     """The parameters of `run` for these arguments. Raises click.UsageError when it does not accept them."""
     assert words[0] == "run"
-    return main.commands["run"].make_context("run", words[1:]).params
+    return COMMANDS["run"].make_context("run", words[1:]).params
 
 
 def unit() -> ConfigParser:
