@@ -83,7 +83,7 @@ class Client:
             raise ClientError(f"{file} cannot be read: {error.strerror or error}") from None
 
     def incidents(self) -> list[IncidentDocument]:
-        """The incidents, newest last. Raises ClientError."""
+        """The incidents, newest first. Raises ClientError."""
         return list(self._call("GET", "/api/v1/incidents"))
 
     def suggestions(self) -> SuggestionsDocument:

@@ -15,12 +15,16 @@ JOURNEY = Journey("login", P0, (("page", "web"), ("sign-in", "auth"), ("connect"
 
 
 def statuses(text: str) -> dict[str, ComponentStatus]:
-    """`web=down<db` is a symptom of db, `db=down!P2` a root of that priority; what is not named is up, at P2."""
+    """`web=down<db` is a symptom of db, `db=down!P2` a root and `db=unknown@P0` no root of that priority.
+
+    What is not named is up, at P2.
+    """
     found = {name: _status(name) for name in ("web", "auth", "socket", "db")}
     for part in text.split():
         name, _, rest = part.partition("=")
         state, _, blamed = rest.partition("<")
         state, root, priority = state.partition("!")
+        state, _, priority = state.partition("@") if not root else (state, "", priority)
         made = _status(name, State(state), Priority(priority) if priority else P2)
         found[name] = replace(made, root=bool(root), root_causes=tuple(blamed.split("+")) if blamed else ())
     return found
@@ -116,8 +120,14 @@ def test_a_stale_root_shows_how_it_was_last_seen() -> None:
         pytest.param("db=flapping!P2", State.DOWN, id="down when a root flaps"),
         pytest.param("db=degraded!P0", State.DEGRADED, id="degraded when a root is degraded"),
         pytest.param("web=down auth=starting", State.DEGRADED, id="degraded when a component waits for a start"),
-        pytest.param("web=starting auth=unknown", State.STARTING, id="starting comes before unknown"),
-        pytest.param("auth=unknown", State.UNKNOWN, id="unknown when a component is unknown"),
+        pytest.param("web=starting auth=unknown@P0", State.STARTING, id="starting comes before unknown"),
+        pytest.param("auth=unknown@P0", State.UNKNOWN, id="unknown when a component of P0 is unknown"),
+        pytest.param("auth=unknown@P1", State.UNKNOWN, id="unknown when a component of P1 is unknown"),
+        pytest.param("auth=unknown@P2", State.UP, id="up when a component of P2 is unknown"),
+        pytest.param("web=degraded!P2 auth=unknown@P0", State.DEGRADED, id="degraded comes before unknown"),
+        pytest.param(
+            "web=unknown auth=unknown socket=unknown db=unknown", State.UNKNOWN, id="unknown when nothing is known"
+        ),
         pytest.param("auth=maintenance", State.UP, id="up when a component is in maintenance"),
     ],
 )
@@ -128,4 +138,10 @@ def test_the_state_of_the_whole(seen: str, state: State) -> None:
 
 def test_a_latent_that_is_unknown_does_not_count() -> None:
     found = {"net": replace(_status("net", State.UNKNOWN), component=Component("net", Layer.SERVICE, P0))}
+    assert overall((), found) == State.UP
+
+
+def test_a_test_suite_that_is_unknown_does_not_count() -> None:
+    suite = Component("suite", Layer.TEST, P0, "e2e")
+    found = statuses("") | {"suite": replace(_status("suite", State.UNKNOWN), component=suite)}
     assert overall((), found) == State.UP

@@ -118,6 +118,11 @@ def test_every_document_has_exactly_the_keys_of_its_type() -> None:
     assert mismatches(incident_documents([Incident(3.0, None, (root,), (4.0,))])[0], IncidentDocument) == []
 
 
+def test_incidents_come_newest_first() -> None:
+    over, current = Incident(3.0, 9.0, ()), Incident(12.0, None, ())
+    assert [each["began"] for each in incident_documents([over, current])] == [12.0, 3.0]
+
+
 def mismatches(value: Any, declared: Any, at: str = "document") -> list[str]:
     """Where a value differs from its type, keys of typed dictionaries included."""
     kind, arguments = get_origin(declared), get_args(declared)

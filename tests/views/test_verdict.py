@@ -9,7 +9,7 @@ from staging_exporter.core.maintenance import MaintenanceWindow, Once
 from staging_exporter.core.model import Component, Layer, Priority, Reason, Startup, State
 from staging_exporter.views.verdict import verdict
 
-from tests.support.stage import SURE, Stage
+from tests.support.stage import COMPONENTS, SURE, Stage
 
 CASES = {
     "everything passes": ({}, "test is up: all 3 checks pass"),
@@ -31,7 +31,7 @@ def test_a_verdict(failing: dict[str, Reason], expected: str) -> None:
 
 
 def test_nothing_was_probed_yet() -> None:
-    assert verdict(Stage().snapshot) == "test is unknown: database, cache and backend are unknown"
+    assert verdict(Stage().snapshot) == "test is unknown: database, backend and cache are unknown"
 
 
 def test_a_long_list_of_components_is_cut() -> None:
@@ -83,6 +83,14 @@ def test_a_failure_without_an_identified_root_cause() -> None:
     degraded = {name: replace(each, state=State.DEGRADED) for name, each in stage.snapshot.components.items()}
     seen = replace(stage.snapshot, state=State.DEGRADED, components=degraded | {"network": stage["network"]})
     assert verdict(seen) == "test is degraded: database, cache and backend are failing, no root cause identified"
+
+
+def test_what_is_unknown_is_named_beside_a_state_that_it_does_not_change() -> None:
+    late = Component("report", Layer.TEST, Priority.P0, "e2e"), Component("mail", Layer.SERVICE, Priority.P2, "tcp")
+    stage = Stage(*COMPONENTS, *late, windows=(MaintenanceWindow(("cache",), Once(0, 1000)),))
+    stage.checked = ["database", "cache", "backend"]
+    stage.play(5)
+    assert verdict(stage.snapshot) == "test is up: 2 checks pass, report and mail are unknown, 1 in maintenance"
 
 
 def test_components_in_maintenance_are_counted_separately() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from math import inf
 
-from staging_exporter.core.model import Journey, Outcome, Priority, State
+from staging_exporter.core.model import Journey, Layer, Outcome, Priority, State
 from staging_exporter.core.rules import FAILS, IS_DOWN, Condition
 from staging_exporter.core.snapshot import ComponentStatus, JourneyState, JourneyStatus, RootCause, StepStatus
 
@@ -108,10 +108,18 @@ def _root_cause(
 
 
 def overall(roots: Iterable[RootCause], components: Mapping[str, ComponentStatus]) -> State:
-    """The state of the environment: the worst of its components and root causes."""
+    """The state of the environment: the worst of its components and root causes.
+
+    What is unknown decides only when it matters: a component of P0 or P1 outside the layer `test`, or all of them.
+    """
     if any(root.state in IS_DOWN for root in roots):
         return State.DOWN
-    states = {status.state for status in components.values() if not status.component.latent}
+    checked = [status for status in components.values() if not status.component.latent]
+    states = {status.state for status in checked}
     if states & FAILS or any(root.state in FAILS for root in roots):
         return State.DEGRADED
-    return next((state for state in (State.STARTING, State.UNKNOWN) if state in states), State.UP)
+    if State.STARTING in states:
+        return State.STARTING
+    unknown = [status.component for status in checked if status.state == State.UNKNOWN]
+    matters = any(each.priority <= Priority.P1 and each.layer != Layer.TEST for each in unknown)
+    return State.UNKNOWN if matters or states == {State.UNKNOWN} else State.UP

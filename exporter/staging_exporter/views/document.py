@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from staging_exporter.core.explain import explain, remarks
 from staging_exporter.core.incidents import Incident
@@ -48,8 +48,8 @@ def component_document(snapshot: Snapshot, name: str) -> ComponentDetailDocument
     }
 
 
-def incident_documents(incidents: Iterable[Incident]) -> list[IncidentDocument]:
-    """The document of `/api/v1/incidents`, in the given order."""
+def incident_documents(incidents: Sequence[Incident]) -> list[IncidentDocument]:
+    """The document of `/api/v1/incidents`, newest first; `incidents` are newest last."""
     return [
         {
             "began": incident.began,
@@ -71,7 +71,7 @@ def incident_documents(incidents: Iterable[Incident]) -> list[IncidentDocument]:
             ],
             "moved": list(incident.moved),
         }
-        for incident in incidents
+        for incident in reversed(incidents)
     ]
 
 

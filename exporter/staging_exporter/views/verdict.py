@@ -22,23 +22,33 @@ def _reason(snapshot: Snapshot) -> str:
     roots = [root.component for root in snapshot.root_causes]
     if roots:
         return f"{_list(roots)} {verb(roots, 'is the root cause', 'are root causes')}"
-    if not snapshot.online:
-        return "the exporter is offline"
     checked = {name: each for name, each in snapshot.components.items() if not each.component.latent}
     if snapshot.state == State.UP:
-        in_maintenance = sum(each.state == State.MAINTENANCE for each in checked.values())
-        passing = f"all {len(checked) - in_maintenance} checks pass"
-        return f"{passing}, {in_maintenance} in maintenance" if in_maintenance else passing
+        return _passing(checked)
+    if not snapshot.online:
+        return "the exporter is offline"
     if snapshot.state == State.DEGRADED:
         return _without_root_cause(checked)
-    names = [name for name, each in checked.items() if each.state == snapshot.state]
+    names = sorted(_in(checked, snapshot.state), key=lambda name: checked[name].component.priority)
     return f"{_list(names)} {verb(names)} {_UNDETERMINED[snapshot.state]}"
+
+
+def _passing(checked: Mapping[str, ComponentStatus]) -> str:
+    """How many checks pass, and what is not known or in maintenance."""
+    unknown, in_maintenance = _in(checked, State.UNKNOWN), len(_in(checked, State.MAINTENANCE))
+    passing = f"{len(checked) - len(unknown) - in_maintenance} checks pass"
+    parts = [f"{passing}, {_list(unknown)} {verb(unknown)} unknown" if unknown else f"all {passing}"]
+    return ", ".join([*parts, *([f"{in_maintenance} in maintenance"] if in_maintenance else [])])
+
+
+def _in(checked: Mapping[str, ComponentStatus], state: State) -> list[str]:
+    return [name for name, each in checked.items() if each.state == state]
 
 
 def _without_root_cause(checked: Mapping[str, ComponentStatus]) -> str:
     """Why failing components have no root cause: a start, a maintenance, a recovery, or nothing is known yet."""
     failing = [name for name, each in checked.items() if each.state in FAILS]
-    starting = [name for name, each in checked.items() if each.state == State.STARTING]
+    starting = _in(checked, State.STARTING)
     if starting:
         return f"{_list(starting)} {verb(starting)} still starting, {len(failing)} {verb(failing)} waiting for that"
     explaining = {other for name in failing for other in checked[name].explained_by}

@@ -71,7 +71,7 @@ class Api:
         return web.Response(body=body.encode(), headers={"Content-Type": form, "Vary": "Accept"})
 
     async def incidents(self, _request: web.Request) -> web.Response:
-        """Past and present incidents, newest last."""
+        """Past and present incidents, newest first."""
         return web.json_response(incident_documents(self._exporter.incidents()))
 
     async def suggestions(self, _request: web.Request) -> web.Response:
