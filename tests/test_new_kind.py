@@ -8,18 +8,23 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.live import fetch, free_port, process, wait_for
 
 KIND = """
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar, Literal
 
 from staging_exporter.core.blackbox import BlackboxNames, Gauge, number
 from staging_exporter.core.model import ProbeFailed, Reason, Trait
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.options.check import Check
+from staging_exporter.options.model import Listed
 
 
 class Coin(Check):
@@ -30,13 +35,21 @@ class Coin(Check):
         {"toss": "throw"},
         (Gauge("probe_coin_sides", "How many sides the coin has.", number("sides")),),
     )
+    covers_option: ClassVar[str | None] = "witnesses"
+    startup_option: ClassVar[str | None] = "in_the_air"
 
     kind: Literal["coin"]
     sides: int = 2
+    witnesses: Listed[str] = ()
+    in_the_air: dict[str, int] | None = None
+
+    def report_reader(self) -> Callable[[Path], SimpleNamespace] | None:
+        return lambda file: SimpleNamespace(counts={"passed": file.stat().st_size}, failing=[], total=1)
 
     async def run(self, context: ProbeContext) -> None:
         with context.phase("toss"):
             context.facts["sides"] = self.sides
+            context.facts["in_the_air"] = (self.in_the_air or {}).get("seconds", 0)
         context.facts["siblings"] = {"dice": "up"}
         if self.sides != 2:
             raise ProbeFailed(Reason.CONTENT, f"{self.sides} sides, expected 2")
@@ -52,9 +65,11 @@ check: {kind: coin, sides: 2}
 CONFIG = """
 environment: test
 components:
-  fair: {layer: service, priority: P1, check: {kind: coin}}
-  odd: {layer: service, priority: P1, check: {kind: coin, sides: 3}}
+  fair: {layer: service, priority: P1, startup: {budget: 10s, when: {seconds: 4}}, check: {kind: coin}}
+  odd: {layer: service, priority: P1, check: {kind: coin, sides: 3, witnesses: [fair]}}
+api: {token: {env: COIN_TOKEN}}
 """
+TOKEN = "heads-or-tails"
 MAIN = """
 import sys
 import staging_exporter.probes
@@ -106,8 +121,9 @@ def test_the_schema_has_it(folder: Path) -> None:
 def exporter(folder: Path) -> Iterator[str]:
     """The URL of an exporter that runs checks of the kind."""
     address = f"127.0.0.1:{free_port()}"
-    arguments = command(folder, "run", "--config.file", str(folder / "config.yml"), "--web.listen-address", address)
-    with process(arguments, folder / "exporter.log", env=dict(os.environ)):
+    options = ("--config.file", str(folder / "config.yml"), "--storage.path", str(folder))
+    arguments = command(folder, "run", *options, "--web.listen-address", address)
+    with process(arguments, folder / "exporter.log", env=os.environ | {"COIN_TOKEN": TOKEN}):
         url = f"http://{address}"
         wait_for(lambda: "ok" in states(url).values(), "the first run has passed")
         yield url
@@ -124,6 +140,24 @@ def states(url: str) -> dict[str, str]:
 
 def test_its_runs_decide_the_state(exporter: str) -> None:
     assert wait_for(lambda: (seen := states(exporter)) == {"fair": "ok", "odd": "content"} and seen, "both have run")
+
+
+def component(url: str, name: str) -> dict[str, Any]:
+    return dict(json.loads(fetch(f"{url}/api/v1/components/{name}")))
+
+
+def test_its_option_for_what_it_covers_becomes_an_edge(exporter: str) -> None:
+    assert component(exporter, "odd")["covers"] == ["fair"]
+
+
+def test_it_gets_the_startup_condition_of_the_component(exporter: str) -> None:
+    assert [component(exporter, name)["facts"]["in_the_air"] for name in ("fair", "odd")] == [4, 0]
+
+
+def test_it_takes_pushed_reports(exporter: str) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    answer = fetch(f"{exporter}/api/v1/e2e/fair", "PUT", headers, b"heads")
+    assert json.loads(answer) == {"component": "fair", "tests": {"passed": 5}, "failing": []}
 
 
 @pytest.mark.parametrize(

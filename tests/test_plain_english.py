@@ -50,6 +50,7 @@ RIDDLES = {
     r"fires may be over|silent may be broken": "firing alerts may be stale; new failures will not alert",
     r"help the start|a net below": "unblock; safety net",
     r"excus(e|es|ed)|accounts? for": "explained by",
+    r"announc(e|es|ed|ing)": "mark a deploy; start a maintenance window",
     r"somebody|whoever|goes on|bears?|(its|their|the) word|hand(s|ed)? in": "the actor; continues; accepts; report",
 }
 _RIDDLE = re.compile("|".join(rf"\b(?:{phrase})\b" for phrase in RIDDLES), re.IGNORECASE)

@@ -37,5 +37,5 @@ def test_the_options_of_every_command_exist() -> None:
 def test_secrets_are_given_only_to_the_steps_that_need_them() -> None:
     workflow = yaml.safe_load(WORKFLOW.read_text())
     with_secret = [step["name"] for step in workflow["jobs"]["deploy-and-test"]["steps"] if "secrets." in str(step)]
-    assert with_secret == ["Announce the deploy", "Send the report"]
+    assert with_secret == ["Mark the deploy", "Send the report"]
     assert workflow["permissions"] == {"contents": "read"}

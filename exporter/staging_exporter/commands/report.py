@@ -13,9 +13,7 @@ from staging_exporter.commands.common import TO, TOKEN, call_exporter
 @click.command()
 @TO
 @TOKEN
-@click.option(
-    "--component", required=True, metavar="NAME", help="The component of kind e2e that the report belongs to."
-)
+@click.option("--component", required=True, metavar="NAME", help="The component whose check reads the report.")
 @click.argument("file", type=Path)
 def report(url: str, token: str | None, component: str, file: Path) -> None:
     """Push the report of a test suite.

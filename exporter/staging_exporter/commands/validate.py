@@ -17,7 +17,10 @@ from staging_exporter.views.suggestions import doubtful, shallow
 @click.command()
 @CONFIG_FILE
 @click.option(
-    "--from", "url", metavar="URL", help="Warn also of what the exporter at this address learnt by incidents."
+    "--from",
+    "url",
+    metavar="URL",
+    help="Also warn of edges and checks that incidents at this exporter contradicted.",
 )
 def validate(config_file: Path, url: str | None) -> None:
     """Report every error in a configuration.

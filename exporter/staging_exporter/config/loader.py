@@ -103,8 +103,7 @@ class _Loader:
         check, intrinsic = self._component_check(options, at)
         if check:
             checks[name] = check
-        covers: tuple[str, ...] = getattr(check, "covers", ())
-        self._known(covers, (*at, "check", "covers"))
+        covers = self._covers(check, at)
         timing = self._timing(options, check, at)
         return Component(
             name=name,
@@ -120,6 +119,13 @@ class _Loader:
             covers=covers,
             links=options.links.model_dump(exclude_none=True),
         )
+
+    def _covers(self, check: Check | None, at: TreePath) -> tuple[str, ...]:
+        if check is None or check.covers_option is None:
+            return ()
+        names: tuple[str, ...] = getattr(check, check.covers_option)
+        self._known(names, (*at, "check", check.covers_option))
+        return names
 
     def _timing(self, options: ComponentOptions, check: Check | None, at: TreePath) -> dict[str, Any]:
         """The defaults, under those of the kind, under the component's own."""
@@ -168,16 +174,18 @@ class _Loader:
         if model is None:
             return None, intrinsic
         rest = {key: value for key, value in raw.items() if key not in given}
-        if "startup_when" in rest:
-            del rest["startup_when"]
-            self._found.report((*at, "startup_when"), "unknown key `startup_when`; write startup.when on the component")
-        if when is not None and "startup_when" in model.model_fields:
-            rest["startup_when"] = when
-        elif when is not None:
-            able = joined((kind for kind in kinds() if "startup_when" in load(kind).model_fields), "or")
+        for key in sorted(_startup_options(model, rest)):
+            del rest[key]
+            self._found.report((*at, key), f"unknown key `{key}`; write startup.when on the component")
+        if when is None:
+            return self._found.validate(model, rest, at), intrinsic
+        if model.startup_option is None:
+            able = joined((kind for kind in kinds() if load(kind).startup_option), "or")
             text = f"kind {raw['kind']} does not support startup.when; it works with {able}"
             self._found.report(when_at, text)
-        return self._found.validate(model, rest, at, {"startup_when": when_at}), intrinsic
+            return self._found.validate(model, rest, at), intrinsic
+        rest[model.startup_option] = when
+        return self._found.validate(model, rest, at, {model.startup_option: when_at}), intrinsic
 
     def _model(self, raw: dict[str, Any], at: TreePath) -> type[Check] | None:
         kind = raw.get("kind")
@@ -285,6 +293,14 @@ class _Loader:
         for name, check in checks.items():
             for at, text in all_instead_of_any(check, ("components", name, "check")):
                 yield self._found.problem(at, text)
+
+
+def _startup_options(model: type[Check], given: Collection[str]) -> set[str]:
+    """The keys among `given` that only the loader may set. The other kinds are loaded only for a key of theirs."""
+    known = (
+        {model.startup_option} if model.model_fields.keys() >= set(given) else {load(k).startup_option for k in kinds()}
+    )
+    return {key for key in known if key is not None and key in given}
 
 
 def _shown(entry: object) -> str:

@@ -266,9 +266,9 @@ def json_schema() -> dict[str, Any]:
     definitions: dict[str, Any] = schema["$defs"]
     checks = {name: refs[load(name), "validation"] for name in names}
     extras = definitions.pop("CheckExtras")["properties"]
-    for reference in checks.values():
+    for name, reference in checks.items():
         properties = definitions[reference["$ref"].rpartition("/")[2]]["properties"]
-        properties.pop("startup_when", None)
+        properties.pop(load(name).startup_option, None)
         properties.update(extras)
     definitions["Check"] = {
         "oneOf": list(checks.values()),

@@ -77,7 +77,7 @@ CERTAINTY = Metric(
 RELATED = Metric(
     "staging_component_root_cause_related_info",
     GAUGE,
-    "Root cause and a component that makes it less certain or is to be looked at with it, always 1.",
+    "Root cause and a component that makes it less certain or should be looked at with it, always 1.",
     (COMPONENT, "relation", "related"),
 )
 CONTRADICTED = Metric(
@@ -205,12 +205,12 @@ MAX_CONNECTIONS = Metric(
     "staging_probe_connections_limit", GAUGE, "Connections available to ordinary users, reported by the server."
 )
 JOURNEY_STATE = Metric(
-    "staging_journey_state", GAUGE, "1 for the present state of the journey, 0 for the others.", (JOURNEY, "state")
+    "staging_journey_state", GAUGE, "1 for the published state of the journey, 0 for the others.", (JOURNEY, "state")
 )
 STEP_STATE = Metric(
     "staging_journey_step_state",
     GAUGE,
-    "1 for the present state of the component of the step, 0 for the others.",
+    "1 for the published state of the component of the step, 0 for the others.",
     (JOURNEY, "step", "state"),
 )
 LAYER_ROOTS = Metric("staging_layer_root_causes", GAUGE, "Number of root causes that the layer owns.", ("layer",))
@@ -220,7 +220,7 @@ TEST_DURATION = Metric("staging_test_run_duration_seconds", GAUGE, "Duration of 
 TEST_CONFLICT = Metric(
     "staging_test_conflict", GAUGE, "1 when the suite passed although a component that it covers is down, else 0."
 )
-DEPLOY = Metric("staging_deploy_timestamp_seconds", GAUGE, "Time of the last deploy that was announced.")
+DEPLOY = Metric("staging_deploy_timestamp_seconds", GAUGE, "Time of the last deploy that was marked.")
 BUILD_INFO = Metric(
     "staging_exporter_build_info",
     GAUGE,

@@ -40,13 +40,17 @@ class Check(Model):
     A kind declares what others must know about it, so that nobody else names a kind: `phase_names` are the phases
     that a run can report, in order; `thresholds` are a `fall` and a `rise` that replace those of `defaults`, unless the
     component has its own; `traits` decide which metrics and alerts a component has beside those of all components;
-    `blackbox` holds the names of blackbox_exporter for `/probe`.
+    `blackbox` holds the names of blackbox_exporter for `/probe`; `covers_option` is the option that lists the
+    components that the check tests, `startup_option` the field that takes the `startup.when` of the component; None
+    for a kind without one.
     """
 
     phase_names: ClassVar[tuple[str, ...]] = ()
     thresholds: ClassVar[Mapping[str, int]] = {}
     traits: ClassVar[frozenset[Trait]] = frozenset()
     blackbox: ClassVar[BlackboxNames] = BlackboxNames()
+    covers_option: ClassVar[str | None] = None
+    startup_option: ClassVar[str | None] = None
 
     kind: str
     degraded: Degraded = Degraded()

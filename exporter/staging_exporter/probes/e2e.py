@@ -54,6 +54,7 @@ class E2e(Check):
     }  # the same report would fail again: one run is enough
 
     traits: ClassVar[frozenset[Trait]] = frozenset({Trait.JUDGES_TESTS})
+    covers_option: ClassVar[str | None] = "covers"
 
     kind: Literal["e2e"]
     path: str | None = None

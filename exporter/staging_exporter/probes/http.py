@@ -69,6 +69,8 @@ class Http(Check):
         ),
     )
 
+    startup_option: ClassVar[str | None] = "startup_when"
+
     kind: Literal["http"]
     url: HttpUrl
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"

@@ -56,6 +56,8 @@ class WebSocket(Check):
         ),
     )
 
+    startup_option: ClassVar[str | None] = "startup_when"
+
     kind: Literal["websocket"]
     url: WebSocketUrl
     headers: Headers = Field(default_factory=dict)

@@ -64,7 +64,7 @@ def linked_column(environment: str, column: str = "Component") -> Override:
 def _now(queries: Queries) -> Iterator[stat.Panel]:
     yield number("State", "Its state; a root cause or a symptom is shown as such.",
                  now(queries.words(_THIS)), words=ALL_STATES, none="no such component")  # fmt: skip
-    yield number("In this state since", "When the present state was published.",
+    yield number("In this state since", "When the current state was published.",
                  now(f"{queries.of(names.STATE_SINCE, _THIS)} * 1000"), unit="dateTimeFromNow")  # fmt: skip
     runs = queries(names.PROBES, _THIS)
     failures = queries(names.PROBE_FAILURES, _THIS)
