@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from staging_exporter.app import App
 from staging_exporter.config import load_config
 from staging_exporter.net.address import HostPort
-from staging_exporter.web.access import is_loopback
+from staging_exporter.web.server import is_loopback
 
 from tests.support.live import free_port
 from tests.support.waiting import until

@@ -15,13 +15,13 @@ from aiohttp import web
 
 from staging_exporter.clock import now
 from staging_exporter.config import Config, ConfigError, load_config, missing_secrets
+from staging_exporter.core.blackbox import ProbeResult
 from staging_exporter.core.board import Board
 from staging_exporter.core.coincidence import Suggestions
 from staging_exporter.core.explain import explain
 from staging_exporter.core.incidents import Incident
 from staging_exporter.core.maintenance import MaintenanceWindow, Once
 from staging_exporter.core.model import ProbeFailed, State
-from staging_exporter.core.probe_run import ProbeResult
 from staging_exporter.core.snapshot import Deploy, Snapshot
 from staging_exporter.engine.build import Engine, build_engine
 from staging_exporter.engine.loop_lag import LoopLagMonitor

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
+from staging_exporter.core.durations import parse_duration
 
 from tests.alerts.promtool import ALERTS, DEPLOY, RULES
+from tests.paging.scaled import EVALUATION, RESEND_DELAY
 
 CONFIG = DEPLOY / "alertmanager" / "alertmanager.yml"
 TREE: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
@@ -81,8 +83,15 @@ def test_a_p0_page_waits_five_seconds() -> None:
     assert {r["group_wait"] for r in _routes() if r["receiver"] == "P0"} == {"5s"}
 
 
-def test_a_root_cause_that_joins_updates_a_p0_page_within_thirty_seconds() -> None:
-    assert {r["group_interval"] for r in _routes() if r["receiver"] == "P0"} == {"30s"}
+def test_a_root_cause_that_joins_updates_a_p0_page_within_75_seconds() -> None:
+    assert {r["group_interval"] for r in _routes() if r["receiver"] == "P0"} == {"75s"}
+
+
+def test_every_group_sees_all_its_resolved_alerts_before_it_is_notified_again() -> None:
+    """Else Alertmanager repeats a notification whenever Prometheus sends another resolved alert of the group again."""
+    resent_after = RESEND_DELAY + EVALUATION
+    joint = [r for r in _routes() if r["receiver"] != "watchdog"]
+    assert all(parse_duration(r["group_interval"]) > resent_after for r in joint)
 
 
 @pytest.mark.parametrize("number", range(3))

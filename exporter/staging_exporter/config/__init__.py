@@ -1,11 +1,11 @@
 """YAML -> components and checks, every error at once with its line and path. Imported by `engine`, `app`, `commands`.
 
 `yamlfile` parses, `schema` has the models, `validation` reports their errors, `loader` builds the configuration,
-`review` checks it as a whole, `missing` finds secrets that cannot be read.
+`review` warns of the checks as a whole, `configuration` holds it and finds secrets that cannot be read.
 """
 
-from staging_exporter.config.loader import Config, load_config
-from staging_exporter.config.missing import missing_secrets
+from staging_exporter.config.configuration import Config, missing_secrets
+from staging_exporter.config.loader import load_config
 from staging_exporter.config.problems import ConfigError, Problem
 from staging_exporter.config.schema import Limits, json_schema
 

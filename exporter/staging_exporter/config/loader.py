@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from staging_exporter.config.configuration import Config
 from staging_exporter.config.problems import Problem, TreePath, clip, did_you_mean, unknown_choice
 from staging_exporter.config.review import all_instead_of_any, mixed_names, over_limit
-from staging_exporter.config.schema import CheckExtras, ComponentOptions, File, Limits
+from staging_exporter.config.schema import CheckExtras, ComponentOptions, File
 from staging_exporter.config.validation import Validation
 from staging_exporter.config.yamlfile import read_yaml
 from staging_exporter.core.durations import format_duration
@@ -17,36 +17,12 @@ from staging_exporter.core.graph import find_cycle
 from staging_exporter.core.maintenance import MaintenanceWindow
 from staging_exporter.core.model import LATENT, Component, Journey, Layer, Priority, Reason, Startup, Topology
 from staging_exporter.core.words import joined
-from staging_exporter.generate.options import AlertingOptions
-from staging_exporter.net.address import HostPort
 from staging_exporter.options.check import Check
-from staging_exporter.options.secrets import FromEnv, FromFile
 from staging_exporter.probes import kinds, load
 
 # Placeholders for missing keys, so that the rest of the file can be validated; never used by a valid file.
 _FALLBACKS = {"environment": "?", "components": {}, "layer": "test", "priority": "P2"}
 _DEFAULTS: TreePath = ("defaults",)
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """A configuration without errors.
-
-    `checks` are by component, in the order of the file, without latent components. `vantage` are our own checks, with
-    the default timing. `servers` are name servers instead of those of the system. `slo` are objectives, shares of
-    time, by component. `warnings` are never fatal.
-    """
-
-    topology: Topology
-    checks: Mapping[str, Check]
-    vantage: tuple[tuple[Component, Check], ...]
-    limits: Limits
-    maintenance: tuple[MaintenanceWindow, ...]
-    servers: tuple[HostPort, ...]
-    slo: Mapping[str, float]
-    alerting: AlertingOptions
-    token: FromEnv | FromFile | None
-    warnings: tuple[Problem, ...]
 
 
 def load_config(path: str | Path) -> Config:

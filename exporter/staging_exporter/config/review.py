@@ -11,7 +11,6 @@ from staging_exporter.options.check import Check
 from staging_exporter.options.jsonpath import selects_several
 from staging_exporter.options.matchers import Comparison
 
-_ONE_IS_ENOUGH = ("degraded", "startup_when")
 _EVERY = "every node of `{}` must now be so, formerly one was enough; write `nodes: all`, or `nodes: any` for one"
 Requests = tuple[str, Check, float]  # name, check, interval in seconds
 
@@ -44,9 +43,10 @@ def all_instead_of_any(check: BaseModel, at: TreePath) -> Iterator[tuple[TreePat
 
     Formerly one node was enough.
     """
+    one_is_enough = ("degraded", getattr(check, "startup_option", None))
     for name, field in type(check).model_fields.items():
         value, place = getattr(check, name), (*at, field.alias or name)
-        if name in _ONE_IS_ENOUGH:
+        if name in one_is_enough:
             continue
         if name == "json_" and isinstance(value, dict):
             for path, wanted in value.items():

@@ -1,4 +1,4 @@
-"""The names that blackbox_exporter has for what a kind sees, declared by the kind and shown by `/probe`."""
+"""Runs on demand, for `/probe`: their result, and the names that blackbox_exporter has for what a kind sees."""
 
 from __future__ import annotations
 
@@ -68,3 +68,28 @@ def equals(name: str, value: Any) -> Value:
 def failed_by_content(name: str = "probe_failed_due_to_regex") -> Gauge:
     """The gauge that is 1 when the content was not what is expected."""
     return Gauge(name, _REGEX_HELP, lambda seen: float(seen.reason == Reason.CONTENT))
+
+
+class NoCheck(Exception):
+    """The component is latent: there is nothing to run."""
+
+
+class RateLimitExceeded(Exception):
+    """The rate limit allows the next request to the host in `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"{seconds:.0f} s")
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """The result of a run of at most `timeout` seconds, to be shown with the `names` of its kind.
+
+    `log` has (seconds since its start, text).
+    """
+
+    names: BlackboxNames
+    timeout: float
+    seen: Observation
+    log: tuple[tuple[float, str], ...]

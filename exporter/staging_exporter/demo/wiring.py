@@ -13,14 +13,13 @@ from staging_exporter.demo.backend import Backend
 from staging_exporter.demo.certificates import Authority
 from staging_exporter.demo.control import Control
 from staging_exporter.demo.edge import Edge
+from staging_exporter.demo.files import Revision, SecretFiles
 from staging_exporter.demo.nameserver import Nameserver
 from staging_exporter.demo.network import Ports
 from staging_exporter.demo.postgres import find_programs, postgres
 from staging_exporter.demo.processes import Leftovers
 from staging_exporter.demo.proxy import Proxy
 from staging_exporter.demo.redis import redis_responder, redis_server
-from staging_exporter.demo.revision import Revision
-from staging_exporter.demo.secretfiles import SecretFiles
 from staging_exporter.demo.services import Auth, ClickHouse, Frontend, Llm, Service
 from staging_exporter.demo.suite import Suite
 from staging_exporter.demo.switches import Switch, Switchboard

@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Mapping
 
 from staging_exporter.clock import now
+from staging_exporter.core.blackbox import NoCheck, ProbeResult, RateLimitExceeded
 from staging_exporter.core.model import Component
-from staging_exporter.core.probe_run import NoCheck, ProbeResult, RateLimitExceeded
 from staging_exporter.core.redaction import clean
 from staging_exporter.engine.prober import Prober
 from staging_exporter.engine.rate_limit import RateLimiter

@@ -33,8 +33,10 @@ TEMPLATE_FILE = "staging.tmpl"
 _HOURS = "working-hours"
 _TITLE, _TEXT = '{{ template "staging.title" . }}', '{{ template "staging.text" . }}'
 # group_wait, group_interval, repeat_interval. A verdict is settled before it is published, so that an urgent alert
-# need not wait for others to join it.
-_PACE = {Priority.P0: ("5s", "30s", "1h"), Priority.P1: ("30s", "5m", "4h"), Priority.P2: ("5m", "10m", "1d")}
+# need not wait for others to join it. Prometheus sends a resolved alert again for 15 minutes, at the first evaluation
+# after rules.alert.resend-delay: every 65 s by default. A group_interval that is shorter sees those of a group in turn,
+# and Alertmanager then repeats the notification each time (prometheus/alertmanager#1755).
+_PACE = {Priority.P0: ("5s", "75s", "1h"), Priority.P1: ("30s", "5m", "4h"), Priority.P2: ("5m", "10m", "1d")}
 _NIGHT = "12h"
 # Opsgenie has P1, critical, to P5, informational.
 _OPSGENIE = (
@@ -75,7 +77,7 @@ def _route(environment: str, *, hours: bool) -> dict[str, Any]:
         "matchers": [here, _match("alertname", WATCHDOG)],
         "receiver": "watchdog",
         "group_wait": "0s",
-        # Sent every minute: repeat_interval counts from the delivery, so that every second group_interval sends it.
+        # Sent every 30 to 60 s: repeat_interval counts from the delivery, so that not every group_interval sends it.
         "group_interval": "30s",
         "repeat_interval": "30s",
     }

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from staging_exporter.core import names
-from staging_exporter.core.model import Priority, State
+from staging_exporter.core.model import Certainty, Priority, State
 from staging_exporter.core.snapshot import JourneyState
-from staging_exporter.generate import evidence
-from staging_exporter.generate.alerts import Alert, Role, series, value
+from staging_exporter.generate.alerts import OF_COMPONENT, Alert, Role, ask, series, value
 from staging_exporter.generate.promql import HERE, Selectors
 
 ROOT_CAUSE = "StagingRootCause"
@@ -19,6 +18,37 @@ _CREDENTIAL_DAYS = 7
 _SATURATION = 0.75  # of the connections; by default the check is degraded above 80 %
 _LEFT = 0.1  # share of the startup budget
 _COMPONENT = "{{ $labels.component }}"
+
+# What a notification says of a root cause beside its name. All of it is in annotations, by queries: a label of an alert
+# that changed would resolve it and fire another one.
+_EVIDENCE = (
+    f"{{{{ with {ask(names.ROOT_CAUSE_INFO, OF_COMPONENT)} }}}}{{{{ with . | first }}}}{{{{ .Labels.reason }}}}"
+    "{{ if .Labels.detail }}, {{ .Labels.detail }}{{ end }}{{ end }}{{ else }}unknown{{ end }}"
+)
+_CERTAINTY = series(names.CERTAINTY, OF_COMPONENT, "certainty", " == 1", nothing="unknown")
+
+
+def _related(relation: str, before: str, after: str) -> str:
+    """A sentence about the components of this relation, nothing without one."""
+    selection = f'{OF_COMPONENT},relation="{relation}"'
+    return series(names.RELATED, selection, "related", before=f" {before}", after=after, nothing="")
+
+
+_LIKELY = ask(names.CERTAINTY, f'{OF_COMPONENT},certainty="{Certainty.LIKELY}"', " == 1")
+_DESCRIPTION = (
+    f" Evidence: {_EVIDENCE}.{{{{ with {ask(names.STATE_SINCE, OF_COMPONENT)} }}}}"
+    f" Since: {{{{ . | first | value | humanizeTimestamp }}}}.{{{{ end }}}}"
+    f"{{{{ $likely := {_LIKELY} }}}}{{{{ if $likely }}}} It is likely, not certain.{{{{ end }}}}"
+    + _related("suspect", "{{ if $likely }}Alternatives{{ else }}Suspects{{ end }}: ", ".")
+    + _related("not_recovered_from", "It has not recovered since ", " came back.")
+    + _related("coincides_with", "It began to fail at the same time as ", ", to which no dependency is configured.")
+    + _related(
+        "contradicted_by",
+        "Up although they depend on it: ",
+        ". The problem is the network path from the exporter, the dependency is wrong, or the check is shallow.",
+    )
+    + _related("through", "Not noticed by the checks of: ", ".")
+)
 
 
 class Environment:
@@ -86,12 +116,12 @@ class Environment:
             ),
             "{{ $labels.component }} is the root cause of the outage in {{ $labels.environment }}.",
             f"{_COMPONENT}, layer {{{{ $labels.layer }}}}, is a root cause with effective priority {priority}."
-            f"{evidence.DESCRIPTION} Affected components: {affected}. Blocked journeys in the environment: {journeys}.",
+            f"{_DESCRIPTION} Affected components: {affected}. Blocked journeys in the environment: {journeys}.",
             annotations={
                 "affected": affected,
                 "journeys": journeys,
-                "evidence": evidence.EVIDENCE,
-                "certainty": evidence.CERTAINTY,
+                "evidence": _EVIDENCE,
+                "certainty": _CERTAINTY,
             },
         )
 

@@ -81,7 +81,7 @@ class Receivers(Model):
     P0: Annotated[Listed[ReceiverOption], Field(min_length=1)]
     P1: Listed[ReceiverOption] = ()
     P2: Listed[ReceiverOption] = ()
-    watchdog: Listed[ReceiverOption] = Field((), description="a dead man's switch, notified every minute")
+    watchdog: Listed[ReceiverOption] = Field((), description="a dead man's switch, notified at least every minute")
 
 
 class WorkingHours(Model):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from staging_exporter.core.probe_run import NoCheck, RateLimitExceeded
+from staging_exporter.core.blackbox import NoCheck, RateLimitExceeded
 from staging_exporter.evidence.testcases import Unreadable
 from staging_exporter.options.model import Model
 from staging_exporter.views.document import component_document, document, incident_documents

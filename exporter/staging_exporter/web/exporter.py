@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
+from staging_exporter.core.blackbox import ProbeResult
 from staging_exporter.core.coincidence import Suggestions
 from staging_exporter.core.incidents import Incident
-from staging_exporter.core.probe_run import ProbeResult
 from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.views.metrics import ReloadStatus
 

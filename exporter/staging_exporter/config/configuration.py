@@ -1,20 +1,46 @@
-"""Secrets of a configuration that cannot be read on this machine: missing variables and files."""
+"""A configuration without errors, and which of its secrets cannot be read on this machine."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 
 from pydantic import BaseModel
 
-from staging_exporter.config.loader import Config
-from staging_exporter.core.model import ProbeFailed
+from staging_exporter.config.problems import Problem
+from staging_exporter.config.schema import Limits
+from staging_exporter.core.maintenance import MaintenanceWindow
+from staging_exporter.core.model import Component, ProbeFailed, Topology
+from staging_exporter.generate.options import AlertingOptions
+from staging_exporter.net.address import HostPort
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.resolve import Resolver
+from staging_exporter.options.check import Check
 from staging_exporter.options.secrets import FromEnv, FromFile
 
-_PATIENCE = 1.0  # seconds that all of them together may take
+_PATIENCE = 1.0  # seconds that reading all secrets together may take
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A configuration without errors.
+
+    `checks` are by component, in the order of the file, without latent components. `vantage` are our own checks, with
+    the default timing. `servers` are name servers instead of those of the system. `slo` are objectives, shares of
+    time, by component. `warnings` are never fatal.
+    """
+
+    topology: Topology
+    checks: Mapping[str, Check]
+    vantage: tuple[tuple[Component, Check], ...]
+    limits: Limits
+    maintenance: tuple[MaintenanceWindow, ...]
+    servers: tuple[HostPort, ...]
+    slo: Mapping[str, float]
+    alerting: AlertingOptions
+    token: FromEnv | FromFile | None
+    warnings: tuple[Problem, ...]
 
 
 async def missing_secrets(config: Config) -> dict[str, list[str]]:
