@@ -165,6 +165,19 @@ components:
     assert (b.interval, b.timeout, b.fall, b.rise, b.retry_interval) == (5, 5, 1, 1, 2)
 
 
+def test_keys_that_begin_with_x_are_for_anchors(tmp_path: Path) -> None:
+    text = """\
+x-timing: &timing {interval: 30s, timeout: 20s}
+environment: test
+x-checks:
+  - &check {kind: tcp, address: "127.0.0.1:5432"}
+components:
+  a: {<<: *timing, layer: service, priority: P0, check: *check}
+"""
+    config = load(tmp_path, text)
+    assert (config.topology.components["a"].interval, config.checks["a"].kind) == (30.0, "tcp")
+
+
 def test_a_share_of_failures_is_inherited_key_by_key(tmp_path: Path) -> None:
     text = """\
 environment: test

@@ -22,6 +22,7 @@ def test_the_whole_file(schema: dict[str, Any]) -> None:
     assert schema["required"] == ["environment", "components"]
     assert set(schema["properties"]) >= {"defaults", "limits", "vantage", "journeys", "maintenance", "slo", "api"}
     assert schema["additionalProperties"] is False
+    assert schema["patternProperties"] == {"^x-": {}}
 
 
 def test_a_check_is_one_of_the_kinds(schema: dict[str, Any]) -> None:

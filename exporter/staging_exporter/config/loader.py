@@ -9,7 +9,7 @@ from typing import Any
 from staging_exporter.config.configuration import Config
 from staging_exporter.config.problems import Problem, TreePath, clip, did_you_mean, unknown_choice
 from staging_exporter.config.review import all_instead_of_any, mixed_names, over_limit
-from staging_exporter.config.schema import CheckExtras, ComponentOptions, File
+from staging_exporter.config.schema import FOR_ANCHORS, CheckExtras, ComponentOptions, File
 from staging_exporter.config.validation import Validation
 from staging_exporter.config.yamlfile import read_yaml
 from staging_exporter.core.durations import format_duration
@@ -29,12 +29,19 @@ def load_config(path: str | Path) -> Config:
     """The configuration in the file at `path`. Raises ConfigError with every error, and nothing else."""
     document = read_yaml(str(path))
     found = Validation(document)
-    file = found.salvage(File, document.tree, _FALLBACKS)
+    file = found.salvage(File, _without_anchors(document.tree), _FALLBACKS)
     declared = document.tree.get("components")
     loader = _Loader(found, file, declared if isinstance(declared, dict) else {})
     config = loader.config()
     found.check()
     return config
+
+
+def _without_anchors(tree: Any) -> Any:
+    """The file without the keys that are for YAML anchors alone."""
+    if not isinstance(tree, dict):
+        return tree
+    return {key: value for key, value in tree.items() if not key.startswith(FOR_ANCHORS)}
 
 
 class _Loader:

@@ -74,6 +74,7 @@ Some = Annotated[
     Field(min_length=1),
     BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
 ]
+FOR_ANCHORS = "x-"  # how top-level keys begin that are ignored
 _NAMED: JsonDict = {"additionalProperties": False}  # but for what matches the pattern of names
 Count = Annotated[int, Field(ge=1, le=1000)]
 
@@ -275,6 +276,7 @@ def json_schema() -> dict[str, Any]:
         "discriminator": {"propertyName": "kind", "mapping": {name: ref["$ref"] for name, ref in checks.items()}},
     }
     root = definitions.pop("File")
+    root["patternProperties"] = {f"^{FOR_ANCHORS}": {}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **_with_checks(root),
