@@ -65,7 +65,7 @@ async def test_endless_redirects_end_after_ten() -> None:
     assert seen.detail == f"redirected more than 10 times, at last to http://{address}/again"
 
 
-@pytest.mark.parametrize("location", ["ftp://example.com/", "http://[::zz]/", "http://me:pass@example.com/"])
+@pytest.mark.parametrize("location", ["ftp://example.com/", "http://[::zz]/", "http://a%/"])
 async def test_a_redirect_without_a_valid_url_is_protocol(location: str) -> None:
     async with serving(Web({"*": to(location)})) as address:
         seen = await get(f"http://{address}/")

@@ -36,6 +36,7 @@ class Fact:
     # HTTP
     STATUS: Final = "status"
     HTTP_VERSION: Final = "http_version"
+    HTTP_VIOLATIONS: Final = "http_violations"  # what was not valid in the response, though every client accepts it
     CONTENT_LENGTH: Final = "content_length"  # by the header
     BODY_LENGTH: Final = "body_length"  # decompressed
     LAST_MODIFIED: Final = "last_modified"

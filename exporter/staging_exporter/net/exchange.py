@@ -11,16 +11,19 @@ from typing import Any
 
 import h11
 
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.charsets import Undecodable, decoded, lossy
 from staging_exporter.net.compression import Decoder
 from staging_exporter.net.connect import Connection
 from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.leniency import Heads
 
 _READ = 16 * 1024  # bytes per read: parsing one-byte chunks is expensive
 _EVENTS = 100  # after so many pieces of a response other tasks run
 _MAX_HEAD = 64 * 1024
 _MAX_INTERIM = 20  # 1xx responses before the real one
+_MAX_NOTES = 10  # of what was not valid in a response
 _MARGIN = 0.05  # seconds before the deadline when reading a body ends, so that its status can still be judged
 _STATUS_REASONS = {401: Reason.DENIED, 403: Reason.DENIED, 407: Reason.DENIED, 429: Reason.RATE_LIMITED}
 
@@ -44,7 +47,7 @@ class WireRequest:
 class Response:
     """A response. `fault` is the error that cut its body short, None when it is complete; `rest` follows an upgrade.
 
-    `unknown_coding` is a content coding that was left as it is.
+    `unknown_coding` is a content coding that was left as it is, `location` the header as bytes.
     """
 
     status: int
@@ -54,6 +57,7 @@ class Response:
     fault: Exception | None = None
     rest: bytes = b""
     unknown_coding: str = ""
+    location: bytes | None = None
 
     def header(self, name: str) -> str | None:
         """The value of a header, several joined by comma; None when there is none. Case does not matter."""
@@ -98,6 +102,7 @@ class Exchange:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
+        self._heads = Heads()
         self._received = 0
         self._events = 0
         self._ended = False
@@ -119,6 +124,8 @@ class Exchange:
                 if isinstance(event, h11.Response) or (
                     isinstance(event, h11.InformationalResponse) and event.status_code == 101
                 ):
+                    if self._heads.notes:
+                        context.facts[Fact.HTTP_VIOLATIONS] = self._heads.notes[:_MAX_NOTES]
                     return self._response(event)
         raise ProbeFailed(Reason.PROTOCOL, f"{_MAX_INTERIM} interim responses and no final one")
 
@@ -148,13 +155,19 @@ class Exchange:
 
     async def _receive(self, *, first: bool = False) -> None:
         data = await self._connection.reader.read(_READ)
-        if first and data and not data.startswith(b"HTTP/"[: len(data)]):
+        if first:
+            while data and not (data := data.lstrip(b"\r\n")):  # the end of a response before this one
+                data = await self._connection.reader.read(_READ)
+        if first and data and data[:5].upper() != b"HTTP/"[: len(data)]:
             raise ProbeFailed(Reason.PROTOCOL, f"it does not speak HTTP: {data[:60]!r}")
         if len(data) == _READ:
             await asyncio.sleep(0)  # a peer that floods us must not block the event loop
         self._received += len(data)
         self._ended = not data
-        self._http.receive_data(data)
+        if (valid := self._heads.feed(data)) or not data:
+            self._http.receive_data(valid)
+            if valid and not data:
+                self._http.receive_data(b"")
 
     async def _next(self) -> Any:
         self._events += 1
@@ -173,6 +186,15 @@ class Exchange:
         return f"{self._received} bytes into its response" if self._received else "without a response"
 
     def _response(self, event: h11.Response | h11.InformationalResponse) -> Response:
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers]
+        headers = [(name.decode("latin-1"), _text(value)) for name, value in event.headers]
         rest = self._http.trailing_data[0] if self._http.their_state is h11.SWITCHED_PROTOCOL else b""
-        return Response(event.status_code, event.http_version.decode(), headers, rest=rest)
+        location = next((value for name, value in event.headers if name == b"location"), None)
+        return Response(event.status_code, event.http_version.decode(), headers, rest=rest, location=location)
+
+
+def _text(value: bytes) -> str:
+    """The value of a header: UTF-8 where it is, as browsers and servers send it, else Latin-1."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")

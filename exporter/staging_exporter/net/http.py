@@ -14,6 +14,7 @@ from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.cookies import Cookies
 from staging_exporter.net.exchange import Exchange, Response, WireRequest
 from staging_exporter.net.proxy import Proxy, open_route
 from staging_exporter.net.tls import TlsSettings
@@ -22,7 +23,8 @@ from staging_exporter.net.url import Url, join_url
 MAX_REDIRECTS = 10
 MAX_BODY = 1024 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_PRIVATE = frozenset({"authorization", "cookie", "host", "x-api-key", "x-auth-token", "x-serverless-authorization"})
+_CREDENTIALS = frozenset({"authorization", "cookie", "x-api-key", "x-auth-token", "x-serverless-authorization"})
+_PRIVATE = _CREDENTIALS | {"host"}
 
 
 @cache
@@ -58,6 +60,11 @@ class HttpRequest:
     body: bytes = b""
     private: frozenset[str] = frozenset()
 
+    @property
+    def has_credentials(self) -> bool:
+        """True when it has a header that no other origin may see."""
+        return any(name.lower() in _CREDENTIALS | self.private for name in self.headers)
+
     def redirected(self, url: Url, status: int) -> HttpRequest:
         """The request that follows a redirect: RFC 9110 section 15.4, without credentials for another origin."""
         method, body = self.method, self.body
@@ -71,16 +78,22 @@ class HttpRequest:
 
 
 async def fetch(
-    context: ProbeContext, request: HttpRequest, transport: Transport, *, follow: bool = True, max_body: int = MAX_BODY
+    context: ProbeContext,
+    request: HttpRequest,
+    transport: Transport,
+    *,
+    follow: bool = True,
+    max_body: int = MAX_BODY,
+    cookies: bool = True,
 ) -> Response:
-    """Send a request, follow up to 10 redirects, read the body.
+    """Send a request, follow up to 10 redirects with the cookies that they set, read the body.
 
     Phases resolve, connect, proxy, tls, processing, transfer, summed over the hops. Facts: `status`, `http_version`,
     `final_host`, `redirects`, `content_length`, `body_length`, `last_modified` (Unix seconds), `server`, `via`,
     `retry_after` (seconds). A body cut short is the `fault` of the response, so that its status can be judged first.
     Raises ProbeFailed, OSError, ssl.SSLError.
     """
-    first = request.url.address
+    first, jar = request.url.address, Cookies()
     for redirects in range(MAX_REDIRECTS + 1):
         context.facts.update({Fact.FINAL_HOST: request.url.host, Fact.REDIRECTS: redirects})
         hop = transport if request.url.address == first else transport.elsewhere()
@@ -88,25 +101,32 @@ async def fetch(
             exchange = Exchange(route.connection)
             extra = route.headers if route.forwarded else {}
             target = str(request.url) if route.forwarded else request.url.target
-            response = await exchange.ask(
-                context, WireRequest(request.method, target, wire_headers(request, extra), request.body)
-            )
+            with route.name_proxy(context):
+                headers = wire_headers(request, extra, jar if cookies else None)
+                response = await exchange.ask(context, WireRequest(request.method, target, headers, request.body))
+            route.name_proxy_of(context, response)
             context.log(f"{request.method} {request.url.shown}: status {response.status}")
             record_head(context, response)
-            location = response.header("location") if follow and response.status in _REDIRECTS else None
+            jar.take(request.url, response.headers)
+            location = response.location if follow and response.status in _REDIRECTS else None
             if location is None:
                 await exchange.read_body(context, response, max_body)
                 context.facts[Fact.BODY_LENGTH] = len(response.body)
                 return response
         try:
-            request = request.redirected(join_url(request.url, location), response.status)
+            following = request.redirected(join_url(request.url, location), response.status)
         except ValueError as error:
             raise ProbeFailed(Reason.PROTOCOL, f"status {response.status} has a bad Location: {error}") from None
+        if request.has_credentials and not following.has_credentials:
+            context.hint += f"; the credentials were left out, since {following.url.shown} is another origin"
+        request = following
     raise ProbeFailed(Reason.STATUS, f"redirected more than {MAX_REDIRECTS} times, at last to {request.url.shown}")
 
 
-def wire_headers(request: HttpRequest, extra: Mapping[str, str]) -> list[tuple[str, str]]:
-    """All headers of a request: our own, unless it overrides them, and its own."""
+def wire_headers(
+    request: HttpRequest, extra: Mapping[str, str], cookies: Cookies | None = None
+) -> list[tuple[str, str]]:
+    """All headers of a request: our own, unless it overrides them, its own, and the cookies of the run."""
     own = {
         "Host": request.url.authority,
         "User-Agent": user_agent(),
@@ -117,7 +137,12 @@ def wire_headers(request: HttpRequest, extra: Mapping[str, str]) -> list[tuple[s
     headers = [(name, value) for name, value in own.items() if name.lower() not in given]
     if request.body or request.method in ("POST", "PUT", "PATCH"):
         headers.append(("Content-Length", str(len(request.body))))
-    return [*headers, ("Connection", "close"), *request.headers.items(), *extra.items()]
+    its_own = list(request.headers.items())
+    if cookies is not None:
+        configured = next((value for name, value in its_own if name.lower() == "cookie"), None)
+        if value := cookies.header(request.url, configured):
+            its_own = [(name, value) for name, value in its_own if name.lower() != "cookie"] + [("Cookie", value)]
+    return [*headers, ("Connection", "close"), *its_own, *extra.items()]
 
 
 def record_head(context: ProbeContext, response: Response) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
@@ -12,9 +12,11 @@ from staging_exporter.core.model import ProbeFailed
 from staging_exporter.net.address import HostPort, IpFamily
 from staging_exporter.net.connect import Connection, connect
 from staging_exporter.net.context import ProbeContext
-from staging_exporter.net.exchange import Exchange, WireRequest, status_reason
+from staging_exporter.net.exchange import Exchange, Response, WireRequest, status_reason
 from staging_exporter.net.tls import TlsSettings, client_context
 from staging_exporter.net.url import Url
+
+_OF_PROXY = ("x-squid-error", "proxy-authenticate")  # a forwarding proxy sends them with an answer of its own
 
 
 class ProxyServer(NamedTuple):
@@ -42,12 +44,28 @@ def basic(context: ProbeContext, username: str, password: str) -> str:
 class Route:
     """An open connection to the host of a URL.
 
-    `forwarded` says that a proxy reads the requests on it; `headers` are for that proxy.
+    `forwarded` is the proxy that reads the requests on it, None without one; `headers` are for that proxy.
     """
 
     connection: Connection
-    forwarded: bool
+    forwarded: HostPort | None
     headers: dict[str, str]
+
+    def name_proxy(self, context: ProbeContext) -> AbstractContextManager[None]:
+        """While a request is answered: details of failures inside begin with the proxy that it was forwarded to."""
+        return context.helper(f"proxy {self.forwarded}") if self.forwarded else nullcontext()
+
+    def name_proxy_of(self, context: ProbeContext, response: Response) -> None:
+        """Details of failures after a forwarded response end with the proxy, and say when the response is its own."""
+        if self.forwarded is None:
+            return
+        own = next((value for name in _OF_PROXY if (value := response.header(name))), None)
+        if own is not None or response.status == 407:
+            context.hint = f"; this is the answer of the proxy {self.forwarded} itself" + (
+                f": {own[:100]}" if own else ""
+            )
+        else:
+            context.hint = f"; through the proxy {self.forwarded}"
 
 
 @asynccontextmanager
@@ -66,7 +84,7 @@ async def open_route(
     server = await proxy.server_for(context, url) if proxy else None
     if server is None:
         async with connect(context, url.address, secured, family) as connection:
-            yield Route(connection, False, {})
+            yield Route(connection, None, {})
         return
     address, headers = server
     # Named here, since the connection's own address is the proxy's.
@@ -83,8 +101,9 @@ async def open_route(
             async def ask(again: Connection) -> None:
                 await _tunnel(context.aside(2.0), again, url.address, headers)
 
+            context.hint = f"; through the proxy {address}"
             await connection.start_tls(context, address, named, family, ask, asked=True, made=made)
-        yield Route(connection, not tunnelled, headers)
+        yield Route(connection, None if tunnelled else address, headers)
 
 
 async def _tunnel(context: ProbeContext, connection: Connection, target: HostPort, headers: dict[str, str]) -> None:

@@ -14,6 +14,7 @@ from staging_exporter.net.names import ascii_name
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9_.])?")
 _BAD = re.compile(r"[\x00-\x20\x7f]")
+_CREDENTIALS = re.compile(r"^([a-z]+://)[^/?#@]*@", re.IGNORECASE)
 _SAFE = "!$%&'()*+,/:;=@~?[]"
 
 
@@ -71,13 +72,21 @@ def parse_url(text: object, schemes: Sequence[str]) -> Url:
         raise ValueError(f"the URL begins with {parts.scheme}://, expected {' or '.join(f'{s}://' for s in schemes)}")
     if "@" in parts.netloc:
         raise ValueError("credentials do not belong in a URL: write them as an option of their own")
-    target = quote(parts.path or "/", _SAFE) + (f"?{quote(parts.query, _SAFE)}" if parts.query else "")
+    target = _quoted(parts.path or "/") + (f"?{_quoted(parts.query)}" if parts.query else "")
     return Url(parts.scheme, _host(parts.hostname), port or _PORTS[parts.scheme], target)
 
 
-def join_url(base: Url, location: str) -> Url:
-    """Where a redirect from `base` leads. Raises ValueError when that is not an HTTP URL."""
-    return parse_url(urljoin(str(base), location.strip().replace(" ", "%20")), ("http", "https"))
+def join_url(base: Url, location: bytes) -> Url:
+    """Where a redirect from `base` leads; bytes that are not ASCII are kept, and credentials left out.
+
+    Raises ValueError when that is not an HTTP URL.
+    """
+    text = location.strip().replace(b" ", b"%20").decode("utf-8", "surrogateescape")
+    return parse_url(_CREDENTIALS.sub(r"\1", urljoin(str(base), text), count=1), ("http", "https"))
+
+
+def _quoted(text: str) -> str:
+    return quote(text, _SAFE, errors="surrogateescape")
 
 
 def _host(host: str | None) -> str:

@@ -166,12 +166,13 @@ async def fetch_as(
     *,
     follow: bool = True,
     max_body: int = MAX_BODY,
+    cookies: bool = True,
 ) -> Response:
     """`fetch` with the Authorization header, if any; a cached token that the target refuses is dropped."""
     if auth is None:
-        return await fetch(context, request, transport, follow=follow, max_body=max_body)
+        return await fetch(context, request, transport, follow=follow, max_body=max_body, cookies=cookies)
     request = replace(request, headers={**request.headers, **await auth.headers(context, transport)})
-    response = await fetch(context, request, transport, follow=follow, max_body=max_body)
+    response = await fetch(context, request, transport, follow=follow, max_body=max_body, cookies=cookies)
     auth.check_refusal(context, response.status)
     return response
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 from urllib.parse import unquote
-from urllib.request import getproxies_environment, proxy_bypass
+from urllib.request import getproxies_environment
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -14,6 +14,7 @@ from staging_exporter.net.proxy import ProxyServer, basic
 from staging_exporter.net.url import Url, parse_url
 from staging_exporter.options.addresses import ProxyUrl
 from staging_exporter.options.model import Listed, Model
+from staging_exporter.options.no_proxy import EXAMPLES, NoProxyEntry, bypasses
 from staging_exporter.options.payload import Text, reveal
 from staging_exporter.options.secrets import Secret
 
@@ -28,7 +29,7 @@ class ProxyOptions(Model):
     username: str | None = None
     password: Secret | None = None
     headers: dict[str, Text] = Field(default_factory=dict, description="sent to the proxy alone")
-    no_proxy: Listed[str] = Field((), description="hosts and domains that are reached without the proxy")
+    no_proxy: Listed[NoProxyEntry] = Field((), description=f"reached without the proxy: {EXAMPLES}")
 
     @model_validator(mode="after")
     def _one_source(self) -> ProxyOptions:
@@ -44,7 +45,7 @@ class ProxyOptions(Model):
         """The proxy that requests for `url` go through; None when it is reached directly. Raises ProbeFailed."""
         if self.environment:
             return _from_environment(context, url)
-        if self.url is None or proxy_bypass(str(url.address), {"no": ",".join(self.no_proxy)}):
+        if self.url is None or bypasses(self.no_proxy, url.address):
             return None
         headers = {name: await reveal(context, value) for name, value in self.headers.items()}
         if self.username is not None and self.password is not None:
@@ -64,10 +65,14 @@ Proxy = Annotated[ProxyOptions, BeforeValidator(_short)]
 
 def _from_environment(context: ProbeContext, url: Url) -> ProxyServer | None:
     proxies = getproxies_environment()
-    found = proxies.get({"ws": "http", "wss": "https"}.get(url.scheme, url.scheme))
-    if not found or proxy_bypass(str(url.address), proxies):
+    found = proxies.get({"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)) or proxies.get("all")
+    if not found or _excepted(context, proxies.get("no", ""), url):
         return None
-    credentials, _, host = found.rpartition("://")[2].rpartition("@")
+    scheme, _, rest = found.rpartition("://")
+    credentials, _, host = rest.rpartition("@")
+    if scheme.lower() not in ("", "http"):
+        seen = f"the proxy of the environment is {scheme}://{host}"
+        raise ProbeFailed(Reason.PROBE_ERROR, f"{seen}, which is not supported; only http:// proxies are")
     try:
         address = parse_url(f"http://{host}", ("http",)).address
     except ValueError as error:
@@ -77,3 +82,17 @@ def _from_environment(context: ProbeContext, url: Url) -> ProxyServer | None:
     username, _, password = unquote(credentials).partition(":")
     context.secrets.add(password)
     return ProxyServer(address, {"Proxy-Authorization": basic(context, username, password)})
+
+
+def _excepted(context: ProbeContext, no_proxy: str, url: Url) -> bool:
+    """True when NO_PROXY covers the URL; entries that are not understood are named when the run fails."""
+    odd = []
+    for entry in no_proxy.replace(",", " ").split():
+        try:
+            if bypasses([entry], url.address):
+                return True
+        except ValueError:
+            odd.append(entry)
+    if odd:
+        context.hint += f"; NO_PROXY has entries that are not understood: {', '.join(odd)[:100]}"
+    return False

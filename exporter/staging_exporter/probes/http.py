@@ -81,6 +81,7 @@ class Http(Check):
     proxy: Proxy | None = None
     ip_family: IpFamily = "auto"
     follow_redirects: bool = True
+    cookies: bool = Field(True, description="keep cookies from hop to hop of a run")
     max_body: Size = Field(MAX_BODY, gt=0, le=16 * 1024 * 1024)
     expect: Expected = Expected()
     identity: Matchers = Matchers()
@@ -103,7 +104,9 @@ class Http(Check):
         """Send the request and judge the response. Raises ProbeFailed, ProbeDegraded, OSError, ssl.SSLError."""
         transport = Transport(self.tls, self.proxy, self.ip_family)
         request, follow = await self._request(context), self.follow_redirects
-        response = await fetch_as(self.auth, context, request, transport, follow=follow, max_body=self.max_body)
+        response = await fetch_as(
+            self.auth, context, request, transport, follow=follow, max_body=self.max_body, cookies=self.cookies
+        )
         record_facts(context, response, self.facts)
         self._judge(context, response)
 
