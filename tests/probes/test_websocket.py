@@ -98,7 +98,7 @@ STEPS: dict[str, tuple[Talk, list[dict[str, Any]], Reason, str]] = {
         says("system_message", "ping", "ping", b"\xff raw"),
         [{**WELCOME, "within": "100ms"}],
         Reason.CONTENT,
-        "expected json type \"welcome\" within 100ms; received: system_message, ping (2), '\ufffd raw'",
+        'expected json type "welcome" within 100ms; received: system_message, ping (2), binary ff20726177',
     ),
     "closed with 1000": (
         says("a", code=1000),
@@ -373,7 +373,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "two actions": ({"steps": [{"ping": True, "hold": "1s"}]}, "a step is exactly one of"),
     "within of a send": ({"steps": [{"send": "a", "within": "1s"}]}, "within goes with expect, events or ping"),
     "skip_others of a ping": ({"steps": [{"ping": True, "skip_others": False}]}, "skip_others goes with expect"),
-    "nothing expected": ({"steps": [{"expect": {}}]}, "expect at least one of json and matches"),
+    "nothing expected": ({"steps": [{"expect": {}}]}, "expect at least one of json, matches and binary"),
     "bad pattern": ({"steps": [{"expect": {"matches": "("}}]}, "is not an RE2 pattern"),
     "bad path": ({"steps": [{"events": {"path": "$.[", "order": ["a"]}}]}, "is not a JSONPath"),
     "no order": ({"steps": [{"events": {"order": []}}]}, "at least 1 item"),

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
+from typing import NamedTuple
 
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
@@ -44,14 +45,37 @@ _CLEAN_CLOSES = frozenset({1000, 1001, 1005})  # codes that answer a close witho
 _SILENT = logging.Logger(__name__, logging.CRITICAL + 1)  # frames may hold secrets: they are never logged
 
 
-class Session:
-    """An open WebSocket. Messages that arrive before they are read are kept, the newest MiB of them."""
+class Message(NamedTuple):
+    """A message, text or binary."""
 
-    def __init__(self, context: ProbeContext, connection: Connection, protocol: ClientProtocol, rest: bytes) -> None:
+    data: bytes
+    is_text: bool = True
+
+    @property
+    def text(self) -> str:
+        """It as text; bytes that cannot be decoded are replaced."""
+        return self.data.decode(errors="replace")
+
+
+class Session:
+    """An open WebSocket. Messages that arrive before they are read are kept, the newest MiB of them.
+
+    Heartbeats are answered whenever they come, and are never read as messages.
+    """
+
+    def __init__(
+        self,
+        context: ProbeContext,
+        connection: Connection,
+        protocol: ClientProtocol,
+        rest: bytes,
+        heartbeats: Mapping[str, str],
+    ) -> None:
         self._trace = context
+        self._heartbeats = {beat.encode(): answer.encode() for beat, answer in heartbeats.items()}
         self._connection = connection
         self._protocol = protocol
-        self._inbox: deque[bytes] = deque()
+        self._inbox: deque[Message] = deque()
         self._held = 0
         self._partial = bytearray()
         self._is_text = True
@@ -62,21 +86,32 @@ class Session:
         if rest:
             self._feed(rest)
 
-    async def message(self) -> str:
+    async def message(self) -> Message:
         """The next message; waiting for the first is phase `first_message`. Raises ProbeFailed when the peer closed."""
         if not self._asked:
             self._asked = True
             with self._trace.phase("first_message"):
                 await self._fill()
         await self._fill()
-        data = self._inbox.popleft()
-        self._held -= len(data)
-        return data.decode(errors="replace")
+        message = self._inbox.popleft()
+        self._held -= len(message.data)
+        return message
+
+    def put_back(self, message: Message) -> None:
+        """Make it the next message again."""
+        self._inbox.appendleft(message)
+        self._held += len(message.data)
 
     async def send(self, text: str) -> None:
         """Send a text message. Raises ProbeFailed when the peer closed, OSError when it is gone."""
         self._still_open()
         self._protocol.send_text(text.encode())
+        await self._flush()
+
+    async def send_binary(self, data: bytes) -> None:
+        """Send a binary message. Raises ProbeFailed when the peer closed, OSError when it is gone."""
+        self._still_open()
+        self._protocol.send_binary(data)
         await self._flush()
 
     async def ping(self) -> None:
@@ -159,12 +194,16 @@ class Session:
         if self._is_text and not _is_utf8(message):
             self._end = self._end or ProbeFailed(Reason.PROTOCOL, f"a text message is not UTF-8: {message[:60]!r}")
             return
+        if self._is_text and (answer := self._heartbeats.get(message)) is not None:
+            if self._protocol.state is State.OPEN:
+                self._protocol.send_text(answer)  # sent when this read is over
+            return
         self._count += 1
         self._trace.facts["messages"] = self._count
-        self._inbox.append(message)
+        self._inbox.append(Message(message, self._is_text))
         self._held += len(message)
         while self._held > MAX_MESSAGE:
-            self._held -= len(self._inbox.popleft())
+            self._held -= len(self._inbox.popleft().data)
 
     def _ended(self) -> ProbeFailed | None:
         if (close := self._protocol.close_rcvd) is not None:
@@ -190,9 +229,11 @@ async def upgrade(
     headers: Mapping[str, str],
     subprotocols: Sequence[str] = (),
     origin: str | None = None,
+    heartbeats: Mapping[str, str] | None = None,
 ) -> tuple[Response, Session | None]:
     """The handshake as phase `upgrade`: the response, and the session when its status is 101.
 
+    `heartbeats` are text messages and the answer to each; by default those of Engine.IO where the URL asks for it.
     Facts: `status`, `subprotocol` and those of an HTTP response. Raises ProbeFailed (`protocol`, `closed`), OSError.
     """
     protocol = _protocol(url, subprotocols, origin)
@@ -209,7 +250,14 @@ async def upgrade(
     except InvalidHandshake as error:
         raise ProbeFailed(Reason.PROTOCOL, f"the handshake is not valid: {error}") from None
     context.facts[Fact.SUBPROTOCOL] = protocol.subprotocol
-    return response, Session(context, connection, protocol, response.rest)
+    beats = default_heartbeats(url) if heartbeats is None else heartbeats
+    return response, Session(context, connection, protocol, response.rest, beats)
+
+
+def default_heartbeats(url: Url) -> Mapping[str, str]:
+    """Those of Engine.IO 4, which socket.io uses: https://socket.io/docs/v4/engine-io-protocol/#heartbeat."""
+    query = url.target.partition("?")[2].split("&")
+    return {"2": "3"} if "EIO=4" in query and "transport=websocket" in query else {}
 
 
 def _protocol(url: Url, subprotocols: Sequence[str], origin: str | None) -> ClientProtocol:

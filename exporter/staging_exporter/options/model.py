@@ -28,6 +28,8 @@ Duration = Annotated[
 ]
 PositiveDuration = Annotated[Duration, Field(gt=0)]
 
+Hex = Annotated[str, Field(pattern=r"^([0-9a-fA-F]{2})+$")]
+
 _SIZE = re.compile(r"(\d{1,15})(B|KiB|MiB)?")
 
 

@@ -69,6 +69,7 @@ class WebSocket(Check):
     origin: str | None = None
     expect: Expected = Expected()
     steps: Listed[Step] = ()
+    heartbeats: dict[str, str] | None = Field(None, description="text message to the answer that it gets, at any time")
     startup_when: Answer | None = Field(None, exclude=True, description="set from the component's `startup.when`")
 
     @model_validator(mode="after")
@@ -87,7 +88,9 @@ class WebSocket(Check):
         if self.auth:
             headers |= await self.auth.headers(context, Transport(self.tls, self.proxy, self.ip_family))
         async with open_route(context, self.url, self.tls, self.proxy, self.ip_family) as route:
-            response, session = await upgrade(context, route.connection, self.url, headers, subprotocols, self.origin)
+            response, session = await upgrade(
+                context, route.connection, self.url, headers, subprotocols, self.origin, self.heartbeats
+            )
             if self.auth:
                 self.auth.check_refusal(context, response.status)
             require_not_starting(response, self.startup_when)

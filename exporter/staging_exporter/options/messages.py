@@ -1,0 +1,196 @@
+"""What messages of a conversation or a stream must be: matchers, the order of events, and the frames around JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from staging_exporter.core.durations import format_duration
+from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.websocket import Message
+from staging_exporter.options.jsonpath import JsonPath, find
+from staging_exporter.options.matchers import JsonMatcher, first_mismatch, wanted_text
+from staging_exporter.options.model import Hex, Listed, Model
+from staging_exporter.options.patterns import Pattern, search
+
+# What socket.io has between its type and the JSON: a namespace, the number of an acknowledgement.
+_BEFORE_JSON = re.compile(r"(/[^,\[{]*,)?\d*(?=[\[{])")
+_LABELS = 20  # different messages that a detail lists
+_MARGIN = 0.1  # seconds before the deadline when waiting ends, so that the detail can name the messages received
+
+
+class Framing(Model):
+    """What surrounds the JSON of a message in protocols such as socket.io and SignalR."""
+
+    prefix: str | None = Field(None, min_length=1, description="text that the message begins with, before its JSON")
+    separator: str | None = Field(None, min_length=1, description="text that ends each of several messages in a frame")
+
+    def record(self, message: Message) -> tuple[Message, Message | None]:
+        """The first message in a frame, without its separator, and the rest of the frame, None when there is none."""
+        if self.separator is None or not message.is_text:
+            return message, None
+        head, _, rest = message.data.partition(self.separator.encode())
+        return Message(head), Message(rest) if rest else None
+
+    def text(self, message: Message) -> str | None:
+        """What follows the prefix; None when the message does not begin with it."""
+        text = message.text
+        if self.prefix is None:
+            return text
+        return text.removeprefix(self.prefix) if text.startswith(self.prefix) else None
+
+    def document(self, message: Message) -> Any:
+        """The JSON behind the prefix, also when a namespace or a number comes first; None when there is none."""
+        text = self.text(message)
+        document = None if text is None else parsed(text)
+        if document is None and text and self.prefix is not None and (before := _BEFORE_JSON.match(text)):
+            document = parsed(text[before.end() :])
+        return document
+
+
+class ExpectedMessage(Framing):
+    """A message that satisfies all of the matchers."""
+
+    json_: JsonMatcher = Field(default_factory=dict, alias="json")
+    matches: Pattern | None = Field(None, description="pattern to find in the message, behind its prefix")
+    binary: Hex | None = Field(None, description="bytes to find in a binary message, as hex")
+    absent: bool = Field(False, description="no such message may come while the step waits")
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> ExpectedMessage:
+        if not self.json_ and self.matches is None and self.binary is None:
+            raise ValueError("expect at least one of json, matches and binary")
+        return self
+
+    def describes(self, message: Message) -> bool:
+        """True when the message is the expected one."""
+        if self.binary is not None and (message.is_text or bytes.fromhex(self.binary) not in message.data):
+            return False
+        text = self.text(message)
+        if text is None or (self.matches is not None and not search(self.matches, text)):
+            return False
+        return not self.json_ or first_mismatch(self.document(message), self.json_) is None
+
+    def __str__(self) -> str:
+        wanted = [f"json {path} {wanted_text(value)}" for path, value in self.json_.items()]
+        wanted += [f"a match of {self.matches!r}"] if self.matches is not None else []
+        wanted += [f"a binary message with {self.binary}"] if self.binary is not None else []
+        behind = f" behind {self.prefix!r}" if self.prefix is not None else ""
+        return ("no message with " if self.absent else "") + " and ".join(wanted) + behind
+
+
+class Order(Model):
+    """Events that must arrive in this order, each at least once; others are skipped."""
+
+    order: Listed[str] = Field(min_length=1, description="the names of the events, in order; the last one ends it")
+    repeat: Listed[str] = Field((), description="those of `order` that may come again once they came")
+
+    @model_validator(mode="after")
+    def _known(self) -> Order:
+        if len(set(self.order)) != len(self.order):
+            raise ValueError("order names an event twice; list it once, and under repeat")
+        if unknown := sorted(set(self.repeat) - set(self.order)):
+            raise ValueError(f"repeat names {', '.join(unknown)}, which order does not")
+        return self
+
+
+class Events(Order, Framing):
+    """Events in messages, named by their JSON."""
+
+    path: JsonPath = Field("type", description="JSONPath to what names the event")
+
+    def names(self, message: Message) -> Iterable[object]:
+        """What may be the name of the event in that message."""
+        return find(self.document(message), self.path)
+
+
+class OrderProgress:
+    """How far a sequence of events has come; as text, the event that is still expected."""
+
+    def __init__(self, wanted: Order) -> None:
+        self._wanted = wanted
+        self._reached = 0
+
+    @property
+    def done(self) -> bool:
+        """True when the last one came."""
+        return self._reached == len(self._wanted.order)
+
+    def take(self, names: Iterable[object]) -> None:
+        """Take an event: the first of `names` that is an expected one. Raises ProbeFailed (`content`)."""
+        order = self._wanted.order
+        name = next((name for name in names if name in order), None)
+        if self.done or name is None:
+            return
+        if name == order[self._reached]:
+            self._reached += 1
+        elif not (name in self._wanted.repeat and name in order[: self._reached]):
+            raise ProbeFailed(Reason.CONTENT, f"{name} came out of order")
+
+    def __str__(self) -> str:
+        return self._wanted.order[self._reached]
+
+
+class Received:
+    """The messages that came, for a detail."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def add(self, label: str) -> None:
+        """Count one message."""
+        self._counts[label if len(self._counts) < _LABELS else "others"] += 1
+
+    def __bool__(self) -> bool:
+        return bool(self._counts)
+
+    def __str__(self) -> str:
+        """`; received: ...`, empty when nothing was received."""
+        shown = ", ".join(f"{label} ({count})" if count > 1 else label for label, count in self._counts.items())
+        return f"; received: {shown}" if shown else ""
+
+
+def parsed(text: str) -> Any:
+    """The text as JSON; None when it is not JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def label_of(message: Message, framing: Framing) -> str:
+    """A few characters that identify a message: its type where it has one, else its beginning."""
+    if not message.is_text:
+        return f"binary {message.data[:16].hex()}{'...' if len(message.data) > 16 else ''}"
+    match framing.document(message):
+        case {"type": str(name)} | {"event": str(name)} | [str(name), *_]:
+            return name[:60]
+    return repr(message.text[:60])
+
+
+@asynccontextmanager
+async def waiting(
+    context: ProbeContext, within: float | None, wanted: object, received: Received
+) -> AsyncIterator[None]:
+    """Ends the wait after `within` seconds, or else in time; failures say what was expected and what was received."""
+    left = max(0.0, context.remaining - _MARGIN)
+    limit = format_duration(within if within is not None else context.timeout)
+    try:
+        async with asyncio.timeout(min(within or left, left)) as timer:
+            yield
+    except TimeoutError:
+        if not timer.expired():
+            raise
+        if received:
+            raise ProbeFailed(Reason.CONTENT, f"expected {wanted} within {limit}{received}") from None
+        raise ProbeFailed(Reason.TIMEOUT, f"nothing received within {limit}, expected {wanted}") from None
+    except ProbeFailed as error:
+        raise ProbeFailed(error.reason, f"{error.detail}, expected {wanted}{received}") from None
