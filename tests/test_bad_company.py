@@ -23,8 +23,11 @@ class _Strange(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         assert isinstance(self.server, _Server)
+        self.server.asked.append(f"{self.command} {self.path} {self.headers.get('Authorization')}")
         status, body = self.server.answers.pop(0) if len(self.server.answers) > 1 else self.server.answers[0]
         self.send_response(status)
+        if 300 <= status < 400 and body:
+            self.send_header("Location", body.decode())
         self.end_headers()
         try:
             while body is None and not self.server.over.wait(0.05):
@@ -33,19 +36,25 @@ class _Strange(BaseHTTPRequestHandler):
         except ConnectionError:
             self.close_connection = True
 
+    def do_POST(self) -> None:
+        self.do_GET()
+
     def log_message(self, *_arguments: object) -> None:
         """Nothing."""
 
 
 class _Server(ThreadingHTTPServer):
     answers: list[tuple[int, bytes | None]]
+    asked: list[str]
     over: threading.Event
 
 
 @contextmanager
-def serving(*answers: tuple[int, bytes | None]) -> Iterator[str]:
+def serving(*answers: tuple[int, bytes | None], asked: list[str] | None = None) -> Iterator[str]:
+    """The address of such a server; `asked` collects its requests."""
     with _Server(("127.0.0.1", 0), _Strange) as server:
         server.answers, server.over = list(answers), threading.Event()
+        server.asked = [] if asked is None else asked
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
@@ -104,10 +113,39 @@ def test_check_exits_2_when_the_server_is_not_an_exporter(status: int, body: byt
     assert (done.returncode, message in done.stderr, "\x1b" in done.stderr) == (2, True, False)
 
 
+def status_document() -> dict[str, object]:
+    flags = dict.fromkeys(("pending", "settled", "online"), True)
+    named: dict[str, object] = {"root_causes": [], "components": {}, "journeys": {}}
+    return {"environment": "test", "generated_at": 1.0, "state": "up", "verdict": "all is up", **flags, **named}
+
+
+@pytest.mark.parametrize("key", sorted(status_document()))
+@pytest.mark.parametrize("value", [None, [[]], {"a": "b"}, [{"component": "a"}]], ids=repr)
+def test_a_status_with_another_type_is_not_one(key: str, value: object) -> None:
+    body = json.dumps(status_document() | {key: value}).encode()
+    with serving((200, body)) as url, pytest.raises(ClientError, match="is not a staging-exporter"):
+        Client(url).status()
+
+
+def test_no_text_of_an_exporter_moves_the_terminal() -> None:
+    moved = status_document() | {"verdict": "one\x1b]8;;http://elsewhere\x07two\nthree"}
+    with serving((200, json.dumps(moved).encode())) as url:
+        assert Client(url).status()["verdict"] == "one ]8;;http://elsewhere two\nthree"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_redirect_is_followed_and_no_token_goes_elsewhere(status: int) -> None:
+    reached: list[str] = []
+    with serving((200, b"{}"), asked=reached) as other, serving((status, f"{other}/there".encode())) as url:
+        done = staging_exporter(
+            *("maintenance", "--component", "db", "--duration", "1m", "--to", url, "--token", "secret")
+        )
+    assert (done.returncode, reached) == (2, [])
+    assert f"answered {status}: it points at {other}/there, which is not followed" in done.stderr
+
+
 def test_the_client_waits_for_the_exporter_behind_a_proxy() -> None:
-    status = dict.fromkeys(
-        ("environment", "generated_at", "state", "pending", "root_causes", "components", "journeys", "verdict")
-    )
+    status = status_document()
     with serving((503, b"no backend"), (502, b""), (200, json.dumps(status).encode())) as url:
         assert Client(url).wait_for_status(lambda _: True, 30.0) == status
 

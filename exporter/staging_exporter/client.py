@@ -8,10 +8,13 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
+
+from staging_exporter.core.redaction import without_controls
 from staging_exporter.views.document_types import IncidentDocument, StatusDocument, SuggestionsDocument
 
 MAX_REPORT = 20_000_000  # bytes
@@ -21,9 +24,7 @@ _POLL = 1.0  # seconds between two requests
 _MAX_RESPONSE = 64 * 1024 * 1024  # bytes
 _CHUNK = 256 * 1024  # bytes
 _UNAVAILABLE = frozenset({502, 503, 504})  # statuses of a proxy while the exporter behind it restarts
-_STATUS_KEYS = frozenset(
-    {"environment", "generated_at", "state", "pending", "root_causes", "components", "journeys", "verdict"}
-)
+Document = TypeVar("Document")
 
 
 class ClientError(Exception):
@@ -46,10 +47,7 @@ class Client:
 
     def status(self) -> StatusDocument:
         """The document of `/api/v1/status`. Raises ClientError."""
-        answer = self._call("GET", "/api/v1/status")
-        if not isinstance(answer, dict) or not answer.keys() >= _STATUS_KEYS:
-            raise ClientError(f"the server at {self._url} is not a staging-exporter, or of another version")
-        return cast(StatusDocument, answer)
+        return self._get("/api/v1/status", StatusDocument)
 
     def wait_for_status(self, done: Callable[[StatusDocument], bool], seconds: float) -> StatusDocument:
         """The first status for which `done` is true, requested once a second; after `seconds` the last one.
@@ -84,11 +82,11 @@ class Client:
 
     def incidents(self) -> list[IncidentDocument]:
         """The incidents, newest first. Raises ClientError."""
-        return list(self._call("GET", "/api/v1/incidents"))
+        return self._get("/api/v1/incidents", list[IncidentDocument])
 
     def suggestions(self) -> SuggestionsDocument:
         """What the incidents say about the configuration. Raises ClientError."""
-        return cast(SuggestionsDocument, self._call("GET", "/api/v1/suggestions"))
+        return self._get("/api/v1/suggestions", SuggestionsDocument)
 
     def maintain(self, components: list[str], duration: str) -> dict[str, Any]:
         """Begin a maintenance window now. Raises ClientError."""
@@ -97,6 +95,14 @@ class Client:
     def deploy(self, components: list[str], revision: str) -> dict[str, Any]:
         """Mark components as deployed just now. Raises ClientError."""
         return dict(self._call("POST", "/api/v1/deploys", {"components": components, "revision": revision}))
+
+    def _get(self, path: str, form: type[Document]) -> Document:
+        """A document of this form, without control characters. Raises ClientError."""
+        try:
+            return TypeAdapter(form).validate_python(without_controls(self._call("GET", path)))
+        except ValidationError:
+            message = f"the server at {self._url} is not a staging-exporter, or of another version"
+            raise ClientError(message) from None
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         headers = {} if body is None else {"Content-Type": "application/json"}
@@ -110,15 +116,29 @@ class Client:
             headers["Authorization"] = f"Bearer {self._token}"
         request = urllib.request.Request(self._url + path, body, headers, method=method)  # noqa: S310  http(s) only, see __init__
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310
+            with _OPENER.open(request, timeout=timeout) as response:
                 return json.loads(_read(response, time.monotonic() + timeout))
         except urllib.error.HTTPError as error:
             kind = ClientError if error.code in _UNAVAILABLE else Refused
-            raise kind(f"{self._url} answered {error.code}: {_message(error)}") from None
+            elsewhere = error.headers.get("Location") if 300 <= error.code < 400 else None
+            said = f"it points at {_line(elsewhere)}, which is not followed" if elsewhere else _message(error)
+            raise kind(f"{self._url} answered {error.code}: {said}") from None
         except (OSError, ValueError, HTTPException, RecursionError) as error:
             reason = getattr(error, "reason", error)
             reason = getattr(reason, "strerror", None) or reason  # without the number of the error
             raise ClientError(f"cannot reach an exporter at {self._url}: {reason}") from None
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Redirects are errors: the token is for the exporter that was named, and a redirected POST becomes a GET."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> None:
+        """None, so that the response is raised as an error."""
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
 
 
 def _read(response: HTTPResponse, deadline: float) -> bytes:
@@ -137,4 +157,8 @@ def _message(error: urllib.error.HTTPError) -> str:
         text = error.read(2000).decode(errors="replace")
     except (OSError, HTTPException):
         text = ""
-    return "".join(c if c.isprintable() else " " for c in text).strip() or str(error.reason)
+    return _line(text) or _line(str(error.reason))
+
+
+def _line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -39,6 +39,15 @@ def _clean_value(value: Any, secrets: set[str]) -> Any:
     return value
 
 
+def without_controls(value: Any) -> Any:
+    """A value of JSON in which no text moves a terminal: of control characters only line ends are kept."""
+    if isinstance(value, str):
+        return "\n".join(_CONTROL.sub(" ", line) for line in value.split("\n"))
+    if isinstance(value, dict):
+        return {without_controls(key): without_controls(item) for key, item in value.items()}
+    return [without_controls(item) for item in value] if isinstance(value, list) else value
+
+
 def mask(text: str, secrets: Iterable[str]) -> str:
     """`text` with every secret in it replaced, and every piece of one that is `_PIECE` characters long or longer."""
     forms = {form for secret in secrets for form in _forms(secret)}

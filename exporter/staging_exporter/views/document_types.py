@@ -6,7 +6,9 @@ All times are Unix seconds, all durations seconds. States, reasons, layers and p
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any
+
+from typing_extensions import TypedDict  # which pydantic can check on Python 3.11
 
 
 class RootCauseDocument(TypedDict):
