@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import os
-import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-
-from aiohappyeyeballs import start_connection
 
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed
@@ -21,12 +16,11 @@ from staging_exporter.net.address import HostPort, IpFamily
 from staging_exporter.net.background import in_background
 from staging_exporter.net.certificates import session_facts
 from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.dial import dial
 from staging_exporter.net.names import tls_name
 from staging_exporter.net.tls import TlsSettings, client_context
 
 _LIMIT = 64 * 1024  # bytes a stream buffers before it stops reading from the socket
-# From the host itself, then from the network; all others are ours.
-_TELLING = (errno.ECONNREFUSED, errno.ECONNRESET, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH)
 _LINGER = 1.0  # seconds that a TLS peer has to answer our close
 
 
@@ -113,30 +107,14 @@ async def open_socket(context: ProbeContext, address: HostPort, family: IpFamily
     if address.unix:
         return await _open_unix(context, address.host)
     with context.phase("resolve"):
-        found = await context.resolver.resolve(
-            address.host, address.port, family, lifetime=min(5.0, context.remaining * 0.8)
-        )
-    context.log(f"{address.host} resolves to {', '.join(info[4][0] for info in found)}")
+        lifetime = min(5.0, context.remaining * 0.8)
+        lookup = await context.resolver.lookup(address.host, address.port, family, lifetime)
+    context.log(f"{address.host} resolves to {', '.join(info[4][0] for info in lookup.found)}")
     with context.phase("connect"):
-        try:
-            sock = await start_connection(found, happy_eyeballs_delay=0.25)
-        except OSError as error:
-            raise _most_telling(error) from None
+        sock = await dial(lookup)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     context.facts.update({Fact.IP: sock.getpeername()[0], Fact.IP_FAMILY: 4 if sock.family == socket.AF_INET else 6})
     return sock
-
-
-def _most_telling(error: OSError) -> OSError:
-    """The failure to report when several addresses failed in different ways: rather that of the host than ours.
-
-    The library then raises an OSError without `errno`, and has the numbers in its text alone.
-    """
-    numbers = [int(number) for number in re.findall(r"\[Errno (\d+)\]", str(error))]
-    if error.errno is not None or not numbers:
-        return error
-    decisive = next((number for number in _TELLING if number in numbers), numbers[0])
-    return OSError(decisive, os.strerror(decisive))
 
 
 async def _open_unix(context: ProbeContext, path: str) -> socket.socket:

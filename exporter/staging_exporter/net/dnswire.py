@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import socket
 import struct
+from itertools import count
 from typing import Any, Literal
 
 import dns.exception
@@ -28,6 +29,9 @@ from staging_exporter.net.tls import TlsSettings
 Protocol = Literal["udp", "tcp", "tls"]
 _PAYLOAD = 1232  # bytes of a UDP answer that is never fragmented: DNS flag day 2020
 _DATAGRAM = 65535
+_PATIENCE = 1.0  # seconds until a question is sent again: datagrams get lost
+_SENT_WITH_EDNS = 2
+_WITHOUT_EDNS = frozenset({dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS})  # RFC 6891 section 7
 
 
 def name_server(text: str, default_port: int) -> HostPort:
@@ -65,12 +69,32 @@ async def ask(
 
     Phases `resolve`, `query`, and for TCP `connect` and `tls`. Raises ProbeFailed, OSError, EOFError, ssl.SSLError.
     """
+    answer = await _ask_once(context, server, question, protocol, tls)
+    if question.edns >= 0 and answer.rcode() in _WITHOUT_EDNS:
+        context.log(f"rcode {dns.rcode.to_text(answer.rcode())}: asking again without EDNS, as old servers want it")
+        answer = await _ask_once(context, server, _without_edns(question), protocol, tls)
+    return answer
+
+
+async def _ask_once(
+    context: ProbeContext,
+    server: HostPort,
+    question: dns.message.QueryMessage,
+    protocol: Protocol,
+    tls: TlsSettings | None,
+) -> dns.message.Message:
     if protocol == "udp":
-        answer = _parse(question, await _datagram(context, server, question.to_wire()))
+        answer = _parse(question, await _datagram(context, server, question))
         if not answer.flags & dns.flags.TC:
             return answer
         context.log("the answer is truncated: asking again over TCP")
     return _parse(question, await _stream(context, server, question.to_wire(), tls if protocol == "tls" else None))
+
+
+def _without_edns(question: dns.message.QueryMessage) -> dns.message.QueryMessage:
+    """The same question, with the same id, as before RFC 6891."""
+    asked = question.question[0]
+    return dns.message.make_query(asked.name, asked.rdtype, id=question.id)
 
 
 def make_question(name: str, record_type: str) -> dns.message.QueryMessage:
@@ -81,7 +105,8 @@ def make_question(name: str, record_type: str) -> dns.message.QueryMessage:
         raise ValueError(f"{name!r} {record_type} cannot be asked for: {error or type(error).__name__}") from None
 
 
-async def _datagram(context: ProbeContext, server: HostPort, wire: bytes) -> bytes:
+async def _datagram(context: ProbeContext, server: HostPort, question: dns.message.QueryMessage) -> bytes:
+    """The answer; the question is sent again each second, from the third time on without EDNS, which some drop."""
     with context.phase("resolve"):
         family, _, _, _, address = (await context.resolver.resolve(server.host, server.port))[0]
     loop = asyncio.get_running_loop()
@@ -89,8 +114,17 @@ async def _datagram(context: ProbeContext, server: HostPort, wire: bytes) -> byt
         sock.setblocking(False)
         sock.connect(address)  # the kernel now drops what others send, and reports when nothing listens
         context.facts.update({Fact.IP: address[0], Fact.IP_FAMILY: 4 if family == socket.AF_INET else 6})
-        await loop.sock_sendall(sock, wire)
-        return await loop.sock_recv(sock, _DATAGRAM)
+        for sent in count():
+            wire = (question if sent < _SENT_WITH_EDNS else _without_edns(question)).to_wire()
+            await loop.sock_sendall(sock, wire)
+            try:
+                async with asyncio.timeout(_PATIENCE) as timer:
+                    return await loop.sock_recv(sock, _DATAGRAM)
+            except TimeoutError:
+                if not timer.expired():
+                    raise
+                context.log(f"no answer within {_PATIENCE:g} s: asking again")
+    raise AssertionError("it is asked until the run is over")
 
 
 async def _stream(context: ProbeContext, server: HostPort, wire: bytes, tls: TlsSettings | None) -> bytes:

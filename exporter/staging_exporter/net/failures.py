@@ -22,9 +22,12 @@ _UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN
 _OUR_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 
 
+_RESOLUTION_SHARE = 0.4  # of the timeout
+
+
 def classify(error: BaseException, context: ProbeContext) -> tuple[Reason, str]:
     """The Reason and the detail of any exception that a run raised."""
-    reason, detail = _classify(error, context)
+    reason, detail = _less_resolution(*_classify(error, context), context)
     return _of_helper(reason, context), ": ".join([*(helper.name for helper in context.helpers), detail]) + context.hint
 
 
@@ -36,6 +39,15 @@ def as_evidence(error: BaseException, context: ProbeContext) -> tuple[Reason, st
     reason, detail = _classify(error, context)
     reason = _of_helper(reason, context)
     return reason if reason in INCONCLUSIVE else Reason.NO_EVIDENCE, detail
+
+
+def _less_resolution(reason: Reason, detail: str, context: ProbeContext) -> tuple[Reason, str]:
+    """A timeout is not the target's when name resolution has left too little time for it."""
+    spent = context.phases.get("resolve", 0.0)
+    if reason != Reason.TIMEOUT or spent < context.timeout * _RESOLUTION_SHARE:
+        return reason, detail
+    took = f"{spent:.1f} s of {format_duration(context.timeout)}"
+    return Reason.RESOLVER, f"name resolution took {took}; then {detail}"
 
 
 def _of_helper(reason: Reason, context: ProbeContext) -> Reason:

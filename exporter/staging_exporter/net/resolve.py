@@ -10,8 +10,10 @@ import contextlib
 import ipaddress
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import dns.asyncresolver
 import dns.exception
@@ -24,9 +26,30 @@ from staging_exporter.net.address import HostPort, IpFamily
 from staging_exporter.net.background import in_background
 
 _FRESH = 1.0  # seconds until it is looked again whether the files have changed
+_RESOLUTION_DELAY = 0.05  # seconds that addresses of one family wait for those of the other: RFC 8305 section 3
+_PATIENCE = 1.0  # seconds until a name server is asked again, or the next one is: datagrams get lost
 _RECORDS = {4: dns.rdatatype.A, 6: dns.rdatatype.AAAA}
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 AddrInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]
+
+
+@dataclass
+class Lookup:
+    """The addresses of a name that are known, and the query for those of another family that goes on."""
+
+    found: list[AddrInfo]
+    port: int
+    late: asyncio.Task[list[str]] | None = None
+
+    def arrived(self) -> list[AddrInfo]:
+        """What the query found that went on, once it has ended."""
+        return [_addr_info(address, self.port) for address in _addresses([self.late] if self.late else [])]
+
+    def close(self) -> None:
+        """Give up the query that goes on."""
+        if self.late is not None:
+            self.late.add_done_callback(lambda query: query.cancelled() or query.exception())  # or it would be logged
+            self.late.cancel()
 
 
 class Resolver:
@@ -45,23 +68,29 @@ class Resolver:
         self._looked = -_FRESH
 
     async def resolve(self, host: str, port: int, family: IpFamily = "auto", lifetime: float = 5.0) -> list[AddrInfo]:
-        """Addresses of `host`, IPv6 first, as `getaddrinfo` returns them.
+        """Addresses of `host` that are known soon, IPv6 first, as `getaddrinfo` returns them. Raises as `lookup`."""
+        lookup = await self.lookup(host, port, family, lifetime)
+        lookup.close()
+        return lookup.found
+
+    async def lookup(self, host: str, port: int, family: IpFamily = "auto", lifetime: float = 5.0) -> Lookup:
+        """Addresses of `host`, at the latest 50 ms after those of one family are known: RFC 8305 section 3.
 
         Raises ProbeFailed: `dns` when the name does not exist or has no address of that family, `resolver` when no
         name server could tell within `lifetime` seconds.
         """
-        versions = (6, 4) if family == "auto" else (family,)
-        addresses = _literal(host)
+        versions: tuple[Literal[4, 6], ...] = (6, 4) if family == "auto" else (family,)
+        addresses, late = _literal(host), None
         if addresses is None:
             await self._refresh(lifetime)
             addresses = self._local(host)
         if addresses is None:
-            addresses = await self._ask(host, versions, lifetime)
+            addresses, late = await self._ask(host, versions, lifetime)
         found = [a for v in versions for a in addresses if ipaddress.ip_address(a).version == v]
         if not found:
             kind = "address" if family == "auto" else f"IPv{family} address"
             raise ProbeFailed(Reason.DNS, f"{host} has no {kind}; it has {', '.join(addresses) or 'none at all'}")
-        return [_addr_info(address, port) for address in found]
+        return Lookup([_addr_info(address, port) for address in found], port, late)
 
     async def name_servers(self, lifetime: float = 5.0) -> list[HostPort]:
         """The name servers that are asked, in order. Raises ProbeFailed (`resolver`) when none is configured."""
@@ -119,20 +148,32 @@ class Resolver:
         stub = None
         with contextlib.suppress(dns.resolver.NoResolverConfiguration):
             stub = dns.asyncresolver.Resolver(configure=not self._servers)
+            stub.timeout = _PATIENCE
             if self._servers:
                 stub.nameservers = [dns.nameserver.Do53Nameserver(s.host, s.port) for s in self._servers]
         self._stub_stamp, self._stub = stamp, stub
 
-    async def _ask(self, host: str, versions: Sequence[int], lifetime: float) -> list[str]:
-        answers = await asyncio.gather(
-            *(self._query(host, _RECORDS[v], lifetime) for v in versions), return_exceptions=True
-        )
-        addresses = [a for answer in answers if isinstance(answer, list) for a in answer]
-        errors = [answer for answer in answers if isinstance(answer, BaseException)]
-        # An address of one family is enough, even when the query for the other one failed.
+    async def _ask(
+        self, host: str, versions: Sequence[Literal[4, 6]], lifetime: float
+    ) -> tuple[list[str], asyncio.Task[list[str]] | None]:
+        """The addresses that are known soon, and the query for the other family that goes on."""
+        queries = {v: asyncio.create_task(self._query(host, _RECORDS[v], lifetime)) for v in versions}
+        pending = set(queries.values())
+        try:
+            while pending and not _addresses(queries.values()):
+                _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            if pending:
+                _, pending = await asyncio.wait(pending, timeout=_RESOLUTION_DELAY)
+        except BaseException:
+            for query in pending:
+                query.cancel()
+            raise
+        addresses = _addresses(queries.values())
+        # The word on IPv4 first: some name servers deny a name when they are asked for an IPv6 address (RFC 4074).
+        errors = [error for v in sorted(versions) if queries[v].done() and (error := queries[v].exception())]
         if errors and not addresses:
             raise errors[0]
-        return addresses
+        return addresses, next(iter(pending), None)
 
     async def _query(self, host: str, record: dns.rdatatype.RdataType, lifetime: float) -> list[str]:
         if self._stub is None:
@@ -152,6 +193,11 @@ class Resolver:
         except (dns.exception.DNSException, UnicodeError) as error:
             raise ProbeFailed(Reason.DNS, f"{host} cannot be resolved: {error}") from None
         return [record.to_text() for record in answer.rrset or ()]
+
+
+def _addresses(queries: Iterable[asyncio.Task[list[str]]]) -> list[str]:
+    """What the queries that have ended found."""
+    return [address for query in queries if query.done() and not query.exception() for address in query.result()]
 
 
 def _literal(host: str) -> list[str] | None:
