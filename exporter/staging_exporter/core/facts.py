@@ -43,6 +43,7 @@ class Fact:
     RETRY_AFTER: Final = "retry_after"  # seconds
     FINAL_HOST: Final = "final_host"
     REDIRECTS: Final = "redirects"
+    EVENTS: Final = "events"  # number of Server-Sent Events
     UPTIME: Final = "uptime"  # of the server; one that decreases means a restart
 
     # WebSocket and gRPC

@@ -142,6 +142,11 @@ class Exchange:
             response.fault = error
         response.body, response.unknown_coding = bytes(decoder.body), decoder.unknown
 
+    async def read_chunk(self) -> bytes | None:
+        """The next part of the body as it comes, not decompressed; None at its end. Raises ProbeFailed, OSError."""
+        event = await self._next()
+        return bytes(event.data) if isinstance(event, h11.Data) else None
+
     def _serialize(self, request: WireRequest) -> bytes:
         try:
             head = self._http.send(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
@@ -77,6 +77,9 @@ class HttpRequest:
         return HttpRequest(url, method, headers, body, self.private)
 
 
+BodyReader = Callable[[ProbeContext, Exchange, Response], Awaitable[None]]
+
+
 async def fetch(
     context: ProbeContext,
     request: HttpRequest,
@@ -85,12 +88,14 @@ async def fetch(
     follow: bool = True,
     max_body: int = MAX_BODY,
     cookies: bool = True,
+    read: BodyReader | None = None,
 ) -> Response:
     """Send a request, follow up to 10 redirects with the cookies that they set, read the body.
 
     Phases resolve, connect, proxy, tls, processing, transfer, summed over the hops. Facts: `status`, `http_version`,
     `final_host`, `redirects`, `content_length`, `body_length`, `last_modified` (Unix seconds), `server`, `via`,
     `retry_after` (seconds). A body cut short is the `fault` of the response, so that its status can be judged first.
+    `read` reads the body instead, such as that of a stream.
     Raises ProbeFailed, OSError, ssl.SSLError.
     """
     first, jar = request.url.address, Cookies()
@@ -110,7 +115,7 @@ async def fetch(
             jar.take(request.url, response.headers)
             location = response.location if follow and response.status in _REDIRECTS else None
             if location is None:
-                await exchange.read_body(context, response, max_body)
+                await (read(context, exchange, response) if read else exchange.read_body(context, response, max_body))
                 context.facts[Fact.BODY_LENGTH] = len(response.body)
                 return response
         try:

@@ -94,6 +94,11 @@ class Matchers(Model):
     body: BodyMatcher | None = Field(None, description="patterns on the body as text")
     header: HeaderMatcher = Field(default_factory=dict, description="header to pattern")
 
+    @property
+    def on_body(self) -> bool:
+        """True when there is a matcher on the body."""
+        return bool(self.json_ or self.body)
+
     def tests(self, response: Response, *, every: bool) -> Iterator[MatcherResult]:
         """The results of all matchers on `response`, in the order JSON, body, header.
 

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import Response, status_reason
-from staging_exporter.net.http import MAX_BODY, HttpRequest, Transport, fetch
+from staging_exporter.net.http import MAX_BODY, BodyReader, HttpRequest, Transport, fetch
 from staging_exporter.net.proxy import basic
 from staging_exporter.net.url import Url
 from staging_exporter.options.addresses import HttpUrl
@@ -167,12 +167,13 @@ async def fetch_as(
     follow: bool = True,
     max_body: int = MAX_BODY,
     cookies: bool = True,
+    read: BodyReader | None = None,
 ) -> Response:
     """`fetch` with the Authorization header, if any; a cached token that the target refuses is dropped."""
     if auth is None:
-        return await fetch(context, request, transport, follow=follow, max_body=max_body, cookies=cookies)
+        return await fetch(context, request, transport, follow=follow, max_body=max_body, cookies=cookies, read=read)
     request = replace(request, headers={**request.headers, **await auth.headers(context, transport)})
-    response = await fetch(context, request, transport, follow=follow, max_body=max_body, cookies=cookies)
+    response = await fetch(context, request, transport, follow=follow, max_body=max_body, cookies=cookies, read=read)
     auth.check_refusal(context, response.status)
     return response
 

@@ -11,7 +11,8 @@ from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import Reason
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.context import ProbeContext
-from staging_exporter.net.exchange import Response
+from staging_exporter.net.event_stream import MEDIA_TYPE
+from staging_exporter.net.exchange import Exchange, Response
 from staging_exporter.net.http import MAX_BODY, HttpRequest, Transport
 from staging_exporter.options.addresses import HttpUrl
 from staging_exporter.options.answers import (
@@ -27,9 +28,11 @@ from staging_exporter.options.answers import (
     require_identity,
     require_not_starting,
     require_status,
+    status_in,
 )
 from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
 from staging_exporter.options.check import Check, Degraded
+from staging_exporter.options.event_stream import StreamEvents, Wanted, read_events
 from staging_exporter.options.model import Size
 from staging_exporter.options.payload import Headers, Json, Payload, check_headers, is_secret, reveal
 from staging_exporter.options.proxy import Proxy
@@ -48,7 +51,16 @@ class HttpDegraded(Degraded, Matchers):
 class Http(Check):
     """Sends one request on a new connection, follows redirects, and judges the response."""
 
-    phase_names: ClassVar[tuple[str, ...]] = ("token", "resolve", "connect", "proxy", "tls", "processing", "transfer")
+    phase_names: ClassVar[tuple[str, ...]] = (
+        "token",
+        "resolve",
+        "connect",
+        "proxy",
+        "tls",
+        "processing",
+        "first_event",
+        "transfer",
+    )
 
     blackbox: ClassVar[BlackboxNames] = BlackboxNames(
         "probe_http_duration_seconds",
@@ -81,6 +93,8 @@ class Http(Check):
     proxy: Proxy | None = None
     ip_family: IpFamily = "auto"
     follow_redirects: bool = True
+    stream: Literal["sse"] | None = Field(None, description="the body is a stream of Server-Sent Events")
+    events: StreamEvents | None = Field(None, description="events that the stream must bring, in this order")
     cookies: bool = Field(True, description="keep cookies from hop to hop of a run")
     max_body: Size = Field(MAX_BODY, gt=0, le=16 * 1024 * 1024)
     expect: Expected = Expected()
@@ -92,6 +106,8 @@ class Http(Check):
     @model_validator(mode="after")
     def _checked(self) -> Http:
         check_headers(self.headers, self.auth is not None)
+        if self.events is not None and self.stream is None:
+            raise ValueError("events goes with stream: sse")
         if taken := sorted(_RESERVED_FACTS & set(self.facts)):
             raise ValueError(f"facts: {', '.join(taken)} is a name that the exporter itself uses; write another one")
         return self
@@ -104,8 +120,16 @@ class Http(Check):
         """Send the request and judge the response. Raises ProbeFailed, ProbeDegraded, OSError, ssl.SSLError."""
         transport = Transport(self.tls, self.proxy, self.ip_family)
         request, follow = await self._request(context), self.follow_redirects
+        read = self._read_events if self.stream else None
         response = await fetch_as(
-            self.auth, context, request, transport, follow=follow, max_body=self.max_body, cookies=self.cookies
+            self.auth,
+            context,
+            request,
+            transport,
+            follow=follow,
+            max_body=self.max_body,
+            cookies=self.cookies,
+            read=read,
         )
         record_facts(context, response, self.facts)
         self._judge(context, response)
@@ -115,8 +139,20 @@ class Http(Check):
         private = {name.lower() for name, value in self.headers.items() if is_secret(value)}
         if isinstance(self.body, Json) and "content-type" not in {name.lower() for name in headers}:
             headers["Content-Type"] = "application/json"
+        if self.stream:
+            headers = {"Accept": MEDIA_TYPE, "Accept-Encoding": "identity", "Cache-Control": "no-cache"} | headers
         body = b"" if self.body is None else (await reveal(context, self.body)).encode()
         return HttpRequest(self.url, self.method, headers, body, frozenset(private))
+
+    async def _read_events(self, context: ProbeContext, exchange: Exchange, response: Response) -> None:
+        """Read what is expected of the stream; a response that its status refuses is read as usual."""
+        if not status_in(self.expect.status + self.degraded.status, response.status):
+            await exchange.read_body(context, response, self.max_body)
+            return
+        content = [matchers for matchers in (self.expect, self.identity, self.degraded) if matchers.on_body]
+        matchers = self.expect.model_copy(update={"header": {}}) if self.expect.on_body else None
+        wanted = Wanted(matchers, self.events, any_event=bool(content or self.facts))
+        await read_events(context, exchange, response, wanted, self.max_body)
 
     def _judge(self, context: ProbeContext, response: Response) -> None:
         require_not_starting(response, self.startup_when)
