@@ -186,7 +186,7 @@ async def test_a_bad_file_keeps_the_old_configuration(running: Running) -> None:
     status, text = await running.post("/-/reload")
     assert status == 500
     assert "colour" in text
-    assert not running.app.reload_status.successful
+    assert not running.app.own_status().reload_successful
     assert (await running.status())["state"] == "up"
     _, _, metrics = await running.get("/metrics")
     assert 'staging_exporter_config_last_reload_successful{environment="test"} 0.0' in metrics

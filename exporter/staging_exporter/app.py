@@ -25,14 +25,14 @@ from staging_exporter.core.model import ProbeFailed, State
 from staging_exporter.core.snapshot import Deploy, Snapshot
 from staging_exporter.engine.build import Engine, build_engine
 from staging_exporter.engine.loop_lag import LoopLagMonitor
-from staging_exporter.logs import event
+from staging_exporter.logs import event, lines_dropped
 from staging_exporter.net.address import HostPort
 from staging_exporter.net.background import in_background
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.resolve import Resolver
 from staging_exporter.storage.reports import ReportStore
 from staging_exporter.storage.state import StateFile, save_periodically
-from staging_exporter.views.metrics import ReloadStatus
+from staging_exporter.views.metrics import ExporterStatus
 from staging_exporter.web.exporter import ReportRefused
 from staging_exporter.web.server import make_app
 
@@ -58,7 +58,7 @@ class App:
         With `state` the state survives a restart, with `reports` test reports may be pushed.
         """
         self._file, self._config, self._announce = config_file, config, announce or log_verdict
-        self.reload_status = ReloadStatus(successful=True, loaded_at=now())
+        self._reloaded, self._loaded_at = True, now()
         self._loop_lag = LoopLagMonitor()
         self._state, self._reports = state, reports
         self._engine = self._build_engine(config)
@@ -145,6 +145,10 @@ class App:
         """The published snapshot."""
         return self._engine.board.snapshot(now())
 
+    def own_status(self) -> ExporterStatus:
+        """How the exporter itself is doing."""
+        return ExporterStatus(self._reloaded, self._loaded_at, lines_dropped())
+
     async def probe(self, name: str, longest: float | None) -> ProbeResult:
         """Run the check of a component now. Raises KeyError, NoCheck and RateLimitExceeded."""
         if name not in self._config.topology.components:
@@ -209,11 +213,11 @@ class App:
                     config = await in_background(lambda: load_config(self._file), ("configuration", self._file))
             except (ConfigError, TimeoutError) as error:
                 text = str(error) or f"{self._file} gave nothing in time"
-                self.reload_status = ReloadStatus(successful=False, loaded_at=self.reload_status.loaded_at)
+                self._reloaded = False
                 event(log, "reload failed, keeping the previous configuration", logging.ERROR, error=text)
                 return text
             await self._adopt(config)
-            self.reload_status = ReloadStatus(successful=True, loaded_at=now())
+            self._reloaded, self._loaded_at = True, now()
             event(log, "configuration reloaded", checks=len(config.checks))
             await log_unreadable_secrets(config)
             return None

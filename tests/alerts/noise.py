@@ -16,7 +16,7 @@ from random import Random
 from staging_exporter.core.board import Board
 from staging_exporter.core.names import PROBE_FAILURES
 from staging_exporter.views.exposition import Histograms
-from staging_exporter.views.metrics import ReloadStatus, families
+from staging_exporter.views.metrics import ExporterStatus, families
 
 from tests.alerts.derive import notation
 from tests.alerts.promtool import GROUPS, run_tests
@@ -24,7 +24,7 @@ from tests.support.reference import reference
 from tests.support.world import HEALTHY, START, Answer, VirtualRunner, World
 
 NOISE = 0.005
-_RELOADED = ReloadStatus(successful=True, loaded_at=0.0)
+_STATUS = ExporterStatus(reload_successful=True, loaded_at=0.0)
 _FIRED = 'max_over_time(ALERTS{alertname!="StagingWatchdog",alertstate="firing"}[2d])'
 # Alerts every 15 seconds, error budgets every minute: promtool evaluates all groups at one pace.
 _PACES = ((False, 15.0), (True, 60.0))
@@ -56,7 +56,7 @@ class Recording:
         self.scrapes += 1
 
     def _seen(self, board: Board, now: float) -> Iterator[tuple[str, float]]:
-        for family in families(board.snapshot(now), _RELOADED):
+        for family in families(board.snapshot(now), _STATUS):
             name = family.metric.name
             if isinstance(family, Histograms) or name not in self.metrics:
                 continue

@@ -7,12 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from staging_exporter.core.incidents import Incident, IncidentRootCause
 from staging_exporter.views.document import component_document, document, incident_documents
 from staging_exporter.views.document_types import ComponentDetailDocument, IncidentDocument, StatusDocument
+from typing_extensions import is_typeddict
 
 from tests.views.fleet import board
 

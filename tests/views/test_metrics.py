@@ -16,17 +16,17 @@ from staging_exporter.core.model import Component, Layer, Observation, Outcome, 
 from staging_exporter.core.names import Metric
 from staging_exporter.core.snapshot import JourneyState, Snapshot
 from staging_exporter.views.exposition import OPENMETRICS, TEXT
-from staging_exporter.views.metrics import Metrics, ReloadStatus
+from staging_exporter.views.metrics import ExporterStatus, Metrics
 
 from tests.views.fleet import COMPONENTS, HOSTILE, PHASES, TESTS, board
 
-RELOADED = ReloadStatus(successful=True, loaded_at=1.7e9)
+STATUS = ExporterStatus(reload_successful=True, loaded_at=1.7e9)
 CONTRACT = [value for value in vars(names).values() if isinstance(value, Metric)]
 Labels = dict[str, str]
 
 
 def metrics(snapshot: Snapshot, form: str = TEXT) -> str:
-    return "".join(Metrics().pieces(snapshot, RELOADED, form))
+    return "".join(Metrics().pieces(snapshot, STATUS, form))
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +242,7 @@ def test_series_of_removed_components_vanish() -> None:
 
 def test_no_piece_is_large_however_many_components_there_are() -> None:
     many = tuple(Component(f"component-{n}", Layer.SERVICE, Priority.P1, "tcp") for n in range(1000))
-    pieces = list(Metrics().pieces(board(components=many).snapshot(26.0), RELOADED, TEXT))
+    pieces = list(Metrics().pieces(board(components=many).snapshot(26.0), STATUS, TEXT))
     assert sum(piece.count("\n") for piece in pieces) > 20_000
     assert max(piece.count("\n") for piece in pieces) <= 500
 

@@ -12,7 +12,7 @@ from staging_exporter.engine.prober import Prober
 from staging_exporter.net.resolve import Resolver
 from staging_exporter.probes import load
 from staging_exporter.views.exposition import TEXT
-from staging_exporter.views.metrics import Metrics, ReloadStatus
+from staging_exporter.views.metrics import ExporterStatus, Metrics
 
 from tests.support.web import Web, ca_file, response, server_tls, serving
 
@@ -27,7 +27,7 @@ async def scrape(options: dict[str, object]) -> list[str]:
     check, prober = load("http").model_validate({"kind": "http", **options}), Prober(Resolver())
     for _ in range(20):
         board.record(replace(await prober.attempt(component, check), scheduled=True))
-    text = "".join(Metrics().pieces(board.snapshot(0.0), ReloadStatus(successful=True, loaded_at=0.0), TEXT))
+    text = "".join(Metrics().pieces(board.snapshot(0.0), ExporterStatus(reload_successful=True, loaded_at=0.0), TEXT))
     lines = [line for line in text.splitlines() if f'component="{BACKEND}"' in line]
     assert any(line.startswith(names.COMPONENT_UP.name) and line.endswith(" 1.0") for line in lines)
     return lines

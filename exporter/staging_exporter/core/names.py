@@ -239,4 +239,10 @@ RELOAD_TIME = Metric(
     "Time of the last successful load of the configuration.",
     (),
 )
+LOG_LINES_DROPPED = Metric(
+    "staging_exporter_log_lines_dropped_total",
+    COUNTER,
+    "Log lines that were not written because nobody read standard error.",
+    (),
+)
 ONLINE = Metric("staging_exporter_online", GAUGE, "0 while all vantage checks fail, else 1.", ())

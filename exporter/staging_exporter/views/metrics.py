@@ -26,11 +26,16 @@ _TEST_OUTCOMES = ("passed", "failed", "error", "skipped", "environment_skipped",
 
 
 @dataclass(frozen=True, slots=True)
-class ReloadStatus:
-    """Whether the last reload succeeded, and when the configuration was last loaded (Unix seconds)."""
+class ExporterStatus:
+    """How the exporter itself is doing.
 
-    successful: bool
+    Whether the last reload succeeded, when the configuration was last loaded (Unix seconds), and how many log lines
+    nobody read in time.
+    """
+
+    reload_successful: bool
     loaded_at: float
+    log_lines_dropped: int = 0
 
 
 class Metrics:
@@ -41,14 +46,14 @@ class Metrics:
         ProcessCollector(registry=self._process)
         GCCollector(registry=self._process)
 
-    def pieces(self, snapshot: Snapshot, reload_status: ReloadStatus, form: str) -> Iterator[str]:
+    def pieces(self, snapshot: Snapshot, exporter: ExporterStatus, form: str) -> Iterator[str]:
         """All metrics in the format of that content type, in pieces."""
-        yield from render(families(snapshot, reload_status), form)
+        yield from render(families(snapshot, exporter), form)
         # Last, because the library ends OpenMetrics with its `# EOF`.
         yield (openmetrics.generate_latest if form == OPENMETRICS else generate_latest)(self._process).decode()
 
 
-def families(snapshot: Snapshot, reload_status: ReloadStatus) -> Iterator[Family]:
+def families(snapshot: Snapshot, exporter: ExporterStatus) -> Iterator[Family]:
     """All families, in the order of `/metrics`."""
     env = label(names.ENVIRONMENT, snapshot.environment)
     components = [(f"{env},{label(names.COMPONENT, n)}", status) for n, status in snapshot.components.items()]
@@ -59,7 +64,7 @@ def families(snapshot: Snapshot, reload_status: ReloadStatus) -> Iterator[Family
     yield from _about_tests(checked)
     yield from _about_journeys(env, snapshot)
     yield Histograms(names.LAG, [(env, snapshot.lag)])
-    yield from _about_exporter(env, snapshot, reload_status)
+    yield from _about_exporter(env, snapshot, exporter)
 
 
 @cache
@@ -201,11 +206,12 @@ def _about_journeys(env: str, snapshot: Snapshot) -> Iterator[Family]:
     )
 
 
-def _about_exporter(env: str, snapshot: Snapshot, reload_status: ReloadStatus) -> Iterator[Family]:
+def _about_exporter(env: str, snapshot: Snapshot, exporter: ExporterStatus) -> Iterator[Family]:
     yield Samples(
         names.BUILD_INFO,
         [(label_set(env, names.BUILD_INFO, version("staging-exporter"), platform.python_version()), 1)],
     )
-    yield Samples(names.RELOAD_OK, [(env, reload_status.successful)])
-    yield Samples(names.RELOAD_TIME, [(env, reload_status.loaded_at)])
+    yield Samples(names.RELOAD_OK, [(env, exporter.reload_successful)])
+    yield Samples(names.RELOAD_TIME, [(env, exporter.loaded_at)])
+    yield Samples(names.LOG_LINES_DROPPED, [(env, exporter.log_lines_dropped)])
     yield Samples(names.ONLINE, [(env, snapshot.online)])

@@ -34,7 +34,7 @@ class Api:
     async def metrics(self, request: web.Request) -> web.Response:
         """All metrics, in the format that the Accept header prefers."""
         form = content_type(request.headers.get("Accept", ""))
-        pieces = self._metrics.pieces(self._exporter.snapshot(), self._exporter.reload_status, form)
+        pieces = self._metrics.pieces(self._exporter.snapshot(), self._exporter.own_status(), form)
         body = await joined_in_slices(pieces)
         return await compressed(request, body, {"Content-Type": form, "Vary": "Accept"})
 

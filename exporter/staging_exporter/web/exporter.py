@@ -9,7 +9,7 @@ from staging_exporter.core.blackbox import ProbeResult
 from staging_exporter.core.coincidence import Suggestions
 from staging_exporter.core.incidents import Incident
 from staging_exporter.core.snapshot import Snapshot
-from staging_exporter.views.metrics import ReloadStatus
+from staging_exporter.views.metrics import ExporterStatus
 
 
 class ReportRefused(Exception):
@@ -19,7 +19,8 @@ class ReportRefused(Exception):
 class Exporter(Protocol):
     """The running exporter, as the routes see it."""
 
-    reload_status: ReloadStatus
+    def own_status(self) -> ExporterStatus:
+        """How the exporter itself is doing."""
 
     def snapshot(self) -> Snapshot:
         """The published snapshot."""

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import logging
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.log import server_logger
 
 from staging_exporter.web.api import Api
 from staging_exporter.web.exporter import Exporter
@@ -23,6 +26,7 @@ _FORWARDED = ("Origin", "Forwarded", "X-Forwarded-For", "Via")
 
 def make_app(exporter: Exporter) -> web.Application:
     """The web application over a running exporter."""
+    server_logger.addFilter(_without_malformed_requests)
     api = Api(exporter)
     app = web.Application()
     app.add_routes(
@@ -79,3 +83,8 @@ def is_loopback(remote: str | None) -> bool:
 
 def _is_local(request: web.Request) -> bool:
     return is_loopback(request.remote) and not any(name in request.headers for name in _FORWARDED)
+
+
+def _without_malformed_requests(record: logging.LogRecord) -> bool:
+    """False for what a client did wrong: such lines quote it, tokens included, and any client can make many."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
