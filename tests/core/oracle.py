@@ -159,7 +159,7 @@ class Oracle:
     def _slowed(self, seen: Seen, effect: Seen) -> bool:
         if seen.slow_since is None or effect.onset is None or effect.reason not in ARRIVES:
             return False
-        return seen.slow_since <= effect.onset + slack(seen, effect) and how_it_fits(seen, effect) == "cleared"
+        return seen.slow_since <= effect.onset + slack(seen, effect) and how_it_fits(seen, effect) != "unstable"
 
     # What nobody can see.
 

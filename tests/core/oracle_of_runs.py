@@ -19,6 +19,7 @@ CLASSES = {
 CERTIFICATE = {R.TLS_EXPIRED, R.TLS_NAME, R.TLS_UNTRUSTED}
 INTRINSIC = {*CERTIFICATE, R.IDENTITY, R.DNS}
 ARRIVES = {R.TIMEOUT, R.SLOW, R.SERVER_ERROR, R.CLOSED, R.SATURATED, R.UNSTABLE, R.CONTENT}
+HANDED_ON = {R.SLOW, R.SATURATED, R.CONTENT, R.TIMEOUT, R.SERVER_ERROR, R.CLOSED}
 BLIND = {R.RATE_LIMITED, R.CREDENTIALS, R.RESOLVER, R.NO_EVIDENCE, R.PROBE_ERROR}
 DOWN = {State.DOWN, State.FLAPPING}
 FAILS = {*DOWN, State.DEGRADED}
@@ -88,18 +89,34 @@ class Seen:
         return (self.state == State.FLAPPING or self.reason == R.UNSTABLE) and self.passes_lately >= 6
 
     @property
-    def slow_since(self) -> float | None:
-        """When it began to take far longer than usual, if each of its last three passes or more did."""
-        usual, known, since, length = 0.0, 0, None, 0
+    def slowness(self) -> list[Observation]:
+        """The last runs of which each answer took far longer than usual, the first of them an answer."""
+        usual, known = 0.0, 0
+        found: list[Observation] = []
         for run in self.runs:
-            if run.outcome == Outcome.PASS and known >= 5 and run.duration > 2 * usual + 0.1:
-                since, length = (run.started if length == 0 else since), length + 1
+            if run.outcome != Outcome.FAIL and known >= 5 and run.duration > 2 * usual + 0.1:
+                found.append(run)
                 continue
-            length = 0
+            found = [*found, run] if found and run.outcome == Outcome.FAIL else []
             if run.outcome == Outcome.PASS:
                 known += 1
                 usual += max(0.05, 1 / known) * (run.duration - usual)
-        return since if length >= 3 else None
+        return found
+
+    @property
+    def slow_from(self) -> float | None:
+        """When it began to take far longer than usual."""
+        return self.slowness[0].started if self.slowness else None
+
+    @property
+    def slow_since(self) -> float | None:
+        """The same, if its last three runs were answered, each of them so late."""
+        last = self.slowness[-3:]
+        return self.slow_from if len(last) == 3 and all(run.outcome != Outcome.FAIL for run in last) else None
+
+    @property
+    def good_until(self) -> float:
+        return self.last_good if self.slow_from is None else min(self.last_good, self.slow_from)
 
 
 def slack(a: Seen, b: Seen) -> float:
@@ -111,7 +128,7 @@ def together(cause: Seen, effect: Seen) -> bool:
     if cause.onset is None or effect.onset is None:
         return False
     within = slack(cause, effect)
-    return cause.last_good - within <= effect.onset and effect.last_good - within <= cause.onset
+    return cause.good_until - within <= effect.onset and effect.good_until - within <= cause.onset
 
 
 def how_it_fits(cause: Seen, effect: Seen) -> str:
@@ -140,8 +157,9 @@ def handed_on(cause: Seen, effect: Seen) -> bool:
     """What a degraded cause does to a dependent that is down."""
     if cause.reason == R.UNSTABLE:
         return effect.reason not in CERTIFICATE
-    if cause.reason not in (R.SLOW, R.SATURATED, R.CONTENT) or effect.reason not in ARRIVES:
+    if cause.reason not in HANDED_ON or effect.reason not in ARRIVES:
         return False
-    if cause.began is None or effect.began is None:
+    onsets = [onset for onset in (cause.began, cause.slow_from) if onset is not None]
+    if not onsets or effect.began is None:
         return True
-    return cause.began <= effect.began + 2 * max(cause.interval, effect.interval)
+    return min(onsets) <= effect.began + 2 * max(cause.interval, effect.interval)

@@ -36,7 +36,7 @@ def roots(found: dict[str, Verdict]) -> str:
         pytest.param("a, b: a", "a=flapping b=down", "a", id="a flapping dependency explains a down component"),
         pytest.param("a, b: a", "a=degraded b=degraded", "a", id="a degraded dependency explains a degraded component"),
         pytest.param(
-            "a, b: a", "a=degraded b=down", "a b", id="a degraded dependency does not explain a down component"
+            "a, b: a", "a=degraded:status b=down", "a b", id="a degraded dependency does not explain a down component"
         ),
         pytest.param("a, b: a", "a=starting b=down", "", id="a starting dependency explains without being a root"),
         pytest.param("a, b: a", "a=maintenance b=degraded", "", id="maintenance explains without being a root"),
@@ -45,7 +45,7 @@ def roots(found: dict[str, Verdict]) -> str:
         pytest.param("a, b: a, c: b", "a=down b=unknown c=down", "a", id="an unknown dependency is looked through"),
         pytest.param(
             "a, b: a, c: b",
-            "a=degraded b=unknown c=down",
+            "a=degraded:status b=unknown c=down",
             "a c",
             id="looking through for a down component finds down ones only",
         ),
@@ -74,7 +74,7 @@ def roots(found: dict[str, Verdict]) -> str:
         pytest.param("a, b, c: a|b", "a=down b=down c=down", "a b", id="both alternatives explain a down component"),
         pytest.param(
             "a, b, c: a|b",
-            "a=down b=degraded c=down",
+            "a=down b=degraded:status c=down",
             "a b c",
             id="a degraded alternative does not explain a down component",
         ),
@@ -147,6 +147,10 @@ DOWN = "down/PFFF"  # since ten seconds after the moment that follows it
         pytest.param("a, b: a", "a=degraded:slow b=down:refused", "a b", id="a slow dependency does not refuse"),
         pytest.param("a, b: a", "a=degraded:saturated b=flapping:server_error", "a", id="a saturated one explains 5xx"),
         pytest.param("a, b: a", "a=degraded:content b=down:content", "a", id="wrong content is handed on"),
+        pytest.param("a, b: a", "a=degraded:timeout b=down:timeout", "a", id="what times out and is not down yet"),
+        pytest.param(
+            "a, b: a", "a=degraded:slow/PPPPPPSSSD b=down:timeout/PPPPPPPFFF", "a", id="it was late before it was slow"
+        ),
         pytest.param("a, b: a", "a=degraded:tls_expired b=down:timeout", "a b", id="an expired certificate is not"),
         pytest.param("a, b: a", "a=degraded:unstable b=down:refused", "a", id="an unstable one explains a refusal"),
         pytest.param("a, b: a", "a=degraded:unstable b=down:dns", "a b", id="a lost name remains a root beside it"),
@@ -180,6 +184,12 @@ DOWN = "down/PFFF"  # since ten seconds after the moment that follows it
         ),
         pytest.param(
             "a, b: a, c: b", f"a=degraded:tls_expired/PDDD c={DOWN}", "a c", id="what is not handed on explains nothing"
+        ),
+        pytest.param(
+            "a, b: a, c: b",
+            "a=down/PPPPPPSSSFFF c=down/PPPPPPSSSSSSFFFF",
+            "a",
+            id="what was late with it began with it, although it failed later",
         ),
         pytest.param(
             "a, b: a, x, c: b|x", f"a={DOWN} c={DOWN}", "a c", id="an alternative that is up is no way through"

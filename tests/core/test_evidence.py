@@ -89,6 +89,20 @@ def test_a_component_fails_now_and_then_when_runs_passed_since_it_began(runs: st
 
 
 @pytest.mark.parametrize(
+    ("runs", "recovers"),
+    [
+        pytest.param("PFFP", True, id="the first pass after an outage"),
+        pytest.param("PFFPP", False, id="the second ends it"),
+        pytest.param("PFF", False, id="while it fails it does not"),
+        pytest.param("PFP", False, id="a single failure is no outage"),
+        pytest.param("P", False, id="without a failure there is none"),
+    ],
+)
+def test_a_component_recovers_with_the_first_pass_after_an_outage(runs: str, recovers: bool) -> None:
+    assert recent(runs).recovers is recovers
+
+
+@pytest.mark.parametrize(
     ("runs", "strained_since"),
     [
         pytest.param(KNOWN + "SSS", 50.0, id="three slow passes in a row are strained"),
@@ -98,6 +112,7 @@ def test_a_component_fails_now_and_then_when_runs_passed_since_it_began(runs: st
         pytest.param("PPPP" + "SSS", None, id="how long a pass takes is known after five"),
         pytest.param("SSSSSSSS", None, id="what is always slow is not strained"),
         pytest.param(KNOWN + "SSSSSSSSSSSS", 50.0, id="slow passes do not become usual"),
+        pytest.param(KNOWN + "SFSSS", 50.0, id="three in a row after a failure began before it"),
     ],
 )
 def test_passes_that_take_far_longer_than_usual(runs: str, strained_since: float | None) -> None:

@@ -92,6 +92,13 @@ def test_no_component_recovers_from_a_removed_one() -> None:
     assert world.snapshot.components["api"].recovering_from == ()
 
 
+def test_a_round_over_a_component_that_cannot_be_seen_goes_on_with_its_dependents() -> None:
+    world = Reloaded("db, api: db, page: db")
+    world.play(1, db=Reason.OK, api=Reason.OK, page=Reason.OK)
+    world.play(1, db=Reason.RATE_LIMITED, api=Reason.REFUSED)
+    assert "page" in world.reload("db, api: db, page: db", "db", "api", "page")
+
+
 def test_a_root_whose_check_was_changed_stays_until_it_is_up() -> None:
     world = Reloaded("db, api: db")
     world.play(6, db=Reason.REFUSED, api=Reason.REFUSED)

@@ -6,6 +6,7 @@ for that reason from second 10 until second 40; `unknown` is blindness, for the 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -34,11 +35,15 @@ OUTCOMES = {"down": Outcome.FAIL, "degraded": Outcome.DEGRADED, "unknown": Outco
 class Play:
     """An environment that follows a script; `roots` are all verdicts that were published, each with its second."""
 
-    def __init__(self, environment: str, script: str, seed: int = 1, slow: str = "", **options: Any) -> None:
+    def __init__(
+        self, environment: str, script: str, seed: int = 1, slow: str = "", urgent: str = "", **options: Any
+    ) -> None:
         components = sketch(environment, **options)
+        components |= {name: replace(components[name], priority=Priority.P0) for name in urgent.split()}
         self.effects = [_effect(part) for part in script.split()]
         self.slow = slow.split()
         self.roots: list[tuple[float, str]] = []
+        self.priorities: list[Priority] = []
         self.asked: list[float] = []
         self.runner = VirtualRunner(Topology("test", components), self._world, Random(seed), look=self._look)
 
@@ -56,6 +61,7 @@ class Play:
         roots = " ".join(board.roots)
         if roots != (self.roots[-1][1] if self.roots else ""):
             self.roots.append((now - START, roots))
+            self.priorities += [root.priority for root in board.snapshot(now).root_causes]
 
     @property
     def verdicts(self) -> list[str]:
@@ -173,6 +179,24 @@ def test_what_still_fails_after_a_recovery_becomes_a_root_when_its_time_is_over(
     play = Play("a, b: a", "a=down@20-60 b=down@20").until(240)
     named = next(second for second, roots in play.roots if roots == "b")
     assert 120.0 < named < 145.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("script", ["a=down@20-90 b=down@21-90", "a=degraded:slow@20-90 b=down:closed@21-90"])
+def test_a_root_cause_is_published_with_the_priority_of_what_it_takes_down(script: str, seed: int) -> None:
+    play = Play("a, b: a", script, seed, urgent="b").until(90)
+    assert (play.verdicts, play.priorities) == (["a"], [Priority.P0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_dependent_that_is_still_up_lends_no_priority(seed: int) -> None:
+    play = Play("a, b: a", "a=down@20-60", seed, urgent="b").until(90)
+    assert play.priorities[:1] == [Priority.P1]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_fault_that_was_not_confirmed_leaves_no_symptom_behind(seed: int) -> None:
+    assert Play("a, b: a", "a=down:timeout@20-40 b=down@21-43", seed, fall=5).until(120).verdicts in ([], ["a", ""])
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from staging_exporter.core.evidence import began_together
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.model import Component, Layer, Reason, State
-from staging_exporter.core.rules import FAILS, IS_DOWN, NOT_READY, Condition, hands_on
+from staging_exporter.core.rules import FAILS, IS_DOWN, NOT_READY, Condition, hands_on, takes_down
 
 NOTHING: frozenset[str] = frozenset()
 _Seen = tuple[str, bool]  # a component, and whether it is seen only through one that is up
@@ -39,11 +39,12 @@ def slack(a: Condition, b: Condition) -> float:
 
 
 class _Effect(NamedTuple):
-    """What is to be explained; `condition` is None where nothing fails, or where it was inferred.
+    """What is to be explained; `condition` is None where nothing fails yet, or where that was inferred.
 
     `one_suffices` says that one member of an any-of group explains it: it is degraded, or fails now and then.
     """
 
+    fails: bool
     down: bool
     one_suffices: bool
     condition: Condition | None
@@ -79,7 +80,7 @@ class Attribution:
         condition = self._conditions.get(name) if failing else None
         down = state != State.DEGRADED
         now_and_then = condition is not None and (state == State.FLAPPING or condition.recent.intermittent)
-        effect = _Effect(down, not down or now_and_then, condition)
+        effect = _Effect(failing, down, not down or now_and_then, condition)
         own = self._behind(component, effect)
         if component.layer == Layer.TEST and failing:
             own |= {covered for covered in component.covers if self._states[covered] in FAILS}
@@ -160,6 +161,8 @@ class Attribution:
             return False
         if not effect.down:
             return True
+        if not effect.fails:
+            return condition is not None and takes_down(condition.reason)
         return effect.condition is not None and condition is not None and _hands_on(condition, effect.condition)
 
 
@@ -172,5 +175,5 @@ def _hands_on(cause: Condition, effect: Condition) -> bool:
         return False
     if cause.reason == Reason.UNSTABLE:
         return True
-    began, seen = cause.began, effect.began
+    began, seen = cause.troubled_since, effect.began
     return began is None or seen is None or began <= seen + _SLACK * max(cause.interval, effect.interval)

@@ -12,7 +12,6 @@ from staging_exporter.core.coincidence import Suggestions, suggest, with_coincid
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.health import Health, begin_window, deployed, expire, forget_failures, observe
 from staging_exporter.core.incidents import with_announced
-from staging_exporter.core.inference import is_blind
 from staging_exporter.core.journal import Journal
 from staging_exporter.core.journeys import journey_status, overall, root_causes
 from staging_exporter.core.maintenance import MaintenanceWindow
@@ -20,9 +19,9 @@ from staging_exporter.core.masking import Vantage, mask
 from staging_exporter.core.memory import Memory, remember
 from staging_exporter.core.model import Component, Observation, Outcome, Reason, State, Topology
 from staging_exporter.core.publisher import Publisher
-from staging_exporter.core.records import Record
+from staging_exporter.core.records import Record, blind_ones
 from staging_exporter.core.rounds import calls_for_a_round
-from staging_exporter.core.rules import condition_of
+from staging_exporter.core.rules import FAILS, condition_of, is_blind
 from staging_exporter.core.schedule import SPREAD
 from staging_exporter.core.snapshot import LAG_BUCKETS, ComponentStatus, Deploy, RootCause, Snapshot
 from staging_exporter.core.status import checked_status, latent_status, timely
@@ -101,8 +100,10 @@ class Board:
         self._lag.add(seen.lag)
         self._publisher.rounds.heard(name)
         requested = self._open_round(name, seen.ended) if calls_for_a_round(before, after) else _NOBODY
+        if after.state in FAILS and before.state not in FAILS:
+            requested |= self._publisher.rounds.confirm(name, self._records)
         if is_blind(record.condition) and before.state != State.UNKNOWN:
-            requested |= self._publisher.rounds.widen(name, self._blind())
+            requested |= self._publisher.rounds.widen(name, blind_ones(self._records))
         self._advance(seen.ended)
         return requested | self._publisher.wanted(seen.ended, self._records)
 
@@ -131,7 +132,7 @@ class Board:
         if name in self.vantage_checks:
             run = self._vantage.last[name]
             return run is not None and run.outcome == Outcome.FAIL
-        return self._records[name].health.confirming or self._publisher.rounds.looks_again(name, self._records)
+        return self._records[name].health.confirming or self._publisher.rounds.looks_at(name, self._records)
 
     def maintain(self, window: MaintenanceWindow, now: float) -> None:
         """Add a maintenance window to the configured ones. Raises KeyError for an unknown component."""
@@ -213,7 +214,8 @@ class Board:
             return latent_status(component, verdict, publisher.latent_since.get(name), roots)
         record, grace = self._records[name], publisher.published.graces.get(name)
         stats = record.tally.frozen() if with_stats else None
-        return checked_status(component, record, verdict, grace, roots, self.journal, stats)
+        at_risk_from = publisher.at_risk_from(name)
+        return checked_status(component, record, verdict, at_risk_from, grace, roots, self.journal, stats)
 
     def _require(self, components: Collection[str]) -> None:
         for name in components:
@@ -253,11 +255,8 @@ class Board:
 
     def _open_round(self, trigger: str, at: float) -> frozenset[str]:
         """Open a round unless this component has one open; returns what it wants to be probed."""
-        wanted = self._publisher.rounds.open(trigger, at, self._blind())
+        wanted = self._publisher.rounds.open(trigger, at, blind_ones(self._records))
         return wanted | self.vantage_checks.keys() if wanted is not None else _NOBODY
-
-    def _blind(self) -> frozenset[str]:
-        return frozenset(name for name, record in self._records.items() if is_blind(record.condition))
 
     def _advance(self, now: float) -> None:
         if not self._publisher.advance(now, self._records, self._vantage):
@@ -270,9 +269,9 @@ class Board:
 
     def _root_causes(self) -> tuple[RootCause, ...]:
         """The published ones, as a snapshot would have them."""
-        published = self._publisher.published
+        published, at_risk_from = self._publisher.published, self._publisher.at_risk_from
         roots = published.roots
-        affected = (n for n, v in published.verdicts.items() if not roots.isdisjoint((*v.roots, *v.at_risk_from)))
+        affected = (n for n, v in published.verdicts.items() if not roots.isdisjoint((*v.roots, *at_risk_from(n))))
         steps = (component for journey in self.topology.journeys.values() for _, component in journey.steps)
         components = self._statuses({*roots, *affected, *steps}, with_stats=False)
         journeys = (journey_status(journey, components) for journey in self.topology.journeys.values())

@@ -39,7 +39,7 @@ class Look(NamedTuple):
     started: float
     ended: float
     outcome: Outcome
-    strained: bool = False  # it passed, and took far longer than usual
+    strained: bool = False  # it answered, and took far longer than usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class Recent:
 
     `since` is when the first run began that did not pass, of an episode that ends with twelve passes in a row; None
     outside of one. `good_at` is when the last pass before it began, minus infinity where there was none. `usual` is how
-    long a pass takes, in seconds: a moving average of `averaged` passes; `strained_since` is when the first of the last
-    runs began that all passed and took far longer.
+    long a pass takes, in seconds: a moving average of `averaged` passes; `strained_since` is when the first run began
+    that took far longer, since one that did not.
     """
 
     runs: tuple[Look, ...] = ()
@@ -68,7 +68,7 @@ class Recent:
         runs = (*self.runs, Look(seen.started, seen.ended, seen.outcome, strained))[-WINDOW:]
         if seen.outcome != Outcome.PASS:
             since = seen.started if self.since is None else self.since
-            return replace(self, runs=runs, since=since, passes=0, strained_since=None)
+            return replace(self, runs=runs, since=since, passes=0, strained_since=self._strained_from(seen, strained))
         passes = self.passes + 1
         over = self.since is None or passes >= CLEAN_AFTER
         averaged = self.averaged + (not strained)
@@ -79,12 +79,22 @@ class Recent:
             passes=passes,
             usual=self.usual if strained else self.usual + max(_WEIGHT, 1 / averaged) * (seen.duration - self.usual),
             averaged=averaged,
-            strained_since=(self.strained_since or seen.started) if strained else None,
+            strained_since=self._strained_from(seen, strained),
         )
 
+    def _strained_from(self, seen: Observation, strained: bool) -> float | None:
+        if strained or seen.outcome == Outcome.FAIL:  # of a failure it is not known how long an answer takes
+            return self.strained_since if self.strained_since is not None or not strained else seen.started
+        return None
+
     def _is_strained(self, seen: Observation) -> bool:
-        known = self.averaged >= _KNOWN_AFTER and seen.outcome == Outcome.PASS
+        known = self.averaged >= _KNOWN_AFTER and seen.outcome != Outcome.FAIL
         return known and seen.duration > _STRAINED * self.usual + _STRAINED_BY
+
+    @property
+    def good_until(self) -> float:
+        """Like `good_at`, but a pass that took far longer than usual is not good."""
+        return self.good_at if self.strained_since is None else min(self.good_at, self.strained_since)
 
     @property
     def intermittent(self) -> bool:
@@ -113,7 +123,7 @@ class Recent:
 
     @property
     def strained(self) -> bool:
-        """True when the last three runs passed and took far longer than usual."""
+        """True when the last three runs were answered, and took far longer than usual."""
         return len(self.runs) >= 3 and all(run.strained for run in self.runs[-3:])
 
     def failures_since(self, moment: float) -> tuple[int, int]:
@@ -125,6 +135,12 @@ class Recent:
     def last_failure(self) -> float:
         """When the last run ended that did not pass; minus infinity without one."""
         return next((run.ended for run in reversed(self.runs) if run.outcome != Outcome.PASS), -inf)
+
+    @property
+    def recovers(self) -> bool:
+        """True when it passed once since an outage, which a second pass ends."""
+        blocks = self.blocks if self.passes == 1 else ()
+        return bool(blocks) and is_outage(blocks[-1], len(blocks))
 
     @property
     def subsided(self) -> bool:
@@ -190,4 +206,4 @@ def began_together(cause: Recent, effect: Recent, slack: float) -> bool:
     """True when both may have begun at one moment: between the last pass and the first failure of each."""
     if cause.since is None or effect.since is None:
         return False
-    return cause.good_at <= effect.since + slack and effect.good_at <= cause.since + slack
+    return cause.good_until <= effect.since + slack and effect.good_until <= cause.since + slack

@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.model import Layer, State
-from staging_exporter.core.rules import BLIND, CLASSES_OF, FAILS, Condition
+from staging_exporter.core.rules import CLASSES_OF, FAILS, Condition, is_blind
 
 _WITHIN = 2  # intervals
 _OUTWEIGHS = 2  # failing dependents for each healthy one
@@ -83,11 +83,6 @@ class _Witness(NamedTuple):
 def only(some: Iterable[str], names: Collection[str]) -> tuple[str, ...]:
     """Those of `some` that are among `names`."""
     return tuple(name for name in some if name in names)
-
-
-def is_blind(condition: Condition) -> bool:
-    """True for a checked component that cannot be seen now."""
-    return condition.state == State.UNKNOWN and condition.reason in BLIND
 
 
 def infer(graph: Graph, conditions: Mapping[str, Condition], explained: Collection[str]) -> dict[str, Inference]:

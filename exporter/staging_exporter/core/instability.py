@@ -67,7 +67,7 @@ def _fit(cause: Condition, effect: Condition) -> Fit:
     found = fit(cause.recent, effect.recent, within)
     strained = cause.recent.strained_since if cause.recent.strained and hands_on(Reason.SLOW, effect.reason) else None
     began = effect.recent.since
-    if found == Fit.CLEARED and strained is not None and began is not None and strained <= began + within:
+    if found != Fit.UNSTABLE and strained is not None and began is not None and strained <= began + within:
         return Fit.STRAINED
     return found
 

@@ -57,7 +57,8 @@ def root_causes(
             [components[s] for s in symptoms.get(name, ())],
             blocked,
             last_seen.get(name),
-            [*_will_fail(status, at_risk.get(name, ())), *([at_least[name]] if at_least and name in at_least else ())],
+            _will_fail(status, at_risk.get(name, ())),
+            at_least.get(name) if at_least else None,
         )
         for name, status in components.items()
         if status.root
@@ -66,7 +67,12 @@ def root_causes(
 
 
 def _will_fail(root: ComponentStatus, at_risk: Iterable[ComponentStatus]) -> list[Priority]:
-    """The priorities of what needs a root cause and fails already, or was not probed since it began."""
+    """The priorities of what needs a root cause and fails already, or was not probed since it began.
+
+    Of what needs a degraded one, only those count that fail.
+    """
+    if root.state == State.DEGRADED:
+        return [s.component.priority for s in at_risk if s.last_outcome == Outcome.FAIL]
     began = root.began if root.began is not None else inf
     return [s.component.priority for s in at_risk if s.last_outcome != Outcome.PASS or (s.last_probe or 0.0) < began]
 
@@ -76,16 +82,18 @@ def _root_cause(
     symptoms: list[ComponentStatus],
     blocked: list[JourneyStatus],
     last_seen: Condition | None,
-    priorities: list[Priority],
+    will_fail: list[Priority],
+    before: Priority | None,
 ) -> RootCause:
     component = status.component
     seen = last_seen if last_seen and status.state == State.UNKNOWN else status
     journeys = [journey for journey in blocked if component.name in journey.root_causes]
-    down = [symptom.component.priority for symptom in symptoms if symptom.state in IS_DOWN]
+    down = [*will_fail, *(symptom.component.priority for symptom in symptoms if symptom.state in IS_DOWN)]
     priority = min([component.priority, *down, *(journey.priority for journey in journeys)])
     if seen.state == State.DEGRADED and not journeys and not down:
         priority = max(priority, Priority.P1)
-    priority = min([priority, *priorities])
+    if before is not None:
+        priority = min(priority, before)
     return RootCause(
         component=component.name,
         layer=component.layer,

@@ -23,7 +23,7 @@ from staging_exporter.core.diagnosis import Verdict
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.masking import Vantage
 from staging_exporter.core.model import State
-from staging_exporter.core.records import Record, Records, conditions_of
+from staging_exporter.core.records import Record, Records, blind_ones, conditions_of
 from staging_exporter.core.rounds import Rounds
 from staging_exporter.core.rules import FAILS, stops_explaining
 from staging_exporter.core.verdict_lifecycle import Published, RecoveryGrace, conclude, patience
@@ -64,7 +64,7 @@ class Publisher:
         before = old._graph.components
         alike = {n for n, c in self._graph.components.items() if n in before and c.latent == before[n].latent}
         self.published = self.published.inherit(old.published, {*kept, *latents}, alike)
-        self.rounds.resume(old.rounds, kept, known)
+        self.rounds.resume(old.rounds, kept, known, blind_ones(records))
 
     def verdict(self, name: str) -> Verdict:
         """The published verdict; a root cause suspects also those that its round was cut short without."""
@@ -73,6 +73,13 @@ class Publisher:
         if not (unsettled := missed & self._graph.ancestors(name) if missed else _NOBODY):
             return verdict
         return replace(verdict, suspects=tuple(sorted({*verdict.suspects, *unsettled})))
+
+    def at_risk_from(self, name: str) -> tuple[str, ...]:
+        """Root causes that take down what it needs, and itself as far as is known before its verdict is published."""
+        verdict, draft = self.published.verdicts[name], self.published.drafts[name]
+        if draft is verdict:
+            return verdict.at_risk_from
+        return tuple(dict.fromkeys((*verdict.at_risk_from, *draft.roots, *draft.at_risk_from)))
 
     def state_changes(self, old: State, new: State, records: Records, at: float) -> None:
         """A component is about to change from `old` to `new`; its record still has the old condition."""
@@ -131,7 +138,9 @@ class Publisher:
     def _publish(self, names: Collection[str], records: Records, now: float) -> None:
         before = self.published
         self._published_at = now
-        self.published = conclude(self._graph, before, conditions_of(records), names, now, self._recovery)
+        self.published = conclude(
+            self._graph, before, conditions_of(records), names, now, self._recovery, self.rounds.looked_at
+        )
         self._granted |= self.published.graces.keys() - before.graces.keys()
         for name, verdict in self.published.verdicts.items():
             if verdict.inference is not None and before.verdicts[name].state != verdict.state:

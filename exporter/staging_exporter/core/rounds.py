@@ -4,15 +4,14 @@ A first failure, or a first pass of what was down, opens a round over the affect
 every sort, the other dependents of those that nobody can see, its descendants. All of them are probed at once. The
 round is complete when each has a result that began after it opened, or a failure that ended after it, none is still
 confirming, and a vantage check has answered. While its trigger fails, those that decide about it are looked at again
-and again, `retry_interval` apart: six times where the trigger fails at each run, twelve times where it fails now and
-then, or where one of them does, since a component that answers every second request must be seen to fail before its
-dependents are called a root cause. Those looks are waited for as long as a time that is bounded.
+and again, `retry_interval` apart, and those looks are waited for, for a bounded time: `looks` says how many, how long.
 
 While a round covers a component, its verdict waits: it covers those about which its trigger decides. Overlapping rounds
 thereby act as one; but a component waits at most `fall x (timeout + retry_interval)` of the slowest that decides about
 it: then its verdict is published as it is, and those that were silent are named as suspects. A descendant decides
-nothing: it is probed, and not waited for. At the start each component has a round of its own,
-over what decides about it, so that a slow one holds up nobody else.
+nothing: it is probed, and not waited for, but one that is more urgent than the trigger is probed once more when that is
+confirmed, and waited for, two seconds at most, since the priority depends on it. At the start each component has a
+round of its own, over what decides about it, so that a slow one holds up nobody else.
 """
 
 from __future__ import annotations
@@ -21,18 +20,20 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from staging_exporter.core.evidence import Fit, fit
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.health import Health
+from staging_exporter.core.looks import LOOKING, LOOKING_LONG, LOOKS, MOST_LOOKS, is_undecided, looks, wanted_looks
 from staging_exporter.core.masking import Vantage
 from staging_exporter.core.model import Component, Outcome, Reason, State
 from staging_exporter.core.records import Record, Records
-from staging_exporter.core.rules import FAILS, IS_DOWN, NOT_READY
+from staging_exporter.core.rules import FAILS, IS_DOWN
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
     """An open question about `trigger`: `asked` are probed at once, `wanted` awaited, the verdicts of `covers` wait.
+
+    `urgent` are those that need it and are more urgent: what it costs depends on them.
 
     The `first` one of a component is that of the start, before which nothing is known of it.
     """
@@ -44,13 +45,10 @@ class Round:
     asked: frozenset[str]
     wanted: frozenset[str]
     covers: frozenset[str]
+    urgent: frozenset[str] = frozenset()
 
 
-OWN_LOOKS = 3  # at a component that fails at each run
-LOOKS = 6  # at what decides about a component that fails at each run
-MOST_LOOKS = 12  # at what decides about one that fails now and then
-LOOKING = 8.0  # seconds that they are waited for after it was confirmed
-LOOKING_LONG = 16.0
+WEIGHING = 2.0  # seconds that the more urgent dependents of what was confirmed are waited for
 _HANGING = 1.0  # seconds without an answer, at the least, after which a run is taken to hang
 
 
@@ -72,7 +70,11 @@ def open_round(graph: Graph, trigger: str, at: float, blind: Collection[str] = (
     allowed = max(bound(graph.components[name]) for name in causes)
     descendants = _checked(graph, graph.descendants(trigger))
     in_time = {name for name in descendants if graph.components[name].timeout <= allowed}
-    return Round(trigger, False, at, at + allowed, causes | in_time, causes, graph.decided_by(trigger, blind))
+    priority = graph.components[trigger].priority
+    urgent = frozenset(
+        n for n in (in_time & graph.needing(trigger)) - causes if graph.components[n].priority < priority
+    )
+    return Round(trigger, False, at, at + allowed, causes | in_time, causes, graph.decided_by(trigger, blind), urgent)
 
 
 def _checked(graph: Graph, names: Collection[str]) -> frozenset[str]:
@@ -116,6 +118,11 @@ class Rounds:
         """True until the first round of this component is over."""
         return (name, True) in self._open
 
+    @property
+    def looked_at(self) -> Collection[str]:
+        """Those that an open round looks at because its trigger failed, or recovered."""
+        return self._looking.keys()
+
     def covers(self, name: str) -> bool:
         """True when the verdict on a component has to wait."""
         return self._covered[name] > 0
@@ -128,6 +135,12 @@ class Rounds:
         self._begin(a_round)
         return a_round.asked - {trigger}
 
+    def confirm(self, trigger: str, records: Records) -> frozenset[str]:
+        """A trigger is confirmed to fail: returns its more urgent dependents that were up when the round began."""
+        a_round = self._open.get((trigger, False))
+        last = {name: records[name].last for name in a_round.urgent} if a_round else {}
+        return frozenset(name for name, run in last.items() if run is not None and run.outcome == Outcome.PASS)
+
     def widen(self, name: str, blind: Collection[str]) -> frozenset[str]:
         """A component went out of sight: the rounds that it decides about need its dependents, too; returns those."""
         wanted: frozenset[str] = frozenset()
@@ -139,37 +152,29 @@ class Rounds:
             wanted |= new.asked - old.asked
         return wanted
 
-    def resume(self, old: Rounds, kept: frozenset[str], known: Collection[str]) -> None:
+    def resume(self, old: Rounds, kept: frozenset[str], known: Collection[str], blind: Collection[str]) -> None:
         """Go on after a reload: with the rounds that `kept` ones had open, and no wait for what is `known` for sure."""
         left = self._graph.components.keys() - known
         self._open = {key: replace(a_round, wanted=a_round.wanted & left) for key, a_round in self._open.items()}
         for trigger, first in old._open:
             if trigger in kept and not first:
-                self._begin(open_round(self._graph, trigger, old._open[trigger, first].opened))
+                self._begin(open_round(self._graph, trigger, old._open[trigger, first].opened, blind))
         self.unsettled = {trigger: missed for trigger, names in old.unsettled.items() if (missed := names & kept)}
 
     def awaited(self, records: Records) -> frozenset[str]:
         """All that the open rounds still wait for."""
         return frozenset().union(*(silent(a_round, records) for a_round in self._open.values()))
 
-    def looks_again(self, name: str, records: Records) -> bool:
+    def looks_at(self, name: str, records: Records) -> bool:
         """True when an open round wants one more look at this component, `retry_interval` after the last."""
-        return any(
-            records[trigger].health.failing_since is not None
-            and (name == trigger or records[name].health.state not in IS_DOWN)
-            and self._wants(trigger, name, records)
-            for trigger in self._looking.get(name, ())
-        )
+        return any(self._looks_at(trigger, name, records) for trigger in self._looking.get(name, ()))
 
-    def looks_at(self, name: str, record: Record) -> bool:
-        """True while an open round looks at this component again and again."""
-        opened = (self._open[trigger, False].opened for trigger in self._looking.get(name, ()))
-        return any(looks(record.health, since) < LOOKS for since in opened)
-
-    def _wants(self, trigger: str, name: str, records: Records) -> bool:
-        cause, effect = records[name].health, records[trigger].health
-        most = max(LOOKS, _wanted_looks(name == trigger, cause, effect))
-        return looks(cause, self._open[trigger, False].opened) < most
+    def _looks_at(self, trigger: str, name: str, records: Records) -> bool:
+        cause, effect = records[name], records[trigger]
+        if effect.health.failing_since is None or (name != trigger and cause.health.state in IS_DOWN):
+            return False
+        most = max(LOOKS, wanted_looks(cause, effect))
+        return looks(cause.health, self._open[trigger, False].opened) < most
 
     def heard(self, name: str) -> None:
         """A component has reported: no round that was cut short misses it any more."""
@@ -215,54 +220,49 @@ class Rounds:
         blocker = next((n for n in a_round.wanted if not _settled(a_round, n, records[n])), None)
         if blocker is not None:
             self._blocked_by[key] = blocker
-        return blocker is not None or self._looks_on(a_round, records, now)
+        if blocker is not None or a_round.first:
+            return blocker is not None
+        return self._looks_on(a_round, records, now) or self._weighs(a_round, records, now)
 
     def _looks_on(self, a_round: Round, records: Records, now: float) -> bool:
         """True while those that decide about a failing trigger have not been looked at often enough."""
-        if a_round.first:
+        trigger = records[a_round.trigger]
+        since = trigger.health.recent.since
+        if trigger.health.state not in FAILS or since is None:
             return False
-        trigger = records[a_round.trigger].health
-        if trigger.state not in FAILS or trigger.recent.since is None:
-            return False
-        confirmed = max(a_round.opened, trigger.since or 0.0)
-        steady = not trigger.recent.intermittent
-        if now >= confirmed + LOOKING_LONG:
-            return False
-        if any(name != a_round.trigger and self._hangs(name, records[name], now) for name in a_round.wanted):
+        others = [name for name in a_round.wanted if name != a_round.trigger]
+        if any(records[n].health.recent.recovers and records[n].health.state == State.UP for n in others):
             return True
-        if steady and now >= confirmed + LOOKING:
+        waited = now - max(a_round.opened, trigger.health.since or 0.0)
+        if waited >= LOOKING_LONG:
             return False
-        since = min(a_round.opened, trigger.recent.since)
+        since = min(a_round.opened, since)
+        seen = {name: looks(records[name].health, since) for name in a_round.wanted}
+        if any(self._hangs(n, records, now) for n in others):
+            return True
+        if any(seen[n] < MOST_LOOKS and is_undecided(records[n], trigger) for n in others):
+            return True
+        if waited >= LOOKING and not trigger.health.recent.intermittent:
+            return False
+        return any(seen[name] < wanted_looks(records[name], trigger) for name in a_round.wanted)
+
+    def _weighs(self, a_round: Round, records: Records, now: float) -> bool:
+        """True while it is not known whether more urgent dependents fail, too: one page is better than two."""
+        trigger = records[a_round.trigger].health
+        if trigger.state not in FAILS or trigger.since is None or now >= trigger.since + WEIGHING:
+            return False
         return any(
-            looks(records[name].health, since) < _wanted_looks(name == a_round.trigger, records[name].health, trigger)
-            for name in a_round.wanted
+            last is not None and last.outcome == Outcome.PASS and last.started < trigger.since
+            for last in (records[name].last for name in a_round.urgent)
         )
 
-    def _hangs(self, name: str, record: Record, now: float) -> bool:
+    def _hangs(self, name: str, records: Records, now: float) -> bool:
         """True while a look that was asked for is under way for far longer than usual, and may still answer."""
-        component, last = self._graph.components[name], record.last
-        if last is None or record.health.state in IS_DOWN or not self.looks_at(name, record):
+        component, record = self._graph.components[name], records[name]
+        if record.last is None or record.health.state in IS_DOWN or not self.looks_at(name, records):
             return False
-        waited = now - last.ended - component.retry_interval
+        waited = now - record.last.ended - component.retry_interval
         return max(2 * record.health.recent.usual, _HANGING) < waited < component.timeout + _HANGING
-
-
-_NOT_SEEN = NOT_READY | {State.UNKNOWN}
-
-
-def _wanted_looks(is_trigger: bool, cause: Health, trigger: Health) -> int:
-    if is_trigger:
-        return MOST_LOOKS if trigger.recent.intermittent else OWN_LOOKS
-    confirmed = cause.state in FAILS and not cause.recent.intermittent
-    if confirmed or cause.state in IS_DOWN or cause.state in _NOT_SEEN:
-        return 0
-    undecided = cause.recent.since is not None and fit(cause.recent, trigger.recent, 10.0) == Fit.OPEN
-    return MOST_LOOKS if undecided or trigger.recent.intermittent else LOOKS
-
-
-def looks(health: Health, since: float) -> int:
-    """How many conclusive runs ended since then."""
-    return health.recent.failures_since(since)[1]
 
 
 def silent(a_round: Round, records: Records) -> frozenset[str]:

@@ -19,17 +19,18 @@ examples, `a -> b` means that a depends on b.
    is a symptom and inherits the root causes of what explains it. Of an any-of group, every member must explain what is
    down at each run, one suffices for what is degraded or fails now and then. Optional dependencies explain a degraded
    component; of one that is down they are suspects.
-   - Degradation is handed on: what is slow, saturated, unstable or shows wrong content explains a dependent that is
-     down in a way in which that arrives (a timeout, 5xx ...), when it was seen at most two intervals after it. Example:
-     the database takes 4 s, and the API gives up after 2 s: not the API, the database. A certificate that expires soon
-     explains nothing.
+   - Degradation is handed on: what is slow, saturated, unstable, shows wrong content or already fails at times explains
+     a dependent that is down in a way in which that arrives (a timeout, 5xx ...), when it, or the latency that led to
+     it, was seen at most two intervals after it. Example: the database takes 4 s, and the API gives up after 2 s: not
+     the API, the database. A certificate that expires soon explains nothing.
    - A check that is up may notice nothing. Example: web -> api -> database; the database and web fail, the health
      endpoint of api answers 200: the database is the root cause of web, through api.
 2. **Runs before states** (`evidence`). States are thresholds that are crossed at random moments, runs are what was
    measured. A component that is up counts as degraded where its last runs fit the failures of a dependent that nothing
    else explains: `unstable`, when it failed repeatedly, at a rate that is likelier caused than chance; `slow`, when its
-   last three passes took twice as long as usual. Example: database and API both fail half of the time, and the API is
-   first to fail three times in a row: the root cause is the database, which never was `down`.
+   last three answers took twice as long as usual. Example: database and API both fail half of the time, and the API is
+   first to fail three times in a row: the root cause is the database, which never was `down`. What takes far longer
+   than usual has not been well since it does, whatever its threshold: latency grows, and each check has its own.
    A state that outlasts its failures (`flapping`, `unstable`) makes no root cause after six passes in a row.
 3. **Inference** (`inference`). What is latent or blind is inferred from at least two direct dependents that nothing
    else explains, that fail in one class of reasons, and that began within two intervals of each other. Example: cache
@@ -55,8 +56,9 @@ examples, `a -> b` means that a depends on b.
    any failing component that it covers; one that passes while one of them is down is in conflict with it.
 6. **Rounds** (`rounds`). Verdicts come only from completed rounds. A first failure, or a recovery, opens one: all that
    decides about the component is probed at once, several times, and verdicts wait for it, but not for ever. Example:
-   the API fails two seconds before its database: nobody is told that the API is the root cause. Component states are
-   published at once.
+   the API fails two seconds before its database: nobody is told that the API is the root cause. What is up becomes no
+   root cause by its last runs while it is looked at: what is behind it may not have been seen often enough. Component
+   states are published at once.
 7. **Recovery and blindness** (`verdict_lifecycle`). Recovery is not a new fault, and blindness never resolves an alert.
    When what explains a component recovers, it has a time to recover, too, even if the fault was over before it was
    confirmed. Only a failure of a run that began after that time makes it a root cause, which *has not recovered*.
@@ -66,7 +68,8 @@ examples, `a -> b` means that a depends on b.
    one of its dependents, or all of its evidence, is up.
 8. **Priority** (`journeys`). The effective priority of a root cause is the highest of its own, of what is down because
    of it or about to be, and of the journeys that it blocks; while it lasts it never falls. A degraded root cause that
-   takes nothing down is at most P1.
+   takes nothing down is at most P1. Dependents that are more urgent are probed once more when it is confirmed, and
+   waited for, two seconds at most. Example: a P1 database fails a second before the P0 login: one page, not two.
 9. **Journeys** (`journeys`). A journey is blocked when a step's component is down or flapping (the first such step),
    else unknown when one is unknown, starting or in maintenance, else degraded, else up; it names the root causes.
 10. **What the graph does not say** (`coincidence`). Root causes that began within 30 seconds without a path between
@@ -109,8 +112,11 @@ CLASSES_OF: Mapping[Reason, frozenset[str]] = {
     reason: frozenset(name for name, reasons in _CLASSES.items() if reason in reasons) for reason in Reason
 }
 
-# What a degraded dependency hands on to those that need it, and how it may look there.
-_HANDED_ON = frozenset({Reason.SLOW, Reason.SATURATED, Reason.UNSTABLE, Reason.CONTENT})
+# What a degraded dependency hands on to those that need it, and how it may look there. Degraded for a timeout is what
+# was slow before and is about to be down.
+_HANDED_ON = frozenset(
+    {Reason.SLOW, Reason.SATURATED, Reason.UNSTABLE, Reason.CONTENT, Reason.TIMEOUT, Reason.SERVER_ERROR, Reason.CLOSED}
+)
 _ARRIVES_AS = frozenset(
     {Reason.TIMEOUT, Reason.SLOW, Reason.SERVER_ERROR, Reason.CLOSED, Reason.SATURATED, Reason.UNSTABLE, Reason.CONTENT}
 )
@@ -119,11 +125,21 @@ _ARRIVES_AS = frozenset(
 BLIND = frozenset({Reason.RATE_LIMITED, Reason.CREDENTIALS, Reason.RESOLVER, Reason.NO_EVIDENCE, Reason.PROBE_ERROR})
 
 
+def is_blind(condition: Condition) -> bool:
+    """True for a checked component that cannot be seen now."""
+    return condition.state == State.UNKNOWN and condition.reason in BLIND
+
+
 def hands_on(cause: Reason, effect: Reason) -> bool:
     """True when a dependency that is degraded for `cause` can take a dependent down in the way of `effect`."""
     if cause == Reason.UNSTABLE:
         return effect not in CERTIFICATE
     return cause in _HANDED_ON and effect in _ARRIVES_AS
+
+
+def takes_down(cause: Reason) -> bool:
+    """True when a dependency that is degraded for `cause` can take a dependent down."""
+    return cause in _HANDED_ON
 
 
 def stops_explaining(old: State, new: State) -> bool:
@@ -153,6 +169,12 @@ class Condition:
         if self.state == State.DOWN or self.recent.since is None:
             return self.failing_since
         return self.recent.since
+
+    @property
+    def troubled_since(self) -> float | None:
+        """The onset of its failures, or of the latency that led to them."""
+        began, strained = self.began, self.recent.strained_since
+        return began if strained is None else min(strained, strained if began is None else began)
 
 
 def condition_of(shown: Health, interval: float) -> Condition:

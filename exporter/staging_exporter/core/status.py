@@ -23,12 +23,16 @@ def checked_status(
     component: Component,
     record: Record,
     verdict: Verdict,
+    at_risk_from: Collection[str],
     grace: RecoveryGrace | None,
     roots: Collection[str],
     journal: Journal,
     stats: ProbeStats | None,
 ) -> ComponentStatus:
-    """The status of a component with a check; `roots` are all published root causes."""
+    """The status of a component with a check; `roots` are all published root causes.
+
+    `at_risk_from` are those that take down what it needs, `grace` is its time to recover.
+    """
     health, last = record.shown, record.last
     state, reason, detail, since = _judged(health, verdict)
     failing = state in FAILS
@@ -62,7 +66,7 @@ def checked_status(
         inferred=inferred,
         certainty=verdict.certainty,
         began=verdict.inference.began if inferred and verdict.inference else health.recent.since,
-        at_risk_from=tuple(root for root in verdict.at_risk_from if root in roots),
+        at_risk_from=tuple(root for root in at_risk_from if root in roots),
         failure_ratio=health.window.ratio,
         unnoticed=journal.shallow.get(component.name, 0),
     )

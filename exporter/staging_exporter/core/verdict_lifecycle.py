@@ -81,8 +81,12 @@ def conclude(
     names: Collection[str],
     now: float,
     recovery: float,
+    looked_at: Collection[str] = (),
 ) -> Published:
-    """What is published after the verdicts on `names` were renewed; all others stay as they were."""
+    """What is published after the verdicts on `names` were renewed; all others stay as they were.
+
+    What is up becomes no root cause by its last runs while it is still `looked_at`.
+    """
     seen = {name: _as_last_seen(before, name, condition) for name, condition in conditions.items()}
     inferred = {name: v.inference for name, v in before.verdicts.items() if v.root and v.inference is not None}
     graces = {
@@ -107,7 +111,8 @@ def conclude(
     for name in left_over:
         if drafts[name].root:
             drafts[name] = replace(drafts[name], not_recovered_from=graces[name].roots)
-    published = {**before.verdicts, **{name: drafts[name] for name in names}}
+    early = {n for n in looked_at if drafts[n].root and drafts[n].judged and not before.verdicts[n].root}
+    published = {**before.verdicts, **{name: drafts[name] for name in names if name not in early}}
     return Published(published, drafts, graces, _remember(before, published, conditions, seen))
 
 
