@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,12 +18,14 @@ import trustme
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from pydantic import ValidationError
 from staging_exporter.core.model import Observation, Outcome, Reason
+from staging_exporter.engine.prober import Prober
 from staging_exporter.net.grpchealth import grpc_status
+from staging_exporter.net.resolve import Resolver
 from staging_exporter.probes import load
 
 from tests.support import peers
 from tests.support.probing import probe
-from tests.support.web import response, serving
+from tests.support.web import Web, response, serving
 
 STATUS = health_pb2.HealthCheckResponse
 
@@ -105,6 +108,73 @@ async def test_each_status_has_a_reason(code: grpc.StatusCode, reason: Reason) -
     assert seen.reason == reason
     assert seen.detail == f"gRPC status {code.name}, expected OK: größer wird's nicht"
     assert seen.facts["grpc_status"] == code.value[0]
+
+
+class Guarded(health_pb2_grpc.HealthServicer):
+    """Wants metadata, and keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, str | bytes] = {}
+
+    async def Check(self, _request: Any, context: Any) -> Any:
+        self.seen = dict(context.invocation_metadata())
+        if self.seen.get("authorization") != "Bearer open sesame":
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "who are you?")
+        return STATUS(status=STATUS.SERVING)
+
+
+async def test_metadata_and_credentials_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "open sesame")
+    monkeypatch.setenv("KEY", "k-17")
+    guarded = Guarded()
+    metadata = {"x-tenant": "staging", "x-api-key": {"env": "KEY"}, "trace-bin": "AAEC"}
+    seen = await asked(guarded, auth={"bearer": {"env": "TOKEN"}}, metadata=metadata)
+    assert (seen.outcome, seen.detail) == (Outcome.PASS, "")
+    assert {"x-tenant": "staging", "x-api-key": "k-17", "trace-bin": b"\x00\x01\x02"}.items() <= guarded.seen.items()
+    without = await asked(guarded)
+    assert (without.reason, without.detail) == (
+        Reason.DENIED,
+        "gRPC status UNAUTHENTICATED, expected OK: who are you?",
+    )
+
+
+async def test_a_token_is_fetched_first_and_again_once_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "s")
+    tokens = iter(["old", "open sesame"])
+    web = Web({"*": lambda _: response(200, json.dumps({"access_token": next(tokens), "expires_in": 3600}).encode())})
+    prober = Prober(Resolver())
+    async with serving(web) as server, grpc_server(Guarded()) as address:
+        oauth2 = {"token_url": f"http://{server}/token", "client_id": "me", "client_secret": {"env": "SECRET"}}
+        options = {"kind": "grpc", "address": address, "auth": {"oauth2": oauth2}}
+        seen = [await probe(options, prober=prober) for _ in range(3)]
+        check = load("grpc").model_validate(options)
+    assert [run.reason for run in seen] == [Reason.DENIED, Reason.OK, Reason.OK]
+    assert ("token" in seen[0].phases, len(web.seen)) == (True, 2)
+    assert check.hosts() == ("127.0.0.1", "127.0.0.1")
+
+
+async def test_a_value_that_cannot_be_sent_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY", "gehe\u00efm")
+    seen = await asked(serving_health(), metadata={"x-api-key": {"env": "KEY"}})
+    assert seen.reason == Reason.PROBE_ERROR
+    assert seen.detail == "metadata x-api-key holds characters that gRPC does not allow"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"metadata": {"X-Tenant": "a"}}, "'X-Tenant' is not a name for metadata"),
+        ({"metadata": {"grpc-timeout": "1S"}}, "'grpc-timeout' is not a name for metadata"),
+        ({"metadata": {"authorization": "Bearer x"}}, "a secret does not belong in this file"),
+        (
+            {"metadata": {"authorization": {"env": "X"}}, "auth": {"bearer": {"env": "Y"}}},
+            "auth and metadata authorization exclude each other",
+        ),
+    ],
+)
+def test_bad_metadata_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        load("grpc").model_validate({"kind": "grpc", "address": "localhost:1", **options})
 
 
 async def test_a_server_without_the_health_service_is_protocol() -> None:

@@ -6,8 +6,9 @@ https://github.com/grpc/grpc/blob/master/doc/health-checking.md and doc/PROTOCOL
 from __future__ import annotations
 
 import asyncio
+import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -23,6 +24,7 @@ from h2.events import (
     TrailersReceived,
 )
 from h2.exceptions import ProtocolError
+from hpack import HeaderTuple, NeverIndexedHeaderTuple
 
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.connect import Connection
@@ -30,8 +32,10 @@ from staging_exporter.net.exchange import status_reason
 from staging_exporter.net.http import user_agent
 
 SERVING = "SERVING"
+UNAUTHENTICATED = 16
 HEALTH = ("UNKNOWN", SERVING, "NOT_SERVING", "SERVICE_UNKNOWN")
 _METHOD = "/grpc.health.v1.Health/Check"
+_VALUE = re.compile(r"[ -~]*")  # doc/PROTOCOL-HTTP2.md of gRPC, ASCII-Value
 _MAX_ANSWER = 64 * 1024  # bytes that the peer may send in all
 _READ = 2 * 1024  # bytes per read: parsing small frames is expensive
 _SETTINGS = b"\x04"  # the type of the frame that comes first, RFC 9113 section 3.4; it is the fourth byte
@@ -79,9 +83,18 @@ class Answer:
                 raise ProbeFailed(Reason.CLOSED, f"the peer ended the connection: {_code(event.error_code)}")
 
 
-async def ask_health(connection: Connection, authority: str, service: str, *, secure: bool, timeout: float) -> Answer:
+async def ask_health(
+    connection: Connection,
+    authority: str,
+    service: str,
+    *,
+    secure: bool,
+    timeout: float,
+    metadata: Mapping[str, str] | None = None,
+) -> Answer:
     """Ask for the health of `service`, of the whole server when empty; `timeout` in seconds is sent to the server.
 
+    `metadata` are lower-case names and ASCII values that are sent with the call.
     Raises ProbeFailed (`closed`, `protocol`), OSError.
     """
     http = H2Connection(H2Configuration(client_side=True, header_encoding=None))
@@ -97,7 +110,7 @@ async def ask_health(connection: Connection, authority: str, service: str, *, se
         "user-agent": user_agent(),
         "grpc-timeout": f"{max(1, round(timeout * 1000))}m",
     }
-    http.send_headers(stream, list(headers.items()))
+    http.send_headers(stream, [*headers.items(), *_own(metadata or {})])
     http.send_data(stream, _request(service), end_stream=True)
     answer, received = Answer(), 0
     while not answer.ended:
@@ -115,6 +128,14 @@ async def ask_health(connection: Connection, authority: str, service: str, *, se
         if len(data) == _READ:
             await asyncio.sleep(0)  # a peer that floods us must not block the event loop
     return answer
+
+
+def _own(metadata: Mapping[str, str]) -> Iterable[HeaderTuple]:
+    """The metadata of the caller, which no index of the peer keeps. Raises ProbeFailed (`probe_error`)."""
+    for name, value in metadata.items():
+        if not _VALUE.fullmatch(value):  # the value may be a secret
+            raise ProbeFailed(Reason.PROBE_ERROR, f"metadata {name} holds characters that gRPC does not allow")
+        yield NeverIndexedHeaderTuple(name, value)
 
 
 def health_of(answer: Answer) -> str:

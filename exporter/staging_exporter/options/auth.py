@@ -135,6 +135,11 @@ class Auth(Model):
         context.secrets.add(token)
         return {"Authorization": f"Bearer {token}"}
 
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The host of the token server, where there is one."""
+        return (self.oauth2.token_url.host,) if self.oauth2 else ()
+
     def check_refusal(self, context: ProbeContext, status: int) -> None:
         """Drop a cached token when the `status` of the target says that it is not valid."""
         if status == 401 and self.oauth2 is not None:
@@ -155,7 +160,7 @@ def _require_not_expired(token: str) -> None:
 
 def hosts_asked(url: Url, auth: Auth | None) -> tuple[str, ...]:
     """The host of the URL, and that of the token server."""
-    return (url.host, auth.oauth2.token_url.host) if auth and auth.oauth2 else (url.host,)
+    return (url.host, *(auth.hosts if auth else ()))
 
 
 async def fetch_as(

@@ -90,10 +90,10 @@ HeaderName = Annotated[str, AfterValidator(_header_name)]
 Headers = dict[HeaderName, Text]
 
 
-def check_headers(headers: Mapping[str, object], has_auth: bool) -> None:
+def check_headers(headers: Mapping[str, object], has_auth: bool, what: str = "header") -> None:
     """Raises ValueError for a secret that is written out as a header, and for two sources of Authorization."""
     for name, value in headers.items():
         if name.lower() in _SECRET_HEADERS and isinstance(value, str):
-            raise ValueError(f"header {name}: a secret does not belong in this file; write {{env: NAME}}")
+            raise ValueError(f"{what} {name}: a secret does not belong in this file; write {{env: NAME}}")
         if name.lower() == "authorization" and has_auth:
-            raise ValueError("auth and a header Authorization exclude each other")
+            raise ValueError(f"auth and {what} {name} exclude each other")
