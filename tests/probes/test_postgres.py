@@ -311,3 +311,61 @@ async def test_a_missing_socket_and_an_unknown_name_have_reasons() -> None:
     silent_resolver = (HostPort("127.0.0.1", 9),)
     seen = await probe({**options, "host": "db.test"}, timeout=0.5, servers=silent_resolver)
     assert seen.reason == Reason.RESOLVER
+
+
+def pooler(server: Postgres, error: str, seen: list[bytes]) -> Handler:
+    """What PgBouncer does as shipped: it refuses a start-up parameter that it does not know, and relays the rest."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head = await reader.readexactly(8)
+            length, code = struct.unpack("!ii", head)
+            rest = await reader.readexactly(length - 8)
+            if code != 80877103:
+                break
+            writer.write(b"N")
+        if b"statement_timeout" in rest:
+            message = f"SFATAL\0VFATAL\0{error}\0\0".encode()
+            writer.write(b"E" + struct.pack("!i", len(message) + 4) + message)
+            await writer.drain()
+            return
+        behind, out = await asyncio.open_connection("127.0.0.1", server.port)
+        out.write(head + rest)
+
+        async def relay(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+            while data := await source.read(65536):
+                seen.append(data)
+                target.write(data)
+
+        try:
+            await asyncio.wait(
+                [asyncio.create_task(relay(reader, out)), asyncio.create_task(relay(behind, writer))],
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            out.transport.abort()
+
+    return handler
+
+
+POOLERS = {
+    "PgBouncer": "C08P01\0Munsupported startup parameter: statement_timeout",
+    "RDS Proxy": "C0A000\0MFeature not supported: RDS Proxy currently does not support the option statement_timeout",
+}
+
+
+@pytest.mark.parametrize("name", POOLERS)
+async def test_a_pooler_that_refuses_a_parameter_is_asked_without_it(server: Postgres, name: str) -> None:
+    seen: list[bytes] = []
+    async with serving(pooler(server, POOLERS[name], seen)) as port:
+        fine = await probe(check(server, port=port, connections={}))
+        slow = await probe(check(server, port=port, query="SELECT pg_sleep(30)"), timeout=0.5)
+    assert (fine.reason, fine.facts["value"]) == (Reason.OK, 1), fine.detail
+    sent = b"".join(seen)
+    assert sent.index(b"BEGIN") < sent.index(b"SET LOCAL statement_timeout") < sent.index(b"COMMIT")
+    assert slow.reason == Reason.TIMEOUT
+
+
+async def test_another_refusal_of_a_pooler_is_reported(server: Postgres) -> None:
+    async with serving(pooler(server, "C08P01\0Mno such database: nowhere", [])) as port:
+        assert (await probe(check(server, port=port))).reason == Reason.PROTOCOL

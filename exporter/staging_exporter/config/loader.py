@@ -8,7 +8,7 @@ from typing import Any
 
 from staging_exporter.config.configuration import Config
 from staging_exporter.config.problems import Problem, TreePath, clip, did_you_mean, unknown_choice
-from staging_exporter.config.review import all_instead_of_any, mixed_names, over_limit
+from staging_exporter.config.review import all_instead_of_any, mixed_names, over_limit, weak_tls
 from staging_exporter.config.schema import FOR_ANCHORS, CheckExtras, ComponentOptions, File
 from staging_exporter.config.validation import Validation
 from staging_exporter.config.yamlfile import read_yaml
@@ -274,6 +274,8 @@ class _Loader:
         for name, text in mixed_names(checks):
             yield self._found.problem(("components", name, "check"), text)
         for name, check in checks.items():
+            for text in weak_tls(check):
+                yield self._found.problem(("components", name, "check", "tls"), text)
             for at, text in all_instead_of_any(check, ("components", name, "check")):
                 yield self._found.problem(at, text)
 

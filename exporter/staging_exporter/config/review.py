@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pydantic import BaseModel
 
 from staging_exporter.config.problems import TreePath, clip
+from staging_exporter.net.tls import TlsSettings
 from staging_exporter.options.check import Check
 from staging_exporter.options.jsonpath import selects_several
 from staging_exporter.options.matchers import Comparison
@@ -58,6 +59,18 @@ def all_instead_of_any(check: BaseModel, at: TreePath) -> Iterator[tuple[TreePat
             for number, item in enumerate(value):
                 if isinstance(item, BaseModel):
                     yield from all_instead_of_any(item, (*place, number))
+
+
+def weak_tls(check: Check) -> Iterator[str]:
+    """One sentence for each option that lets TLS be weaker than it should be."""
+    tls = getattr(check, "tls", None)
+    if not isinstance(tls, TlsSettings):
+        return
+    if min(tls.min_version, tls.max_version or tls.min_version) < "1.2":
+        text = "accepts TLS 1.0 or 1.1 (RFC 8996), weak keys and SHA-1"
+        yield f"min_version {tls.min_version} {text}; who is on the path can read and change it"
+    if tls.legacy_renegotiation:
+        yield "legacy_renegotiation accepts a server without RFC 5746; who is on the path can insert a beginning"
 
 
 def _too_many(hosts: tuple[str, ...], rates: Mapping[str, float], limit: int) -> str:

@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.background import in_background
 from staging_exporter.net.resolve import Resolver
+from staging_exporter.net.tokens import date_of, token_end
 
 T = TypeVar("T")
 
@@ -38,6 +40,13 @@ class Helper(NamedTuple):
 
     name: str
     reason: Reason | None
+
+
+class Expired(NamedTuple):
+    """A credential of our own that has expired, and what that can look like."""
+
+    text: str
+    symptoms: frozenset[Reason]
 
 
 class Cache:
@@ -92,6 +101,7 @@ class ProbeContext:
         self.current: list[str] = []  # the phases that are open now
         self.target = ""  # the address of the last connection, for the detail
         self.helpers: list[Helper] = []
+        self.expired: list[Expired] = []
         self.hint = ""  # appended to the detail of any failure
         self.pushed: Path | None = None
 
@@ -108,7 +118,7 @@ class ProbeContext:
     def aside(self, timeout: float) -> ProbeContext:
         """A context for another request of this run, beside the target's: own phases and facts, shared secrets."""
         other = ProbeContext(min(timeout, self.remaining), self.resolver, self.cache)
-        other.secrets = self.secrets
+        other.secrets, other.expired = self.secrets, self.expired
         return other
 
     @contextmanager
@@ -151,7 +161,18 @@ class ProbeContext:
         else:
             value = await self.in_background("the secret file", secret.file, secret.read, ("secret", secret.file))
         self.secrets.add(value)
+        if (end := token_end(value)) is not None:
+            self.credential("the token", end, Reason.DENIED)
         return value
+
+    def credential(self, what: str, end: float, *symptoms: Reason) -> None:
+        """Record when a credential of our own ends: fact `credential_not_after`, the first of them.
+
+        A failure with one of `symptoms` after that is our own, reason `credentials`.
+        """
+        self.facts[Fact.CREDENTIAL_NOT_AFTER] = min(end, self.facts.get(Fact.CREDENTIAL_NOT_AFTER, end))
+        if end <= time.time():
+            self.expired.append(Expired(f"{what} expired on {date_of(end)}", frozenset(symptoms)))
 
     async def in_background(self, role: str, place: object, call: Callable[[], T], key: Hashable = None) -> T:
         """The result of `call`, which may block, in a thread; calls with the same key share one.

@@ -27,7 +27,7 @@ _RESOLUTION_SHARE = 0.4  # of the timeout
 
 def classify(error: BaseException, context: ProbeContext) -> tuple[Reason, str]:
     """The Reason and the detail of any exception that a run raised."""
-    reason, detail = _less_resolution(*_classify(error, context), context)
+    reason, detail = _not_ours(*_classify(error, context), context)
     return _of_helper(reason, context), ": ".join([*(helper.name for helper in context.helpers), detail]) + context.hint
 
 
@@ -41,8 +41,10 @@ def as_evidence(error: BaseException, context: ProbeContext) -> tuple[Reason, st
     return reason if reason in INCONCLUSIVE else Reason.NO_EVIDENCE, detail
 
 
-def _less_resolution(reason: Reason, detail: str, context: ProbeContext) -> tuple[Reason, str]:
-    """A timeout is not the target's when name resolution has left too little time for it."""
+def _not_ours(reason: Reason, detail: str, context: ProbeContext) -> tuple[Reason, str]:
+    """The reason of the target, unless our own credential had expired or name resolution left it too little time."""
+    if expired := next((found.text for found in context.expired if reason in found.symptoms), ""):
+        return Reason.CREDENTIALS, f"{expired}; then {detail}"
     spent = context.phases.get("resolve", 0.0)
     if reason != Reason.TIMEOUT or spent < context.timeout * _RESOLUTION_SHARE:
         return reason, detail

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -79,6 +81,19 @@ class Session(asyncpg.Connection):  # type: ignore[misc]  # the driver ships wit
         """The first rows of the result; the driver's own methods read one row, or all of them."""
         rows: list[asyncpg.Record] = await self._execute(query, (), limit, None)
         return rows
+
+
+@asynccontextmanager
+async def limited(session: Session, seconds: float) -> AsyncIterator[None]:
+    """A transaction with a time limit of its own: behind a pooler a session's setting would reach other clients."""
+    async with session.transaction():
+        await session.execute(f"SET LOCAL statement_timeout = {milliseconds(seconds)}")
+        yield
+
+
+def milliseconds(seconds: float) -> str:
+    """A time limit as PostgreSQL wants it, where 0 is none."""
+    return str(max(1, round(seconds * 1000)))
 
 
 async def ask_for_tls(connection: Connection) -> None:

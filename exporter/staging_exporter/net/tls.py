@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import ssl
@@ -13,12 +14,22 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from cryptography import x509
+
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.context import ProbeContext, Readable
 from staging_exporter.net.names import tls_name
 
-Version = Literal["1.2", "1.3"]
-_VERSIONS: dict[Version, ssl.TLSVersion] = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+Version = Literal["1.0", "1.1", "1.2", "1.3"]
+_VERSIONS: dict[Version, ssl.TLSVersion] = {
+    "1.0": ssl.TLSVersion.TLSv1,
+    "1.1": ssl.TLSVersion.TLSv1_1,
+    "1.2": ssl.TLSVersion.TLSv1_2,
+    "1.3": ssl.TLSVersion.TLSv1_3,
+}
+_LEGACY_SERVER_CONNECT = 0x4  # SSL_OP_LEGACY_SERVER_CONNECT of OpenSSL; Python names it from 3.12 on
+# TLS 1.0 and 1.1 sign with MD5 and SHA-1, which OpenSSL allows at level 0 only; keys of 1024 bits are valid there too.
+_LEGACY_CIPHERS = "DEFAULT:@SECLEVEL=0"
 _MAX_FILE = 16 * 1024 * 1024  # bytes of a file that is not a regular one: a device would give data without end
 
 
@@ -34,6 +45,7 @@ class TlsSettings:
     insecure_skip_verify: bool = False
     min_version: Version = "1.2"
     max_version: Version | None = None
+    legacy_renegotiation: bool = False
 
 
 class _File(NamedTuple):
@@ -64,9 +76,12 @@ async def client_context(
             ]
         )
         make = partial(_context, tls, files, verify and not tls.insecure_skip_verify, alpn, passphrase)
-        return await run.in_background("the TLS files", ", ".join(given.values()) or "of the system", make)
+        context, end = await run.in_background("the TLS files", ", ".join(given.values()) or "of the system", make)
     except (OSError, ssl.SSLError) as error:
         raise ProbeFailed(Reason.PROBE_ERROR, f"tls: {', '.join(given.values())}: {error}") from None
+    if end is not None:
+        run.credential("the client certificate", end, Reason.TLS, Reason.CLOSED, Reason.DENIED)
+    return context
 
 
 def _look_at(role: str, path: str) -> _File:
@@ -112,11 +127,15 @@ class _NamedContext(ssl.SSLContext):
 @lru_cache(maxsize=256)
 def _context(
     tls: TlsSettings, files: tuple[_File, ...], verify: bool, alpn: tuple[str, ...], passphrase: str | None
-) -> ssl.SSLContext:
-    """May block. Raises OSError, ssl.SSLError, ProbeFailed (`probe_error`)."""
+) -> tuple[ssl.SSLContext, float | None]:
+    """The context, and when its client certificate ends. May block.
+
+    Raises OSError, ssl.SSLError, ProbeFailed (`probe_error`).
+    """
     context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)
     context.server_name = tls_name(tls.server_name) if tls.server_name else None
-    context.minimum_version = _VERSIONS[tls.min_version]
+    _allow_legacy(context, tls)
+    context.minimum_version, end = _VERSIONS[tls.min_version], None
     if tls.max_version:
         context.maximum_version = _VERSIONS[tls.max_version]
     with ExitStack() as stack:
@@ -130,9 +149,25 @@ def _context(
             context.verify_mode = ssl.CERT_NONE
         if "cert_file" in paths:
             _load_key(context, paths["cert_file"], paths.get("key_file"), passphrase, tls.key_file or tls.cert_file)
+            end = _end(Path(paths["cert_file"]).read_bytes())
     if alpn:
         context.set_alpn_protocols(list(alpn))
-    return context
+    return context, end
+
+
+def _allow_legacy(context: ssl.SSLContext, tls: TlsSettings) -> None:
+    if min(tls.min_version, tls.max_version or tls.min_version) < "1.2":
+        context.set_ciphers(_LEGACY_CIPHERS)
+    if tls.legacy_renegotiation:
+        context.options |= _LEGACY_SERVER_CONNECT
+
+
+def _end(pem: bytes) -> float | None:
+    """When the first certificate of the file ends, Unix seconds; None when this library cannot read it."""
+    begin = pem.find(b"-----BEGIN CERTIFICATE")
+    with contextlib.suppress(ValueError):
+        return x509.load_pem_x509_certificate(pem[max(0, begin) :]).not_valid_after_utc.timestamp()
+    return None
 
 
 def _load_key(

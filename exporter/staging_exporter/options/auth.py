@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -17,6 +14,7 @@ from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import Response, status_reason
 from staging_exporter.net.http import MAX_BODY, BodyReader, HttpRequest, Transport, fetch
 from staging_exporter.net.proxy import basic
+from staging_exporter.net.tokens import date_of, token_end
 from staging_exporter.net.url import Url
 from staging_exporter.options.addresses import HttpUrl
 from staging_exporter.options.model import Listed, Model
@@ -126,7 +124,8 @@ class Auth(Model):
             return {"Authorization": basic(context, self.basic.username, password)}
         if self.bearer is not None:
             bearer = await context.reveal(self.bearer)
-            _require_not_expired(bearer)
+            if (end := token_end(bearer)) is not None and end <= time.time():
+                raise ProbeFailed(Reason.CREDENTIALS, f"the bearer token expired on {date_of(end)}")
             return {"Authorization": f"Bearer {bearer}"}
         source = self.oauth2 or self.google_id_token
         assert source is not None
@@ -144,18 +143,6 @@ class Auth(Model):
         """Drop a cached token when the `status` of the target says that it is not valid."""
         if status == 401 and self.oauth2 is not None:
             context.cache.forget(self.oauth2.cache_key)
-
-
-def _require_not_expired(token: str) -> None:
-    """Raises ProbeFailed (`credentials`) for a JSON Web Token whose `exp` has passed: RFC 7519 section 4.1.4."""
-    try:
-        _, claims, _ = token.split(".")
-        end = float(json.loads(base64.urlsafe_b64decode(claims + "=="))["exp"])
-        date = f"{datetime.fromtimestamp(end, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except (ValueError, TypeError, LookupError, OverflowError, OSError):
-        return  # not a JSON Web Token, or one without an end
-    if end <= time.time():
-        raise ProbeFailed(Reason.CREDENTIALS, f"the bearer token expired on {date}")
 
 
 def hosts_asked(url: Url, auth: Auth | None) -> tuple[str, ...]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, GetCoreSchemaHandler, GetPydanticSchema, ValidatorFunctionWrapHandler, model_validator
 from pydantic_core import core_schema
 
-from staging_exporter.net.tls import TlsSettings
+from staging_exporter.net.tls import TlsSettings, Version
 from staging_exporter.options.hostnames import ServerName
 from staging_exporter.options.model import Model
 from staging_exporter.options.secrets import Secret
@@ -23,8 +23,9 @@ class TlsOptions(Model):
     key_passphrase: Secret | None = Field(None, description="secret that opens an encrypted key")
     server_name: ServerName | None = Field(None, description="name to send and to verify instead of the host")
     insecure_skip_verify: bool = Field(False, description="accept any certificate")
-    min_version: Literal["1.2", "1.3"] = "1.2"
-    max_version: Literal["1.2", "1.3"] | None = None
+    min_version: Version = Field("1.2", description="1.0 and 1.1 also allow weak keys and signatures")
+    max_version: Version | None = None
+    legacy_renegotiation: bool = Field(False, description="accept a server without secure renegotiation, RFC 5746")
 
     @model_validator(mode="after")
     def _in_order(self) -> TlsOptions:

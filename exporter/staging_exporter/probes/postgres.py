@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import Annotated, ClassVar, Literal
 
 import asyncpg
@@ -20,6 +21,8 @@ from staging_exporter.net.postgres import (
     ask_for_tls,
     driver_failure,
     greet,
+    limited,
+    milliseconds,
     plain,
     slots_in_use,
 )
@@ -102,11 +105,12 @@ class Postgres(Check):
         await self._measure_connection(context, tls)
         try:
             with context.phase("startup"):
-                session = await self._log_in(context, password, tls)
+                session, pooled = await self._log_in(context, password, tls)
             try:
                 with context.phase("query"):
-                    await self._ask(context, session)
-                    await self._check_connections(context, session)
+                    async with limited(session, context.remaining) if pooled else nullcontext():
+                        await self._ask(context, session)
+                        await self._check_connections(context, session)
                 await session.close(timeout=_CLOSE_WAIT)
             finally:
                 session.terminate()
@@ -127,8 +131,21 @@ class Postgres(Check):
                 with context.phase("startup"):
                     await greet(connection)
 
-    async def _log_in(self, context: ProbeContext, password: str, tls: TlsSettings | None) -> asyncpg.Connection:
-        return await asyncpg.connect(
+    async def _log_in(self, context: ProbeContext, password: str, tls: TlsSettings | None) -> tuple[Session, bool]:
+        """The session, and whether a pooler in between refuses parameters that it does not know, as PgBouncer does."""
+        limit = {"statement_timeout": milliseconds(context.remaining)}
+        try:
+            return await self._connect(context, password, tls, limit), False
+        except asyncpg.PostgresError as error:
+            if "statement_timeout" not in str(error):
+                raise
+            context.log(f"{error}: logging in without it")
+            return await self._connect(context, password, tls, {}), True
+
+    async def _connect(
+        self, context: ProbeContext, password: str, tls: TlsSettings | None, settings: dict[str, str]
+    ) -> Session:
+        session: Session = await asyncpg.connect(
             host=context.facts.get(Fact.IP, self._address().host),
             port=self.port,
             user=self.user,
@@ -141,11 +158,9 @@ class Postgres(Check):
             timeout=None,
             connection_class=Session,
             statement_cache_size=0,
-            server_settings={
-                "application_name": "staging-exporter",
-                "statement_timeout": str(max(1, round(context.remaining * 1000))),
-            },
+            server_settings={"application_name": "staging-exporter", **settings},
         )
+        return session
 
     async def _ask(self, context: ProbeContext, session: asyncpg.Connection) -> None:
         rows = await session.rows(self.query, _MAX_ROWS + 1 if self.expect else 1)
