@@ -106,6 +106,7 @@ def test_only_a_root_cause_exits_1_wherever_the_output_goes(tmp_path: Path, redi
         (200, b"\xff", "cannot reach an exporter"),
         (500, b"\x1b[31mboom", "answered 500: [31mboom"),
     ],
+    ids=["null", "a list", "other keys", "nested too deeply", "a page", "not UTF-8", "an error with an escape"],
 )
 def test_check_exits_2_when_the_server_is_not_an_exporter(status: int, body: bytes, message: str) -> None:
     with serving((status, body)) as url:

@@ -69,7 +69,7 @@ def test_a_fault_is_shown(page: Page, environment: Demo, fault: str, roots: set[
         expect(page.locator(".strip .break")).to_have_count(1)
         assert "breaks here" in page.locator(".strip .break").inner_text()
         assert set(page.locator(".node.root").evaluate_all("nodes => nodes.map(n => n.dataset.key)")) == roots
-        assert page.locator(".drawing .line.explains").count() >= 5
+        wait_for(lambda: page.locator(".drawing .line.explains").count() >= 5, "the page draws what explains what")
         assert serious(page) == []
     finally:
         environment.clear_faults()
