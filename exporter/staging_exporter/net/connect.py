@@ -85,9 +85,11 @@ async def connect(
     tls: TlsSettings | None = None,
     ip_family: IpFamily = "auto",
     alpn: tuple[str, ...] = (),
+    ask: AskForTls | None = None,
 ) -> AsyncIterator[Connection]:
-    """A connection to `address`, closed on leaving. Phases `resolve` (names only), `connect`, `tls`.
+    """A connection to `address`, closed on leaving. Phases `resolve` (names only), `connect`, `starttls`, `tls`.
 
+    `ask` asks for TLS in the protocol of the peer, which begins without it.
     Facts: `ip`, `ip_family`, and those of the certificate. Raises ProbeFailed, OSError, ssl.SSLError.
     """
     made = await client_context(context, tls, alpn=alpn) if tls else None
@@ -95,7 +97,10 @@ async def connect(
     connection = Connection(*await asyncio.open_connection(sock=sock, limit=_LIMIT))
     try:
         if tls is not None:
-            await connection.start_tls(context, address, tls, ip_family, made=made)
+            if ask is not None:
+                with context.phase("starttls"):
+                    await ask(connection)
+            await connection.start_tls(context, address, tls, ip_family, ask, asked=ask is not None, made=made)
         yield connection
     finally:
         connection.close()

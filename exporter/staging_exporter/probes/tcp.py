@@ -11,6 +11,8 @@ from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.connect import Connection, connect
 from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.starttls import Protocol, ask_by
+from staging_exporter.net.tls import TlsSettings
 from staging_exporter.options.addresses import Address
 from staging_exporter.options.check import Check
 from staging_exporter.options.model import Listed, Model
@@ -38,13 +40,14 @@ class Step(Model):
 class Tcp(Check):
     """Connects, with TLS where configured, then runs the steps."""
 
-    phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls", "conversation")
+    phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "starttls", "tls", "conversation")
 
     blackbox: ClassVar[BlackboxNames] = BlackboxNames(gauges=(failed_by_content(),))
 
     kind: Literal["tcp"]
     address: Address
     tls: Tls | None = None
+    starttls: Protocol | None = Field(None, description="ask for TLS in this protocol first; the steps follow it")
     ip_family: IpFamily = "auto"
     steps: Listed[Step] = ()
 
@@ -54,7 +57,11 @@ class Tcp(Check):
 
     async def run(self, context: ProbeContext) -> None:
         """Connect and converse. Raises ProbeFailed (`content`, `closed`), OSError, ssl.SSLError."""
-        async with connect(context, self.address, self.tls, self.ip_family) as connection:
+        tls, ask = self.tls, None
+        if self.starttls:
+            tls = tls or TlsSettings()
+            ask = ask_by(self.starttls, tls.server_name or self.address.host)
+        async with connect(context, self.address, tls, self.ip_family, ask=ask) as connection:
             if self.steps:
                 with context.phase("conversation"):
                     await self._converse(connection)

@@ -16,6 +16,7 @@ from staging_exporter.core.model import ProbeDegraded, Reason
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.connect import connect
 from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.starttls import Protocol, ask_by
 from staging_exporter.net.tls import TlsSettings
 from staging_exporter.options.addresses import Address
 from staging_exporter.options.check import Check, Degraded
@@ -35,12 +36,13 @@ class TlsDegraded(Degraded):
 class TlsEndpoint(Check):
     """A handshake without any data; then the expiry of the chain is compared with the time."""
 
-    phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "tls")
+    phase_names: ClassVar[tuple[str, ...]] = ("resolve", "connect", "starttls", "tls")
 
     kind: Literal["tls"]
     address: Address
     server_name: ServerName | None = None
     tls: Tls = TlsSettings()
+    starttls: Protocol | None = Field(None, description="ask for TLS in this protocol first")
     ip_family: IpFamily = "auto"
     degraded: TlsDegraded = TlsDegraded()
 
@@ -57,7 +59,8 @@ class TlsEndpoint(Check):
     async def run(self, context: ProbeContext) -> None:
         """Connect and judge. Raises ProbeDegraded (`content`), ProbeFailed, OSError, ssl.SSLError."""
         tls = replace(self.tls, server_name=self.server_name) if self.server_name else self.tls
-        async with connect(context, self.address, tls, self.ip_family):
+        ask = ask_by(self.starttls, tls.server_name or self.address.host) if self.starttls else None
+        async with connect(context, self.address, tls, self.ip_family, ask=ask):
             shown: float = context.facts.get(Fact.TLS_CHAIN_NOT_AFTER, math.inf)
             end: float = context.facts.get(Fact.TLS_VERIFIED_NOT_AFTER, shown)
         left = end - time.time()  # wall clock, not the monotonic one
