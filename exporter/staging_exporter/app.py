@@ -169,8 +169,8 @@ class App:
         self._engine.board.deploy(components, Deploy(now(), revision))
         event(log, "deployed", components=list(components), revision=revision)
 
-    async def receive_report(self, component: str, chunks: AsyncIterator[bytes]) -> dict[str, Any]:
-        """Store a pushed report and probe its component; returns what was read in it, as JSON values.
+    async def receive_report(self, component: str, chunks: AsyncIterator[bytes], run: str | None) -> dict[str, Any]:
+        """Store a pushed report of this run and probe its component; returns what was read in it, as JSON values.
 
         Raises KeyError for an unknown component, ReportRefused, Unreadable, OSError.
         """
@@ -182,7 +182,7 @@ class App:
             raise ReportRefused(f"{component} accepts no reports: it has no check that reads pushed ones")
         if self._reports is None:
             raise ReportRefused("this exporter does not store reports: it runs without --storage.path")
-        report = await self._reports.receive(component, chunks, read)
+        report = await self._reports.receive(component, chunks, read, run)
         event(log, "report pushed", component=component, tests=report.total)
         self._engine.scheduler.request([component])
         return {"component": component, "tests": report.counts, "failing": report.failing}

@@ -67,8 +67,11 @@ class Client:
                     raise
             time.sleep(min(_POLL, max(0.0, deadline - time.monotonic())))
 
-    def push_report(self, component: str, file: Path) -> dict[str, Any]:
-        """Push the report of a test suite; returns what the exporter read in it. Raises ClientError."""
+    def push_report(self, component: str, file: Path, run: str | None = None) -> dict[str, Any]:
+        """Push a report of a test suite; returns what the exporter read in it. Raises ClientError.
+
+        Reports with the same `run` are judged together.
+        """
         try:
             size = file.stat().st_size
             if size > MAX_REPORT:
@@ -76,6 +79,7 @@ class Client:
             with file.open("rb") as body:
                 headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
                 path = f"/api/v1/e2e/{urllib.parse.quote(component, safe='')}"
+                path += f"?{urllib.parse.urlencode({'run': run})}" if run else ""
                 return dict(self._send("PUT", path, body, headers, _PUSH_TIMEOUT))
         except OSError as error:
             raise ClientError(f"{file} cannot be read: {error.strerror or error}") from None

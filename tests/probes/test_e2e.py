@@ -7,11 +7,15 @@ import os
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
 import pytest
 from staging_exporter.core.model import Observation, Outcome, Reason
+from staging_exporter.engine.prober import Prober
+from staging_exporter.net.resolve import Resolver
 
 from tests.support.peers import saying, serving
 from tests.support.probing import probe
@@ -102,6 +106,110 @@ VERDICTS: dict[str, tuple[str, dict[str, Any], Reason, str]] = {
 }
 
 
+NEWMAN = """<testsuites name="smoke" tests="2" time="0.9">
+<testsuite name="open login page" tests="2" failures="0" errors="0"><testcase name="a"/><testcase name="b"/></testsuite>
+<testsuite name="place order" tests="0" failures="0" errors="1"><system-err>RequestError: ECONNREFUSED</system-err>
+</testsuite></testsuites>"""
+OLD_NEWMAN = NEWMAN.replace("system-err>", "error>")
+JEST = """<testsuites name="jest tests" tests="1" failures="0" errors="1"><testsuite name="cart" errors="0" tests="1">
+<testcase name="a"/></testsuite><testsuite name="checkout" errors="1" tests="0"></testsuite></testsuites>"""
+NOT_LOADED = (
+    '<testsuites tests="0" errors="2"><testsuite name="a" errors="1"/><testsuite name="b" errors="1"/></testsuites>'
+)
+IN_1970 = (
+    f"<testsuites><testsuite timestamp='{datetime.now(UTC).isoformat()}'><testcase name='total'><failure/></testcase>"
+    "</testsuite><testsuite timestamp='1970-01-01T00:00:00'><testcase name='checkout'><error>x</error></testcase>"
+    "</testsuite></testsuites>"
+)
+RETRIED = """<testsuite tests="3" failures="1"><testcase name="steady()"/>
+<testcase name="sometimes()"><failure message="timeout"/></testcase><testcase name="sometimes()"/></testsuite>"""
+CLAIM = "failures that are not among its test cases"
+VERDICTS |= {
+    "newman: an error that only the attributes have": (
+        NEWMAN,
+        {},
+        Reason.FAILED,
+        f"2 tests, none of which failed, but the attributes of the report claim 1 {CLAIM}",
+    ),
+    "newman: an error outside of cases": (OLD_NEWMAN, {}, Reason.FAILED, "1 of 3 tests failed: suite place order"),
+    "jest: a suite that did not run": (JEST, {}, Reason.FAILED, f"claim 1 {CLAIM}"),
+    "no suite could be loaded": (
+        NOT_LOADED,
+        {},
+        Reason.FAILED,
+        f"0 tests, none of which failed, but the attributes of the report claim 2 {CLAIM}",
+    ),
+    "a failure outside of cases, at the top": (
+        "<testsuites name='all'><failure message='setup'/>" + PASSED + "</testsuites>",
+        {},
+        Reason.FAILED,
+        "1 of 2 tests failed: suite all",
+    ),
+    "an error of the harness outside of cases": (
+        "<testsuite name='s'><error>ImportError while loading conftest</error><testcase name='a'/></testsuite>",
+        {},
+        Reason.NO_EVIDENCE,
+        "1 harness errors, not the environment's: suite s: ImportError while loading conftest",
+    ),
+    "more failures claimed than shown": (
+        suite(case("a"), case("b"), attributes='tests="40" failures="7"'),
+        {},
+        Reason.FAILED,
+        f"claim 7 {CLAIM}",
+    ),
+    "failures claimed by an inner suite alone": (
+        "<testsuites><testsuite><testsuite failures='2'><testcase name='a'/></testsuite></testsuite></testsuites>",
+        {},
+        Reason.FAILED,
+        f"claim 2 {CLAIM}",
+    ),
+    "failures that every suite adds up": (
+        "<testsuites failures='1'><testsuite failures='1'><testsuite failures='1'>"
+        "<testcase name='a'><failure/></testcase></testsuite></testsuite></testsuites>",
+        {},
+        Reason.FAILED,
+        "1 of 1 tests failed: a",
+    ),
+    "claims that the harness explains": (
+        suite(case("a", LOOP), case("b"), attributes='failures="1"'),
+        {},
+        Reason.NO_EVIDENCE,
+        "1 harness errors",
+    ),
+    "claims that are not numbers": (suite(case("a"), attributes='failures="" errors="-1"'), {}, Reason.OK, ""),
+    "a status without a failure": (suite('<testcase name="a" status="failed"/>'), {}, Reason.FAILED, "1 of 1"),
+    "a result without a failure": (suite('<testcase name="a" result="FAILURE"/>'), {}, Reason.FAILED, "1 of 1"),
+    "fewer tests than min_tests, and one fails": (
+        suite(case("a", "<failure/>")),
+        {"min_tests": 5},
+        Reason.FAILED,
+        "1 of 1",
+    ),
+    "a suite in 1970": (IN_1970, {}, Reason.FAILED, "2 of 2 tests failed: total, checkout"),
+    "everything in 1970": (suite(case("a"), attributes='timestamp="1970-01-01T00:00:00Z"'), {}, Reason.OK, ""),
+    "in milliseconds, long ago": (
+        suite(case("a"), attributes='timestamp="1577836800000"'),
+        {},
+        Reason.NO_EVIDENCE,
+        "old, expected at most 1d",
+    ),
+    "a retry that passed": (RETRIED, {}, Reason.FAILED, "1 of 2 tests failed: sometimes()"),
+    "a retry that passed, which is enough": (RETRIED, {"retries": "pass"}, Reason.OK, ""),
+    "a teardown that failed is no retry": (
+        suite(case("a"), case("a", "<error message='teardown'/>")),
+        {"retries": "pass"},
+        Reason.FAILED,
+        "1 of 2 tests failed: t::a",
+    ),
+    "a test and its teardown that failed are no retry": (
+        suite(case("a", "<failure/>"), case("a", "<error/>"), case("b")),
+        {"retries": "pass"},
+        Reason.FAILED,
+        "1 of 2 tests failed: t::a",
+    ),
+}
+
+
 @pytest.mark.parametrize("name", VERDICTS)
 async def test_the_report_decides_the_reason(name: str, tmp_path: Path) -> None:
     text, options, reason, detail = VERDICTS[name]
@@ -114,6 +222,81 @@ async def test_the_report_decides_the_reason(name: str, tmp_path: Path) -> None:
 async def test_a_run_never_begins_after_its_report_was_written(tmp_path: Path) -> None:
     seen = await read(tmp_path, suite(case("a"), attributes='timestamp="2999-01-01T00:00:00+00:00"'))
     assert (seen.reason, seen.facts["run_timestamp"] <= time.time()) == (Reason.OK, True)
+
+
+@pytest.mark.parametrize("written", [0.0, 7200.0])
+async def test_a_file_time_that_is_none_says_nothing(tmp_path: Path, written: float) -> None:
+    """Unpacked from an archive without times, or by a clock that is two hours ahead."""
+    file = tmp_path / "report.xml"
+    written = time.time() + written if written else 0.0
+
+    async def seen(text: str) -> Observation:
+        file.write_text(text)
+        os.utime(file, (written, written))
+        return await probe({"kind": "e2e", "path": str(file)})
+
+    now = datetime.now(UTC).isoformat()
+    assert (await seen(suite(case("a"), attributes=f'timestamp="{now}"'))).reason == Reason.OK
+    old = await seen(suite(case("a"), attributes='timestamp="2020-01-01T00:00:00Z"'))
+    assert (old.reason, "old, expected at most 1d" in old.detail) == (Reason.NO_EVIDENCE, True)
+    nothing = await seen(suite(case("a")))
+    assert (nothing.reason, nothing.detail) == (
+        Reason.NO_EVIDENCE,
+        "nothing says when the run began: the times of the file and in it are before 2000 or in the future",
+    )
+    assert "run_timestamp" not in nothing.facts
+
+
+async def test_files_of_one_run_are_judged_together(tmp_path: Path) -> None:
+    failing, passing, before = tmp_path / "TEST-Checkout.xml", tmp_path / "TEST-Version.xml", tmp_path / "TEST-Old.xml"
+    failing.write_text(suite(case("pay", "<failure/>"), case("refund")))
+    passing.write_text(PASSED)
+    before.write_text(suite(case("old", "<failure/>")))
+    now = time.time()
+    for path, age in ((passing, 0), (failing, 300), (before, 900)):
+        os.utime(path, (now - age, now - age))
+    options = {"kind": "e2e", "path": str(tmp_path / "TEST-*.xml")}
+    seen = await probe(options)
+    assert (seen.reason, seen.detail) == (Reason.FAILED, "1 of 3 tests failed: t::pay")
+    assert (seen.facts["report"], seen.facts["run_timestamp"]) == (
+        "TEST-Version.xml and 1 more",
+        pytest.approx(now - 300),
+    )
+    assert (await probe({**options, "run_window": "20m"})).detail == "2 of 4 tests failed: t::pay, t::old"
+    assert (await probe({**options, "run_window": "1m"})).reason == Reason.OK
+    alone = await probe({**options, "run_window": "0s"})
+    assert (alone.reason, alone.facts["report"]) == (Reason.OK, "TEST-Version.xml")
+
+
+async def test_a_file_of_the_run_that_cannot_be_read_is_no_evidence(tmp_path: Path) -> None:
+    (tmp_path / "1.xml").write_text(PASSED)
+    (tmp_path / "2.xml").write_text("<html/>")
+    options = {"kind": "e2e", "path": str(tmp_path / "*.xml")}
+    seen = await probe(options)
+    assert (seen.reason, "2.xml cannot be read: the root is <html>" in seen.detail) == (Reason.NO_EVIDENCE, True)
+    (tmp_path / "1.xml").write_text(suite(case("a", "<failure/>")))
+    assert (await probe(options)).reason == Reason.FAILED
+
+
+async def test_many_files_are_read_once(tmp_path: Path) -> None:
+    for number in range(500):
+        (tmp_path / f"{number}.xml").write_text(suite(case(f"n{number}")))
+    prober = Prober(Resolver())
+    options = {"kind": "e2e", "path": str(tmp_path / "*.xml")}
+    assert (await probe(options, timeout=10, prober=prober)).facts["tests"]["passed"] == 500
+    again = await probe(options, timeout=10, prober=prober)
+    assert (again.facts["tests"]["passed"], again.facts["report"].endswith(" and 499 more")) == (500, True)
+    assert again.phases["read"] < 1.0
+    (tmp_path / "7.xml").write_text(suite(case("n7", "<failure/>")))
+    assert (await probe(options, timeout=10, prober=prober)).detail == "1 of 500 tests failed: t::n7"
+
+
+async def test_a_download_without_a_valid_time_is_aged_by_its_report() -> None:
+    later = formatdate(time.time() + 7200, usegmt=True)
+    head = f"HTTP/1.1 200 OK\r\nLast-Modified: {later}\r\nContent-Length: {len(PASSED)}\r\n\r\n"
+    async with serving(saying(head.encode() + PASSED.encode())) as port:
+        seen = await probe({"kind": "e2e", "url": f"http://127.0.0.1:{port}/r.xml"})
+    assert (seen.reason, "nothing says when" in seen.detail) == (Reason.NO_EVIDENCE, True)
 
 
 COUNTS: dict[str, tuple[str | bytes, dict[str, int]]] = {

@@ -64,6 +64,30 @@ def test_a_report_pushed_by_the_command_decides_the_state_of_the_suite(running: 
     assert running.until("suite", state="down")["detail"] == "1 of 1 tests failed: a"
 
 
+def test_reports_of_one_run_are_judged_together(running: Staging, tmp_path: Path) -> None:
+    (tmp_path / "1.xml").write_bytes(FAILED)
+    (tmp_path / "2.xml").write_bytes(PASSED)
+    done = push(running, tmp_path / "2.xml", "--component", "suite")
+    running.until("suite", state="up")
+    done = push(running, tmp_path / "2.xml", "--component", "suite", str(tmp_path / "1.xml"))
+    assert (done.returncode, done.stdout) == (0, "suite: 1 passed, 1 failed.\n")
+    assert running.until("suite", state="down")["detail"] == "1 of 2 tests failed: a"
+    # The next run, by two jobs: the failing shard is older than the passing one.
+    push(running, tmp_path / "2.xml", "--component", "suite")
+    running.until("suite", state="up")
+    for name in ("1.xml", "2.xml", "2.xml"):
+        assert push(running, tmp_path / name, "--component", "suite", "--run", "build-7.1").returncode == 0
+    assert running.until("suite", state="down")["detail"] == "1 of 3 tests failed: a"
+    push(running, tmp_path / "2.xml", "--component", "suite", "--run", "build-8.1")
+    running.until("suite", state="up")
+
+
+def test_a_run_has_a_plain_id(running: Staging, tmp_path: Path) -> None:
+    (tmp_path / "r.xml").write_bytes(PASSED)
+    done = push(running, tmp_path / "r.xml", "--component", "suite", "--run", "../../etc")
+    assert (done.returncode, "answered 400: run: a run id has at most 64 letters" in done.stderr) == (2, True)
+
+
 REFUSED: dict[str, tuple[bytes, str, str, int, str]] = {
     "unknown component": (PASSED, "nope", TOKEN, 404, "there is no component 'nope'"),
     "component of another kind": (PASSED, "backend", TOKEN, 409, "backend accepts no reports"),
@@ -173,6 +197,19 @@ def test_a_full_disk_loses_no_acknowledged_report(tmp_path: Path) -> None:
         assert [path.read_bytes() for path in stored(exporter)] == [PASSED]
         assert put(exporter, FAILED)[0] == 200
         exporter.until("suite", state="down")
+
+
+async def test_ten_runs_are_kept_with_all_their_reports(tmp_path: Path) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield PASSED
+
+    store = ReportStore(tmp_path / "e2e")
+    for number in range(12):
+        for _ in range(3):
+            await store.receive("suite", chunks(), lambda file: file, run=f"build-{number}")
+    names = sorted(path.name for path in store.directory("suite").iterdir())
+    assert len(names) == 30
+    assert {name.partition("@")[2] for name in names} == {f"build-{number}.report" for number in range(2, 12)}
 
 
 async def test_a_report_refused_by_its_reader_is_not_stored(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
-"""`report`: a test report pushed to a running exporter."""
+"""`report`: test reports pushed to a running exporter."""
 
 from __future__ import annotations
 
+import secrets
+from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import click
@@ -14,13 +17,22 @@ from staging_exporter.commands.common import TO, TOKEN, call_exporter
 @TO
 @TOKEN
 @click.option("--component", required=True, metavar="NAME", help="The component whose check reads the report.")
-@click.argument("file", type=Path)
-def report(url: str, token: str | None, component: str, file: Path) -> None:
-    """Push the report of a test suite.
+@click.option(
+    "--run", metavar="ID", help="The run that the reports belong to, where several jobs push those of one run."
+)
+@click.argument("files", type=Path, nargs=-1, required=True)
+def report(url: str, token: str | None, component: str, run: str | None, files: tuple[Path, ...]) -> None:
+    """Push the reports of a test suite.
 
-    FILE is JUnit XML or pytest-json-report. The exporter needs api.token in its
-    configuration and must run with --storage.path.
+    FILES are JUnit XML or pytest-json-report. Several files, and those with the same
+    --run, are judged together. The exporter needs api.token in its configuration and
+    must run with --storage.path.
     """
-    tests = call_exporter(lambda: Client(url, token).push_report(component, file))["tests"]
+    if run is None and len(files) > 1:
+        run = secrets.token_hex(8)
+    client = Client(url, token)
+    tests: Counter[str] = Counter()
+    for file in files:
+        tests.update(call_exporter(partial(client.push_report, component, file, run))["tests"])
     counted = [f"{count} {outcome}" for outcome, count in tests.items() if count]
     click.echo(f"{component}: {', '.join(counted) or 'no tests'}.")

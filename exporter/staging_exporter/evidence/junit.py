@@ -1,11 +1,12 @@
 """JUnit XML as pytest, Maven, Jest, Playwright and Go write it, read as a stream in limited memory.
 
-There is no standard: test cases are counted, the attributes of suites are only compared. Document types, and so all
-entities, are refused.
+There is no standard: test cases are counted. Failures and errors that are outside of them, or that the attributes of
+suites claim beyond them, count too. Document types, and so all entities, are refused.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from xml.parsers import expat
 
 from staging_exporter.evidence.testcases import MAX_MESSAGE, MAX_SIZE, Incomplete, Report, Unreadable, seconds
@@ -19,6 +20,7 @@ _CONTROLS = bytes(c if c >= 32 or c in b"\t\n\r" else ord("?") for c in range(25
 _CHILDREN = {"failure": "failed", "error": "error", "skipped": "skipped"}
 _RERUNS = frozenset({"rerunFailure", "rerunError", "flakyFailure", "flakyError"})
 _NOT_RUN = frozenset({"notrun", "disabled", "skipped", "ignored"})
+_FAILED = frozenset({"failed", "failure", "fail", "error", "errored", "broken"})
 
 
 class JunitReader:
@@ -29,6 +31,8 @@ class JunitReader:
         self._open: list[str] = []
         self._case = _Case("", 0.0)
         self._text: list[str] | None = None
+        self._suites: list[_Suite] = []  # those that are open, the root among them
+        self._outside: _Case | None = None  # a failure of no test case
         self._suite_times: list[float] = []
         self._case_times = 0.0
         self._fed = 0
@@ -73,6 +77,8 @@ class JunitReader:
         self._open.append(tag)
         if len(self._open) > _MAX_DEPTH:
             raise Unreadable(f"nested more than {_MAX_DEPTH} deep")
+        if tag in ("testsuite", "testsuites"):
+            self._suites.append(_Suite(attributes.get("name", ""), _claimed(attributes)))
         if tag == "testsuite":
             self._start_suite(attributes)
         elif tag == "testcase":
@@ -80,6 +86,11 @@ class JunitReader:
         elif "testcase" in self._open and (tag in _CHILDREN or tag in _RERUNS):
             self._case.see(tag, attributes)
             self._text = self._case.message
+        elif tag in ("failure", "error") and self._open[-2] in ("testsuite", "testsuites"):
+            name = next((suite.name for suite in reversed(self._suites) if suite.name), "without a name")
+            self._outside = _Case(f"suite {name}", 0.0)
+            self._outside.see(tag, attributes)
+            self._text = self._outside.message
 
     def _start_suite(self, attributes: dict[str, str]) -> None:
         self._report.begin(attributes.get("timestamp", ""))
@@ -95,6 +106,8 @@ class JunitReader:
         self._case = _Case(name or "a test without a name", seconds(attributes.get("time")))
         if _NOT_RUN & {attributes.get("status", "").lower(), attributes.get("result", "").lower()}:
             self._case.outcome = "skipped"
+        elif _FAILED & {attributes.get("status", "").lower(), attributes.get("result", "").lower()}:
+            self._case.outcome = "failed"
 
     def _characters(self, data: str) -> None:
         if self._text is not None and sum(map(len, self._text)) < MAX_MESSAGE:
@@ -103,11 +116,38 @@ class JunitReader:
     def _end(self, tag: str) -> None:
         closed = self._open.pop()
         self._text = None
+        if closed in ("testsuite", "testsuites"):
+            self._close_suite()
+        elif self._outside is not None and closed in ("failure", "error"):
+            case, self._outside = self._outside, None
+            self._report.add(case.name, case.outcome, "\n".join(case.message)[:MAX_MESSAGE])
         if closed == "testcase":
             case = self._case
             self._case_times += case.seconds
             self._report.flaky += case.rerun and case.outcome == "passed"
             self._report.add(case.name, case.outcome, "\n".join(case.message)[:MAX_MESSAGE])
+
+    def _close_suite(self) -> None:
+        suite = self._suites.pop()
+        bad = max(suite.claims, suite.inner)  # tools add up inner suites, or do not
+        if self._suites:
+            self._suites[-1].inner += bad
+        else:
+            self._report.claimed_bad = bad
+
+
+@dataclass
+class _Suite:
+    """An open suite: the failures and errors that its attributes claim, and those that its inner suites claim."""
+
+    name: str
+    claims: int
+    inner: int = 0
+
+
+def _claimed(attributes: dict[str, str]) -> int:
+    counts = [attributes.get(key, "") for key in ("failures", "errors")]
+    return sum(int(count[:9]) for count in counts if count.isascii() and count.isdecimal())
 
 
 class _Case:

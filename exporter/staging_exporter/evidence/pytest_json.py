@@ -78,12 +78,14 @@ class PytestJsonReader:
 
     def _scalar(self, value: Any) -> None:
         match self._path:
-            case ["created"] if isinstance(value, int | float) and not isinstance(value, bool):
-                self._report.started, self._report.zoned = float(value), True
+            case ["created"]:
+                self._report.begin(value)
             case ["duration"]:
                 self._report.duration = seconds(value)
             case ["summary", "total"] if isinstance(value, int):
                 self._report.claimed = value
+            case ["summary", "failed" | "error"] if isinstance(value, int) and value > 0:
+                self._report.claimed_bad += value
             case ["tests" | "collectors", "item", *keys] if (key := ".".join(keys)) in _KNOWN:
                 self._test[key] = str(value)[:MAX_MESSAGE]
 

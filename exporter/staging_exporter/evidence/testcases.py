@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
+from staging_exporter.options.moments import Moment, parse_moment
 from staging_exporter.options.patterns import search
 
 OUTCOMES = ("passed", "failed", "error", "skipped", "environment_skipped", "harness_error")
+_BAD = ("failed", "error", "harness_error")
 MAX_SIZE = 64 * 1024 * 1024  # bytes of a report
 MAX_MESSAGE = 4096  # characters of a message that are searched
 _MAX_NAMES = 10
@@ -25,19 +27,23 @@ class Incomplete(Unreadable):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """RE2 patterns on messages: skips because of the environment, and errors of the test harness itself."""
+    """RE2 patterns on messages: skips because of the environment, and errors of the test harness itself.
+
+    With `retries` a test that fails and then passes in the same report has passed.
+    """
 
     environment_skips: str
     harness_errors: str
+    retries: bool = False
 
 
 @dataclass
 class Report:
-    """Counts of a run. `started` is Unix seconds, None when the report does not say; `zoned` when it named its zone.
+    """Counts of a run. `started` is when it began, None when the report does not say.
 
-    `claimed` is the number of tests by the attributes of the report; `failing` are the first ten names,
-    `environment_skip` is the message of the first skip because of the environment, `harness` that of the first harness
-    error.
+    `claimed` is the number of tests by the attributes of the report, `claimed_bad` that of failures and errors, `bad`
+    that of those which were read, repeated ones included; `failing` are the first ten names, `environment_skip` is the
+    message of the first skip because of the environment, `harness` that of the first harness error.
     """
 
     rules: Rules
@@ -46,46 +52,76 @@ class Report:
     flaky: int = 0
     environment_skip: str = ""
     harness: str = ""
-    started: float | None = None
-    zoned: bool = False
+    started: Moment | None = None
     duration: float = 0.0
     claimed: int | None = None
-    _bad: set[str] = field(default_factory=set)
+    claimed_bad: int = 0
+    bad: int = 0
+    _bad: dict[str, str] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
         """All cases, each counted once."""
         return sum(self.counts.values())
 
+    @property
+    def unseen(self) -> int:
+        """How many failures and errors the report claims that are not among its cases."""
+        return max(0, self.claimed_bad - self.bad)
+
     def add(self, name: str, outcome: str, message: str = "") -> None:
         """Count a case; a failing one that is repeated, as pytest's teardown errors are, is counted once."""
+        self.bad += outcome in _BAD
         if name in self._bad:
+            self._repeated(name, outcome)
             return
         if outcome == "skipped" and search(self.rules.environment_skips, message):
             outcome = "environment_skipped"
             self.environment_skip = self.environment_skip or message
-        elif outcome in ("failed", "error") and search(self.rules.harness_errors, message):
+        elif outcome in _BAD and search(self.rules.harness_errors, message):
             outcome = "harness_error"
             self.harness = self.harness or f"{name}: {message}"
         self.counts[outcome] += 1
-        if outcome in ("failed", "error", "harness_error") and len(self._bad) < _MAX_REMEMBERED:
-            self._bad.add(name)
+        if outcome in _BAD and len(self._bad) < _MAX_REMEMBERED:
+            self._bad[name] = outcome
         if outcome in ("failed", "error") and len(self.failing) < _MAX_NAMES:
             self.failing.append(name[:200])
+
+    def _repeated(self, name: str, outcome: str) -> None:
+        """A further attempt of a failing test, where the runner retries."""
+        if outcome != "passed" or not self.rules.retries:
+            return
+        self.counts[self._bad.pop(name)] -= 1
+        self.counts["passed"] += 1
+        self.flaky += 1
+        if name[:200] in self.failing:
+            self.failing.remove(name[:200])
 
     def close(self) -> None:
         """All cases have been added."""
         self._bad.clear()
 
-    def begin(self, text: str) -> None:
-        """Take the start time, ISO 8601; the earliest is kept, an unreadable one is ignored."""
-        try:
-            moment = datetime.fromisoformat(text.strip())
-            started = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError):
+    def begin(self, text: object) -> None:
+        """Take the start time; the earliest is kept, an unreadable one, the future and before 2000 are ignored."""
+        moment = parse_moment(text)
+        if moment is None or not moment.is_past(time.time()):
             return
-        if self.started is None or started < self.started:
-            self.started, self.zoned = started, moment.tzinfo is not None
+        if self.started is None or moment.seconds < self.started.seconds:
+            self.started = moment
+
+    def merge(self, other: Report) -> None:
+        """Add another report of the same run; `started` stays as it is."""
+        for outcome, count in other.counts.items():
+            self.counts[outcome] += count
+        self.failing = (self.failing + other.failing)[:_MAX_NAMES]
+        self.flaky += other.flaky
+        self.environment_skip = self.environment_skip or other.environment_skip
+        self.harness = self.harness or other.harness
+        self.duration += other.duration
+        if other.claimed is not None:
+            self.claimed = (self.claimed or 0) + other.claimed
+        # What one file claims and another shows is not the same.
+        self.claimed_bad += other.unseen
 
 
 def seconds(text: object) -> float:

@@ -14,7 +14,8 @@ from pydantic import Field, model_validator
 from staging_exporter.core.durations import format_duration
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason, Trait
-from staging_exporter.evidence.reports import Format, newest_report, read_file, read_report
+from staging_exporter.evidence.reports import Format, read_file, read_report
+from staging_exporter.evidence.runs import Files, Run, began_at, newest_run
 from staging_exporter.evidence.testcases import Report, Rules, Unreadable
 from staging_exporter.net.background import in_background
 from staging_exporter.net.context import ProbeContext
@@ -24,12 +25,11 @@ from staging_exporter.net.http import HttpRequest, Transport
 from staging_exporter.options.addresses import HttpUrl
 from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
 from staging_exporter.options.check import Check
-from staging_exporter.options.model import Listed, PositiveDuration
+from staging_exporter.options.model import Duration, Listed, PositiveDuration
 from staging_exporter.options.patterns import Pattern
 from staging_exporter.options.tls import Tls
 
 MAX_DOWNLOAD = 20 * 1024 * 1024
-_ZONES = 15 * 3600.0  # seconds that times without a time zone may differ: UTC-12 to UTC+14
 _ACCEPT = 30.0  # seconds that reading a pushed report may take
 _MARGIN = 0.2  # seconds of the run that are left after reading, to judge
 
@@ -68,6 +68,10 @@ class E2e(Check):
     environment_skips: Pattern = ENVIRONMENT_SKIPS
     harness_errors: Pattern = HARNESS_ERRORS
     covers: Listed[str] = ()
+    run_window: Duration = Field(
+        600.0, description="files that match path and are at most this much older than the newest belong to its run"
+    )
+    retries: Literal["fail", "pass"] = Field("fail", description="of a test that fails and then passes in one report")
 
     @model_validator(mode="after")
     def _at_most_one_source(self) -> E2e:
@@ -83,21 +87,23 @@ class E2e(Check):
         """Read and judge. Raises ProbeFailed (`failed`, `no_evidence`, of a URL also other inconclusive ones)."""
         try:
             async with asyncio.timeout(context.remaining - _MARGIN / 2):
-                written, report = await (self._download(context, self.url) if self.url else self._read(context))
+                run = await (self._download(context, self.url) if self.url else self._read(context))
         except (Unreadable, OSError, EOFError, ProbeFailed) as error:
             raise _no_report(error, context) from None
-        started = _started(report, written)
+        report, more = run.report, len(run.names) - 1
         context.facts.update(
             {
+                Fact.REPORT: run.names[0] + (f" and {more} more" if more else ""),
                 Fact.TESTS: report.counts,
-                Fact.RUN_TIMESTAMP: started,
                 Fact.RUN_DURATION: report.duration,
                 Fact.FAILING: report.failing,
             }
         )
+        if run.began is not None:
+            context.facts[Fact.RUN_TIMESTAMP] = run.began
         if report.claimed is not None and report.claimed != report.total:
             context.log(f"the attributes claim {report.claimed} tests, {report.total} were counted")
-        self._judge(report, time.time() - started)
+        self._judge(run)
 
     def report_reader(self) -> Callable[[Path], Report] | None:
         """Reads a pushed report; None for a check that downloads its reports."""
@@ -108,44 +114,46 @@ class E2e(Check):
         return read_file(file, self.format, self._rules(), time.monotonic() + _ACCEPT)
 
     def _rules(self) -> Rules:
-        return Rules(self.environment_skips, self.harness_errors)
+        return Rules(self.environment_skips, self.harness_errors, self.retries == "pass")
 
-    async def _read(self, context: ProbeContext) -> tuple[float, Report]:
+    async def _read(self, context: ProbeContext) -> Run:
         with context.phase("read"):
             if self.path is None and context.pushed is None:
                 raise Unreadable("no report can be pushed: this exporter runs without --storage.path")
-            find = partial(newest_report, self.path, context.pushed, self.format, self._rules())
-            path, written, report = await context.in_background(
+            rules, files = self._rules(), Files(self.path, context.pushed, self.run_window)
+            read = partial(read_file, report_format=self.format, rules=rules, deadline=context.deadline - _MARGIN)
+            return await context.in_background(
                 "the report",
                 self.path or "pushed",
-                lambda: find(context.deadline - _MARGIN, context.cache),
+                lambda: newest_run(files, rules, read, context.cache),
                 ("report", self.path, context.pushed),
             )
-        context.facts[Fact.REPORT] = path.name
-        return written, report
 
-    async def _download(self, context: ProbeContext, url: HttpUrl) -> tuple[float, Report]:
+    async def _download(self, context: ProbeContext, url: HttpUrl) -> Run:
         response = await fetch_as(self.auth, context, HttpRequest(url), Transport(self.tls), max_body=MAX_DOWNLOAD)
         if response.status != 200:
             raise ProbeFailed(status_reason(response.status), f"status {response.status} for the report, expected 200")
         if response.fault is not None:
             raise Unreadable(str(response.fault))
-        context.facts[Fact.REPORT] = PurePath(url.target.partition("?")[0]).name
+        name = PurePath(url.target.partition("?")[0]).name
         deadline = context.deadline - _MARGIN
         with context.phase("read"):
             report = await in_background(lambda: read_report([response.body], self.format, self._rules(), deadline))
-        return context.facts.get(Fact.LAST_MODIFIED, time.time()), report
+        return Run(report, began_at(report, context.facts.get(Fact.LAST_MODIFIED, time.time())), [name])
 
-    def _judge(self, report: Report, age: float) -> None:
-        counts = report.counts
-        bad = counts["failed"] + counts["error"]
-        if age > self.max_age:
+    def _judge(self, run: Run) -> None:
+        report, counts = run.report, run.report.counts
+        if run.began is None:
+            _unknown(
+                "nothing says when the run began: the times of the file and in it are before 2000 or in the future"
+            )
+        elif (age := time.time() - run.began) > self.max_age:
             _unknown(f"the run is {format_duration(round(age))} old, expected at most {format_duration(self.max_age)}")
+        _require_no_failures(report)
+        if run.problem:
+            _unknown(run.problem)
         if report.total < self.min_tests:
             _unknown(f"{report.total} tests, expected at least {self.min_tests}")
-        if bad:
-            names = ", ".join(report.failing) + (", ..." if bad > len(report.failing) else "")
-            raise ProbeFailed(Reason.FAILED, f"{bad} of {report.total} tests failed: {names}")
         if counts["harness_error"]:
             _unknown(f"{counts['harness_error']} harness errors, not the environment's: {report.harness}")
         if not counts["passed"]:
@@ -167,8 +175,13 @@ def _unknown(detail: str) -> None:
     raise ProbeFailed(Reason.NO_EVIDENCE, detail)
 
 
-def _started(report: Report, written: float) -> float:
-    """When the run began: a time without a zone is used only when no zone explains its distance to the file's."""
-    if report.started is None or (not report.zoned and abs(report.started - written) < _ZONES):
-        return written
-    return min(report.started, written)
+def _require_no_failures(report: Report) -> None:
+    """Raises ProbeFailed (`failed`) for failing cases, and for failures that the report only claims."""
+    bad = report.counts["failed"] + report.counts["error"]
+    claims = f"the attributes of the report claim {report.unseen} failures that are not among its test cases"
+    if bad:
+        names = ", ".join(report.failing) + (", ..." if bad > len(report.failing) else "")
+        more = f"; {claims}" if report.unseen else ""
+        raise ProbeFailed(Reason.FAILED, f"{bad} of {report.total} tests failed: {names}{more}")
+    if report.unseen:
+        raise ProbeFailed(Reason.FAILED, f"{report.total} tests, none of which failed, but {claims}")

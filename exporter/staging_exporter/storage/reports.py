@@ -1,4 +1,4 @@
-"""Pushed test reports: a directory per component, complete files only, the newest ten of each."""
+"""Pushed test reports: a directory per component, complete files only, the newest ten runs of each."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from staging_exporter.evidence.reports import PUSHED
+from staging_exporter.evidence.runs import PUSHED, pushed_name, run_of
 from staging_exporter.net.background import in_background
 
-_KEPT = 10  # reports of one component
+_KEPT = 10  # runs of one component
+_MAX_FILES = 1000  # of one component
 _CONCURRENT = 4  # reports that are received at the same time
 _PARTS = "*.part"
 
@@ -36,16 +37,19 @@ class ReportStore:
         """Where the reports of a component are; it may not exist yet."""
         return self._root / component
 
-    async def receive(self, component: str, chunks: AsyncIterator[bytes], accept: Callable[[Path], T]) -> T:
+    async def receive(
+        self, component: str, chunks: AsyncIterator[bytes], accept: Callable[[Path], T], run: str | None = None
+    ) -> T:
         """Store the report in `chunks` if `accept`, called in a thread, reads it; returns the result of `accept`.
 
-        The report is on disk, synced, when this returns. Raises OSError and whatever `chunks` and `accept` raise: then
-        the report is not stored, and earlier ones are unchanged.
+        Reports of one `run` belong together; one without is a run of its own. It is on disk, synced, when this returns.
+        Raises OSError and whatever `chunks` and `accept` raise: then the report is not stored, and earlier ones are
+        unchanged.
         """
         directory = self.directory(component)
         async with self._slots:
             await in_background(lambda: directory.mkdir(exist_ok=True))
-            part = directory / f"{time.time_ns()}-{secrets.token_hex(4)}.part"
+            part = directory / f"{time.time_ns()}-{secrets.token_hex(4)}{pushed_name(run)}.part"
             try:
                 with await in_background(lambda: part.open("xb")) as file:
                     async for chunk in chunks:
@@ -64,11 +68,14 @@ def _sync(file: BinaryIO) -> None:
 
 
 def _store(part: Path) -> None:
-    part.rename(part.with_suffix(Path(PUSHED).suffix))
+    part.rename(part.with_name(part.name.removesuffix(".part") + Path(PUSHED).suffix))
     directory = os.open(part.parent, os.O_RDONLY)
     try:
         os.fsync(directory)
     finally:
         os.close(directory)
-    for old in sorted(part.parent.glob(PUSHED))[:-_KEPT]:
-        old.unlink(missing_ok=True)
+    runs: set[str] = set()
+    for number, path in enumerate(sorted(part.parent.glob(PUSHED), reverse=True)):
+        runs.add(run_of(path))
+        if len(runs) > _KEPT or number >= _MAX_FILES:
+            path.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from staging_exporter.views.probe import body as probe_body
 from staging_exporter.views.probe import debug
 from staging_exporter.views.suggestions import suggestions_document
 from staging_exporter.web.exporter import Exporter, ReportRefused
-from staging_exporter.web.requests import Deployed, Maintenance, parsed, probe_deadline, upload
+from staging_exporter.web.requests import Deployed, Maintenance, parsed, probe_deadline, run_id, upload
 from staging_exporter.web.responses import compressed, joined_in_slices, unknown_component
 
 _UPLOAD_TIMEOUT = 120.0  # seconds
@@ -91,11 +91,11 @@ class Api:
         return _applied(lambda: self._exporter.deploy(body.components, body.revision), body)
 
     async def push(self, request: web.Request) -> web.Response:
-        """Store the report of a test suite."""
+        """Store a report of a test suite; those with the same `run` belong together."""
         name = request.match_info["name"]
         try:
             async with asyncio.timeout(_UPLOAD_TIMEOUT):
-                return web.json_response(await self._exporter.receive_report(name, upload(request)))
+                return web.json_response(await self._exporter.receive_report(name, upload(request), run_id(request)))
         except KeyError:
             return unknown_component(name)
         except ReportRefused as error:

@@ -40,8 +40,8 @@ class Exporter(Protocol):
     def deploy(self, components: Sequence[str], revision: str) -> None:
         """Mark components as deployed just now. Raises KeyError for an unknown component."""
 
-    async def receive_report(self, component: str, chunks: AsyncIterator[bytes]) -> dict[str, Any]:
-        """Store a pushed report; returns what was read in it, as JSON values.
+    async def receive_report(self, component: str, chunks: AsyncIterator[bytes], run: str | None) -> dict[str, Any]:
+        """Store a pushed report of this run; returns what was read in it, as JSON values.
 
         Raises KeyError, ReportRefused, Unreadable and OSError.
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, TypeVar
 
@@ -11,6 +12,7 @@ from aiohttp import web
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from staging_exporter.core.redaction import clean
+from staging_exporter.evidence.runs import RUN_ID
 from staging_exporter.options.model import Duration, Listed, Model
 
 _LONGEST_WINDOW = 30 * 86400.0  # seconds
@@ -69,6 +71,14 @@ def probe_deadline(request: web.Request) -> float | None:
     if not 0 < seconds < math.inf:
         raise web.HTTPBadRequest(text=f"{_SCRAPE_TIMEOUT}: {text[:50]!r} is not a number of seconds.\n")
     return max(seconds - _OFFSET, seconds / 2)
+
+
+def run_id(request: web.Request) -> str | None:
+    """The run that a pushed report belongs to; None without one. Raises HTTPBadRequest."""
+    run = request.query.get("run")
+    if run is not None and not re.fullmatch(RUN_ID, run):
+        raise web.HTTPBadRequest(text="run: a run id has at most 64 letters, digits, dots, dashes and underscores.\n")
+    return run
 
 
 async def upload(request: web.Request) -> AsyncIterator[bytes]:
