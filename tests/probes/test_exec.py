@@ -14,6 +14,7 @@ import psutil
 import pytest
 import uvloop
 from staging_exporter.core.model import Observation, Outcome, Reason
+from staging_exporter.probes import load
 
 from tests.support.probing import probe
 
@@ -56,6 +57,61 @@ def test_the_exit_status_decides_the_reason(
     seen = run("sh", "-c", script)
     assert (seen.outcome, seen.reason, seen.detail) == (outcome, reason, detail)
     assert set(seen.phases) == {"run"}
+
+
+NAGIOS = {
+    "ok": ("echo 'DISK OK | /=9MB'; exit 0", Outcome.PASS, Reason.OK, ""),
+    "warning": ("echo 'DISK WARNING - / 9%'; exit 1", Outcome.DEGRADED, Reason.FAILED, "DISK WARNING - / 9%"),
+    "critical": ("echo 'DISK CRITICAL - / 0%'; exit 2", Outcome.FAIL, Reason.FAILED, "DISK CRITICAL - / 0%"),
+    "unknown": (
+        "echo 'DISK UNKNOWN - no mount'; exit 3",
+        Outcome.UNKNOWN,
+        Reason.NO_EVIDENCE,
+        "DISK UNKNOWN - no mount",
+    ),
+    "only the first line": ("printf 'CRITICAL\nlong text\n'; exit 2", Outcome.FAIL, Reason.FAILED, "CRITICAL"),
+    "without output": ("exit 2", Outcome.FAIL, Reason.FAILED, "exit status 2, without output"),
+    "another status": ("echo x; exit 127", Outcome.UNKNOWN, Reason.PROBE_ERROR, "exit status 127: x"),
+    "a signal": (
+        "kill -9 $$",
+        Outcome.UNKNOWN,
+        Reason.PROBE_ERROR,
+        "killed by signal 9: exit status -9, without output",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NAGIOS)
+def test_a_plugin_for_nagios_is_understood(run: Callable[..., Observation], name: str) -> None:
+    script, outcome, reason, detail = NAGIOS[name]
+    seen = run("sh", "-c", script, exit_codes="nagios")
+    assert (seen.outcome, seen.reason, seen.detail) == (outcome, reason, detail)
+
+
+def test_performance_data_are_facts(run: Callable[..., Observation]) -> None:
+    line = "OK - load | load1=0.210;5.0;10;0; 'C: used %%'=81%%;80;90 time=-1.5s undefined=U\\nmore | 'it''s'=3c"
+    seen = run("sh", "-c", f'printf "{line}\\n"', exit_codes="nagios")
+    assert seen.facts["performance"] == {"load1": 0.21, "C: used %": 81.0, "time": -1.5, "it's": 3.0}
+
+
+def test_exit_codes_can_be_named(run: Callable[..., Observation]) -> None:
+    codes = {"up": [0, 3], "degraded": 4, "down": [1, 5], "unknown": 6}
+    seen = {code: run("sh", "-c", f"exit {code}", exit_codes=codes) for code in range(8)}
+    outcomes = {code: observation.outcome for code, observation in seen.items()}
+    assert outcomes == {
+        **dict.fromkeys((0, 3), Outcome.PASS),
+        4: Outcome.DEGRADED,
+        **dict.fromkeys((1, 5), Outcome.FAIL),
+        **dict.fromkeys((2, 6, 7), Outcome.UNKNOWN),
+    }
+    assert (seen[6].reason, seen[7].reason) == (Reason.NO_EVIDENCE, Reason.PROBE_ERROR)
+    assert seen[1].detail == "exit status 1, expected 0 or 3; output: none"
+
+
+@pytest.mark.parametrize("codes", ["nagios2", {"up": 1}, {"down": [1, 1]}, {"down": 256}, {"warning": 1}])
+def test_contradicting_exit_codes_are_refused(codes: Any) -> None:
+    with pytest.raises(ValueError):
+        load("exec").model_validate({"kind": "exec", "command": ["true"], "exit_codes": codes})
 
 
 @pytest.mark.parametrize(("command", "text"), [("/absent/program", "No such file"), ("/etc/passwd", "ermission")])

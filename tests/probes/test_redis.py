@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -108,6 +109,70 @@ async def test_a_full_server_is_always_saturated(tmp_path: Path) -> None:
             assert (seen.outcome, seen.reason) == (Outcome.FAIL, Reason.SATURATED), seen.detail
 
 
+def address(server: Redis) -> dict[str, Any]:
+    return {"kind": "redis", "address": f"127.0.0.1:{server.port}"}
+
+
+async def replicates(server: Redis) -> None:
+    async with asyncio.timeout(10):
+        while (await probe({**address(server), "role": "replica"})).reason != Reason.OK:
+            await asyncio.sleep(0.05)
+
+
+async def test_the_role_is_asked_for(tmp_path: Path) -> None:
+    with running_redis() as master, running_redis("--replicaof", "127.0.0.1", str(master.port)) as replica:
+        await replicates(replica)
+        for server, role, reason, text in (
+            (master, "master", Reason.OK, ""),
+            (master, "replica", Reason.CONTENT, "the role is master, expected replica"),
+            (replica, "master", Reason.CONTENT, f"the role is replica of 127.0.0.1:{master.port}, expected master"),
+            (replica, None, Reason.OK, ""),
+        ):
+            seen = await probe({**address(server), **({"role": role} if role else {})})
+            assert (seen.reason, seen.detail) == (reason, text)
+        assert (await probe({**address(replica), "role": "replica"})).facts["role"] == "replica"
+
+
+async def test_a_replica_without_its_master_is_no_replica() -> None:
+    with running_redis("--replicaof", "127.0.0.1", "1") as replica:
+        seen = await probe({**address(replica), "role": "replica"})
+    assert (seen.reason, seen.detail) == (
+        Reason.SERVER_ERROR,
+        "the link to its master 127.0.0.1:1 is down, expected up",
+    )
+
+
+async def test_the_state_of_the_cluster_is_asked_for(server: Redis, tmp_path: Path) -> None:
+    with running_redis("--cluster-enabled", "yes") as cluster:
+        seen = await probe({**address(cluster), "cluster": True})
+        assert (seen.reason, seen.facts["cluster_state"]) == (Reason.SERVER_ERROR, "fail")
+        assert seen.detail == "the state of the cluster is fail, expected ok; 0 of 16384 slots are served"
+        slots = ["redis-cli", "-p", str(cluster.port), "cluster", "addslotsrange", "0", "16383"]
+        subprocess.run(slots, check=True, capture_output=True, timeout=10)
+        async with asyncio.timeout(10):
+            while (await probe({**address(cluster), "cluster": True})).reason != Reason.OK:
+                await asyncio.sleep(0.05)
+    login = DEFAULT_USER.options(tmp_path)
+    alone = await probe({**address(server), **login, "cluster": True})
+    assert (alone.reason, "cluster support disabled" in alone.detail) == (Reason.CONTENT, True)
+
+
+async def test_memory_in_use_decides() -> None:
+    with running_redis("--maxmemory", "1mb", "--maxmemory-policy", "noeviction") as small:
+        seen = await probe({**address(small), "memory": {"degraded_above": 0.1}})
+        assert (seen.outcome, seen.reason) == (Outcome.DEGRADED, Reason.SATURATED)
+        assert "of 1048576 bytes of memory are in use, expected at most 10%; policy noeviction" in seen.detail
+        assert seen.facts["memory"]["max"] == 1048576
+    with running_redis() as large:
+        assert (await probe({**address(large), "memory": {}})).reason == Reason.OK
+
+
+async def test_an_acl_that_forbids_the_question_is_denied(server: Redis, tmp_path: Path) -> None:
+    login = Login("probers-word", "prober").options(tmp_path)
+    seen = await probe({**address(server), **login, "role": "master"})
+    assert (seen.reason, "NOPERM" in seen.detail) == (Reason.DENIED, True)
+
+
 def test_a_username_needs_a_password() -> None:
     from staging_exporter.probes.redis import Redis as Kind
 
@@ -124,6 +189,9 @@ PEERS: dict[str, tuple[Handler, Reason, str]] = {
     "lost its master": (saying(b"-MASTERDOWN Link with MASTER is down\r\n"), Reason.SERVER_ERROR, "MASTERDOWN"),
     "demands a password as before Redis 6": (saying(b"-ERR invalid password\r\n"), Reason.DENIED, "invalid"),
     "is a web server": (saying(b"HTTP/1.1 400 Bad Request\r\n"), Reason.PROTOCOL, "HTTP/1.1 400"),
+    "claims a reply without end": (saying(b"+PONG\r\n$99999999\r\n"), Reason.PROTOCOL, "INFO replication"),
+    "hangs up within the reply": (saying(b"+PONG\r\n$90\r\nrole:master\r\n", wait=False), Reason.CLOSED, ""),
+    "has no role": (saying(b"+PONG\r\n$5\r\n# nil\r\n"), Reason.CONTENT, "the role is not reported"),
     "hangs up within the line": (saying(b"+PO", wait=False), Reason.CLOSED, ""),
     "sends bytes that are not text": (saying(b"\xff\xfe\x00\r\n"), Reason.PROTOCOL, ""),
 }
@@ -133,5 +201,5 @@ PEERS: dict[str, tuple[Handler, Reason, str]] = {
 async def test_a_hostile_peer_gets_a_reason(name: str) -> None:
     handler, reason, text = PEERS[name]
     async with serving(handler) as port:
-        seen = await watched({"kind": "redis", "address": f"127.0.0.1:{port}"}, 0.4)
+        seen = await watched({"kind": "redis", "address": f"127.0.0.1:{port}", "role": "master"}, 0.4)
     assert (seen.reason, text in seen.detail) == (reason, True), seen.detail

@@ -5,35 +5,63 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.options.check import Check
-from staging_exporter.options.model import Listed
+from staging_exporter.options.model import Listed, Model
 from staging_exporter.options.secrets import FromEnv, FromFile
 
 _MAX_OUTPUT = 64 * 1024
+_MAX_PERFORMANCE = 20
 _DRAIN = 0.1  # seconds to read the rest of the output after the process group has ended
 _SHOWN = 400  # characters of the output in a detail: its beginning and end, since tools differ in where they explain
 _INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR")  # not the exporter's own secrets
 
 
+Codes = Annotated[Listed[Annotated[int, Field(ge=0, le=255)]], BeforeValidator(lambda v: [v] if type(v) is int else v)]
+
+
+class ExitCodes(Model):
+    """What the exit statuses mean; any other one, and a signal, is `probe_error`."""
+
+    up: Codes = (0,)
+    degraded: Codes = (2,)
+    down: Codes = (1,)
+    unknown: Codes = ()
+
+    @model_validator(mode="after")
+    def _each_once(self) -> ExitCodes:
+        for code, count in Counter((*self.up, *self.degraded, *self.down, *self.unknown)).items():
+            if count > 1:
+                raise ValueError(f"exit_codes: {code} is listed twice; what is not listed keeps its default")
+        return self
+
+
+# https://nagios-plugins.org/doc/guidelines.html#AEN78
+_NAGIOS = ExitCodes(up=(0,), degraded=(1,), down=(2,), unknown=(3,))
+_PERFORMANCE = re.compile(r"(?:'((?:[^']|'')+)'|([^\s=']+))=(-?\d+(?:\.\d+)?)")
+
+
 class Exec(Check):
-    """Exit 0 is a pass, 1 a failure, 2 degraded; any other status is unknown."""
+    """The exit status decides: 0 is a pass, 1 a failure, 2 degraded, unless `exit_codes` says otherwise."""
 
     phase_names: ClassVar[tuple[str, ...]] = ("run",)
 
     kind: Literal["exec"]
     command: Annotated[Listed[str], Field(min_length=1)]
     env: dict[str, str | FromEnv | FromFile] = Field(default_factory=dict)
+    exit_codes: Literal["nagios"] | ExitCodes = ExitCodes()
 
     async def run(self, context: ProbeContext) -> None:
         """Run the command. Raises ProbeFailed, ProbeDegraded (`failed`, `probe_error`)."""
@@ -50,7 +78,15 @@ class Exec(Check):
         finally:
             context.facts["output"] = _shown(output.text)
         context.facts["exit_status"] = status
-        _judge(status, _shown(output.text))
+        if self.exit_codes == "nagios":
+            text, performance = _plugin_output(output.text)
+            if performance:
+                context.facts["performance"] = performance
+            _judge(status, _NAGIOS, text or f"exit status {status}, without output")
+        else:
+            ended = f"exit status {status}" if status >= 0 else f"killed by signal {-status}"
+            wanted = " or ".join(map(str, self.exit_codes.up)) or "another"
+            _judge(status, self.exit_codes, f"{ended}, expected {wanted}; output: {_shown(output.text) or 'none'}")
 
 
 def _look_at(command: str, env: Mapping[str, str]) -> None:
@@ -62,17 +98,26 @@ def _look_at(command: str, env: Mapping[str, str]) -> None:
                 file.read(1)
 
 
-def _judge(status: int, output: str) -> None:
+def _judge(status: int, codes: ExitCodes, detail: str) -> None:
+    if status in codes.up:
+        return
+    if status in codes.degraded:
+        raise ProbeDegraded(Reason.FAILED, detail)
+    if status in codes.down:
+        raise ProbeFailed(Reason.FAILED, detail)
+    if status in codes.unknown:
+        raise ProbeFailed(Reason.NO_EVIDENCE, detail)
     ended = f"exit status {status}" if status >= 0 else f"killed by signal {-status}"
-    detail = f"{ended}, expected 0; output: {output or 'none'}"
-    match status:
-        case 0:
-            return
-        case 1:
-            raise ProbeFailed(Reason.FAILED, detail)
-        case 2:
-            raise ProbeDegraded(Reason.FAILED, detail)
-    raise ProbeFailed(Reason.PROBE_ERROR, detail)
+    raise ProbeFailed(Reason.PROBE_ERROR, detail if detail.startswith(ended) else f"{ended}: {detail}")
+
+
+def _plugin_output(output: str) -> tuple[str, dict[str, float]]:
+    """The first line of a plugin for Nagios, and its performance data: label to value, at most 20."""
+    first, _, rest = output.partition("\n")
+    text, _, data = first.partition("|")
+    data += " " + rest.partition("|")[2]
+    found = _PERFORMANCE.findall(data)[:_MAX_PERFORMANCE]
+    return _shown(text.strip()), {(quoted.replace("''", "'") or bare): float(value) for quoted, bare, value in found}
 
 
 def _shown(text: str) -> str:
