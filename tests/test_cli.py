@@ -46,7 +46,9 @@ def test_check_exits_2_for_a_bad_file(tmp_path: Path) -> None:
     file = config(tmp_path, '{kind: exec, command: ["true"], colour: red}')
     done = staging_exporter("check", "--config.file", file)
     assert done.returncode == 2
-    message = "components.target.check: unknown key `colour`; choose command, degraded, env or kind"
+    message = (
+        "components.target.check: unknown key `colour`; choose command, degraded, env, exit_codes, intrinsic or kind"
+    )
     assert done.stderr == f"{file}:5: {message}\n"
     assert "Traceback" not in done.stderr
 

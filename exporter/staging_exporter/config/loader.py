@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from staging_exporter.config.configuration import Config
+from staging_exporter.config.hints import misplaced, option_names
 from staging_exporter.config.problems import Problem, TreePath, clip, did_you_mean, unknown_choice
 from staging_exporter.config.review import all_instead_of_any, mixed_names, over_limit, weak_tls
 from staging_exporter.config.schema import FOR_ANCHORS, CheckExtras, ComponentOptions, File
@@ -28,7 +29,7 @@ _DEFAULTS: TreePath = ("defaults",)
 def load_config(path: str | Path) -> Config:
     """The configuration in the file at `path`. Raises ConfigError with every error, and nothing else."""
     document = read_yaml(str(path))
-    found = Validation(document)
+    found = Validation(document, misplaced)
     file = found.salvage(File, _without_anchors(document.tree), _FALLBACKS)
     declared = document.tree.get("components")
     loader = _Loader(found, file, declared if isinstance(declared, dict) else {})
@@ -160,15 +161,16 @@ class _Loader:
         for key in sorted(_startup_options(model, rest)):
             del rest[key]
             self._found.report((*at, key), f"unknown key `{key}`; write startup.when on the component")
+        names = option_names(raw["kind"])
         if when is None:
-            return self._found.validate(model, rest, at), intrinsic
+            return self._found.validate(model, rest, at, names=names), intrinsic
         if model.startup_option is None:
             able = joined((kind for kind in kinds() if load(kind).startup_option), "or")
             text = f"kind {raw['kind']} does not support startup.when; it works with {able}"
             self._found.report(when_at, text)
-            return self._found.validate(model, rest, at), intrinsic
+            return self._found.validate(model, rest, at, names=names), intrinsic
         rest[model.startup_option] = when
-        return self._found.validate(model, rest, at, {model.startup_option: when_at}), intrinsic
+        return self._found.validate(model, rest, at, {model.startup_option: when_at}, names), intrinsic
 
     def _model(self, raw: dict[str, Any], at: TreePath) -> type[Check] | None:
         kind = raw.get("kind")

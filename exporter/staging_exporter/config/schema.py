@@ -126,6 +126,13 @@ class Limits(Model):
     shared: Listed[Listed[str]] = Field((), description="groups of hosts that count as one")
 
     @model_validator(mode="after")
+    def _hosts(self) -> Limits:
+        for host in (host for group in self.shared for host in group):
+            if "/" in host or re.search(r"^[^:]*:\d*$", host):
+                raise ValueError(f"`{clip(host)}` is not a host; write it without scheme, port and path")
+        return self
+
+    @model_validator(mode="after")
     def _in_one_group(self) -> Limits:
         counts = Counter(host.lower() for group in self.shared for host in group)
         host, count = next(iter(counts.most_common(1)), ("", 0))

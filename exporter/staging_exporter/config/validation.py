@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
@@ -71,8 +71,10 @@ class _Complaint(NamedTuple):
 class Validation:
     """Collects the problems of one document."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, misplaced: Callable[[Any, TreePath], str | None]) -> None:
+        """`misplaced` says of the tree and the path of an unknown key where that belongs; None when nowhere."""
         self.problems = list(document.problems)
+        self._misplaced = misplaced
         self._document = document
         self._lost: set[TreePath] = set()
 
@@ -100,16 +102,22 @@ class Validation:
             raise ConfigError(self.problems)
 
     def validate(
-        self, model: type[M], tree: Any, at: TreePath, moved: Mapping[str, TreePath] | None = None
+        self,
+        model: type[M],
+        tree: Any,
+        at: TreePath,
+        moved: Mapping[str, TreePath] | None = None,
+        names: tuple[str, ...] = (),
     ) -> M | None:
         """`tree`, which is at `at` in the file, as a model; None after reporting its errors.
 
-        `moved` has the paths of keys of `tree` that are elsewhere in the file.
+        `moved` has the paths of keys of `tree` that are elsewhere in the file; `names` are the keys that it may have
+        there, where these are not those of the model.
         """
         try:
             return model.model_validate(tree)
         except ValidationError as error:
-            self._report_all(model, tree, at, moved or {}, _complaints(error, tree))
+            self._report_all(model, tree, at, moved or {}, _complaints(error, tree), names)
             return None
 
     def salvage(self, model: type[M], tree: Any, fallbacks: Mapping[str, Any]) -> M:
@@ -137,6 +145,7 @@ class Validation:
         at: TreePath,
         moved: Mapping[str, TreePath],
         complaints: Iterable[_Complaint],
+        names: tuple[str, ...] = (),
     ) -> None:
         # A value of the wrong type is one error, however many branches of a union report it.
         together: dict[tuple[TreePath, int], list[_Complaint]] = {}
@@ -144,9 +153,15 @@ class Validation:
             together.setdefault((complaint.path, -1 if complaint.shape else number), []).append(complaint)
         for (path, _), group in together.items():
             error = group[0].error
-            text = _shapes(group, _value(tree, path)) if group[0].shape else _sentence(model, path, error)
             base = moved.get(str(path[0])) if path else None
             place = (*base, *path[1:]) if base else (*at, *path)
+            if group[0].shape:
+                text = _shapes(group, _value(tree, path))
+            elif error["type"] == "extra_forbidden":
+                known = names if names and len(path) == 1 else _known_keys(model, path[:-1])
+                text = self._misplaced(self._document.tree, place) or _unknown_key(str(path[-1]), known)
+            else:
+                text = _sentence(error)
             self._lost.add(_meant(model, path, place, error))
             found = self.problem(place, text)
             if error["type"] == "extra_forbidden":  # reported at the line of the key, with the path of its mapping
@@ -237,15 +252,16 @@ def _described(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else names.get(type(value), "a number")
 
 
-def _sentence(model: type[BaseModel], path: TreePath, error: Any) -> str:
+def _unknown_key(key: str, known: tuple[str, ...]) -> str:
+    choice = f"; choose {joined(known, 'or')}" if known else ""
+    return f"unknown key `{clip(key)}`{did_you_mean(key, known) or choice}"
+
+
+def _sentence(error: Any) -> str:
     context = error.get("ctx", {})
     match error["type"]:
         case "missing":
             return f"missing key `{error['loc'][-1]}`"
-        case "extra_forbidden":
-            key, known = str(error["loc"][-1]), _known_keys(model, path[:-1])
-            choice = f"; choose {joined(known, 'or')}" if known else ""
-            return f"unknown key `{clip(key)}`{did_you_mean(key, known) or choice}"
         case "value_error":
             return clip(str(context["error"]), 400)
         case "literal_error":

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import Annotated, ClassVar, Literal
 
 import asyncpg
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
@@ -93,6 +93,16 @@ class Postgres(Check):
     query: str = "SELECT 1"
     expect: PostgresExpect | None = None
     connections: Connections | None = None
+
+    @field_validator("host")
+    @classmethod
+    def _without_port(cls, host: str) -> str:
+        name, _, port = host.rpartition(":")
+        if not host.startswith("/") and port.isdecimal() and (":" not in name or name.endswith("]")):
+            raise ValueError(f"the host holds a port; write host: {name}, port: {port}")
+        if "://" in host:
+            raise ValueError("a host is a name, an address or a socket directory, not a URL")
+        return host.strip("[]")
 
     def hosts(self) -> tuple[str, ...]:
         """The host, unless it is a socket directory."""
