@@ -57,7 +57,7 @@ async def test_silence_is_a_timeout_that_names_the_phase() -> None:
     assert seen.duration < 1.0
 
 
-@pytest.mark.parametrize("step", [{}, {"send": "a", "expect": "b"}])
+@pytest.mark.parametrize("step", [{}, {"send": "a", "expect": "b"}, {"within": "1s"}])
 def test_a_step_has_exactly_one_action(step: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="exactly one of"):
         Step.model_validate(step)
@@ -87,7 +87,7 @@ PEERS: dict[str, tuple[Handler, Reason]] = {
     "accepts and closes": (hanging_up, Reason.CLOSED),
     "is silent": (silent, Reason.TIMEOUT),
     "streams without end": (streaming(b"", b"a" * 65536), Reason.CONTENT),
-    "is expensive for a backtracking pattern": (saying(b"a" * 50_000 + b"!"), Reason.TIMEOUT),
+    "is expensive for a backtracking pattern": (saying(b"a" * 50_000 + b"!"), Reason.CONTENT),
 }
 
 
@@ -98,6 +98,61 @@ async def test_a_hostile_peer_gets_a_reason(name: str) -> None:
         steps = [{"send": "x"}, {"expect": "(a+)+\\$"}]
         seen = await watched({"kind": "tcp", "address": f"127.0.0.1:{port}", "steps": steps}, 0.5)
     assert seen.reason == reason, seen.detail
+
+
+REFUSAL = b"554 5.3.2 mail.test service not available, disk full\r\n"
+INSTEAD: dict[str, tuple[bytes, dict[str, str], float, str]] = {
+    "a line instead of the beginning of one": (REFUSAL, {"expect": "^220 "}, 0.5, "received b'554 5.3.2 mail.test"),
+    "a line instead of a word": (REFUSAL, {"expect": "ready"}, 2.0, "disk full\\r\\n', expected 'ready'"),
+    "a line instead of bytes": (REFUSAL, {"expect_hex": "0102"}, 2.0, "expected 'hex 0102'"),
+    "half a line": (b"busy", {"expect": "ready"}, 5.0, "received b'busy', expected 'ready'"),
+    "a line, and more time": (REFUSAL, {"expect": "^220 ", "within": "200ms"}, 1.0, "disk full\\r\\n' within 200ms"),
+}
+
+
+@pytest.mark.parametrize("name", INSTEAD)
+async def test_what_came_instead_is_said_at_once(name: str) -> None:
+    said, step, limit, text = INSTEAD[name]
+
+    async def stays(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        await reader.read()
+
+    async with serving(stays) as port:
+        seen = await probe({"kind": "tcp", "address": f"127.0.0.1:{port}", "steps": [step]}, timeout=4)
+    assert (seen.reason, text in seen.detail) == (Reason.CONTENT, True), seen.detail
+    assert seen.duration < limit
+
+
+async def test_lines_that_come_together_or_in_time_are_searched_together() -> None:
+    async def slow(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for line in (b"250-mail.test\r\n", b"250-SIZE\r\n", b"250 STARTTLS\r\n"):
+            writer.write(line)
+            await asyncio.sleep(0.1)
+
+    async with serving(slow) as port:
+        seen = await probe({"kind": "tcp", "address": f"127.0.0.1:{port}", "steps": [{"expect": "STARTTLS"}]})
+        assert seen.reason == Reason.OK, seen.detail
+        across = {"expect": r"^250-mail\.test\r\n250-SIZE"}
+        assert (await probe({"kind": "tcp", "address": f"127.0.0.1:{port}", "steps": [across]})).reason == Reason.OK
+
+
+async def test_a_step_may_wait_longer_than_the_pause_between_lines() -> None:
+    async def ticks(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"hello\r\n")
+        await asyncio.sleep(1.3)
+        writer.write(b"tick\r\n")
+        await asyncio.sleep(1)
+
+    async with serving(ticks) as port:
+        step = {"expect": "tick"}
+        assert (await probe({"kind": "tcp", "address": f"127.0.0.1:{port}", "steps": [step]})).reason == Reason.CONTENT
+        step["within"] = "3s"
+        assert (await probe({"kind": "tcp", "address": f"127.0.0.1:{port}", "steps": [step]})).reason == Reason.OK
+        silent_step = {"expect": "^x", "within": "300ms"}
+    async with serving(silent) as port:
+        seen = await probe({"kind": "tcp", "address": f"127.0.0.1:{port}", "steps": [silent_step]})
+    assert (seen.reason, seen.detail) == (Reason.TIMEOUT, "nothing received within 300ms, expected '^x'")
 
 
 async def test_a_unix_socket_is_probed(tmp_path: Path) -> None:

@@ -123,7 +123,9 @@ STEPS: dict[str, tuple[Talk, list[dict[str, Any]], Reason, str]] = {
     "closed with 1013": (says(code=1013), [WELCOME], Reason.SERVER_ERROR, "1013"),
     "closed with 1008": (says(code=1008), [WELCOME], Reason.DENIED, "1008"),
     "closed with 1003": (says(code=1003), [WELCOME], Reason.STATUS, "1003"),
-    "closed with 4401": (says(code=4401), [WELCOME], Reason.STATUS, "4401"),
+    "closed with 4401": (says(code=4401), [WELCOME], Reason.DENIED, "4401"),
+    "closed with 4403": (says(code=4403), [WELCOME], Reason.DENIED, "4403"),
+    "closed with another code of the application": (says(code=4404), [WELCOME], Reason.STATUS, "4404"),
     "closed in a ping": (says(code=1008), [{"ping": True}], Reason.DENIED, "expected a pong"),
     "hold": (says("a", "b"), [{"hold": "100ms"}], Reason.OK, ""),
     "closed in a hold": (
@@ -189,6 +191,24 @@ async def test_the_steps_decide_the_reason(
 ) -> None:
     seen = await run(talk, *steps)
     assert (seen.reason, detail in seen.detail) == (reason, True), seen.detail
+
+
+async def test_close_codes_have_the_reasons_that_are_configured() -> None:
+    for code, reasons, reason in (
+        (4429, {"4429": "rate_limited"}, Reason.RATE_LIMITED),
+        (4401, {"4401": "status"}, Reason.STATUS),
+        (4403, {"4401": "status"}, Reason.DENIED),
+    ):
+        seen = await run(says(code=code), WELCOME, close_reasons=reasons)
+        assert seen.reason == reason, seen.detail
+
+
+@pytest.mark.parametrize(
+    "reasons", [{"999": "denied"}, {"x": "denied"}, {"4401": "ok"}, {"4401": "inferred"}, ["4401"]]
+)
+def test_bad_close_reasons_are_refused(reasons: Any) -> None:
+    with pytest.raises(ValidationError):
+        load("websocket").model_validate({"kind": "websocket", "url": "ws://w.test", "close_reasons": reasons})
 
 
 async def test_without_within_a_step_may_take_the_remaining_timeout() -> None:

@@ -40,6 +40,8 @@ _CLOSE_REASONS = {
     1011: Reason.SERVER_ERROR,
     1012: Reason.SERVER_ERROR,
     1013: Reason.SERVER_ERROR,
+    4401: Reason.DENIED,  # as the statuses 401 and 403: graphql-transport-ws and many others
+    4403: Reason.DENIED,
 }
 _CLEAN_CLOSES = frozenset({1000, 1001, 1005})  # codes that answer a close without an error
 _SILENT = logging.Logger(__name__, logging.CRITICAL + 1)  # frames may hold secrets: they are never logged
@@ -70,9 +72,11 @@ class Session:
         protocol: ClientProtocol,
         rest: bytes,
         heartbeats: Mapping[str, str],
+        close_reasons: Mapping[int, Reason],
     ) -> None:
         self._trace = context
         self._heartbeats = {beat.encode(): answer.encode() for beat, answer in heartbeats.items()}
+        self._close_reasons = _CLOSE_REASONS | dict(close_reasons)
         self._connection = connection
         self._protocol = protocol
         self._inbox: deque[Message] = deque()
@@ -210,7 +214,7 @@ class Session:
             self._trace.facts[Fact.CLOSE_CODE] = int(close.code)
             reason = f" {close.reason!r}" if close.reason else ""
             code = "without a code" if close.code == CloseCode.NO_STATUS_RCVD else f"with {int(close.code)}"
-            return ProbeFailed(_CLOSE_REASONS.get(close.code, Reason.STATUS), f"the peer closed {code}{reason}")
+            return ProbeFailed(self._close_reasons.get(close.code, Reason.STATUS), f"the peer closed {code}{reason}")
         match self._protocol.parser_exc:
             case None:
                 return None
@@ -230,10 +234,12 @@ async def upgrade(
     subprotocols: Sequence[str] = (),
     origin: str | None = None,
     heartbeats: Mapping[str, str] | None = None,
+    close_reasons: Mapping[int, Reason] | None = None,
 ) -> tuple[Response, Session | None]:
     """The handshake as phase `upgrade`: the response, and the session when its status is 101.
 
     `heartbeats` are text messages and the answer to each; by default those of Engine.IO where the URL asks for it.
+    `close_reasons` are the reasons of close codes, beside or instead of the usual ones.
     Facts: `status`, `subprotocol` and those of an HTTP response. Raises ProbeFailed (`protocol`, `closed`), OSError.
     """
     protocol = _protocol(url, subprotocols, origin)
@@ -251,7 +257,7 @@ async def upgrade(
         raise ProbeFailed(Reason.PROTOCOL, f"the handshake is not valid: {error}") from None
     context.facts[Fact.SUBPROTOCOL] = protocol.subprotocol
     beats = default_heartbeats(url) if heartbeats is None else heartbeats
-    return response, Session(context, connection, protocol, response.rest, beats)
+    return response, Session(context, connection, protocol, response.rest, beats, close_reasons or {})
 
 
 def default_heartbeats(url: Url) -> Mapping[str, str]:

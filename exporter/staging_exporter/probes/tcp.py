@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+import time
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from staging_exporter.core.blackbox import BlackboxNames, failed_by_content
+from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.connect import Connection, connect
@@ -15,11 +19,14 @@ from staging_exporter.net.starttls import Protocol, ask_by
 from staging_exporter.net.tls import TlsSettings
 from staging_exporter.options.addresses import Address
 from staging_exporter.options.check import Check
-from staging_exporter.options.model import Listed, Model
+from staging_exporter.options.model import Listed, Model, PositiveDuration
 from staging_exporter.options.patterns import Pattern, compile_pattern
 from staging_exporter.options.tls import Tls
 
 _MAX_ANSWER = 64 * 1024
+_QUIET = 1.0  # seconds of silence after a whole line that is not the expected one
+_MARGIN = 0.1  # seconds before the deadline when waiting ends, so that the detail can say what was received
+_ONE_LINE = re.compile(r"\^[^|\\\[(]+")  # nothing in such a pattern matches the end of a line
 
 
 class Step(Model):
@@ -29,11 +36,14 @@ class Step(Model):
     send_hex: str | None = Field(None, pattern=r"^([0-9a-fA-F]{2})+$", description="bytes to send, as hex")
     expect: Pattern | None = Field(None, description="pattern to find in the bytes since the last match")
     expect_hex: str | None = Field(None, pattern=r"^([0-9a-fA-F]{2})+$", description="bytes to find there, as hex")
+    within: PositiveDuration | None = Field(None, description="how long to wait for what is expected, whatever comes")
 
     @model_validator(mode="after")
     def _one_thing(self) -> Step:
-        if len(self.model_fields_set) != 1:
+        if len(self.model_fields_set - {"within"}) != 1:
             raise ValueError("a step is exactly one of send, send_hex, expect, expect_hex")
+        if self.within is not None and self.expect is None and self.expect_hex is None:
+            raise ValueError("within goes with expect or expect_hex")
         return self
 
 
@@ -64,9 +74,9 @@ class Tcp(Check):
         async with connect(context, self.address, tls, self.ip_family, ask=ask) as connection:
             if self.steps:
                 with context.phase("conversation"):
-                    await self._converse(connection)
+                    await self._converse(context, connection)
 
-    async def _converse(self, connection: Connection) -> None:
+    async def _converse(self, context: ProbeContext, connection: Connection) -> None:
         pending = b""
         for step in self.steps:
             if step.send is not None:
@@ -74,21 +84,51 @@ class Tcp(Check):
             elif step.send_hex is not None:
                 await connection.send(bytes.fromhex(step.send_hex))
             else:
-                pending = await _expect(connection, step, pending)
+                pending = await _expect(context, connection, step, pending)
 
 
-async def _expect(connection: Connection, step: Step, pending: bytes) -> bytes:
+async def _expect(context: ProbeContext, connection: Connection, step: Step, pending: bytes) -> bytes:
     """Read until the step matches; returns the bytes after the match. Raises ProbeFailed."""
     wanted = step.expect if step.expect is not None else f"hex {step.expect_hex}"
+    until = None if step.within is None else time.monotonic() + step.within
     while (end := _end_of_match(step, pending)) is None:
         if len(pending) > _MAX_ANSWER:
             raise ProbeFailed(Reason.CONTENT, f"received {_MAX_ANSWER} bytes, expected {wanted!r} among them")
-        data = await connection.reader.read(4096)
+        if until is None and _is_decided(step, pending):
+            raise ProbeFailed(Reason.CONTENT, f"received {pending[:200]!r}, expected {wanted!r}")
+        try:
+            async with asyncio.timeout(_patience(context, until, pending)) as timer:
+                data = await connection.reader.read(4096)
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            seen = f"received {pending[:200]!r}" if pending else "nothing received"
+            reason = Reason.CONTENT if pending else Reason.TIMEOUT
+            limit = f" within {format_duration(step.within)}" if step.within is not None else ""
+            raise ProbeFailed(reason, f"{seen}{limit}, expected {wanted!r}") from None
         if not data:
             seen = f"after {pending[:200]!r}" if pending else "without a byte"
             raise ProbeFailed(Reason.CLOSED, f"closed {seen}, expected {wanted!r}")
         pending += data
     return pending[end:]
+
+
+def _patience(context: ProbeContext, until: float | None, pending: bytes) -> float | None:
+    """Seconds to wait for more: after a whole line only a moment, since a peer sends the lines of an answer together.
+
+    None is until the deadline of the run.
+    """
+    left = max(0.0, context.remaining - _MARGIN)
+    if until is not None:
+        return min(left, max(0.0, until - time.monotonic()))
+    if not pending:
+        return None
+    return min(left, _QUIET) if pending.endswith(b"\n") else left
+
+
+def _is_decided(step: Step, pending: bytes) -> bool:
+    """True when nothing that may follow can match: a pattern of one line, for the beginning of a line that is there."""
+    return step.expect is not None and b"\n" in pending and _ONE_LINE.fullmatch(step.expect) is not None
 
 
 def _end_of_match(step: Step, pending: bytes) -> int | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+import re
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from staging_exporter.core.blackbox import BlackboxNames, Gauge, equals, failed_by_content, number
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.core.words import joined
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.http import Transport
@@ -23,6 +25,35 @@ from staging_exporter.options.model import Listed, Model
 from staging_exporter.options.payload import Headers, Text, check_headers, reveal
 from staging_exporter.options.proxy import Proxy
 from staging_exporter.options.tls import Tls
+
+_CLOSE_REASONS = {
+    str(reason): reason
+    for reason in (
+        Reason.CLOSED,
+        Reason.CONTENT,
+        Reason.DENIED,
+        Reason.RATE_LIMITED,
+        Reason.SATURATED,
+        Reason.SERVER_ERROR,
+        Reason.STARTING,
+        Reason.STATUS,
+    )
+}
+
+
+def _close_reasons(value: object) -> object:
+    """Close codes, which are text as all keys are, and names of reasons. Raises ValueError."""
+    if not isinstance(value, dict):
+        return value
+    for code, reason in value.items():
+        if not re.fullmatch(r"[1-4]\d{3}", str(code)):
+            raise ValueError(f"{code!r} is not a close code; write one from 1000 to 4999")
+        if reason not in _CLOSE_REASONS:
+            raise ValueError(f"{reason!r} is not a reason to close; choose {joined(_CLOSE_REASONS, 'or')}")
+    return {int(code): _CLOSE_REASONS[reason] for code, reason in value.items()}
+
+
+CloseReasons = Annotated[dict[int, Reason], BeforeValidator(_close_reasons, json_schema_input_type=dict[str, str])]
 
 
 class Expected(Model):
@@ -70,6 +101,9 @@ class WebSocket(Check):
     expect: Expected = Expected()
     steps: Listed[Step] = ()
     heartbeats: dict[str, str] | None = Field(None, description="text message to the answer that it gets, at any time")
+    close_reasons: CloseReasons = Field(
+        default_factory=dict, description="close code to reason; 4401 and 4403 are denied"
+    )
     startup_when: Answer | None = Field(None, exclude=True, description="set from the component's `startup.when`")
 
     @model_validator(mode="after")
@@ -89,7 +123,14 @@ class WebSocket(Check):
             headers |= await self.auth.headers(context, Transport(self.tls, self.proxy, self.ip_family))
         async with open_route(context, self.url, self.tls, self.proxy, self.ip_family) as route:
             response, session = await upgrade(
-                context, route.connection, self.url, headers, subprotocols, self.origin, self.heartbeats
+                context,
+                route.connection,
+                self.url,
+                headers,
+                subprotocols,
+                self.origin,
+                self.heartbeats,
+                self.close_reasons,
             )
             if self.auth:
                 self.auth.check_refusal(context, response.status)
