@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import replace
-from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from staging_exporter.config.keys import known_keys
 from staging_exporter.config.problems import (
     MAX_PROBLEMS,
     ConfigError,
@@ -158,7 +158,7 @@ class Validation:
             if group[0].shape:
                 text = _shapes(group, _value(tree, path))
             elif error["type"] == "extra_forbidden":
-                known = names if names and len(path) == 1 else _known_keys(model, path[:-1])
+                known = names if names and len(path) == 1 else known_keys(model, path[:-1])
                 text = self._misplaced(self._document.tree, place) or _unknown_key(str(path[-1]), known)
             else:
                 text = _sentence(error)
@@ -185,7 +185,7 @@ def _meant(model: type[BaseModel], path: TreePath, place: TreePath, error: Any) 
     if error["type"] == "missing":
         return (*place, error["loc"][-1])
     if error["type"] == "extra_forbidden":
-        return (*place[:-1], nearest(str(path[-1]), _known_keys(model, path[:-1])) or place[-1])
+        return (*place[:-1], nearest(str(path[-1]), known_keys(model, path[:-1])) or place[-1])
     return place
 
 
@@ -277,33 +277,3 @@ def _sentence(error: Any) -> str:
             return f"must be {words.format(f'{context[bound]:g}')}"
     text = clip(error["msg"], 400).replace("Input should", "should")
     return text[:1].lower() + text[1:]
-
-
-@cache
-def _schema(model: type[BaseModel]) -> dict[str, Any]:
-    return model.model_json_schema()
-
-
-def _known_keys(model: type[BaseModel], path: TreePath) -> tuple[str, ...]:
-    """The keys that the model knows at `path`, by its JSON Schema; a union knows those of all its branches."""
-    root = _schema(model)
-    nodes = _branches(root, root)
-    for step in path:
-        nodes = [branch for node in nodes for branch in _branches(root, _child(node, step))]
-    return tuple(sorted({key for node in nodes for key in node.get("properties", {})}))
-
-
-def _branches(root: Mapping[str, Any], node: Any) -> list[dict[str, Any]]:
-    if not isinstance(node, dict):
-        return []
-    if "$ref" in node:
-        return _branches(root, root["$defs"][node["$ref"].rpartition("/")[2]])
-    options = [*node.get("anyOf", ()), *node.get("oneOf", ()), *node.get("allOf", ())]
-    return [node] + [branch for option in options for branch in _branches(root, option)]
-
-
-def _child(node: Mapping[str, Any], step: str | int) -> Any:
-    if isinstance(step, int):
-        return node.get("items")
-    others = [*node.get("patternProperties", {}).values(), node.get("additionalProperties")]
-    return node.get("properties", {}).get(step, others[0])
