@@ -15,6 +15,7 @@ import pytest
 from staging_exporter.core.model import Outcome, Reason
 
 from tests.support.peers import Handler, hanging_up, saying, serving, silent, streaming, watched
+from tests.support.postgres import free_port
 from tests.support.probing import probe
 from tests.support.redis import Redis, running_redis
 
@@ -143,7 +144,7 @@ async def test_a_replica_without_its_master_is_no_replica() -> None:
 
 
 async def test_the_state_of_the_cluster_is_asked_for(server: Redis, tmp_path: Path) -> None:
-    with running_redis("--cluster-enabled", "yes") as cluster:
+    with running_redis("--cluster-enabled", "yes", "--cluster-port", str(free_port())) as cluster:
         seen = await probe({**address(cluster), "cluster": True})
         assert (seen.reason, seen.facts["cluster_state"]) == (Reason.SERVER_ERROR, "fail")
         assert seen.detail == "the state of the cluster is fail, expected ok; 0 of 16384 slots are served"
