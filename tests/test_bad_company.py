@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from staging_exporter.client import Client, ClientError
 
-from tests.support.live import EXPORTER, process, staging_exporter, wait_for
+from tests.support.live import EXPORTER, gone, process, staging_exporter, wait_for
 
 
 class _Strange(BaseHTTPRequestHandler):
@@ -78,7 +78,7 @@ def test_a_check_that_is_ended_by_a_signal_leaves_no_program(
         wait_for(lambda: mark.exists() and mark.read_text().strip(), "the check runs")
         child.send_signal(number)
         assert child.wait(10) == status
-    assert not Path(f"/proc/{mark.read_text().strip()}").exists()
+    assert gone(int(mark.read_text()))
 
 
 @pytest.mark.parametrize(

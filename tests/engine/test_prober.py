@@ -26,6 +26,7 @@ from staging_exporter.options.secrets import FromEnv
 from tests.support.waiting import until
 
 TARGET = Component("target", Layer.SERVICE, Priority.P1, kind="scripted", timeout=0.2)
+PATIENT = replace(TARGET, timeout=60.0)  # where the run decides when it ends
 
 
 class Scripted(Check):
@@ -114,7 +115,7 @@ async def test_a_correct_but_slow_response_is_degraded() -> None:
         await asyncio.sleep(0.05)
 
     slow = Scripted(script=script, degraded=Degraded(slower_than="10ms"))
-    seen = await Prober().attempt(TARGET, slow)
+    seen = await Prober().attempt(PATIENT, slow)
     assert (seen.outcome, seen.reason) == (Outcome.DEGRADED, Reason.SLOW)
     assert "expected under 10ms" in seen.detail
 
@@ -157,7 +158,7 @@ async def test_secrets_are_masked_in_details_facts_and_log(monkeypatch: pytest.M
         raise ProbeFailed(Reason.DENIED, f"login as x with {password} refused")
 
     context = ProbeContext(1.0, Resolver())
-    seen = await Prober().attempt_with(TARGET, Scripted(script=script), context)
+    seen = await Prober().attempt_with(PATIENT, Scripted(script=script), context)
     assert "hunter2" not in f"{seen} {context.lines}"
     assert seen.detail == "login as x with *** refused"
 
@@ -166,7 +167,7 @@ async def test_a_missing_secret_is_a_probe_error() -> None:
     async def script(context: ProbeContext) -> None:
         await context.reveal(FromEnv(env="STAGING_EXPORTER_NO_SUCH_VARIABLE"))
 
-    seen = await Prober().attempt(TARGET, Scripted(script=script))
+    seen = await Prober().attempt(PATIENT, Scripted(script=script))
     assert seen.reason == Reason.PROBE_ERROR
     assert seen.detail == "environment variable STAGING_EXPORTER_NO_SUCH_VARIABLE is not set"
 
@@ -209,7 +210,7 @@ async def test_a_slow_failure_keeps_its_reason() -> None:
         await asyncio.sleep(0.02)
         raise ProbeFailed(Reason.CONTENT, "seen 1, expected 2")
 
-    seen = await Prober().attempt(TARGET, Scripted(script=script, degraded=Degraded(slower_than="10ms")))
+    seen = await Prober().attempt(PATIENT, Scripted(script=script, degraded=Degraded(slower_than="10ms")))
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, Reason.CONTENT)
 
 

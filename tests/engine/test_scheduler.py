@@ -21,8 +21,9 @@ from staging_exporter.engine.scheduler import Scheduler
 from staging_exporter.options.check import Check
 from staging_exporter.probes.tcp import Tcp
 
-from tests.support.waiting import until
+from tests.support.waiting import held_up, until
 
+_NOTICED = 0.05  # seconds after which the scheduler knows that a run has ended
 CHECK = Tcp.model_validate({"kind": "tcp", "address": "target.test:1"})
 
 
@@ -81,19 +82,34 @@ class Bench:
         await self.scheduler.stop()
 
 
+def due(run: Observation) -> float:
+    """When a run should have started, however late a busy machine started it."""
+    return run.started - run.lag
+
+
+def skipped_turns(runs: list[Observation], interval: float) -> list[float]:
+    """The turns of `a` without a run although the run before had ended."""
+    wanted = [(next_turn(place_of("a"), interval, a.ended + _NOTICED), due(b)) for a, b in pairwise(runs)]
+    return [turn for turn, taken in wanted if taken > turn + 0.01]
+
+
+def extra_runs(runs: list[Observation], interval: float) -> int:
+    """How many runs of `a` there were beside one for each turn."""
+    return len(runs) - len({next_turn(place_of("a"), interval, run.started) for run in runs})
+
+
 async def test_runs_start_on_the_grid_whatever_they_take() -> None:
     async with Bench(component("a")) as bench:
         bench.takes = 0.05
         await until(lambda: len(bench.runs) >= 6)
-    turns = [run.started - run.lag for run in bench.runs[1:]]
+    turns = [due(run) for run in bench.runs[1:]]
     assert all((b - a) / 0.2 == pytest.approx(round((b - a) / 0.2), abs=0.01) for a, b in pairwise(turns))
 
 
 async def test_no_turn_is_skipped_where_the_retry_interval_is_as_long_as_the_interval() -> None:
     async with Bench(replace(component("a", interval=0.5), retry_interval=0.5)) as bench:
         await until(lambda: len(bench.runs) >= 5)
-    turns = [run.started - run.lag for run in bench.runs[1:]]
-    assert [b - a for a, b in pairwise(turns)] == [pytest.approx(0.5, abs=0.01)] * 3
+    assert skipped_turns(bench.runs[1:], 0.5) == []
 
 
 async def test_no_turn_is_skipped_where_the_run_was_requested_as_well() -> None:
@@ -101,16 +117,15 @@ async def test_no_turn_is_skipped_where_the_run_was_requested_as_well() -> None:
         ask = bench.asking(Reason.OK)
         bench.script = lambda name: ask(name) if len(bench.runs) == 2 else Reason.OK
         await until(lambda: len(bench.runs) >= 5)
-    turns = [run.started - run.lag for run in bench.runs[1:]]
-    assert [b - a for a, b in pairwise(turns)] == [pytest.approx(0.5, abs=0.01)] * 3
+    assert skipped_turns(bench.runs[1:], 0.5) == []
 
 
 async def test_the_first_run_comes_within_one_interval_however_wide_the_spread() -> None:
-    begin = now()
     async with Bench(component("a")) as bench:
+        started = now()
         await until(lambda: bench.runs)
     assert place_of("a") > 0.9  # of two seconds of spread, or of an interval of 0.2 s
-    assert bench.runs[0].started - begin < 1.0
+    assert due(bench.runs[0]) - started < 0.2
 
 
 async def test_one_request_adds_one_run() -> None:
@@ -118,8 +133,8 @@ async def test_one_request_adds_one_run() -> None:
         await until(lambda: bench.runs)
         bench.scheduler.request(["a"])
         await until(lambda: len(bench.runs) >= 3)
-    asked, turn = bench.runs[1:]
-    assert turn.started - turn.lag == pytest.approx(next_turn(place_of("a"), 2.0, asked.started + 0.2), abs=0.01)
+    asked, turn = bench.runs[1:3]
+    assert due(turn) == pytest.approx(next_turn(place_of("a"), 2.0, asked.started + 0.2), abs=0.01)
 
 
 async def test_a_failure_that_ends_after_a_request_answers_it() -> None:
@@ -128,7 +143,7 @@ async def test_a_failure_that_ends_after_a_request_answers_it() -> None:
         await until(lambda: bench.board.roots == ("a",))
         known = len(bench.runs)
         await until(lambda: len(bench.runs) >= known + 3)
-    assert all(b.started - a.started > 0.4 for a, b in pairwise(bench.runs[known:]))
+    assert all(due(b) - due(a) > 0.4 for a, b in pairwise(bench.runs[known:]))
 
 
 async def test_runs_of_one_component_never_overlap() -> None:
@@ -143,7 +158,8 @@ async def test_a_failure_is_confirmed_at_the_retry_interval() -> None:
     async with Bench(component("a", interval=2.0)) as bench:
         bench.script = lambda _name: Reason.REFUSED
         await until(lambda: bench.board.roots == ("a",))
-    assert bench.runs[2].ended - bench.runs[0].started < 2.0
+    for a, b in pairwise(bench.runs[:3]):
+        assert due(b) == pytest.approx(max(a.started + 0.2, a.ended), abs=_NOTICED)
 
 
 async def test_a_maintenance_from_before_a_restart_holds_from_the_first_run() -> None:
@@ -170,16 +186,14 @@ async def test_the_rate_limit_delays_retries_and_not_the_schedule() -> None:
     async with Bench(component("a", interval=0.5), limit=121) as bench:
         bench.script = lambda _name: Reason.REFUSED
         await until(lambda: len(bench.runs) >= 6)
-    gaps = [b.started - a.started for a, b in pairwise(bench.runs)]
-    assert sum(gap < 0.4 for gap in gaps) <= 2
+    assert extra_runs(bench.runs, 0.5) <= 1
 
 
 async def test_the_rate_limit_delays_requested_runs() -> None:
     async with Bench(component("a", interval=0.5), limit=121) as bench:
         bench.script = bench.asking(Reason.OK)
         await until(lambda: len(bench.runs) >= 6)
-    gaps = [b.started - a.started for a, b in pairwise(bench.runs)]
-    assert sum(gap < 0.4 for gap in gaps) <= 2
+    assert extra_runs(bench.runs, 0.5) <= 1
 
 
 async def test_a_retry_after_holds_for_every_check_of_the_host() -> None:
@@ -208,9 +222,9 @@ async def test_the_scheduler_stops_within_two_seconds_with_fifty_hanging_runs() 
     bench.scheduler.start()
     bench.scheduler.request([f"c{n}" for n in range(50)])
     await until(lambda: len(started) == 50)
-    begin = now()
+    begin = now() - held_up()
     await bench.scheduler.stop()
-    assert now() - begin < 2.0
+    assert now() - held_up() - begin < 2.0
     assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
 
 
@@ -228,8 +242,8 @@ async def test_the_scheduler_stops_although_a_run_ignores_its_cancellation() -> 
     scheduler = Scheduler(bench.board, targets, stubborn, RateLimiter(None, [], targets))
     scheduler.start()
     await entered.wait()
-    begin = now()
+    begin = now() - held_up()
     await scheduler.stop()
-    assert now() - begin < 2.0
+    assert now() - held_up() - begin < 2.0
     leave.set()
     await scheduler.stop()

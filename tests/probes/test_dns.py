@@ -40,11 +40,11 @@ async def everything_is_closed() -> AsyncIterator[None]:
             await asyncio.sleep(0.005)
 
 
-async def look_up(answer: Answerer, options: dict[str, Any], *, system: bool = False) -> Any:
+async def look_up(answer: Answerer, options: dict[str, Any], *, system: bool = False, timeout: float = 5.0) -> Any:
     async with name_server(answer) as port:
         target = {} if system else {"server": f"127.0.0.1:{port}"}
         servers = (HostPort("127.0.0.1", port),)
-        return await probe({"kind": "dns", **target, **options}, timeout=0.5, servers=servers)
+        return await probe({"kind": "dns", **target, **options}, timeout=timeout, servers=servers)
 
 
 @pytest.mark.parametrize(
@@ -158,13 +158,13 @@ PEERS: dict[str, tuple[Answerer, Reason]] = {
 @pytest.mark.parametrize("name", PEERS)
 async def test_a_hostile_server_gets_a_reason(name: str, protocol: str) -> None:
     answer, reason = PEERS[name]
-    seen = await look_up(answer, {"name": "api.staging.test", "protocol": protocol})
+    seen = await look_up(answer, {"name": "api.staging.test", "protocol": protocol}, timeout=1.0)
     assert seen.reason == reason, seen.detail
-    assert seen.duration < 1.5
+    assert seen.duration < 2.0
 
 
 async def test_silence_of_the_systems_name_servers_is_unknown() -> None:
-    seen = await look_up(silence, {"name": "api.staging.test"}, system=True)
+    seen = await look_up(silence, {"name": "api.staging.test"}, system=True, timeout=0.5)
     assert (seen.reason, "no answer" in seen.detail) == (Reason.RESOLVER, True)
 
 
@@ -180,7 +180,7 @@ async def test_a_port_without_a_server_is_refused() -> None:
         pass
     for protocol in ("udp", "tcp"):
         options = {"kind": "dns", "name": "a.test", "server": f"127.0.0.1:{port}", "protocol": protocol}
-        assert (await probe(options, timeout=0.5)).reason == Reason.REFUSED
+        assert (await probe(options)).reason == Reason.REFUSED
 
 
 @pytest.mark.parametrize(("server_name", "reason"), [("ns.test", Reason.OK), (None, Reason.TLS_NAME)])

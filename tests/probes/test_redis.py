@@ -6,7 +6,7 @@ import asyncio
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ import psutil
 import pytest
 from staging_exporter.core.model import Outcome, Reason
 
+from tests.support.live import wait_for
 from tests.support.peers import Handler, hanging_up, saying, serving, silent, streaming, watched
 from tests.support.postgres import free_port
 from tests.support.probing import probe
@@ -98,13 +99,22 @@ async def test_tls_is_verified(server: Redis, tmp_path: Path, tls: dict[str, Any
     assert seen.facts["tls_names"] == ["redis.test"]
 
 
+def accepted(port: int) -> socket.socket | None:
+    """A connection that the server serves; None while it still counts others that were closed."""
+    client = socket.create_connection(("127.0.0.1", port))
+    with suppress(ConnectionError):
+        client.sendall(b"PING\r\n")
+        if client.recv(100) == b"+PONG\r\n":
+            return client
+    client.close()
+    return None
+
+
 async def test_a_full_server_is_always_saturated(tmp_path: Path) -> None:
     login = DEFAULT_USER.options(tmp_path)
     with running_redis("--maxclients", "2") as full, ExitStack() as stack:
         for _ in range(2):
-            client = stack.enter_context(socket.create_connection(("127.0.0.1", full.port)))
-            client.sendall(b"PING\r\n")
-            assert client.recv(100) == b"+PONG\r\n"
+            stack.enter_context(wait_for(lambda: accepted(full.port), "the server has room for a client"))
         for _ in range(30):
             seen = await probe({"kind": "redis", "address": f"127.0.0.1:{full.port}", **login})
             assert (seen.outcome, seen.reason) == (Outcome.FAIL, Reason.SATURATED), seen.detail

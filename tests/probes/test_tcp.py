@@ -51,10 +51,10 @@ async def test_a_port_without_a_server_is_refused() -> None:
 
 async def test_silence_is_a_timeout_that_names_the_phase() -> None:
     async with serving(silent) as port:
-        seen = await probe({"kind": "tcp", "address": f"127.0.0.1:{port}", "steps": [{"expect": "x"}]}, timeout=0.2)
+        seen = await probe({"kind": "tcp", "address": f"127.0.0.1:{port}", "steps": [{"expect": "x"}]}, timeout=1.0)
     assert seen.reason == Reason.TIMEOUT
-    assert seen.detail == "no answer within 200ms in phase conversation"
-    assert seen.duration < 1.0
+    assert seen.detail == "no answer within 1s in phase conversation"
+    assert seen.duration < 1.8
 
 
 @pytest.mark.parametrize("step", [{}, {"send": "a", "expect": "b"}, {"within": "1s"}])

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
+
 T = TypeVar("T")
 EXPORTER = [sys.executable, "-m", "staging_exporter"]
 
@@ -43,6 +45,19 @@ def wait_for(look: Callable[[], T | None], what: str, timeout: float = 60.0) -> 
             return value
         time.sleep(0.05)
     raise AssertionError(f"not within {timeout:g} s: {what}")
+
+
+def gone(pid: int) -> bool:
+    """True once the process is dead, or a zombie of the process that adopted it; False after five seconds."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def fetch(url: str, method: str = "GET", headers: dict[str, str] | None = None, data: bytes | None = None) -> str:
