@@ -32,12 +32,32 @@ def simulations(printed: Sequence[str]) -> str:
     return "; ".join([f"{len(rows)} scenarios, {runs} runs, {flawed} flawed", *days])
 
 
+def verdicts(printed: Sequence[str]) -> str:
+    """Classes and runs in all, and the classes that miss a goal, each with what it misses."""
+    rows = [row for line in printed if (row := re.match(r"(\S+) +(\d+) +[\d.]+%.* \S+/\S+ (yes|[a-z_, ]+)", line))]
+    missed = [f"{row[1]}: {row[3]}" for row in rows if row[3] != "yes"]
+    goals = f"goals missed: {'; '.join(missed)}" if missed else "all goals reached"
+    return f"{len(rows)} classes, {sum(int(row[2]) for row in rows)} runs, {goals}"
+
+
 PROOFS = (
     Proof(
         "simulation",
         "every scenario 200 times and four days of random faults: no wrong root cause",
         ("-m", "tests.simulation", "200"),
         simulations,
+    ),
+    Proof(
+        "verdicts",
+        "random environments whose truth is known, with partial faults and wrong graphs: the verdict reaches its goals",
+        ("-m", "tests.simulation.verdicts", "--runs", "30"),
+        verdicts,
+    ),
+    Proof(
+        "kills",
+        "a process is killed 300 times while it stores its state: always readable, and nothing that was saved is lost",
+        ("-m", "tests.storage.kills", "300"),
+        lines(r"^\d+ kills in "),
     ),
     Proof(
         "paging",

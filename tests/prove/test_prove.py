@@ -7,7 +7,7 @@ import platform
 
 import pytest
 
-from tests.prove.proofs import PROOFS, Proof, lines, simulations
+from tests.prove.proofs import PROOFS, Proof, lines, simulations, verdicts
 from tests.prove.table import Row, machine, run, written
 
 
@@ -45,6 +45,17 @@ def test_the_machine_is_described_and_not_named() -> None:
     assert platform.python_version() in machine()
     assert "cores" in machine()
     assert platform.node() not in machine()
+
+
+def test_verdicts_name_the_classes_that_miss_a_goal() -> None:
+    printed = [
+        "class                     runs  wrong  for p50/max  missed  time p50/p95/max  pages/ideal  goal ok",
+        "5xx                         30   0.0%          0/0    0.0%             8/8/8    1.00/1.00  -  1/1 yes",
+        "shallow                     30   3.3%        15/15    3.3%          32/32/32    1.00/1.00      33% (0%)   1/1"
+        " wrong, likely; one page 90% (80)",
+    ]
+    assert verdicts(printed) == "2 classes, 60 runs, goals missed: shallow: wrong, likely"
+    assert verdicts(printed[:2]) == "1 classes, 30 runs, all goals reached"
 
 
 def test_simulations_are_added_up() -> None:
