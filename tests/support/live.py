@@ -121,7 +121,7 @@ def demo(directory: Path, *arguments: str, exporter: list[str] = EXPORTER, **opt
             config = re.search(r"Configuration: (\S+)\n", guide)
             return Demo(url[1], control[1], Path(config[1])) if url and control and config else None
 
-        yield wait_for(ready, "the guide of the demo")
+        yield wait_for(ready, "the guide of the demo", 180.0)
 
 
 @contextmanager
