@@ -174,6 +174,20 @@ async def test_steps_of_tcp_begin_within_tls(tmp_path: Path) -> None:
     assert list(seen.phases) == ["resolve", "connect", "starttls", "tls", "conversation"]
 
 
+async def test_smtp_is_greeted_with_an_address_that_it_need_not_look_up(tmp_path: Path) -> None:
+    greeted: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.test\r\n")
+        greeted.append(await reader.readline())
+        writer.write(b"250 STARTTLS\r\n")
+        await reader.readline()
+        writer.write(b"220 go\r\n")
+
+    seen = await look("smtp", upgrading(talk, server_tls("localhost")), tmp_path, ip_family=4)
+    assert (seen.reason, greeted) == (Reason.OK, [b"EHLO [127.0.0.1]\r\n"])
+
+
 async def test_tcp_with_starttls_verifies_though_tls_is_not_configured(tmp_path: Path) -> None:
     protocol, talk = SERVERS["SMTP"]
     async with serving(upgrading(talk, server_tls("localhost"))) as address:
@@ -249,13 +263,13 @@ FAILURES: dict[str, tuple[str, Talk, Reason, str]] = {
         "xmpp",
         xmpp(b"<stream:features><mechanisms/></stream:features>"),
         Reason.TLS,
-        "the server does not offer STARTTLS to localhost: ",
+        "the server does not offer STARTTLS to localhost: '<stream:features><mechanisms/></stream:features>'",
     ),
     "XMPP for another host": (
         "xmpp",
         xmpp(b"<stream:error><host-unknown xmlns='x'/></stream:error>"),
         Reason.CONTENT,
-        "the server does not offer STARTTLS to localhost: ",
+        "the server does not offer STARTTLS to localhost: \"<stream:error><host-unknown xmlns='x'/></stream:error>\"",
     ),
     "XMPP that refuses": (
         "xmpp",
@@ -288,7 +302,12 @@ FAILURES: dict[str, tuple[str, Talk, Reason, str]] = {
         Reason.PROTOCOL,
         "the server sent 'SSH-', expected a greeting of MySQL",
     ),
-    "silence": ("smtp", says(b"", after=10), Reason.TIMEOUT, "no answer within 500ms in phase starttls"),
+    "silence": (
+        "smtp",
+        says(b"", after=10),
+        Reason.TIMEOUT,
+        "no answer within 500ms in phase starttls; a port that speaks TLS from the beginning needs no `starttls`",
+    ),
 }
 
 

@@ -98,12 +98,20 @@ async def connect(
     try:
         if tls is not None:
             if ask is not None:
-                with context.phase("starttls"):
-                    await ask(connection)
+                await _ask(context, connection, ask)
             await connection.start_tls(context, address, tls, ip_family, ask, asked=ask is not None, made=made)
         yield connection
     finally:
         connection.close()
+
+
+async def _ask(context: ProbeContext, connection: Connection, ask: AskForTls) -> None:
+    try:
+        with context.phase("starttls"):
+            await ask(connection)
+    except asyncio.CancelledError:
+        context.hint += "; a port that speaks TLS from the beginning needs no `starttls`"
+        raise
 
 
 async def open_socket(context: ProbeContext, address: HostPort, family: IpFamily = "auto") -> socket.socket:

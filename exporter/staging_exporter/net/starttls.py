@@ -17,7 +17,6 @@ from staging_exporter.net import postgres
 from staging_exporter.net.connect import AskForTls, Connection
 
 Protocol = Literal["smtp", "imap", "pop3", "ftp", "ldap", "xmpp", "postgres", "mysql"]
-_NAME = "staging-exporter.invalid"  # what we call ourselves
 _MAX_ANSWER = 64 * 1024
 _MAX_LINES = 100
 _LDAP_REQUEST = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037"
@@ -41,10 +40,18 @@ def ask_by(protocol: Protocol, name: str) -> AskForTls:
 
 async def _smtp(connection: Connection, _name: str) -> None:
     await _replied(connection, b"220", Reason.CONTENT)
-    offered = await _command(connection, f"EHLO {_NAME}", b"250", Reason.CONTENT)
+    offered = await _command(connection, f"EHLO {_own_name(connection)}", b"250", Reason.CONTENT)
     if not any(line[4:].strip().upper() == b"STARTTLS" for line in offered):
         raise ProbeFailed(Reason.TLS, f"the server does not offer STARTTLS, only {_shown(b' '.join(offered))}")
     await _command(connection, "STARTTLS", b"220", Reason.TLS)
+
+
+def _own_name(connection: Connection) -> str:
+    """Our address, as RFC 5321 section 4.1.3 writes it: servers refuse names that do not exist."""
+    host = str((connection.writer.get_extra_info("sockname") or "?")[0]).partition("%")[0]
+    if ":" in host:
+        return f"[IPv6:{host}]"
+    return f"[{host}]" if "." in host else "localhost"
 
 
 async def _ftp(connection: Connection, _name: str) -> None:
@@ -140,7 +147,8 @@ async def _xmpp(connection: Connection, name: str) -> None:
     features = await _until(connection, _STREAM_END, "the features of an XMPP stream")
     if b"<starttls" not in features:
         reason = Reason.CONTENT if b"<stream:error" in features else Reason.TLS
-        raise ProbeFailed(reason, f"the server does not offer STARTTLS to {name}: {_shown(features[-300:])}")
+        at = features.find(b"<stream:error" if reason == Reason.CONTENT else b"<stream:features")
+        raise ProbeFailed(reason, f"the server does not offer STARTTLS to {name}: {_shown(features[max(0, at) :])}")
     await connection.send(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
     answer = await _until(connection, _TLS_ANSWER, "an answer to STARTTLS")
     if b"<proceed" not in answer:
