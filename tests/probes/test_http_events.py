@@ -129,8 +129,20 @@ STREAMS: dict[str, tuple[Handler, dict[str, Any], Reason, str]] = {
     "a stream that ends": (
         streaming(event(RUN[0]), end=True),
         {"events": {"order": RUN}},
-        Reason.CLOSED,
+        Reason.CONTENT,
         "the stream ended, expected event tool_executing; received: agent_started",
+    ),
+    "a stream that ends at once": (
+        streaming(end=True),
+        {"events": {"order": RUN}},
+        Reason.CLOSED,
+        "the stream ended, expected event agent_started",
+    ),
+    "a stream that is cut off": (
+        streaming("20\r\ndata: {}\n\n", head=(OK, MEDIA, "Transfer-Encoding: chunked"), end=True),
+        {"events": {"order": RUN}},
+        Reason.CLOSED,
+        "the peer hung up 109 bytes into its response, expected event agent_started; received: '{}'",
     ),
     "another media type": (
         streaming(head=(OK, "Content-Type: text/html")),

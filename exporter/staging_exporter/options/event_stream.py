@@ -90,7 +90,7 @@ async def read_events(
             with context.phase("transfer" if received else "first_event"):
                 chunk = await exchange.read_chunk()
             if chunk is None:
-                raise ProbeFailed(Reason.CLOSED, "the stream ended")
+                raise ProbeFailed(Reason.CONTENT if received else Reason.CLOSED, "the stream ended")
             for event in parser.feed(chunk):
                 received.add(_label(event))
                 context.facts[Fact.EVENTS] = context.facts.get(Fact.EVENTS, 0) + 1
