@@ -43,8 +43,16 @@ SECRETS: dict[str, dict[str, Any]] = {
         "auth": {"basic": {"username": "u", "password": SECRET}},
     },
     "e2e auth.bearer": {"kind": "e2e", "url": "http://127.0.0.1:PORT/", **BEARER},
+    "grpc metadata": {"kind": "grpc", "address": "127.0.0.1:PORT", "metadata": {"x-key": SECRET}},
+    "grpc metadata.secret": {
+        "kind": "grpc",
+        "address": "127.0.0.1:PORT",
+        "metadata": {"x-key": {"prefix": "k ", "secret": SECRET}},
+    },
+    "grpc auth.bearer": {"kind": "grpc", "address": "127.0.0.1:PORT", **BEARER},
     "exec env": {"kind": "exec", "command": ["true"], "env": {"KEY": SECRET}},
     "http auth.basic.password": {**HTTP, "auth": {"basic": {"username": "u", "password": SECRET}}},
+    "http auth.digest.password": {**HTTP, "auth": {"digest": {"username": "u", "password": SECRET}}},
     "http auth.bearer": {**HTTP, **BEARER},
     "http auth.oauth2.client_secret": {
         **HTTP,
@@ -172,7 +180,8 @@ async def look(options: dict[str, Any]) -> Observation:
 
 @pytest.mark.parametrize("case", SECRETS)
 async def test_a_secret_file_that_gives_nothing_ends_the_run_in_time(case: str, pipe: str) -> None:
-    async with serving(silent) as port:
+    challenge = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="r", nonce="n"\r\nContent-Length: 0\r\n\r\n'
+    async with serving(saying(challenge) if "digest" in case else silent) as port:
         seen = await look(filled(SECRETS[case], PIPE=pipe, PORT=port))
     assert seen.reason == Reason.PROBE_ERROR
     assert f"the secret file gave nothing in time: {pipe}" in seen.detail

@@ -366,6 +366,19 @@ async def test_a_pooler_that_refuses_a_parameter_is_asked_without_it(server: Pos
     assert slow.reason == Reason.TIMEOUT
 
 
-async def test_another_refusal_of_a_pooler_is_reported(server: Postgres) -> None:
-    async with serving(pooler(server, "C08P01\0Mno such database: nowhere", [])) as port:
-        assert (await probe(check(server, port=port))).reason == Reason.PROTOCOL
+POOLER_ERRORS = {
+    "no such database: nowhere": Reason.STATUS,
+    "bouncer config error": Reason.STATUS,
+    "no more connections allowed (max_client_conn)": Reason.SATURATED,
+    "query_wait_timeout": Reason.SATURATED,
+    "password authentication failed": Reason.DENIED,
+    "server login has been failing, try again later (server_login_retry)": Reason.SERVER_ERROR,
+    "pgbouncer cannot connect to server": Reason.SERVER_ERROR,
+    "something else": Reason.PROTOCOL,
+}
+
+
+@pytest.mark.parametrize("error", POOLER_ERRORS)
+async def test_what_a_pooler_says_itself_has_its_reason(server: Postgres, error: str) -> None:
+    async with serving(pooler(server, f"C08P01\0M{error}", [])) as port:
+        assert (await probe(check(server, port=port))).reason == POOLER_ERRORS[error]

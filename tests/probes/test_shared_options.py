@@ -28,6 +28,7 @@ def options(kind: str, address: str) -> dict[str, Any]:
         "promql": {"url": f"https://{address}", "query": "up", "expect": {"value": 1}},
         "domain": {"name": "a.localhost", "port": port, "siblings": "none"},
         "dns": {"name": "a.test", "server": address, "protocol": "tls"},
+        "icmp": {"host": "127.0.0.1"},
     }
     return {"kind": kind, **by_kind.get(kind, {"address": address})}
 

@@ -68,7 +68,8 @@ class Prober:
         error = await self._run(component, check, context)
         duration = now() - started
         slower_than = check.degraded.slower_than
-        spent = duration - context.phases.get("resolve", 0.0)  # which says nothing about the target
+        resolution = context.phases.get("resolve", 0.0)  # which says nothing about the target
+        spent = duration - resolution if context.latency is None else context.latency
         if error is None and slower_than is not None and spent > slower_than:
             error = ProbeDegraded(Reason.SLOW, f"took {spent:.2f} s, expected under {format_duration(slower_than)}")
         reason, detail = (Reason.OK, "") if error is None else classify(error, context)

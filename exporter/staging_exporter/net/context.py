@@ -102,6 +102,7 @@ class ProbeContext:
         self.target = ""  # the address of the last connection, for the detail
         self.helpers: list[Helper] = []
         self.expired: list[Expired] = []
+        self.latency: float | None = None  # seconds that `slower_than` judges, when not those of the run
         self.hint = ""  # appended to the detail of any failure
         self.pushed: Path | None = None
 
@@ -188,6 +189,6 @@ class ProbeContext:
                 raise  # that of a file system: it is an OSError too
             raise late from None
         except asyncio.CancelledError:
-            if self.remaining > 0:
+            if self.remaining > _MARGIN:
                 raise
-            raise late from None  # the prober says then why the run was cut off
+            raise late from None  # the deadline, of the run or a little before it: what it was spent on is the reason

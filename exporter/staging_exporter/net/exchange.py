@@ -18,6 +18,7 @@ from staging_exporter.net.compression import Decoder
 from staging_exporter.net.connect import Connection
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.leniency import Heads
+from staging_exporter.net.url import Url
 
 _READ = 16 * 1024  # bytes per read: parsing one-byte chunks is expensive
 _EVENTS = 100  # after so many pieces of a response other tasks run
@@ -47,7 +48,8 @@ class WireRequest:
 class Response:
     """A response. `fault` is the error that cut its body short, None when it is complete; `rest` follows an upgrade.
 
-    `unknown_coding` is a content coding that was left as it is, `location` the header as bytes.
+    `unknown_coding` is a content coding that was left as it is, `location` the header as bytes, `url` where it
+    came from.
     """
 
     status: int
@@ -58,6 +60,7 @@ class Response:
     rest: bytes = b""
     unknown_coding: str = ""
     location: bytes | None = None
+    url: Url | None = None
 
     def header(self, name: str) -> str | None:
         """The value of a header, several joined by comma; None when there is none. Case does not matter."""

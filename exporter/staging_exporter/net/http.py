@@ -111,6 +111,7 @@ async def fetch(
                 response = await exchange.ask(context, WireRequest(request.method, target, headers, request.body))
             route.name_proxy_of(context, response)
             context.log(f"{request.method} {request.url.shown}: status {response.status}")
+            response.url = request.url
             record_head(context, response)
             jar.take(request.url, response.headers)
             location = response.location if follow and response.status in _REDIRECTS else None

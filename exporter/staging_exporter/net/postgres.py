@@ -48,10 +48,28 @@ _CLASSES = {
 }
 
 
+# PgBouncer has one SQLSTATE for all that it says itself: its source, client.c and janitor.c.
+_POOLER_ERRORS = {
+    "no more connections allowed": Reason.SATURATED,
+    "query_wait_timeout": Reason.SATURATED,
+    "no such database": Reason.STATUS,
+    "bouncer config error": Reason.STATUS,
+    "authentication failed": Reason.DENIED,
+    "no such user": Reason.DENIED,
+    "server login": Reason.SERVER_ERROR,
+    "server_login": Reason.SERVER_ERROR,
+    "cannot connect to server": Reason.SERVER_ERROR,
+    "server conn": Reason.SERVER_ERROR,
+    "query_timeout": Reason.TIMEOUT,
+}
+
+
 def reason_of(sqlstate: str, message: str) -> Reason:
     """The Reason of an error response; `server_error` for a SQLSTATE that is in no table."""
     if sqlstate == "57P03" and "shutting down" in message:
         return Reason.SERVER_ERROR
+    if sqlstate == "08P01" and (found := next((r for words, r in _POOLER_ERRORS.items() if words in message), None)):
+        return found
     return _STATES.get(sqlstate) or _CLASSES.get(sqlstate[:2], Reason.SERVER_ERROR)
 
 
@@ -85,10 +103,23 @@ class Session(asyncpg.Connection):  # type: ignore[misc]  # the driver ships wit
 
 @asynccontextmanager
 async def limited(session: Session, seconds: float) -> AsyncIterator[None]:
-    """A transaction with a time limit of its own: behind a pooler a session's setting would reach other clients."""
-    async with session.transaction():
+    """A transaction with a time limit of its own: behind a pooler a session's setting would reach other clients.
+
+    A pooler whose unit is the statement allows no transaction; then there is no limit but that of the run.
+    """
+    transaction = session.transaction()
+    try:
+        await transaction.start()
+    except exceptions.ProtocolViolationError:
+        yield
+        return
+    try:
         await session.execute(f"SET LOCAL statement_timeout = {milliseconds(seconds)}")
         yield
+    except BaseException:
+        await transaction.rollback()
+        raise
+    await transaction.commit()
 
 
 def milliseconds(seconds: float) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from staging_exporter.core.model import ProbeFailed
 from staging_exporter.net.address import HostPort, IpFamily
 from staging_exporter.net.connect import Connection, connect
-from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.context import Helper, ProbeContext
 from staging_exporter.net.exchange import Exchange, Response, WireRequest, status_reason
 from staging_exporter.net.tls import TlsSettings, client_context
 from staging_exporter.net.url import Url
@@ -56,14 +56,13 @@ class Route:
         return context.helper(f"proxy {self.forwarded}") if self.forwarded else nullcontext()
 
     def name_proxy_of(self, context: ProbeContext, response: Response) -> None:
-        """Details of failures after a forwarded response end with the proxy, and say when the response is its own."""
+        """Details of failures after a forwarded response name the proxy: first, when the response is its own."""
         if self.forwarded is None:
             return
         own = next((value for name in _OF_PROXY if (value := response.header(name))), None)
         if own is not None or response.status == 407:
-            context.hint = f"; this is the answer of the proxy {self.forwarded} itself" + (
-                f": {own[:100]}" if own else ""
-            )
+            context.helpers.append(Helper(f"proxy {self.forwarded}", None))
+            context.hint = f"; {own[:100]}" if own else ""
         else:
             context.hint = f"; through the proxy {self.forwarded}"
 

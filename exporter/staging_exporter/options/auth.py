@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -11,6 +12,7 @@ from pydantic import Field, model_validator
 
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.digest import find_challenge
 from staging_exporter.net.exchange import Response, status_reason
 from staging_exporter.net.http import MAX_BODY, BodyReader, HttpRequest, Transport, fetch
 from staging_exporter.net.proxy import basic
@@ -103,6 +105,7 @@ class Auth(Model):
     """Credentials of the exporter: exactly one of these."""
 
     basic: Basic | None = None
+    digest: Basic | None = Field(None, description="username and password, RFC 7616")
     bearer: Secret | None = None
     oauth2: OAuth2 | None = None
     google_id_token: GoogleIdToken | None = None
@@ -114,7 +117,7 @@ class Auth(Model):
         return self
 
     async def headers(self, context: ProbeContext, transport: Transport) -> dict[str, str]:
-        """The Authorization header; phase `token`, when one is fetched.
+        """The Authorization header, none for digest credentials; phase `token`, when one is fetched.
 
         Raises ProbeFailed: `credentials` when the bearer token has expired, `probe_error` when a secret cannot be read.
         When the server of tokens fails, the reason is `credentials`, and the detail names that server.
@@ -122,6 +125,8 @@ class Auth(Model):
         if self.basic is not None:
             password = await context.reveal(self.basic.password)
             return {"Authorization": basic(context, self.basic.username, password)}
+        if self.digest is not None:
+            return {}
         if self.bearer is not None:
             bearer = await context.reveal(self.bearer)
             if (end := token_end(bearer)) is not None and end <= time.time():
@@ -133,6 +138,11 @@ class Auth(Model):
             token = await source.token(context, transport.elsewhere())
         context.secrets.add(token)
         return {"Authorization": f"Bearer {token}"}
+
+    def require_in_advance(self) -> None:
+        """Raises ValueError for credentials that only answer a challenge, in a kind that sends one request."""
+        if self.digest is not None:
+            raise ValueError("auth.digest works with the kinds http, promql and e2e")
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -147,7 +157,8 @@ class Auth(Model):
 
 def hosts_asked(url: Url, auth: Auth | None) -> tuple[str, ...]:
     """The host of the URL, and that of the token server."""
-    return (url.host, *(auth.hosts if auth else ()))
+    twice = (url.host,) if auth and auth.digest else ()  # a challenge, and its answer
+    return (url.host, *twice, *(auth.hosts if auth else ()))
 
 
 async def fetch_as(
@@ -162,12 +173,30 @@ async def fetch_as(
     read: BodyReader | None = None,
 ) -> Response:
     """`fetch` with the Authorization header, if any; a cached token that the target refuses is dropped."""
+    send = partial(fetch, follow=follow, max_body=max_body, cookies=cookies, read=read)
     if auth is None:
-        return await fetch(context, request, transport, follow=follow, max_body=max_body, cookies=cookies, read=read)
+        return await send(context, request, transport)
     request = replace(request, headers={**request.headers, **await auth.headers(context, transport)})
-    response = await fetch(context, request, transport, follow=follow, max_body=max_body, cookies=cookies, read=read)
+    response = await send(context, request, transport)
     auth.check_refusal(context, response.status)
+    if auth.digest is not None and response.status == 401:
+        again = await _with_digest(auth.digest, context, request, response)
+        return await send(context, again, transport) if again else response
     return response
+
+
+async def _with_digest(
+    credentials: Basic, context: ProbeContext, request: HttpRequest, response: Response
+) -> HttpRequest | None:
+    """The request that answers the challenge of `response`; None without one, or after a redirect to another origin."""
+    challenge, url = find_challenge(response.headers), response.url or request.url
+    if challenge is None or url.origin != request.url.origin:
+        return None
+    password = await context.reveal(credentials.password)
+    value = challenge.answer(request.method, url.target, request.body, credentials.username, password)
+    context.secrets.add(value)
+    context.log("answering the challenge for digest credentials")
+    return replace(request, url=url, headers={**request.headers, "Authorization": value})
 
 
 async def _fetch_token(context: ProbeContext, request: HttpRequest, transport: Transport) -> Response:

@@ -69,6 +69,8 @@ class Grpc(Check):
     @model_validator(mode="after")
     def _checked(self) -> Grpc:
         check_headers(self.metadata, self.auth is not None, "metadata")
+        if self.auth:
+            self.auth.require_in_advance()
         return self
 
     def hosts(self) -> tuple[str, ...]:

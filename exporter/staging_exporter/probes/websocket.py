@@ -109,6 +109,8 @@ class WebSocket(Check):
     @model_validator(mode="after")
     def _checked(self) -> WebSocket:
         check_headers(self.headers, self.auth is not None)
+        if self.auth:
+            self.auth.require_in_advance()
         return self
 
     def hosts(self) -> tuple[str, ...]:
