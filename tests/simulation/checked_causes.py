@@ -186,10 +186,10 @@ def growing_latency(random: Random) -> Story:
 
 
 def during_a_deploy(random: Random) -> Story:
-    """A fault while another component is being deployed and starts cold."""
+    """A fault while another component is being deployed and starts cold; neither could be the cause of the other."""
     story = plain(random, shortest=40.0, longest=150.0)
     root = next(iter(story.roots))
-    fails = set(story.graph.failing([root]))
+    fails = set(story.graph.failing([root])) | story.graph.ancestors(root)
     others = [n for n, c in story.configured.components.items() if not c.latent and n not in fails]
     if not others:
         return story

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from random import Random
 
-from tests.simulation.day import HOUR, faults, live
+from tests.simulation.day import HOUR, Chance, environment, faults, live
+from tests.support.world import HEALTHY, START
 
 
 def test_hours_of_chance_failures_publish_no_root() -> None:
     day = live(Random(1), [], 6 * HOUR)
     assert day.runs > 47_000
-    assert day.began == []
+    assert (day.began, day.by_chance) == ([], [])
+
+
+def test_failures_by_chance_that_come_three_in_a_row_are_an_outage() -> None:
+    chance = Chance(environment(), _Draws([0.0, 0.0, 1.0, 0.0, 0.0, 0.0]))
+    shown = [chance.answer("backend", START + second, HEALTHY).outcome for second in range(6)]
+    assert shown == ["fail", "fail", "pass", "fail", "fail", "fail"]
+    assert chance.outages == [(5.0, "backend")]
+
+
+class _Draws(Random):
+    """Draws these numbers."""
+
+    def __init__(self, numbers: list[float]) -> None:
+        super().__init__()
+        self._numbers = numbers
+
+    def random(self) -> float:
+        return self._numbers.pop(0)
 
 
 def test_twenty_faults_publish_those_twenty_and_nothing_else() -> None:
