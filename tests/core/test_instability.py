@@ -9,7 +9,7 @@ from staging_exporter.core.instability import find_unwell
 from staging_exporter.core.model import Observation, Outcome, Reason, State
 from staging_exporter.core.rules import Condition
 
-from tests.support.sketch import sketch
+from tests.support.sketch import conditions, sketch
 
 
 def recent(*took: float, failing: int = 0) -> Recent:
@@ -39,3 +39,21 @@ def test_a_dependency_that_takes_far_longer_than_usual(cache: Condition, judged:
     found = find_unwell(Graph(sketch("db, cache, api: db")), {"db": SLOW, "cache": cache, "api": DOWN})
     assert set(found) == judged
     assert all(condition.reason == Reason.SLOW for condition in found.values())
+
+
+FLAPS = "PFPFPFPFPFPFPF"
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        pytest.param("PFPFPFPPPPPPPP", {"db"}, id="eight passes in a row are no recovery of what failed three times"),
+        pytest.param("PFPFPFPPPPPPPPPPPP", set(), id="twelve are one"),
+        pytest.param("PFPFPPPPPPPP", set(), id="eight are one of what failed twice"),
+    ],
+)
+def test_a_root_cause_that_failed_now_and_then_lasts_while_its_dependents_fail(runs: str, expected: set[str]) -> None:
+    components = sketch("db, api: db")
+    seen = conditions(components, f"db=up/{runs} api=flapping/{FLAPS}")
+    assert set(find_unwell(Graph(components), seen)) == set()
+    assert set(find_unwell(Graph(components), seen, standing={"db"})) == expected

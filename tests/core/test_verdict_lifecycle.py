@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from staging_exporter.core.board import Board
+from staging_exporter.core.graph import Graph
 from staging_exporter.core.model import (
     Component,
     Layer,
@@ -25,8 +26,9 @@ from staging_exporter.core.model import (
 )
 from staging_exporter.core.rounds import bound
 from staging_exporter.core.snapshot import ComponentStatus
+from staging_exporter.core.verdict_lifecycle import Published, conclude
 
-from tests.support.sketch import sketch
+from tests.support.sketch import conditions, sketch
 from tests.support.world import HEALTHY, START, Answer, VirtualRunner
 
 OUTCOMES = {"down": Outcome.FAIL, "degraded": Outcome.DEGRADED, "unknown": Outcome.UNKNOWN}
@@ -197,6 +199,23 @@ def test_a_dependent_that_is_still_up_lends_no_priority(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_a_fault_that_was_not_confirmed_leaves_no_symptom_behind(seed: int) -> None:
     assert Play("a, b: a", "a=down:timeout@20-40 b=down@21-43", seed, fall=5).until(120).verdicts in ([], ["a", ""])
+
+
+@pytest.mark.parametrize(
+    ("cause", "effect", "until"),
+    [
+        pytest.param("flapping/PFPFPFPF", "flapping/PFPFPFPF", 500.0, id="both failed now and then"),
+        pytest.param("down/PFFFFFFF", "flapping/PFPFPFPF", 260.0, id="the root cause failed at each run"),
+        pytest.param("flapping/PFPFPFPF", "down/PFFFFFFF", 260.0, id="the symptom fails at each run"),
+    ],
+)
+def test_a_fault_that_comes_and_goes_leaves_its_symptoms_more_time(cause: str, effect: str, until: float) -> None:
+    components = sketch("a, b: a")
+    graph = Graph(components)
+    named = conclude(graph, Published(), conditions(components, f"a={cause} b={effect}"), graph.order, 100.0, 60.0)
+    assert named.roots == {"a"}
+    over = conclude(graph, named, conditions(components, f"b={effect}"), graph.order, 200.0, 60.0)
+    assert (over.roots, over.graces["b"].until) == (frozenset(), until)
 
 
 @pytest.mark.parametrize("seed", range(4))

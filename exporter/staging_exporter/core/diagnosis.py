@@ -76,13 +76,14 @@ def diagnose(
 ) -> dict[str, Verdict]:
     """The verdict on every component.
 
-    `conditions` has every checked component. `recovering` are failing ones that still recover from a root cause that is
-    gone: they are explained. `held` are components that stay inferred until a dependent, or all of the evidence, is up.
+    `conditions` has every checked component. `recovering` are those that still recover from a root cause that is gone:
+    when they fail they are explained. `held` are components that stay inferred until a dependent, or all of the
+    evidence, is up.
     `standing` are the published root causes: others whose failures have subsided do not become one. `left_over` are
     those that have not recovered from a root cause that is gone: they are no evidence for another.
     """
     recovering = {*recovering, *(n for n, c in conditions.items() if has_subsided(c) and n not in standing)}
-    unwell = find_unwell(graph, conditions, recovering)
+    unwell = find_unwell(graph, conditions, recovering, standing)
     judged = {**conditions, **unwell}
     states = {name: judged[name].state if name in judged else State.UNKNOWN for name in graph.order}
     explained = {*explained_names(graph, states, judged), *recovering, *left_over}

@@ -24,6 +24,7 @@ _KNOWN_AFTER = 5  # passes, before which it is not known how long one takes
 _WEIGHT = 0.05  # of one run in the average
 
 OUTAGE = 4  # failures in a row that are an outage, which two passes end, whatever failed before
+_NOW_AND_THEN = 3  # outages, with passes between them
 SUBSIDED = 6  # passes in a row after which a component no longer counts as failing now and then
 
 # The share of runs that fail by chance on a busy network; the issue of single failures is not worth a page.
@@ -135,6 +136,11 @@ class Recent:
     def last_failure(self) -> float:
         """When the last run ended that did not pass; minus infinity without one."""
         return next((run.ended for run in reversed(self.runs) if run.outcome != Outcome.PASS), -inf)
+
+    @property
+    def now_and_then(self) -> bool:
+        """True when it failed so often, with passes between, that a few passes in a row are no recovery."""
+        return len(self.blocks) >= _NOW_AND_THEN
 
     @property
     def recovers(self) -> bool:

@@ -25,9 +25,16 @@ def has_subsided(condition: Condition) -> bool:
 
 
 def find_unwell(
-    graph: Graph, conditions: Mapping[str, Condition], recovering: Collection[str] = ()
+    graph: Graph,
+    conditions: Mapping[str, Condition],
+    recovering: Collection[str] = (),
+    standing: Collection[str] = (),
 ) -> dict[str, Condition]:
-    """Rule 2: components that are up, whose runs fit the failures of one that nothing else explains, as judged."""
+    """Rule 2: components that are up, whose runs fit the failures of one that nothing else explains, as judged.
+
+    `standing` are the published root causes: one that failed now and then is judged so until it has passed twelve times
+    in a row.
+    """
     strained = [name for name, condition in conditions.items() if condition.recent.strained]
     we_are_slow = 2 * len(strained) > len(conditions)  # where most take far longer than usual, the exporter does
     troubled = [n for n, c in conditions.items() if c.state == State.UP and (c.recent.since or c.recent.strained)]
@@ -38,7 +45,8 @@ def find_unwell(
     found = {}
     for name in troubled:
         how = fits(graph, conditions, name, explained).values()
-        if Fit.UNSTABLE in how:
+        lasts = name in standing and Fit.RECOVERED in how and conditions[name].recent.now_and_then
+        if lasts or Fit.UNSTABLE in how:
             found[name] = _as_unstable(conditions[name])
         elif Fit.STRAINED in how and not we_are_slow:
             found[name] = _as_slow(conditions[name])

@@ -31,7 +31,9 @@ examples, `a -> b` means that a depends on b.
    last three answers took twice as long as usual. Example: database and API both fail half of the time, and the API is
    first to fail three times in a row: the root cause is the database, which never was `down`. What takes far longer
    than usual has not been well since it does, whatever its threshold: latency grows, and each check has its own.
-   A state that outlasts its failures (`flapping`, `unstable`) makes no root cause after six passes in a row.
+   A state that outlasts its failures (`flapping`, `unstable`) makes no root cause after six passes in a row. But one
+   that was published and failed three times or more, with passes between, lasts until the twelfth while its dependents
+   fail: six passes in a row are no rarity of what answers two requests in three.
 3. **Inference** (`inference`). What is latent or blind is inferred from at least two direct dependents that nothing
    else explains, that fail in one class of reasons, and that began within two intervals of each other. Example: cache
    and database time out at once: the network between us and them. It is then down, or degraded when all of them are.
@@ -63,6 +65,7 @@ examples, `a -> b` means that a depends on b.
    When what explains a component recovers, it has a time to recover, too, even if the fault was over before it was
    confirmed. Only a failure of a run that began after that time makes it a root cause, which *has not recovered*.
    Example: the database was down for a minute, and the API needs another to reconnect: one root cause, not two.
+   Where both failed now and then it is five minutes: such a fault may be back at any time.
    After maintenance a component must fail anew, and has that time as well.
    A root cause that cannot be seen any more remains one, marked stale, until it is seen again; what was inferred, until
    one of its dependents, or all of its evidence, is up.

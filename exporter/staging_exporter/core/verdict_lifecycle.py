@@ -3,6 +3,7 @@
 - When what explains a component recovers, whatever began to fail before has a grace: it keeps its roots as *recovering
   from* them for `recovery`, or for its startup budget. This holds also for what was not published, or not even
   confirmed yet: a fault may be over before its round is. What is recovering is no evidence for a latent either.
+- Where both failed now and then that grace is five minutes: such a fault comes back.
 - The same grace is given to a component that fails when a dependency failed, twice in a row or more, and passes since.
 - A grace ends only with a failure of a run that began after its time: a state that outlasts the failures (`flapping`,
   `unstable`) is none. What fails on then is a root cause that *has not recovered* since those were up.
@@ -25,6 +26,8 @@ from staging_exporter.core.inference import only
 from staging_exporter.core.instability import fits
 from staging_exporter.core.model import Outcome, State
 from staging_exporter.core.rules import FAILS, Condition, stops_explaining
+
+_NOW_AND_THEN = 300.0  # seconds after which what failed now and then, and does so again, is another fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +97,9 @@ def conclude(
     }
     left_over = [name for name, grace in graces.items() if grace.over]
     while True:
-        drafts = diagnose(graph, seen, _recovering(graces, seen), inferred, before.roots, left_over)
+        drafts = diagnose(graph, seen, _recovering(graces), inferred, before.roots, left_over)
         new = {
-            name: RecoveryGrace(_left_behind(before, name), now, now + patience(graph, name, recovery))
+            name: _grace(graph, before, name, seen[name], now, recovery)
             for name in _left_without_cause(graph, before.drafts, drafts, seen)
             if name not in graces or graces[name].since < now
         }
@@ -158,8 +161,8 @@ def _as_last_seen(before: Published, name: str, condition: Condition) -> Conditi
     return before.last_seen.get(name, condition) if condition.state == State.UNKNOWN else condition
 
 
-def _recovering(graces: Mapping[str, RecoveryGrace], seen: Mapping[str, Condition]) -> frozenset[str]:
-    return frozenset(name for name, grace in graces.items() if not grace.over and seen[name].state in FAILS)
+def _recovering(graces: Mapping[str, RecoveryGrace]) -> frozenset[str]:
+    return frozenset(name for name, grace in graces.items() if not grace.over)
 
 
 def _left_behind(before: Published, name: str) -> tuple[str, ...]:
@@ -167,6 +170,15 @@ def _left_behind(before: Published, name: str) -> tuple[str, ...]:
     draft = before.drafts[name]
     older = (before.graces[other].roots for other in draft.explained_by if other in before.graces)
     return tuple(sorted({*draft.roots, *(root for roots in older for root in roots)})) or draft.explained_by
+
+
+def _grace(graph: Graph, before: Published, name: str, seen: Condition, now: float, recovery: float) -> RecoveryGrace:
+    """Far longer where both failed now and then, since such a fault may be back at any time."""
+    roots, time = _left_behind(before, name), patience(graph, name, recovery)
+    gone = (before.last_seen[root].recent for root in roots if root in before.last_seen)
+    if seen.recent.now_and_then and any(recent.now_and_then for recent in gone):
+        time = max(time, _NOW_AND_THEN)
+    return RecoveryGrace(roots, now, now + time)
 
 
 def patience(graph: Graph, name: str, recovery: float) -> float:
@@ -207,5 +219,5 @@ def _remember(
 ) -> dict[str, Condition]:
     """How the roots that stand were last seen, for when they are seen no longer."""
     held = {n: c for n, c in before.last_seen.items() if n in conditions and conditions[n].state == State.UNKNOWN}
-    held |= {name: seen[name] for name, verdict in published.items() if verdict.root and name in seen}
+    held |= {name: verdict.judged or seen[name] for name, verdict in published.items() if verdict.root and name in seen}
     return {name: condition for name, condition in held.items() if condition.state in FAILS}
