@@ -64,6 +64,25 @@ class Attribution:
             edges = graph.edges[name]
             self._trouble_above[name] = any(o in troubled or self._trouble_above[o] for o in edges)
 
+    def with_states(self, states: Mapping[str, State]) -> Attribution:
+        """The same where some states are others now; what depends on none of those is not looked for again."""
+        changed = {name for name, state in states.items() if state != self._states[name]}
+        if not changed:
+            return self
+        new = Attribution(self._graph, states, self._conditions)
+        for name in self._graph.order:
+            if name in changed or not changed.isdisjoint(self._graph.edges[name]):
+                changed.add(name)
+            elif name in self._known:
+                new._known[name] = self._known[name]
+                if name in self.through:
+                    new.through[name] = self.through[name]
+        return new
+
+    def failing(self) -> set[str]:
+        """The failing components that something explains."""
+        return {name for name, state in self._states.items() if state in FAILS and self.explained_by(name)}
+
     def explained_by(self, name: str) -> frozenset[str]:
         """The components that explain `name`; for one that does not fail, those that would if it were down."""
         if name not in self._known:

@@ -18,7 +18,7 @@ from staging_exporter.core.attribution import NOTHING, Attribution, slack, union
 from staging_exporter.core.evidence import began_together
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.inference import Inference, infer, only
-from staging_exporter.core.instability import explained_names, find_unwell, has_subsided
+from staging_exporter.core.instability import find_unwell, has_subsided
 from staging_exporter.core.model import Certainty, Layer, State
 from staging_exporter.core.rules import CERTIFICATE, CLASSES_OF, FAILS, INTRINSIC, IS_DOWN, Condition
 
@@ -86,7 +86,8 @@ def diagnose(
     unwell = find_unwell(graph, conditions, recovering, standing)
     judged = {**conditions, **unwell}
     states = {name: judged[name].state if name in judged else State.UNKNOWN for name in graph.order}
-    explained = {*explained_names(graph, states, judged), *recovering, *left_over}
+    attribution = Attribution(graph, states, judged)
+    explained = {*attribution.failing(), *recovering, *left_over}
     inferences = infer(graph, judged, explained)
     kept = {
         name: replace(old, stale=True)
@@ -95,9 +96,9 @@ def diagnose(
     }
     if kept:  # what they explain, behind a check that tells nothing now, is no evidence for another
         as_kept = states | {name: inference.state for name, inference in kept.items()}
-        inferences = infer(graph, judged, explained | explained_names(graph, as_kept, judged)) | kept
-    states |= {name: inference.state for name, inference in inferences.items()}
-    case = _Case(graph, judged, states, inferences, recovering, unwell)
+        inferences = infer(graph, judged, explained | attribution.with_states(as_kept).failing()) | kept
+    states = states | {name: inference.state for name, inference in inferences.items()}
+    case = _Case(graph, judged, states, inferences, recovering, unwell, attribution.with_states(states))
     return {name: case.verdict(name) for name in graph.order}
 
 
@@ -121,10 +122,11 @@ class _Case:
         inferences: Mapping[str, Inference],
         recovering: Collection[str],
         unwell: Mapping[str, Condition],
+        attribution: Attribution,
     ) -> None:
         self._graph, self._conditions, self._states = graph, conditions, states
         self._inferences, self._recovering, self._unwell = inferences, recovering, unwell
-        self._attribution = Attribution(graph, states, conditions)
+        self._attribution = attribution
         inferred = (i for name, i in inferences.items() if states[name] in FAILS)
         self._evidence = {name for inference in inferred for name in inference.evidence}
         self._suspected_by = _suspected_by(inferences)
@@ -212,9 +214,10 @@ class _Case:
         return above
 
     def _suspects(self, name: str, root: bool) -> tuple[str, ...]:
-        component = self._graph.components[name]
-        found = {o for o in component.optional_depends_on if self._states[o] in FAILS}
-        found -= self._attribution.explained_by(name)
+        optional = self._graph.components[name].optional_depends_on
+        if not root and not optional:
+            return ()
+        found = {o for o in optional if self._states[o] in FAILS} - self._attribution.explained_by(name)
         if root:
             found.update(self._suspected_by.get(name, ()))
             inference = self._inferences.get(name, Inference())
@@ -233,9 +236,8 @@ class _Case:
             return inference.against
         if self._states[name] != State.DOWN or name not in self._conditions:
             return ()
-        needed_by = self._graph.needed_by[name]
-        components = self._graph.components
-        return tuple(sorted(d for d in needed_by if self._states[d] == State.UP and components[d].layer != Layer.TEST))
+        up = [other for other in self._graph.needed_by[name] if self._states[other] == State.UP]
+        return tuple(sorted(o for o in up if self._graph.components[o].layer != Layer.TEST)) if up else ()
 
     def _conflicts(self, name: str) -> tuple[str, ...]:
         if self._states[name] != State.UP:

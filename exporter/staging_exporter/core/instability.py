@@ -41,7 +41,7 @@ def find_unwell(
     if not troubled:
         return {}
     states = {name: conditions[name].state if name in conditions else State.UNKNOWN for name in graph.order}
-    explained = {*explained_names(graph, states, conditions), *recovering}
+    explained = {*Attribution(graph, states, conditions).failing(), *recovering}
     found = {}
     for name in troubled:
         how = fits(graph, conditions, name, explained).values()
@@ -96,9 +96,3 @@ def _as_slow(condition: Condition) -> Condition:
 
 def _degraded(condition: Condition, reason: Reason, detail: str, began: float | None) -> Condition:
     return replace(condition, state=State.DEGRADED, reason=reason, detail=detail, failing_since=began, since=began)
-
-
-def explained_names(graph: Graph, states: Mapping[str, State], conditions: Mapping[str, Condition]) -> set[str]:
-    """The failing components that something explains."""
-    attribution = Attribution(graph, states, conditions)
-    return {name for name, state in states.items() if state in FAILS and attribution.explained_by(name)}
