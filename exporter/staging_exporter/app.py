@@ -8,6 +8,7 @@ import logging
 import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ class App:
 
     def snapshot(self) -> Snapshot:
         """The published snapshot."""
-        return self._engine.board.snapshot(now())
+        return replace(self._engine.board.snapshot(now()), concurrency=self._engine.prober.running)
 
     def own_status(self) -> ExporterStatus:
         """How the exporter itself is doing."""

@@ -110,6 +110,19 @@ async def test_a_run_that_ignores_its_cancellation_blocks_only_its_component_and
     assert third.reason == Reason.CLOSED
 
 
+async def test_running_probes_are_counted() -> None:
+    prober, go = Prober(), asyncio.Event()
+
+    async def script(_trace: ProbeContext) -> None:
+        await go.wait()
+
+    runs = [asyncio.create_task(prober.attempt(PATIENT, Scripted(script=script))) for _ in range(3)]
+    await until(lambda: prober.running == 3)
+    go.set()
+    await asyncio.gather(*runs)
+    await until(lambda: prober.running == 0)
+
+
 async def test_a_correct_but_slow_response_is_degraded() -> None:
     async def script(_trace: ProbeContext) -> None:
         await asyncio.sleep(0.05)

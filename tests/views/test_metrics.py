@@ -139,6 +139,7 @@ def test_every_state_is_always_present_and_one_is_true(component: str, samples: 
         ("staging_probe_tls_not_after_timestamp_seconds", {}, [2e9]),
         ("staging_probe_schedule_lag_seconds_bucket", {"le": "0.001"}, [24]),
         ("staging_probe_schedule_lag_seconds_count", {}, [27]),
+        ("staging_probe_concurrency", {}, [0]),
         ("staging_probe_domain_drift", {"component": "name"}, [1]),
         ("staging_probe_connections", {"component": "cache"}, [70]),
         ("staging_probe_connections_limit", {"component": "cache"}, [97]),

@@ -162,6 +162,7 @@ SKIPPED = Metric(
     COUNTER,
     "Scheduled probes that did not run: an earlier one was still running, or a rate limit held it back.",
 )
+CONCURRENCY = Metric("staging_probe_concurrency", GAUGE, "Probes that are running at this moment.", ())
 LAG = Metric(
     "staging_probe_schedule_lag_seconds", HISTOGRAM, "Delay between the scheduled and the actual start of probes.", ()
 )

@@ -191,7 +191,10 @@ class JourneyStatus:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The whole environment at `generated_at`; `pending` while a round is open, `settled` when none was cut short."""
+    """The whole environment at `generated_at`; `pending` while a round is open, `settled` when none was cut short.
+
+    `concurrency` is how many probes are running.
+    """
 
     environment: str
     generated_at: float
@@ -204,3 +207,4 @@ class Snapshot:
     root_causes: tuple[RootCause, ...]
     journeys: Mapping[str, JourneyStatus]
     lag: Histogram
+    concurrency: int = 0

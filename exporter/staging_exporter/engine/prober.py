@@ -49,6 +49,7 @@ class Prober:
         self._loop_lag = loop_lag or LoopLagMonitor()
         self._pushed = pushed
         self._cache = Cache()
+        self.running = 0  # probes at this moment
         self._abandoned: dict[str, asyncio.Task[None]] = {}
 
     async def attempt(self, component: Component, check: Check, lag: float = 0.0) -> Observation:
@@ -96,6 +97,8 @@ class Prober:
         if (stuck := self._abandoned.get(component.name)) and not stuck.done():
             return ProbeFailed(Reason.PROBE_ERROR, "the previous run ignored its cancellation and still runs")
         task = asyncio.create_task(check.run(context), name=f"probe {component.name}")
+        self.running += 1
+        task.add_done_callback(self._ended)
         try:
             await asyncio.wait({task}, timeout=context.remaining)
             if not task.done():
@@ -107,6 +110,9 @@ class Prober:
             await asyncio.wait({task}, timeout=_GRACE)  # a program that it runs must end before the loop does
             raise
         return asyncio.CancelledError() if task.cancelled() else task.exception()
+
+    def _ended(self, _task: asyncio.Task[None]) -> None:
+        self.running -= 1
 
     def _cut_off(self, name: str, task: asyncio.Task[None]) -> BaseException:
         if not task.done():

@@ -64,6 +64,7 @@ def families(snapshot: Snapshot, exporter: ExporterStatus) -> Iterator[Family]:
     yield from _about_tests(checked)
     yield from _about_journeys(env, snapshot)
     yield Histograms(names.LAG, [(env, snapshot.lag)])
+    yield Samples(names.CONCURRENCY, [(env, snapshot.concurrency)])
     yield from _about_exporter(env, snapshot, exporter)
 
 

@@ -67,8 +67,11 @@ def _health(queries: Queries) -> Iterator[stat.Panel]:
 
 def _probes(queries: Queries) -> Iterator[timeseries.Panel]:
     runs = queries(names.PROBES)
-    yield curves("Probe rate", "Probes per second, over all components.",
-                 over_time(f"sum(rate({runs}[{RATE}]))", legend="probes per second"), unit="ops", span=8)  # fmt: skip
+    skipped = queries(names.SKIPPED)
+    yield curves("Probe rate", "Probes per second, over all components, and scheduled ones that did not run.",
+                 over_time(f"sum(rate({runs}[{RATE}]))", "run", "probes per second"),
+                 over_time(f"sum(rate({skipped}[{RATE}]))", "skipped", "skipped per second"), unit="ops",
+                 span=8)  # fmt: skip
     lag = queries(names.LAG, suffix="_bucket")
     lags = [
         over_time(f"histogram_quantile({q}, sum by (le) (rate({lag}[{RATE}])))", f"q{index}", f"quantile {q}")
