@@ -22,7 +22,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 def changed(running: Demo, directory: Path, budget: str = "24s") -> Path:
     """The configuration of the demo with that startup budget, and timeouts that leave a busy machine the interval."""
     text, file = running.config.read_text(), directory / "demo.yml"
-    for old, new in (("budget: 24s", f"budget: {budget}"), ("timeout: 1200ms", "timeout: 2s")):
+    for old, new in (("budget: 24s", f"budget: {budget}"), ("timeout: 1s200ms", "timeout: 2s")):
         assert old in text
         text = text.replace(old, new)
     file.write_text(text)
