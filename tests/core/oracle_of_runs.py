@@ -94,7 +94,7 @@ class Seen:
         usual, known = 0.0, 0
         found: list[Observation] = []
         for run in self.runs:
-            if run.outcome != Outcome.FAIL and known >= 5 and run.duration > 2 * usual + 0.1:
+            if run.outcome != Outcome.FAIL and known >= 2 and run.duration > 2 * usual + 0.1:
                 found.append(run)
                 continue
             found = [*found, run] if found and run.outcome == Outcome.FAIL else []

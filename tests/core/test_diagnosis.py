@@ -140,6 +140,18 @@ DOWN = "down/PFFF"  # since ten seconds after the moment that follows it
 
 
 @pytest.mark.parametrize(
+    ("seen", "certainty"),
+    [
+        pytest.param(f"a=down:refused b={DOWN}", "observed", id="its own runs made it down"),
+        pytest.param(f"a=flapping/PFPFPFPF b={DOWN}", "observed", id="its own runs made it flap"),
+        pytest.param(f"a=up/PFPFP b={DOWN}", "likely", id="it is up, and the rate of its failures decided"),
+    ],
+)
+def test_how_certain_a_root_cause_is(seen: str, certainty: str) -> None:
+    assert verdicts("a, b: a", seen)["a"].certainty == certainty
+
+
+@pytest.mark.parametrize(
     ("environment", "seen", "expected"),
     [
         # a degraded dependency that hands its trouble on

@@ -55,6 +55,12 @@ def said(status: ComponentStatus, *roots: RootCause) -> str:
             id="a likely one without alternatives",
         ),
         pytest.param(
+            replace(ROOT, certainty=Certainty.LIKELY, reason=Reason.UNSTABLE),
+            "certainty",
+            "likely: concluded from the rate of its failures; more probes will decide",
+            id="a likely one by its rate",
+        ),
+        pytest.param(
             replace(ROOT, not_recovered_from=("vpc",)),
             "not recovered",
             "since vpc came back",

@@ -19,7 +19,7 @@ from staging_exporter.core.evidence import began_together
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.inference import Inference, infer, only
 from staging_exporter.core.instability import find_unwell, has_subsided
-from staging_exporter.core.model import Certainty, Layer, State
+from staging_exporter.core.model import Certainty, Layer, Reason, State
 from staging_exporter.core.rules import CERTIFICATE, CLASSES_OF, FAILS, INTRINSIC, IS_DOWN, Condition
 
 
@@ -163,7 +163,9 @@ class _Case:
     def _certainty(self, name: str) -> Certainty:
         inference = self._inferences.get(name)
         if inference is None or not inference.evidence:
-            return Certainty.OBSERVED
+            judged = self._unwell.get(name)
+            by_rate = judged is not None and judged.reason == Reason.UNSTABLE
+            return Certainty.LIKELY if by_rate else Certainty.OBSERVED
         return Certainty.LIKELY if inference.likely else Certainty.INFERRED
 
     def _listed(self, names: frozenset[str]) -> tuple[str, ...]:

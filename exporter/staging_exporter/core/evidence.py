@@ -20,7 +20,7 @@ WINDOW = 24  # runs that are remembered
 CLEAN_AFTER = 12  # passes in a row that end an episode of trouble, and `flapping` with it
 # A pass is strained when it takes this many times as long as usual, and so many seconds.
 _STRAINED, _STRAINED_BY = 2.0, 0.1
-_KNOWN_AFTER = 5  # passes, before which it is not known how long one takes
+_KNOWN_AFTER = 2  # passes, before which it is not known how long one takes
 _WEIGHT = 0.05  # of one run in the average
 
 OUTAGE = 4  # failures in a row that are an outage, which two passes end, whatever failed before

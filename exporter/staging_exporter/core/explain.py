@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from staging_exporter.core.model import Certainty, State
+from staging_exporter.core.model import Certainty, Reason, State
 from staging_exporter.core.rules import FAILS, INTRINSIC, IS_DOWN
 from staging_exporter.core.snapshot import ComponentStatus, RootCause, Snapshot
 from staging_exporter.core.words import joined, span, verb
@@ -38,6 +38,8 @@ def _certainty(root: RootCause) -> str:
         return ""
     if root.certainty == Certainty.INFERRED:
         return "inferred from the failures of its dependents"
+    if root.reason == Reason.UNSTABLE:
+        return "likely: concluded from the rate of its failures; more probes will decide"
     if root.suspects:
         alternatives = f"the {verb(root.suspects, 'alternative is', 'alternatives are')} {joined(root.suspects, 'or')}"
     else:
@@ -94,13 +96,13 @@ def _of_a_root(status: ComponentStatus, root: RootCause, components: Mapping[str
     if root.inferred:
         unseen = "has no check" if status.component.latent else "cannot be probed"
         yield f"It {unseen}; it is inferred from the failures of its dependents."
-        if root.certainty == Certainty.LIKELY:
-            yield f"This is {_certainty(root)}."
     elif status.explained_by and status.reason in INTRINSIC | status.component.intrinsic:
         failing = f"{joined(status.explained_by)} {verb(status.explained_by)} failing too"
         yield f"{failing}, but cannot cause {status.reason}, so this is a root cause of its own."
     else:
         yield _why_root(status, components)
+    if root.certainty == Certainty.LIKELY:
+        yield f"This is {_certainty(root)}."
     if status.component.covers:
         yield "Nothing that it covers is failing, so check the application, or the tests themselves."
     yield from _in_context(root)

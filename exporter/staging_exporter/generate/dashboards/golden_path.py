@@ -81,17 +81,19 @@ def _roots(queries: Queries) -> table.Panel:
     affected = f"sum by ({COMPONENT}) ({renamed(f'sum by (root_cause) ({affected_by})', COMPONENT, 'root_cause')})"
     panel = listing(
         "Root causes",
-        "Fix these. Affected is the number of components that fail because of it.",
+        "Fix these. Affected is the number of components that fail because of it; certainty says how it was found.",
         rows(f"{queries.info('layer')} and on ({COMPONENT}) {roots}", "A"),
         rows(f"{queries.of(names.EFFECTIVE_PRIORITY)} and on ({COMPONENT}) {roots}", "B"),
         rows(f"{queries.states(names.COMPONENT_STATE, STATES.values())} and on ({COMPONENT}) {roots}", "C"),
         rows(f"({queries.of(names.STATE_SINCE)} * 1000) and on ({COMPONENT}) {roots}", "D"),
         rows(f"({affected} or {roots} * 0) and on ({COMPONENT}) {roots}", "E"),
         rows(f"max by ({COMPONENT}, owner) ({queries(names.LINKS)}) and on ({COMPONENT}) {roots}", "F"),
+        rows(f"(max by ({COMPONENT}, certainty) ({queries(names.CERTAINTY)}) == 1) and on ({COMPONENT}) {roots}", "G"),
         columns={
             "Value #B": "Priority",
             COMPONENT: "Component",
             "Value #C": "State",
+            "certainty": "Certainty",
             "layer": "Layer",
             "Value #D": "Since",
             "Value #E": "Affected",
