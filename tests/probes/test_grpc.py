@@ -166,6 +166,7 @@ async def test_a_value_that_cannot_be_sent_is_not_shown(monkeypatch: pytest.Monk
         ({"metadata": {"X-Tenant": "a"}}, "'X-Tenant' is not a name for metadata"),
         ({"metadata": {"grpc-timeout": "1S"}}, "'grpc-timeout' is not a name for metadata"),
         ({"metadata": {"authorization": "Bearer x"}}, "a secret does not belong in this file"),
+        ({"auth": {"digest": {"username": "me", "password": {"env": "Y"}}}}, "digest"),
         (
             {"metadata": {"authorization": {"env": "X"}}, "auth": {"bearer": {"env": "Y"}}},
             "auth and metadata authorization exclude each other",

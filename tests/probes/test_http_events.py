@@ -194,6 +194,12 @@ async def test_what_is_asked_and_recorded() -> None:
     assert (headers["accept"], headers["accept-encoding"]) == ("text/event-stream", "identity")
 
 
+async def test_a_stream_that_is_read_as_a_body_says_what_to_do() -> None:
+    seen = await run(streaming(event("a")), stream=None)
+    assert seen.reason == Reason.TIMEOUT
+    assert seen.detail == "the body did not end within 600ms: it is text/event-stream, which `stream: sse` reads"
+
+
 async def test_a_body_of_an_error_is_shown() -> None:
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)

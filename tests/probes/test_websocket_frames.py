@@ -66,6 +66,18 @@ async def run(talk: Talk, path: str, *steps: dict[str, Any], **options: Any) -> 
         return await probe(check, timeout=5.0)
 
 
+async def impatient(socket: ServerConnection) -> None:
+    """Engine.IO 3, and other servers that want a message again and again, as bytes or as text."""
+    while True:
+        try:
+            async with asyncio.timeout(0.5):
+                message = await socket.recv()
+        except TimeoutError:
+            await socket.close(1011, "nobody is there")
+            return
+        await socket.send("3" if isinstance(message, str) else b"\xd0\0")
+
+
 HANDSHAKE = {"send": '{"protocol":"json","version":1}\x1e'}
 SEPARATED = {"separator": "\x1e"}
 PING = '{"type":6}\x1e'
@@ -144,6 +156,38 @@ TALKS: dict[str, tuple[Talk, str, list[dict[str, Any]], dict[str, Any], Reason, 
         {"heartbeats": {PING: PING}},
         Reason.OK,
         "",
+    ),
+    "a server that wants a message again and again": (
+        impatient,
+        "/",
+        [{"hold": "1200ms"}],
+        {"keepalive": {"every": "100ms", "send": {"json": {"op": "ping"}}}},
+        Reason.OK,
+        "",
+    ),
+    "a server that wants bytes again and again": (
+        impatient,
+        "/mqtt",
+        [{"hold": "700ms"}, {"expect": {"binary": "d000"}}],
+        {"keepalive": {"every": "100ms", "send": {"binary": "c000"}}},
+        Reason.OK,
+        "",
+    ),
+    "a server that waits in vain": (
+        impatient,
+        "/",
+        [{"hold": "2s"}],
+        {"keepalive": {"every": "10s", "send": "2"}},
+        Reason.SERVER_ERROR,
+        "the peer closed with 1011 'nobody is there', expected the connection to stay open for 2s",
+    ),
+    "answers of Engine.IO 3 are no messages": (
+        impatient,
+        "/socket.io/?transport=websocket&EIO=3",
+        [{"send": "2"}, {"expect": {"matches": "^3$"}, "within": "200ms"}],
+        {},
+        Reason.TIMEOUT,
+        "nothing received within 200ms, expected a match of '^3$'",
     ),
     "binary messages": (
         mqtt,

@@ -62,7 +62,7 @@ class Message(NamedTuple):
 class Session:
     """An open WebSocket. Messages that arrive before they are read are kept, the newest MiB of them.
 
-    Heartbeats are answered whenever they come, and are never read as messages.
+    Heartbeats are answered whenever they come, if they have an answer, and are never read as messages.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class Session:
         connection: Connection,
         protocol: ClientProtocol,
         rest: bytes,
-        heartbeats: Mapping[str, str],
+        heartbeats: Mapping[str, str | None],
         close_reasons: Mapping[int, Reason],
     ) -> None:
         self._trace = context
-        self._heartbeats = {beat.encode(): answer.encode() for beat, answer in heartbeats.items()}
+        self._heartbeats = {beat.encode(): answer for beat, answer in heartbeats.items()}
         self._close_reasons = _CLOSE_REASONS | dict(close_reasons)
         self._connection = connection
         self._protocol = protocol
@@ -198,9 +198,10 @@ class Session:
         if self._is_text and not _is_utf8(message):
             self._end = self._end or ProbeFailed(Reason.PROTOCOL, f"a text message is not UTF-8: {message[:60]!r}")
             return
-        if self._is_text and (answer := self._heartbeats.get(message)) is not None:
-            if self._protocol.state is State.OPEN:
-                self._protocol.send_text(answer)  # sent when this read is over
+        if self._is_text and message in self._heartbeats:
+            answer = self._heartbeats[message]
+            if answer is not None and self._protocol.state is State.OPEN:
+                self._protocol.send_text(answer.encode())  # sent when this read is over
             return
         self._count += 1
         self._trace.facts["messages"] = self._count
@@ -233,12 +234,12 @@ async def upgrade(
     headers: Mapping[str, str],
     subprotocols: Sequence[str] = (),
     origin: str | None = None,
-    heartbeats: Mapping[str, str] | None = None,
+    heartbeats: Mapping[str, str | None] | None = None,
     close_reasons: Mapping[int, Reason] | None = None,
 ) -> tuple[Response, Session | None]:
     """The handshake as phase `upgrade`: the response, and the session when its status is 101.
 
-    `heartbeats` are text messages and the answer to each; by default those of Engine.IO where the URL asks for it.
+    `heartbeats` are text messages and the answer to each, None for none.
     `close_reasons` are the reasons of close codes, beside or instead of the usual ones.
     Facts: `status`, `subprotocol` and those of an HTTP response. Raises ProbeFailed (`protocol`, `closed`), OSError.
     """
@@ -256,14 +257,13 @@ async def upgrade(
     except InvalidHandshake as error:
         raise ProbeFailed(Reason.PROTOCOL, f"the handshake is not valid: {error}") from None
     context.facts[Fact.SUBPROTOCOL] = protocol.subprotocol
-    beats = default_heartbeats(url) if heartbeats is None else heartbeats
-    return response, Session(context, connection, protocol, response.rest, beats, close_reasons or {})
+    return response, Session(context, connection, protocol, response.rest, heartbeats or {}, close_reasons or {})
 
 
-def default_heartbeats(url: Url) -> Mapping[str, str]:
-    """Those of Engine.IO 4, which socket.io uses: https://socket.io/docs/v4/engine-io-protocol/#heartbeat."""
+def engine_io(url: Url) -> int:
+    """The version of Engine.IO that the URL asks for, 0 for none."""
     query = url.target.partition("?")[2].split("&")
-    return {"2": "3"} if "EIO=4" in query and "transport=websocket" in query else {}
+    return next((n for n in (3, 4) if f"EIO={n}" in query and "transport=websocket" in query), 0)
 
 
 def _protocol(url: Url, subprotocols: Sequence[str], origin: str | None) -> ClientProtocol:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.url import Url
 from staging_exporter.net.websocket import Message, Session
 from staging_exporter.options.messages import (
     Events,
@@ -65,13 +66,67 @@ class Step(Model):
         return self
 
 
+class Keepalive(Model):
+    """A message that is sent again and again while the steps run."""
+
+    every: PositiveDuration
+    send: Annotated[Binary | Payload, BeforeValidator(_binary)]
+
+
+def default_heartbeats(url: Url) -> Mapping[str, str | None]:
+    """Those of Engine.IO, which socket.io uses: https://socket.io/docs/v4/engine-io-protocol/#heartbeat.
+
+    In version 4 the server asks, in version 3 it answers.
+    """
+    beats: dict[int, dict[str, str | None]] = {4: {"2": "3"}, 3: {"3": None}}
+    return beats.get(_engine_io(url), {})
+
+
+def default_keepalive(url: Url) -> Keepalive | None:
+    """That of Engine.IO 3, whose servers wait for 25 s by default."""
+    return Keepalive.model_validate({"every": "20s", "send": "2"}) if _engine_io(url) == 3 else None
+
+
+def _engine_io(url: Url) -> int:
+    """The version of Engine.IO that the URL asks for, 0 for none."""
+    query = url.target.partition("?")[2].split("&")
+    return next((n for n in (3, 4) if f"EIO={n}" in query and "transport=websocket" in query), 0)
+
+
+@asynccontextmanager
+async def keeping_alive(context: ProbeContext, session: Session, keepalive: Keepalive | None) -> AsyncIterator[None]:
+    """Send the message at that interval meanwhile. Raises ProbeFailed (`probe_error`) when it cannot be read."""
+    if keepalive is None:
+        yield
+        return
+    message = keepalive.send if isinstance(keepalive.send, Binary) else await reveal(context, keepalive.send)
+    task = asyncio.create_task(_send_again(session, message, keepalive.every))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def _send_again(session: Session, message: Binary | str, every: float) -> None:
+    with suppress(ProbeFailed, OSError):  # the peer is gone, as the steps will see
+        while True:
+            await asyncio.sleep(every)
+            await _send(session, message)
+
+
+async def _send(session: Session, message: Binary | str) -> None:
+    if isinstance(message, Binary):
+        await session.send_binary(bytes.fromhex(message.binary))
+    else:
+        await session.send(message)
+
+
 async def converse(context: ProbeContext, session: Session, steps: Sequence[Step]) -> None:
     """Run the steps in order. Raises ProbeFailed for the first that fails, OSError."""
     for step in steps:
-        if isinstance(step.send, Binary):
-            await session.send_binary(bytes.fromhex(step.send.binary))
-        elif step.send is not None:
-            await session.send(await reveal(context, step.send))
+        if step.send is not None:
+            await _send(session, step.send if isinstance(step.send, Binary) else await reveal(context, step.send))
         elif step.hold is not None:
             await _hold(context, session, step.hold)
         elif step.ping:

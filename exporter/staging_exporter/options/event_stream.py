@@ -71,6 +71,12 @@ def _words(matchers: Matchers) -> str:
     return " and ".join(wanted)
 
 
+def is_event_stream(response: Response) -> bool:
+    """True when its media type says so."""
+    media = response.header("content-type") or ""
+    return media.partition(";")[0].strip().lower() == MEDIA_TYPE
+
+
 async def read_events(
     context: ProbeContext, exchange: Exchange, response: Response, wanted: Wanted, limit: int
 ) -> None:
@@ -80,7 +86,7 @@ async def read_events(
     (`content`, `timeout`, `closed`), OSError.
     """
     media, coding = response.header("content-type") or "", response.header("content-encoding") or "identity"
-    if media.partition(";")[0].strip().lower() != MEDIA_TYPE:
+    if not is_event_stream(response):
         raise ProbeFailed(Reason.CONTENT, f"header Content-Type is {media[:100]!r}, expected {MEDIA_TYPE}")
     if coding.lower() != "identity":
         raise ProbeFailed(Reason.PROTOCOL, f"the stream is compressed with {coding[:40]!r}, which was not asked for")

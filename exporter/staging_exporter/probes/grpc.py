@@ -71,6 +71,8 @@ class Grpc(Check):
         check_headers(self.metadata, self.auth is not None, "metadata")
         if self.auth:
             self.auth.require_in_advance()
+        if self.auth:
+            self.auth.require_in_advance()
         return self
 
     def hosts(self) -> tuple[str, ...]:

@@ -7,8 +7,9 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from staging_exporter.core.blackbox import BlackboxNames, Gauge, fact, failed_by_content, number, present
+from staging_exporter.core.durations import format_duration
 from staging_exporter.core.facts import Fact
-from staging_exporter.core.model import Reason
+from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.event_stream import MEDIA_TYPE
@@ -32,7 +33,7 @@ from staging_exporter.options.answers import (
 )
 from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
 from staging_exporter.options.check import Check, Degraded
-from staging_exporter.options.event_stream import StreamEvents, Wanted, read_events
+from staging_exporter.options.event_stream import StreamEvents, Wanted, is_event_stream, read_events
 from staging_exporter.options.model import Size
 from staging_exporter.options.payload import Headers, Json, Payload, check_headers, is_secret, reveal
 from staging_exporter.options.proxy import Proxy
@@ -154,11 +155,19 @@ class Http(Check):
         wanted = Wanted(matchers, self.events, any_event=bool(content or self.facts))
         await read_events(context, exchange, response, wanted, self.max_body)
 
+    def _explained(self, context: ProbeContext, response: Response, fault: Exception) -> Exception:
+        """The fault of a body, with what to do about one that never ends."""
+        if isinstance(fault, TimeoutError) and is_event_stream(response):
+            limit = format_duration(context.timeout)
+            detail = f"the body did not end within {limit}: it is {MEDIA_TYPE}, which `stream: sse` reads"
+            return ProbeFailed(Reason.TIMEOUT, detail)
+        return fault
+
     def _judge(self, context: ProbeContext, response: Response) -> None:
         require_not_starting(response, self.startup_when)
         require_status(response, self.expect.status + self.degraded.status)
         if response.fault is not None:
-            raise response.fault
+            raise self._explained(context, response, response.fault)
         require_identity(context, response, self.identity, self.expect)
         degrade_on_any(response, self.degraded, self.degraded.status)
         require_all(response, self.expect, Reason.CONTENT)

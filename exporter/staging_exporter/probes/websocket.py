@@ -20,7 +20,14 @@ from staging_exporter.options.addresses import WebSocketUrl
 from staging_exporter.options.answers import Answer, require_not_starting, require_status
 from staging_exporter.options.auth import Auth, hosts_asked
 from staging_exporter.options.check import Check
-from staging_exporter.options.conversation import Step, converse
+from staging_exporter.options.conversation import (
+    Keepalive,
+    Step,
+    converse,
+    default_heartbeats,
+    default_keepalive,
+    keeping_alive,
+)
 from staging_exporter.options.model import Listed, Model
 from staging_exporter.options.payload import Headers, Text, check_headers, reveal
 from staging_exporter.options.proxy import Proxy
@@ -101,6 +108,7 @@ class WebSocket(Check):
     expect: Expected = Expected()
     steps: Listed[Step] = ()
     heartbeats: dict[str, str] | None = Field(None, description="text message to the answer that it gets, at any time")
+    keepalive: Keepalive | None = Field(None, description="message that is sent again and again while the steps run")
     close_reasons: CloseReasons = Field(
         default_factory=dict, description="close code to reason; 4401 and 4403 are denied"
     )
@@ -123,6 +131,7 @@ class WebSocket(Check):
         subprotocols = [await reveal(context, item) for item in self.subprotocols]
         if self.auth:
             headers |= await self.auth.headers(context, Transport(self.tls, self.proxy, self.ip_family))
+        heartbeats = default_heartbeats(self.url) if self.heartbeats is None else self.heartbeats
         async with open_route(context, self.url, self.tls, self.proxy, self.ip_family) as route:
             response, session = await upgrade(
                 context,
@@ -131,7 +140,7 @@ class WebSocket(Check):
                 headers,
                 subprotocols,
                 self.origin,
-                self.heartbeats,
+                heartbeats,
                 self.close_reasons,
             )
             if self.auth:
@@ -140,7 +149,9 @@ class WebSocket(Check):
             require_status(response, ("101",))
             assert session is not None
             self._check_subprotocol(context)
-            await converse(context, session, self.steps)
+            keepalive = self.keepalive or default_keepalive(self.url)
+            async with keeping_alive(context, session, keepalive):
+                await converse(context, session, self.steps)
             await session.close()
 
     def _check_subprotocol(self, context: ProbeContext) -> None:
