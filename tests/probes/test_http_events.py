@@ -47,7 +47,7 @@ def event(name: str, data: str = "{}") -> str:
     return f"event: {name}\ndata: {data}\n\n"
 
 
-async def run(handler: Handler, timeout: float = 0.6, **options: Any) -> Observation:
+async def run(handler: Handler, timeout: float = 10.0, **options: Any) -> Observation:
     async with serving(handler) as address:
         return await probe({"kind": "http", "url": f"http://{address}/", "stream": "sse", **options}, timeout=timeout)
 
@@ -179,7 +179,7 @@ STREAMS: dict[str, tuple[Handler, dict[str, Any], Reason, str]] = {
 @pytest.mark.parametrize("case", STREAMS)
 async def test_a_stream(case: str) -> None:
     handler, options, reason, detail = STREAMS[case]
-    seen = await run(handler, **options)
+    seen = await run(handler, 0.6 if "600ms" in detail else 10.0, **options)
     assert (seen.reason, seen.detail) == (reason, detail)
 
 
@@ -195,7 +195,7 @@ async def test_what_is_asked_and_recorded() -> None:
 
 
 async def test_a_stream_that_is_read_as_a_body_says_what_to_do() -> None:
-    seen = await run(streaming(event("a")), stream=None)
+    seen = await run(streaming(event("a")), 0.6, stream=None)
     assert seen.reason == Reason.TIMEOUT
     assert seen.detail == "the body did not end within 600ms: it is text/event-stream, which `stream: sse` reads"
 

@@ -137,7 +137,7 @@ async def look(protocol: str, handler: Handler, directory: Path, kind: str = "tl
         port = address.rpartition(":")[2]
         tls = {"ca_file": ca_file(directory)}
         check = {"kind": kind, "address": f"localhost:{port}", "starttls": protocol, "tls": tls, **options}
-        return await probe(check, timeout=2.0)
+        return await probe(check, timeout=10.0)
 
 
 @pytest.mark.parametrize("case", SERVERS)
@@ -322,6 +322,6 @@ async def test_a_server_that_does_not_begin_tls(case: str) -> None:
     async with serving(handler) as address:
         port = address.rpartition(":")[2]
         check = {"kind": "tls", "address": f"localhost:{port}", "starttls": protocol}
-        seen = await probe(check, timeout=0.5 if reason == Reason.TIMEOUT else 2.0)
+        seen = await probe(check, timeout=0.5 if reason == Reason.TIMEOUT else 10.0)
     assert seen.reason == reason, seen.detail
     assert seen.detail.startswith(detail)

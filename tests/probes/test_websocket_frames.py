@@ -33,7 +33,7 @@ async def socket_io(socket: ServerConnection) -> None:
         await asyncio.sleep(0.05)
         await socket.send("2")
         try:
-            async with asyncio.timeout(0.5):
+            async with asyncio.timeout(1.0):
                 answer = await socket.recv()
         except TimeoutError:
             answer = "nothing"
@@ -63,14 +63,14 @@ async def mqtt(socket: ServerConnection) -> None:
 async def run(talk: Talk, path: str, *steps: dict[str, Any], **options: Any) -> Observation:
     async with talking(talk) as address:
         check = {"kind": "websocket", "url": f"ws://{address}{path}", "steps": list(steps), **options}
-        return await probe(check, timeout=5.0)
+        return await probe(check, timeout=20.0)
 
 
 async def impatient(socket: ServerConnection) -> None:
     """Engine.IO 3, and other servers that want a message again and again, as bytes or as text."""
     while True:
         try:
-            async with asyncio.timeout(0.5):
+            async with asyncio.timeout(1.0):
                 message = await socket.recv()
         except TimeoutError:
             await socket.close(1011, "nobody is there")
@@ -123,7 +123,7 @@ TALKS: dict[str, tuple[Talk, str, list[dict[str, Any]], dict[str, Any], Reason, 
     "heartbeats of socket.io are answered during hold": (
         socket_io,
         SOCKET_IO,
-        [*CONNECT, {"hold": "800ms"}],
+        [*CONNECT, {"hold": "1500ms"}],
         {},
         Reason.OK,
         "",
@@ -131,10 +131,10 @@ TALKS: dict[str, tuple[Talk, str, list[dict[str, Any]], dict[str, Any], Reason, 
     "heartbeats that are not answered": (
         socket_io,
         SOCKET_IO,
-        [*CONNECT, {"hold": "2s"}],
+        [*CONNECT, {"hold": "4s"}],
         {"heartbeats": {}},
         Reason.SERVER_ERROR,
-        "the peer closed with 1011 'nothing instead of a pong', expected the connection to stay open for 2s",
+        "the peer closed with 1011 'nothing instead of a pong', expected the connection to stay open for 4s",
     ),
     "several messages of SignalR in one frame": (
         signal_r,
@@ -160,7 +160,7 @@ TALKS: dict[str, tuple[Talk, str, list[dict[str, Any]], dict[str, Any], Reason, 
     "a server that wants a message again and again": (
         impatient,
         "/",
-        [{"hold": "1200ms"}],
+        [{"hold": "1500ms"}],
         {"keepalive": {"every": "100ms", "send": {"json": {"op": "ping"}}}},
         Reason.OK,
         "",
@@ -168,7 +168,7 @@ TALKS: dict[str, tuple[Talk, str, list[dict[str, Any]], dict[str, Any], Reason, 
     "a server that wants bytes again and again": (
         impatient,
         "/mqtt",
-        [{"hold": "700ms"}, {"expect": {"binary": "d000"}}],
+        [{"hold": "1500ms"}, {"expect": {"binary": "d000"}}],
         {"keepalive": {"every": "100ms", "send": {"binary": "c000"}}},
         Reason.OK,
         "",
@@ -176,10 +176,10 @@ TALKS: dict[str, tuple[Talk, str, list[dict[str, Any]], dict[str, Any], Reason, 
     "a server that waits in vain": (
         impatient,
         "/",
-        [{"hold": "2s"}],
+        [{"hold": "4s"}],
         {"keepalive": {"every": "10s", "send": "2"}},
         Reason.SERVER_ERROR,
-        "the peer closed with 1011 'nobody is there', expected the connection to stay open for 2s",
+        "the peer closed with 1011 'nobody is there', expected the connection to stay open for 4s",
     ),
     "answers of Engine.IO 3 are no messages": (
         impatient,
