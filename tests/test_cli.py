@@ -43,6 +43,47 @@ def test_check_ignores_root_causes_below_fail_on(tmp_path: Path) -> None:
     assert staging_exporter("check", "--config.file", file, "--fail-on", "P0").returncode == 0
 
 
+def test_several_files_are_merged(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text(
+        "environment: t\ncomponents: {a: {layer: service, priority: P0, check: {kind: exec, command: ['false']}}}"
+    )
+    (tmp_path / "b.yml").write_text(
+        "components: {b: {layer: service, priority: P0, check: {kind: exec, command: ['true']}}}"
+    )
+    first, second = str(tmp_path / "a.yml"), str(tmp_path / "b.yml")
+    done = staging_exporter("validate", "--config.file", first, "--config.file", second)
+    assert (done.returncode, done.stdout) == (0, f"{first}, {second} are valid: 2 checks, 0 latent.\n")
+    done = staging_exporter("validate", first, second)
+    assert (done.returncode, done.stdout) == (0, f"{first}, {second} are valid: 2 checks, 0 latent.\n")
+    assert staging_exporter("validate", str(tmp_path)).stdout == f"{tmp_path} is valid: 2 checks, 0 latent.\n"
+    assert staging_exporter("check", second, first).returncode == 1
+
+
+def test_the_environment_may_name_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = config(tmp_path, '{kind: exec, command: ["true"]}')
+    monkeypatch.delenv("STAGING_EXPORTER_CONFIG", raising=False)
+    done = staging_exporter("validate")
+    assert (done.returncode, "give a configuration: FILE, --config.file FILE, or" in done.stderr) == (2, True)
+    monkeypatch.setenv("STAGING_EXPORTER_CONFIG", str(file))
+    assert staging_exporter("validate").returncode == 0
+    assert staging_exporter("check").returncode == 0
+    assert "cannot reach an exporter" in staging_exporter("check", "--from", "http://127.0.0.1:1").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["check", "f.yml", "--wait", "1s", "--wait", "2s"], "--wait"),
+        (["run", "f.yml", "--log.level", "info", "--log.level=debug"], "--log.level"),
+        (["generate", "rules", "f.yml", "--output", "a", "--output", "b"], "--output"),
+        (["check", "--from", "http://a.test", "--from", "http://b.test"], "--from"),
+    ],
+)
+def test_an_option_that_takes_one_value_is_refused_twice(arguments: list[str], option: str) -> None:
+    done = staging_exporter(*arguments)
+    assert (done.returncode, f"{option} is given 2 times, and takes one value" in done.stderr) == (2, True)
+
+
 def test_check_exits_2_for_a_bad_file(tmp_path: Path) -> None:
     file = config(tmp_path, '{kind: exec, command: ["true"], colour: red}')
     done = staging_exporter("check", "--config.file", file)

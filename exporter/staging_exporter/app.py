@@ -48,7 +48,7 @@ class App:
 
     def __init__(
         self,
-        config_file: Path,
+        config_files: Path | Sequence[Path],
         config: Config,
         announce: Callable[[Snapshot], None] | None = None,
         state: StateFile | None = None,
@@ -58,7 +58,8 @@ class App:
 
         With `state` the state survives a restart, with `reports` test reports may be pushed.
         """
-        self._file, self._config, self._announce = config_file, config, announce or log_verdict
+        self._files = (config_files,) if isinstance(config_files, Path) else tuple(config_files)
+        self._config, self._announce = config, announce or log_verdict
         self._reloaded, self._loaded_at = True, now()
         self._loop_lag = LoopLagMonitor()
         self._state, self._reports = state, reports
@@ -73,11 +74,15 @@ class App:
         self._web: web.AppRunner | None = None
 
     async def run(
-        self, listen: HostPort, on_start: Callable[[str], None] = lambda _url: None, *, stop_on_hangup: bool = False
+        self,
+        listen: HostPort | Sequence[HostPort],
+        on_start: Callable[[str], None] = lambda _url: None,
+        *,
+        stop_on_hangup: bool = False,
     ) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reloads, or stops it with `stop_on_hangup`.
 
-        Raises OSError when the address cannot be listened on.
+        Raises OSError when an address cannot be listened on.
         """
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -93,13 +98,13 @@ class App:
         finally:
             await self.stop()
 
-    async def start(self, listen: HostPort) -> str:
-        """Start probing and serving; returns the URL. Raises OSError when the address cannot be listened on."""
+    async def start(self, listen: HostPort | Sequence[HostPort]) -> str:
+        """Start probing and serving; returns the first URL. Raises OSError when an address cannot be listened on."""
         runner = web.AppRunner(make_app(self), access_log=None, shutdown_timeout=0.5)
         await runner.setup()
-        site = web.TCPSite(runner, listen.host or None, listen.port)
         try:
-            await site.start()
+            for address in [listen] if isinstance(listen, HostPort) else listen:
+                await web.TCPSite(runner, address.host or None, address.port).start()
         except BaseException:
             await runner.cleanup()
             raise
@@ -211,9 +216,9 @@ class App:
         async with self._reloading:
             try:
                 async with asyncio.timeout(_LOAD):
-                    config = await in_background(lambda: load_config(self._file), ("configuration", self._file))
+                    config = await in_background(lambda: load_config(self._files), ("configuration", self._files))
             except (ConfigError, TimeoutError) as error:
-                text = str(error) or f"{self._file} gave nothing in time"
+                text = str(error) or f"{self._files[0]} gave nothing in time"
                 self._reloaded = False
                 event(log, "reload failed, keeping the previous configuration", logging.ERROR, error=text)
                 return text

@@ -126,7 +126,7 @@ def test_our_limit_of_nesting_comes_before_that_of_the_parser(tmp_path: Path, mo
 
 def test_a_directory(tmp_path: Path) -> None:
     (tmp_path / "f.yml").mkdir()
-    assert problems(tmp_path / "f.yml") == "f.yml:1: is a directory, not a file"
+    assert problems(tmp_path / "f.yml") == "f.yml:1: the directory has no files *.yml or *.yaml"
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from staging_exporter.commands.common import Period, colours, columns, give_up, split
+from staging_exporter.commands.common import Command, Period, colours, columns, config_files, give_up, split
 from staging_exporter.commands.progress import Progress
-from staging_exporter.commands.status_source import CONFIG_FILE_OPTION, FROM_OPTION, status_source
+from staging_exporter.commands.status_source import FROM_OPTION, status_source
 from staging_exporter.core.failure_window import LEAST
 from staging_exporter.core.model import Priority
 from staging_exporter.views.document_types import StatusDocument
@@ -21,8 +21,8 @@ from staging_exporter.views.junit import junit
 from staging_exporter.views.report import text
 
 
-@click.command()
-@CONFIG_FILE_OPTION
+@click.command(cls=Command)
+@config_files(required=False)
 @FROM_OPTION
 @click.option("--wait", type=Period(), default="0s", help="Wait up to this long for recovery, such as 10m.")
 @click.option(
@@ -47,7 +47,7 @@ from staging_exporter.views.report import text
     help="Output format.",
 )
 def check(
-    config_file: Path | None,
+    config: tuple[Path, ...],
     url: str | None,
     wait: float,
     fail_on: str,
@@ -70,7 +70,7 @@ def check(
     With --wait it exits as soon as the check passes, or when a root cause is
     down and has no startup budget left.
     """
-    source = status_source(config_file, url, wait)
+    source = status_source(config, url, wait)
     gate = _gate(source.first(), Priority(fail_on), wait, journeys, components)
     live = sys.stderr.isatty() and (wait > 0 or form == "text")
     progress = Progress(

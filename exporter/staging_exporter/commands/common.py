@@ -6,7 +6,9 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Callable, Coroutine, Iterable
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn, TextIO, TypeVar
 
@@ -19,9 +21,10 @@ from staging_exporter.core.durations import parse_duration
 from staging_exporter.net.address import HostPort
 
 T = TypeVar("T")
-CONFIG_FILE = click.option(
-    "--config.file", "config_file", required=True, type=Path, metavar="FILE", help="The configuration file."
-)
+CONFIG_OPTION = click.option(
+    "--config.file", "config_file", multiple=True, type=Path, metavar="FILE",
+    help="A configuration file, or a directory of them; repeatable, they are merged.",
+)  # fmt: skip
 TO = click.option(
     "--to", "url", required=True, metavar="URL", help="Address of the exporter, such as http://127.0.0.1:9877."
 )
@@ -31,6 +34,44 @@ TOKEN = click.option(
 COMPONENTS = click.option(
     "--component", "components", multiple=True, required=True, metavar="A,B", help="Names of components; repeatable."
 )
+
+
+CONFIG_VARIABLE = "STAGING_EXPORTER_CONFIG"
+
+
+class Command(click.Command):
+    """A command that refuses an option given twice, of which others take the last one without a word."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments. Raises UsageError."""
+        _, _, order = self.make_parser(ctx).parse_args(list(args))
+        for param, count in Counter(order).items():
+            if count > 1 and isinstance(param, click.Option) and not (param.multiple or param.is_flag):
+                raise click.UsageError(f"{param.opts[0]} is given {count} times, and takes one value", ctx)
+        return super().parse_args(ctx, args)
+
+
+def config_files(*, required: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """`FILE...` and `--config.file FILE`, repeatable, or else the variable of the environment, as `config`: paths."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @click.argument("files", nargs=-1, type=Path, metavar="[FILE]...")
+        @CONFIG_OPTION
+        @wraps(function)
+        def command(config_file: tuple[Path, ...], files: tuple[Path, ...], **others: Any) -> None:
+            function(config=chosen((*config_file, *files), required=required), **others)
+
+        return command
+
+    return decorate
+
+
+def chosen(given: tuple[Path, ...], *, required: bool) -> tuple[Path, ...]:
+    """The files that are given, or else the one that the environment names; none only when they are not required."""
+    named = os.environ.get(CONFIG_VARIABLE, "")
+    if not given and required and not named:
+        raise click.UsageError(f"give a configuration: FILE, --config.file FILE, or the variable {CONFIG_VARIABLE}")
+    return given or ((Path(named),) if required else ())
 
 
 class Listen(click.ParamType[HostPort]):
@@ -61,10 +102,10 @@ class Period(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
-def load(config_file: Path) -> Config:
-    """The configuration; prints every error and exits 2 when it has any."""
+def load(config: Sequence[Path]) -> Config:
+    """The configuration in these files; prints every error and exits 2 when it has any."""
     try:
-        return load_config(config_file)
+        return load_config(config)
     except ConfigError as error:
         give_up(str(error))
 

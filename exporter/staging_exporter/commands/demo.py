@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from staging_exporter.app import App
-from staging_exporter.commands.common import Listen, colours, columns, give_up, run_loop
+from staging_exporter.commands.common import Command, Listen, colours, columns, give_up, run_loop
 from staging_exporter.config import load_config
 from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.logs import set_up
@@ -27,7 +27,7 @@ _START = 60.0  # seconds until the environment must have started; PostgreSQL cre
 _STOP = 10.0
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--fault", "faults", multiple=True, metavar="ID", help="Start with this fault injected, such as F03; repeatable."
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from staging_exporter.client import Client
-from staging_exporter.commands.common import COMPONENTS, TO, TOKEN, call_exporter, split
+from staging_exporter.commands.common import COMPONENTS, TO, TOKEN, Command, call_exporter, split
 
 
-@click.command()
+@click.command(cls=Command)
 @TO
 @TOKEN
 @COMPONENTS

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import click
 
-from staging_exporter.commands.common import columns, give_up
-from staging_exporter.commands.status_source import CONFIG_FILE_OPTION, FROM_OPTION, status_source
+from staging_exporter.commands.common import CONFIG_OPTION, Command, columns, give_up
+from staging_exporter.commands.status_source import FROM_OPTION, status_source
 from staging_exporter.views.gate import required_components
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("component")
-@CONFIG_FILE_OPTION
+@CONFIG_OPTION
 @FROM_OPTION
-def explain(component: str, config_file: Path | None, url: str | None) -> None:
+def explain(component: str, config_file: tuple[Path, ...], url: str | None) -> None:
     """Explain the state of a component and name its root cause."""
     source = status_source(config_file, url)
     status = source.first()
@@ -25,7 +25,7 @@ def explain(component: str, config_file: Path | None, url: str | None) -> None:
         required_components(status, [], [component])
     except ValueError as error:
         give_up(str(error))
-    if config_file is not None:
+    if url is None:
         status = source.until(lambda _: True, 0.0)
     explanation, width = status["components"][component]["explanation"], columns(sys.stdout)
     if width is not None:

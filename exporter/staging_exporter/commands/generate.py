@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from staging_exporter.commands.common import CONFIG_FILE, give_up, load
+from staging_exporter.commands.common import Command, config_files, give_up, load
 from staging_exporter.config import Config
 from staging_exporter.generate.alertmanager import CONFIG_FILE as ALERTMANAGER_FILE
 from staging_exporter.generate.alertmanager import TEMPLATE_FILE, NoReceivers, template_file
@@ -23,25 +23,29 @@ _FORCE = click.option("--force", is_flag=True, help="Also overwrite files that w
 _NO_DASHBOARDS = "dashboards need the extra `dashboards`: pip install 'staging-exporter[dashboards]'"
 
 
-@click.group()
+class _Group(click.Group):
+    command_class = Command
+
+
+@click.group(cls=_Group)
 def generate() -> None:
     """Generate alert rules, alert routing, dashboards and more."""
 
 
 @generate.command()
-@CONFIG_FILE
+@config_files()
 @_OUTPUT
 @_FORCE
-def dashboards(config_file: Path, output: Path, force: bool) -> None:
+def dashboards(config: tuple[Path, ...], output: Path, force: bool) -> None:
     """Write the Grafana dashboards, one JSON file each."""
-    files = dashboard_files(load(config_file))
+    files = dashboard_files(load(config))
     if files is None:
         give_up(_NO_DASHBOARDS)
     write(output, files, force=force)
 
 
 @generate.command()
-@CONFIG_FILE
+@config_files()
 @_OUTPUT
 @_FORCE
 @click.option(
@@ -52,43 +56,43 @@ def dashboards(config_file: Path, output: Path, force: bool) -> None:
     show_default=True,
     help="A rule file of Prometheus, or a PrometheusRule resource of the operator.",
 )
-def rules(config_file: Path, output: Path, force: bool, form: str) -> None:
+def rules(config: tuple[Path, ...], output: Path, force: bool, form: str) -> None:
     """Write the alert rules for Prometheus or its operator."""
-    write(output, rule_files(load(config_file), form), force=force)
+    write(output, rule_files(load(config), form), force=force)
 
 
 @generate.command()
-@CONFIG_FILE
+@config_files()
 @_OUTPUT
 @_FORCE
-def alertmanager(config_file: Path, output: Path, force: bool) -> None:
+def alertmanager(config: tuple[Path, ...], output: Path, force: bool) -> None:
     """Write the configuration of Alertmanager and its templates."""
     try:
-        files = alertmanager_files(load(config_file))
+        files = alertmanager_files(load(config))
     except NoReceivers as error:
-        give_up(f"{config_file}: {error}")
+        give_up(f"{config[0]}: {error}")
     write(output, files, force=force)
 
 
 @generate.command(name="all")
-@CONFIG_FILE
+@config_files()
 @_OUTPUT
 @_FORCE
-def everything(config_file: Path, output: Path, force: bool) -> None:
+def everything(config: tuple[Path, ...], output: Path, force: bool) -> None:
     """Write everything, each part into a directory of its own.
 
     The directories are alertmanager/, ci/, dashboards/, grafana/, kubernetes/, prometheus/, runbooks/ and systemd/.
     """
-    config = load(config_file)
-    environment, exporter = config.topology.environment, config.alerting.exporter
+    loaded = load(config)
+    environment, exporter = loaded.topology.environment, loaded.alerting.exporter
     files = {**examples(environment, exporter), **_below("runbooks", runbooks(environment, exporter))}
     for form in ("rules", "prometheusrule"):
-        files |= _below("prometheus", rule_files(config, form))
+        files |= _below("prometheus", rule_files(loaded, form))
     try:
-        files |= _below("alertmanager", alertmanager_files(config))
+        files |= _below("alertmanager", alertmanager_files(loaded))
     except NoReceivers as error:
         click.echo(f"skipped the Alertmanager configuration: {error}", err=True)
-    boards = dashboard_files(config)
+    boards = dashboard_files(loaded)
     if boards is None:
         click.echo(f"skipped the dashboards: {_NO_DASHBOARDS}", err=True)
     else:

@@ -7,12 +7,12 @@ import re
 import click
 
 from staging_exporter import probes
-from staging_exporter.commands.common import give_up
+from staging_exporter.commands.common import Command, give_up
 
 _END_OF_SENTENCE = re.compile(r"(?<=[.?]) ")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("kind", required=False)
 def kinds(kind: str | None) -> None:
     """List the kinds of checks, or print the documentation of one."""

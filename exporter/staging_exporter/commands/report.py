@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 
 from staging_exporter.client import Client
-from staging_exporter.commands.common import TO, TOKEN, call_exporter
+from staging_exporter.commands.common import TO, TOKEN, Command, call_exporter
 
 
-@click.command()
+@click.command(cls=Command)
 @TO
 @TOKEN
 @click.option("--component", required=True, metavar="NAME", help="The component whose check reads the report.")

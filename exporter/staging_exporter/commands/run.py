@@ -8,22 +8,23 @@ from typing import Any
 import click
 
 from staging_exporter.app import App
-from staging_exporter.commands.common import CONFIG_FILE, Listen, give_up, load, run_loop
+from staging_exporter.commands.common import Command, Listen, config_files, give_up, load, run_loop
 from staging_exporter.logs import set_up
 from staging_exporter.net.address import HostPort
 from staging_exporter.storage.reports import ReportStore
 from staging_exporter.storage.state import StateFile
 
 
-@click.command()
-@CONFIG_FILE
+@click.command(cls=Command)
+@config_files()
 @click.option(
     "--web.listen-address",
     "listen",
     type=Listen(),
-    default=":9877",
+    multiple=True,
+    default=[":9877"],
     show_default=True,
-    help="Address to serve metrics, status page and API on.",
+    help="Address to serve metrics, status page and API on; repeatable.",
 )
 @click.option(
     "--log.level",
@@ -48,10 +49,10 @@ from staging_exporter.storage.state import StateFile
     metavar="DIR",
     help="Directory for state that must survive a restart. Without it, state is kept in memory only.",
 )
-def run(config_file: Path, listen: HostPort, level: str, form: Any, storage: Path | None) -> None:
+def run(config: tuple[Path, ...], listen: tuple[HostPort, ...], level: str, form: Any, storage: Path | None) -> None:
     """Run the exporter."""
     set_up(level, form)
-    config = load(config_file)
+    loaded = load(config)
     try:
         state = StateFile(storage) if storage else None
         reports = ReportStore(storage / "e2e") if storage else None
@@ -59,9 +60,9 @@ def run(config_file: Path, listen: HostPort, level: str, form: Any, storage: Pat
         give_up(f"cannot store anything in {storage}: {error.strerror or error}")
 
     async def serve() -> None:
-        await App(config_file, config, state=state, reports=reports).run(listen)
+        await App(config, loaded, state=state, reports=reports).run(listen)
 
     try:
         run_loop(serve())
     except OSError as error:
-        give_up(f"cannot listen on {listen}: {error.strerror or error}")
+        give_up(f"cannot listen on {' and '.join(map(str, listen))}: {error.strerror or error}")

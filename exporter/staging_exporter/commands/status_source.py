@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import click
 
 from staging_exporter.client import Client
-from staging_exporter.commands.common import call_exporter, give_up, load, run_loop
+from staging_exporter.commands.common import call_exporter, chosen, give_up, load, run_loop
 from staging_exporter.config import Config
 from staging_exporter.engine.run_once import run_until, unprobed
 from staging_exporter.views.document import document
 from staging_exporter.views.document_types import StatusDocument
 
 _SETTLE = 60.0  # seconds that a running exporter is given to finish confirming
-CONFIG_FILE_OPTION = click.option(
-    "--config.file", "config_file", type=Path, metavar="FILE", help="Probe the components of this configuration."
-)
 FROM_OPTION = click.option("--from", "url", metavar="URL", help="Ask the exporter that runs at this address.")
 
 Done = Callable[[StatusDocument], bool]
@@ -72,10 +69,11 @@ class PublishedStatus:
         )
 
 
-def status_source(config_file: Path | None, url: str | None, seconds: float = 0.0) -> StatusSource:
+def status_source(config: Sequence[Path], url: str | None, seconds: float = 0.0) -> StatusSource:
     """The source that the options name; exits 2 unless exactly one is given. `seconds` as for `PublishedStatus`."""
-    if config_file is not None and url is None:
-        return ProbedStatus(load(config_file))
-    if url is None or config_file is not None:
+    config = chosen(tuple(config), required=url is None)
+    if config and url is None:
+        return ProbedStatus(load(config))
+    if url is None or config:
         give_up("give either --config.file or --from")
     return PublishedStatus(call_exporter(lambda: Client(url)), seconds)

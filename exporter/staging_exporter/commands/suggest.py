@@ -10,7 +10,7 @@ import click
 
 from staging_exporter.client import Client
 from staging_exporter.clock import now
-from staging_exporter.commands.common import call_exporter, columns, give_up, load
+from staging_exporter.commands.common import Command, call_exporter, columns, config_files, give_up, load
 from staging_exporter.core.coincidence import suggest as suggest_edges
 from staging_exporter.core.graph import Graph
 from staging_exporter.storage.state import StateFile
@@ -18,8 +18,8 @@ from staging_exporter.views.document_types import SuggestionsDocument
 from staging_exporter.views.suggestions import sections, suggestions_document
 
 
-@click.command()
-@click.argument("config_file", metavar="[FILE]", required=False, type=Path)
+@click.command(cls=Command)
+@config_files(required=False)
 @click.option("--from", "url", metavar="URL", help="Ask the exporter that runs at this address.")
 @click.option(
     "--storage.path",
@@ -28,15 +28,15 @@ from staging_exporter.views.suggestions import sections, suggestions_document
     metavar="DIR",
     help="With FILE: the directory in which `run` stored its state.",
 )
-def suggest(config_file: Path | None, url: str | None, storage: Path | None) -> None:
+def suggest(config: tuple[Path, ...], url: str | None, storage: Path | None) -> None:
     """Suggest better dependencies and checks.
 
     Lists missing and doubtful dependencies and shallow checks, with the times of the incidents. Asks a running
     exporter, or reads the stored incidents of the environment in FILE.
     """
-    if (config_file is None) == (url is None) or (config_file is None) != (storage is None):
+    if bool(config) == (url is not None) or bool(config) != (storage is not None):
         give_up("give either --from URL, or FILE and --storage.path DIR")
-    document = _stored(config_file, storage) if config_file and storage else _asked(str(url))
+    document = _stored(config, storage) if storage else _asked(str(url))
     found, width = sections(document), columns(sys.stdout)
     if not found:
         click.echo(f"no suggestions: the incidents of {document['environment']} fit its configuration")
@@ -50,8 +50,8 @@ def _asked(url: str) -> SuggestionsDocument:
     return call_exporter(lambda: Client(url).suggestions())
 
 
-def _stored(config_file: Path, storage: Path) -> SuggestionsDocument:
-    topology = load(config_file).topology
+def _stored(config: tuple[Path, ...], storage: Path) -> SuggestionsDocument:
+    topology = load(config).topology
     try:
         journal = StateFile(storage).read(topology.environment).journal
     except FileNotFoundError:

@@ -8,33 +8,33 @@ from pathlib import Path
 import click
 
 from staging_exporter.client import Client
-from staging_exporter.commands.common import CONFIG_FILE, call_exporter, load
+from staging_exporter.commands.common import Command, call_exporter, config_files, load
 from staging_exporter.config import Config
 from staging_exporter.views.document_types import SuggestionsDocument
 from staging_exporter.views.suggestions import doubtful, shallow
 
 
-@click.command()
-@CONFIG_FILE
+@click.command(cls=Command)
+@config_files()
 @click.option(
     "--from",
     "url",
     metavar="URL",
     help="Also warn of edges and checks that incidents at this exporter contradicted.",
 )
-def validate(config_file: Path, url: str | None) -> None:
+def validate(config: tuple[Path, ...], url: str | None) -> None:
     """Report every error in a configuration.
 
     Exits 2 when there is one.
     """
-    config = load(config_file)
-    for warning in config.warnings:
+    loaded, names = load(config), ", ".join(map(str, config))
+    for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
     if url is not None:
-        for text in _of_incidents(config, call_exporter(lambda: Client(url).suggestions())):
-            click.echo(f"warning: {config_file}: {text}", err=True)
-    latent = len(config.topology.components) - len(config.checks)
-    click.echo(f"{config_file} is valid: {len(config.checks)} checks, {latent} latent.")
+        for text in _of_incidents(loaded, call_exporter(lambda: Client(url).suggestions())):
+            click.echo(f"warning: {names}: {text}", err=True)
+    latent = len(loaded.topology.components) - len(loaded.checks)
+    click.echo(f"{names} {'is' if len(config) == 1 else 'are'} valid: {len(loaded.checks)} checks, {latent} latent.")
 
 
 def _of_incidents(config: Config, document: SuggestionsDocument) -> Iterator[str]:

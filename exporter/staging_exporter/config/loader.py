@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ from staging_exporter.config.configuration import Config
 from staging_exporter.config.hints import misplaced, option_names
 from staging_exporter.config.problems import Problem, TreePath, clip, did_you_mean, unknown_choice
 from staging_exporter.config.review import all_instead_of_any, mixed_names, over_limit, weak_tls
-from staging_exporter.config.schema import FOR_ANCHORS, CheckExtras, ComponentOptions, File
+from staging_exporter.config.schema import CheckExtras, ComponentOptions, File
+from staging_exporter.config.sources import Sources, as_paths
 from staging_exporter.config.validation import Validation
-from staging_exporter.config.yamlfile import read_yaml
 from staging_exporter.core.durations import format_duration
 from staging_exporter.core.graph import find_cycle
 from staging_exporter.core.maintenance import MaintenanceWindow
@@ -26,23 +27,16 @@ _FALLBACKS = {"environment": "?", "components": {}, "layer": "test", "priority":
 _DEFAULTS: TreePath = ("defaults",)
 
 
-def load_config(path: str | Path) -> Config:
-    """The configuration in the file at `path`. Raises ConfigError with every error, and nothing else."""
-    document = read_yaml(str(path))
+def load_config(paths: str | Path | Iterable[str | Path]) -> Config:
+    """The configuration in a file, a directory, or several of them. Raises ConfigError with every error."""
+    document = Sources(as_paths(paths))
     found = Validation(document, misplaced)
-    file = found.salvage(File, _without_anchors(document.tree), _FALLBACKS)
+    file = found.salvage(File, document.tree, _FALLBACKS)
     declared = document.tree.get("components")
     loader = _Loader(found, file, declared if isinstance(declared, dict) else {})
     config = loader.config()
     found.check()
-    return config
-
-
-def _without_anchors(tree: Any) -> Any:
-    """The file without the keys that are for YAML anchors alone."""
-    if not isinstance(tree, dict):
-        return tree
-    return {key: value for key, value in tree.items() if not key.startswith(FOR_ANCHORS)}
+    return replace(config, warnings=(*document.warnings, *config.warnings))
 
 
 class _Loader:

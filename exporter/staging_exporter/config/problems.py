@@ -29,10 +29,14 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used; `problems` are its errors by line, at most `MAX_PROBLEMS`."""
+    """A configuration that cannot be used; `problems` are its errors by file and line, at most `MAX_PROBLEMS`."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        found = sorted(problems, key=lambda problem: problem.line)
+    def __init__(self, problems: Iterable[Problem], files: Iterable[str] = ()) -> None:
+        """`files` are the files in order; by default in that of the problems."""
+        found = list(problems)
+        names = dict.fromkeys([*files, *(problem.file for problem in found)])
+        order = {file: number for number, file in enumerate(names)}
+        found.sort(key=lambda problem: (order[problem.file], problem.line))
         kept = found[:MAX_PROBLEMS]
         if len(found) > MAX_PROBLEMS:
             kept.append(Problem(kept[-1].file, kept[-1].line, "", "there are more errors; correct these first"))

@@ -242,6 +242,7 @@ class ResolverOptions(Model):
 class File(Model):
     """The configuration of staging-exporter."""
 
+    include: Listed[str] = Field((), description="further files, directories and globs, relative to this file")
     environment: Annotated[str, Field(min_length=1, max_length=200)]
     defaults: Defaults = Defaults()
     limits: Limits = Limits()

@@ -21,7 +21,7 @@ from staging_exporter.config.problems import (
     format_path,
     nearest,
 )
-from staging_exporter.config.yamlfile import Document
+from staging_exporter.config.sources import Sources
 from staging_exporter.core.words import joined
 
 M = TypeVar("M", bound=BaseModel)
@@ -71,7 +71,7 @@ class _Complaint(NamedTuple):
 class Validation:
     """Collects the problems of one document."""
 
-    def __init__(self, document: Document, misplaced: Callable[[Any, TreePath], str | None]) -> None:
+    def __init__(self, document: Sources, misplaced: Callable[[Any, TreePath], str | None]) -> None:
         """`misplaced` says of the tree and the path of an unknown key where that belongs; None when nowhere."""
         self.problems = list(document.problems)
         self._misplaced = misplaced
@@ -84,22 +84,27 @@ class Validation:
 
     def problem(self, path: TreePath, message: str) -> Problem:
         """A problem at `path`, not reported."""
-        file, line = self._document.file, self._document.line(path)
+        file, line = self._document.place(path)
         return Problem(file, line, format_path(path), _USERINFO.sub(r"\1***@", message))
 
     def report(self, path: TreePath, message: str) -> None:
         """Report an error at `path`. Raises ConfigError when there are too many."""
-        self._add(self.problem(path, message))
+        if not self._is_lost(path):
+            self._add(self.problem(path, message))
+
+    def _is_lost(self, path: TreePath) -> bool:
+        """True when a variable there is not set, which was reported."""
+        return path in self._document.lost
 
     def _add(self, problem: Problem) -> None:
         self.problems.append(problem)
         if len(self.problems) > MAX_PROBLEMS:
-            raise ConfigError(self.problems)
+            raise ConfigError(self.problems, self._document.files)
 
     def check(self) -> None:
         """Raises ConfigError when an error was reported."""
         if self.problems:
-            raise ConfigError(self.problems)
+            raise ConfigError(self.problems, self._document.files)
 
     def validate(
         self,
@@ -136,7 +141,7 @@ class Validation:
                     self._report_all(model, tree, (), {}, complaints)
                 for complaint in complaints:
                     _repair(rest, complaint, fallbacks)
-        raise ConfigError(self.problems)
+        raise ConfigError(self.problems, self._document.files)
 
     def _report_all(
         self,
@@ -155,6 +160,9 @@ class Validation:
             error = group[0].error
             base = moved.get(str(path[0])) if path else None
             place = (*base, *path[1:]) if base else (*at, *path)
+            if self._is_lost(place):
+                self._lost.add(place)
+                continue
             if group[0].shape:
                 text = _shapes(group, _value(tree, path))
             elif error["type"] == "extra_forbidden":

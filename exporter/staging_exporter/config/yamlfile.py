@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 import re
 import stat
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from staging_exporter.config.problems import ConfigError, Problem, TreePath, clip, format_path
+from staging_exporter.config.tree import Document, Node
 
 MAX_BYTES = 1024 * 1024
 MAX_NODES = 100_000  # of the tree with every alias expanded
@@ -50,39 +50,6 @@ _SYNTAX = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
-    """A value with its line, the number of nodes in it (aliases expanded) and how deep it nests."""
-
-    line: int
-    value: Any  # a scalar, a list of nodes, or a dict of text -> (line of the key, node)
-    size: int = 1
-    height: int = 1
-
-
-class Document:
-    """A file that was read: `tree` is of dict, list, str, int, float, bool and None."""
-
-    def __init__(self, file: str, root: _Node, problems: Iterable[Problem]) -> None:
-        self.file = file
-        self.tree: dict[str, Any] = _plain(root)
-        self.problems = tuple(problems)
-        self._root = root
-
-    def line(self, path: TreePath) -> int:
-        """The line of the key or item that `path` leads to, or of the deepest one on the way that exists."""
-        node, line = self._root, 1
-        for step in path:
-            if isinstance(node.value, dict) and step in node.value:
-                line, node = node.value[step]
-            elif isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
-                node = node.value[step]
-                line = node.line
-            else:
-                break
-        return line
-
-
 def read_yaml(file: str) -> Document:
     """The one mapping that `file` holds. Raises ConfigError; duplicate keys are left in `Document.problems`."""
     text = _read(file)
@@ -91,7 +58,7 @@ def read_yaml(file: str) -> Document:
         root = builder.document()
     except yaml.YAMLError as error:
         raise ConfigError([_syntax_problem(file, text, error)]) from None
-    return Document(file, root, builder.problems)
+    return Document(file, root, builder.problems, len(text))
 
 
 def _read(file: str) -> str:
@@ -163,10 +130,10 @@ class _Builder:
         self._file = file
         self._text = text
         self._events = self._watched_events()
-        self._anchors: dict[str, _Node] = {}
+        self._anchors: dict[str, Node] = {}
         self._nodes = 0
 
-    def document(self) -> _Node:
+    def document(self) -> Node:
         """The root of the only document. Raises ConfigError, yaml.YAMLError."""
         next(self._events)
         if isinstance(next(self._events), yaml.StreamEndEvent):
@@ -203,7 +170,7 @@ class _Builder:
     def _error(self, event: Any, message: str) -> ConfigError:
         return _whole(self._file, message, event.start_mark.line + 1)
 
-    def _node(self, event: Any, path: TreePath) -> _Node:
+    def _node(self, event: Any, path: TreePath) -> Node:
         if isinstance(event, yaml.AliasEvent):
             node = self._alias(event)
         else:
@@ -215,14 +182,14 @@ class _Builder:
             raise self._error(event, f"more than {MAX_NODES} values, aliases expanded")
         return node
 
-    def _alias(self, event: Any) -> _Node:
+    def _alias(self, event: Any) -> Node:
         node = self._anchors.get(event.anchor)
         if node is None:
             raise self._error(event, f"`*{clip(event.anchor)}` has no `&{clip(event.anchor)}` that ends before it")
         self._nodes += node.size
         return node
 
-    def _own_node(self, event: Any, path: TreePath) -> _Node:
+    def _own_node(self, event: Any, path: TreePath) -> Node:
         line = event.start_mark.line + 1
         if len(path) >= MAX_DEPTH:
             raise self._error(event, f"nested deeper than {MAX_DEPTH} levels")
@@ -230,25 +197,25 @@ class _Builder:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             raise self._error(event, f"the tag {clip(tag)} is not supported")
         if isinstance(event, yaml.ScalarEvent):
-            node = _Node(line, _scalar(event))
+            node = Node(line, _scalar(event))
         else:
             is_list = isinstance(event, yaml.SequenceStartEvent)
             value: Any = self._list(path) if is_list else self._mapping(path)
             children = value if is_list else [child for _, child in value.values()]
             size = 1 + sum(child.size for child in children)
-            node = _Node(line, value, size, 1 + max((child.height for child in children), default=0))
+            node = Node(line, value, size, 1 + max((child.height for child in children), default=0))
         if event.anchor:
             self._anchors[event.anchor] = node
         return node
 
-    def _list(self, path: TreePath) -> list[_Node]:
-        items: list[_Node] = []
+    def _list(self, path: TreePath) -> list[Node]:
+        items: list[Node] = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             items.append(self._node(event, (*path, len(items))))
         return items
 
-    def _mapping(self, path: TreePath) -> dict[str, tuple[int, _Node]]:
-        entries: dict[str, tuple[int, _Node]] = {}
+    def _mapping(self, path: TreePath) -> dict[str, tuple[int, Node]]:
+        entries: dict[str, tuple[int, Node]] = {}
         while not isinstance(key := next(self._events), yaml.MappingEndEvent):
             if not isinstance(key, yaml.ScalarEvent):
                 raise self._error(key, "a key must be plain text; quote a value that starts with { or [ or *")
@@ -264,7 +231,7 @@ class _Builder:
             self._merge(entries, *entries.pop("<<"))
         return entries
 
-    def _merge(self, entries: dict[str, tuple[int, _Node]], line: int, source: _Node) -> None:
+    def _merge(self, entries: dict[str, tuple[int, Node]], line: int, source: Node) -> None:
         """Merge keys (yaml.org/type/merge.html): own keys win, then the first source."""
         for node in source.value if isinstance(source.value, list) else [source]:
             if not isinstance(node.value, dict):
@@ -277,6 +244,11 @@ def _scalar(event: yaml.ScalarEvent) -> Any:
     text = event.value
     if not event.implicit[0] or event.tag is not None:  # quoted, or `!!str`
         return text
+    return plain_scalar(text)
+
+
+def plain_scalar(text: str) -> Any:
+    """The value of a scalar without quotes."""
     if text in _KEYWORDS:
         return _KEYWORDS[text]
     if _INT.fullmatch(text):
@@ -284,11 +256,3 @@ def _scalar(event: yaml.ScalarEvent) -> Any:
     if _FLOAT.fullmatch(text) and math.isfinite(number := float(text)):
         return number
     return text
-
-
-def _plain(node: _Node) -> Any:
-    if isinstance(node.value, dict):
-        return {key: _plain(child) for key, (_, child) in node.value.items()}
-    if isinstance(node.value, list):
-        return [_plain(child) for child in node.value]
-    return node.value
