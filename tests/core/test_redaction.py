@@ -17,6 +17,7 @@ SECRET = 'p"ss/wörd&0123456789'
         ("cut off p\"ss/wörd&01", "cut off ***"),
         ("...d&0123456789 goes on", "...*** goes on"),
         (r"json p\"ss/w\u00f6rd&0123456789!", "json ***!"),
+        (r"bytes p\"ss/w\xc3\xb6rd&0123456789!", "bytes ***!"),
         ("url ?p=p%22ss%2Fw%C3%B6rd%260123456789&q", "url ?p=***&q"),
         ("nothing of it: p\"ss/w", "nothing of it: p\"ss/w"),
         ("", ""),

@@ -19,8 +19,9 @@ from staging_exporter.core.failure_window import LEAST
 from staging_exporter.core.maintenance import Once, Weekly
 from staging_exporter.core.model import BUCKETS, INCONCLUSIVE, FailureRatio, Layer, Priority, Reason
 from staging_exporter.generate.options import AlertingOptions
-from staging_exporter.options.addresses import Address, WebLink
+from staging_exporter.options.addresses import WebLink
 from staging_exporter.options.model import Duration, Listed, Model, PositiveDuration
+from staging_exporter.options.resolver import ResolverOptions
 from staging_exporter.options.secrets import Secret
 from staging_exporter.options.times import DAYS, Clock, Zone
 from staging_exporter.probes import kinds, load
@@ -231,12 +232,6 @@ class Api(Model):
     """The HTTP interface."""
 
     token: Secret | None = Field(None, description="required by endpoints that write")
-
-
-class ResolverOptions(Model):
-    """Name resolution."""
-
-    servers: Listed[Address] = Field((), description="name servers instead of those of the system")
 
 
 class File(Model):

@@ -59,8 +59,9 @@ def mask(text: str, secrets: Iterable[str]) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    """As it is, as Python and JSON quote it, as URLs do."""
-    return {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, safe="")}
+    """As it is, as Python quotes it in texts and bytes, as JSON does, as URLs do."""
+    quoted = (repr(secret), repr(secret.encode("utf-8", "replace"))[1:], json.dumps(secret))
+    return {secret, quote(secret, safe=""), *(text[1:-1] for text in quoted)}
 
 
 @lru_cache(maxsize=128)

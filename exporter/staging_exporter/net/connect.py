@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -136,11 +137,20 @@ async def _open_unix(context: ProbeContext, path: str) -> socket.socket:
         return await in_background(lambda: _connect_unix(path, context.remaining))
 
 
+def _timeval(seconds: float) -> bytes:
+    return struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
+
+
 def _connect_unix(path: str, seconds: float) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        sock.settimeout(seconds)
+        # With a timeout of its own Python connects without blocking, and a full backlog is an error at once.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(seconds))
         sock.connect(path)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(0.0))
+    except BlockingIOError:
+        sock.close()
+        raise TimeoutError from None
     except BaseException:
         sock.close()
         raise

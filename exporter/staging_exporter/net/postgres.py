@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 import asyncpg
@@ -101,25 +102,29 @@ class Session(asyncpg.Connection):  # type: ignore[misc]  # the driver ships wit
         return rows
 
 
+class TimeLimit(StrEnum):
+    """How a server learns the time limit of a query, in the order in which it is tried.
+
+    A pooler may refuse the parameter at the login, as PgBouncer does, or transactions, as it does in pools of
+    statements. A session's own setting would reach the other clients of a pool.
+    """
+
+    LOGIN = "a parameter of the login"
+    TRANSACTION = "a setting of a transaction"
+    NONE = "nothing"
+
+
+def refuses_limit(error: asyncpg.PostgresError) -> bool:
+    """True when a pooler refuses what it was told the limit by."""
+    return any(words in str(error) for words in ("statement_timeout", "transaction blocks not allowed"))
+
+
 @asynccontextmanager
 async def limited(session: Session, seconds: float) -> AsyncIterator[None]:
-    """A transaction with a time limit of its own: behind a pooler a session's setting would reach other clients.
-
-    A pooler whose unit is the statement allows no transaction; then there is no limit but that of the run.
-    """
-    transaction = session.transaction()
-    try:
-        await transaction.start()
-    except exceptions.ProtocolViolationError:
-        yield
-        return
-    try:
+    """A transaction with a time limit of its own."""
+    async with session.transaction():
         await session.execute(f"SET LOCAL statement_timeout = {milliseconds(seconds)}")
         yield
-    except BaseException:
-        await transaction.rollback()
-        raise
-    await transaction.commit()
 
 
 def milliseconds(seconds: float) -> str:

@@ -200,6 +200,23 @@ def _addresses(queries: Iterable[asyncio.Task[list[str]]]) -> list[str]:
     return [address for query in queries if query.done() and not query.exception() for address in query.result()]
 
 
+class Pinned(Resolver):
+    """Knows one address of one host, and asks another resolver for all else."""
+
+    def __init__(self, inner: Resolver, host: str, address: str) -> None:
+        self._inner, self._host, self._address = inner, host, address
+
+    async def lookup(self, host: str, port: int, family: IpFamily = "auto", lifetime: float = 5.0) -> Lookup:
+        """The one address of the host. Raises as that of a Resolver."""
+        if host == self._host:
+            return Lookup([_addr_info(self._address, port)], port)
+        return await self._inner.lookup(host, port, family, lifetime)
+
+    async def name_servers(self, lifetime: float = 5.0) -> list[HostPort]:
+        """Those of the other resolver."""
+        return await self._inner.name_servers(lifetime)
+
+
 def _literal(host: str) -> list[str] | None:
     """The address that `host` is, None when it is a name."""
     try:

@@ -24,7 +24,9 @@ from staging_exporter.options.messages import (
     waiting,
 )
 from staging_exporter.options.model import Hex, Model, PositiveDuration
-from staging_exporter.options.payload import Payload, reveal
+from staging_exporter.options.payload import Payload
+from staging_exporter.options.placeholders import fill
+from staging_exporter.options.secrets import FromEnv, FromFile
 
 _ACTIONS = ("send", "expect", "events", "ping", "hold")
 
@@ -94,12 +96,14 @@ def _engine_io(url: Url) -> int:
 
 
 @asynccontextmanager
-async def keeping_alive(context: ProbeContext, session: Session, keepalive: Keepalive | None) -> AsyncIterator[None]:
+async def keeping_alive(
+    context: ProbeContext, session: Session, keepalive: Keepalive | None, secrets: Mapping[str, FromEnv | FromFile]
+) -> AsyncIterator[None]:
     """Send the message at that interval meanwhile. Raises ProbeFailed (`probe_error`) when it cannot be read."""
     if keepalive is None:
         yield
         return
-    message = keepalive.send if isinstance(keepalive.send, Binary) else await reveal(context, keepalive.send)
+    message = keepalive.send if isinstance(keepalive.send, Binary) else await fill(context, keepalive.send, secrets)
     task = asyncio.create_task(_send_again(session, message, keepalive.every))
     try:
         yield
@@ -122,11 +126,17 @@ async def _send(session: Session, message: Binary | str) -> None:
         await session.send(message)
 
 
-async def converse(context: ProbeContext, session: Session, steps: Sequence[Step]) -> None:
-    """Run the steps in order. Raises ProbeFailed for the first that fails, OSError."""
+async def converse(
+    context: ProbeContext, session: Session, steps: Sequence[Step], secrets: Mapping[str, FromEnv | FromFile]
+) -> None:
+    """Run the steps in order; `secrets` are those of placeholders in what is sent.
+
+    Raises ProbeFailed for the first that fails, OSError.
+    """
     for step in steps:
         if step.send is not None:
-            await _send(session, step.send if isinstance(step.send, Binary) else await reveal(context, step.send))
+            sent = step.send if isinstance(step.send, Binary) else await fill(context, step.send, secrets)
+            await _send(session, sent)
         elif step.hold is not None:
             await _hold(context, session, step.hold)
         elif step.ping:

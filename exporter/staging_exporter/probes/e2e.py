@@ -27,6 +27,7 @@ from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
 from staging_exporter.options.check import Check
 from staging_exporter.options.model import Duration, Listed, PositiveDuration
 from staging_exporter.options.patterns import Pattern
+from staging_exporter.options.placeholders import Placeholders, check_placeholders, fill_url
 from staging_exporter.options.tls import Tls
 
 MAX_DOWNLOAD = 20 * 1024 * 1024
@@ -59,6 +60,7 @@ class E2e(Check):
     kind: Literal["e2e"]
     path: str | None = None
     url: HttpUrl | None = None
+    secrets: Placeholders
     auth: Auth | None = None
     tls: Tls | None = None
     format: Format = "auto"
@@ -77,6 +79,7 @@ class E2e(Check):
     def _at_most_one_source(self) -> E2e:
         if self.path is not None and self.url is not None:
             raise ValueError("path and url exclude each other")
+        check_placeholders(self.secrets, self.url)
         return self
 
     def hosts(self) -> tuple[str, ...]:
@@ -130,7 +133,8 @@ class E2e(Check):
             )
 
     async def _download(self, context: ProbeContext, url: HttpUrl) -> Run:
-        response = await fetch_as(self.auth, context, HttpRequest(url), Transport(self.tls), max_body=MAX_DOWNLOAD)
+        request = HttpRequest(await fill_url(context, url, self.secrets))
+        response = await fetch_as(self.auth, context, request, Transport(self.tls), max_body=MAX_DOWNLOAD)
         if response.status != 200:
             raise ProbeFailed(status_reason(response.status), f"status {response.status} for the report, expected 200")
         if response.fault is not None:

@@ -33,10 +33,13 @@ from staging_exporter.options.answers import (
 )
 from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
 from staging_exporter.options.check import Check, Degraded
+from staging_exporter.options.each_address import each_address, resolver_of
 from staging_exporter.options.event_stream import StreamEvents, Wanted, is_event_stream, read_events
 from staging_exporter.options.model import Size
-from staging_exporter.options.payload import Headers, Json, Payload, check_headers, is_secret, reveal
+from staging_exporter.options.payload import Headers, Json, Payload, check_headers, is_secret
+from staging_exporter.options.placeholders import Placeholders, check_placeholders, fill, fill_url
 from staging_exporter.options.proxy import Proxy
+from staging_exporter.options.resolver import ResolverOptions
 from staging_exporter.options.tls import Tls
 
 # Names that `facts` may not take: all that the exporter gives a meaning to, but the uptime of the server.
@@ -92,7 +95,10 @@ class Http(Check):
     auth: Auth | None = None
     tls: Tls | None = None
     proxy: Proxy | None = None
-    ip_family: IpFamily = "auto"
+    ip_family: IpFamily | Literal["both"] = Field("auto", description="both: each family must pass")
+    resolve: Literal["one", "all"] = Field("one", description="all: every address must pass")
+    resolver: ResolverOptions | None = Field(None, description="name servers of this check alone")
+    secrets: Placeholders
     follow_redirects: bool = True
     stream: Literal["sse"] | None = Field(None, description="the body is a stream of Server-Sent Events")
     events: StreamEvents | None = Field(None, description="events that the stream must bring, in this order")
@@ -107,6 +113,9 @@ class Http(Check):
     @model_validator(mode="after")
     def _checked(self) -> Http:
         check_headers(self.headers, self.auth is not None)
+        check_placeholders(self.secrets, self.url, self.body, *self.headers.values())
+        if self._several and self.proxy is not None:
+            raise ValueError("ip_family: both and resolve: all work without a proxy, which resolves the name itself")
         if self.events is not None and self.stream is None:
             raise ValueError("events goes with stream: sse")
         if taken := sorted(_RESERVED_FACTS & set(self.facts)):
@@ -114,12 +123,26 @@ class Http(Check):
         return self
 
     def hosts(self) -> tuple[str, ...]:
-        """The host of the URL, and that of the token server."""
-        return hosts_asked(self.url, self.auth)
+        """The host of the URL, and that of the token server; with several addresses the host at least twice."""
+        return hosts_asked(self.url, self.auth) * (2 if self._several else 1)
+
+    @property
+    def _several(self) -> bool:
+        return self.ip_family == "both" or self.resolve == "all"
 
     async def run(self, context: ProbeContext) -> None:
         """Send the request and judge the response. Raises ProbeFailed, ProbeDegraded, OSError, ssl.SSLError."""
-        transport = Transport(self.tls, self.proxy, self.ip_family)
+        if self.resolver and self.resolver.servers:
+            context.resolver = resolver_of(self.resolver.servers)
+        if not self._several:
+            await self._run_once(context)
+            return
+        families: tuple[IpFamily, ...] = (4, 6) if self.ip_family == "both" else (self.ip_family,)
+        await each_address(context, self.url.address, families, self._run_once, every=self.resolve == "all")
+
+    async def _run_once(self, context: ProbeContext) -> None:
+        family: IpFamily = "auto" if self.ip_family == "both" else self.ip_family
+        transport = Transport(self.tls, self.proxy, family)
         request, follow = await self._request(context), self.follow_redirects
         read = self._read_events if self.stream else None
         response = await fetch_as(
@@ -136,14 +159,15 @@ class Http(Check):
         self._judge(context, response)
 
     async def _request(self, context: ProbeContext) -> HttpRequest:
-        headers = {name: await reveal(context, value) for name, value in self.headers.items()}
-        private = {name.lower() for name, value in self.headers.items() if is_secret(value)}
+        headers = {name: await fill(context, value, self.secrets) for name, value in self.headers.items()}
+        private = {name.lower() for name, value in self.headers.items() if is_secret(value) or value != headers[name]}
         if isinstance(self.body, Json) and "content-type" not in {name.lower() for name in headers}:
             headers["Content-Type"] = "application/json"
         if self.stream:
             headers = {"Accept": MEDIA_TYPE, "Accept-Encoding": "identity", "Cache-Control": "no-cache"} | headers
-        body = b"" if self.body is None else (await reveal(context, self.body)).encode()
-        return HttpRequest(self.url, self.method, headers, body, frozenset(private))
+        body = b"" if self.body is None else (await fill(context, self.body, self.secrets)).encode()
+        url = await fill_url(context, self.url, self.secrets)
+        return HttpRequest(url, self.method, headers, body, frozenset(private))
 
     async def _read_events(self, context: ProbeContext, exchange: Exchange, response: Response) -> None:
         """Read what is expected of the stream; a response that its status refuses is read as usual."""

@@ -18,12 +18,14 @@ from staging_exporter.net.names import ascii_name
 from staging_exporter.net.postgres import (
     DRIVER_ERRORS,
     Session,
+    TimeLimit,
     ask_for_tls,
     driver_failure,
     greet,
     limited,
     milliseconds,
     plain,
+    refuses_limit,
     slots_in_use,
 )
 from staging_exporter.net.tls import TlsSettings, client_context
@@ -114,16 +116,14 @@ class Postgres(Check):
         tls = None if self._address().unix else self.tls.options(self.host)
         await self._measure_connection(context, tls)
         try:
-            with context.phase("startup"):
-                session, pooled = await self._log_in(context, password, tls)
-            try:
-                with context.phase("query"):
-                    async with limited(session, context.remaining) if pooled else nullcontext():
-                        await self._ask(context, session)
-                        await self._check_connections(context, session)
-                await session.close(timeout=_CLOSE_WAIT)
-            finally:
-                session.terminate()
+            for limit in TimeLimit:
+                try:
+                    await self._use_session(context, password, tls, limit)
+                    return
+                except asyncpg.PostgresError as error:
+                    if limit is TimeLimit.NONE or not refuses_limit(error):
+                        raise
+                    context.log(f"{error}: a pooler refuses a time limit by {limit}")
         except DRIVER_ERRORS as error:
             raise driver_failure(error) from error
 
@@ -141,16 +141,20 @@ class Postgres(Check):
                 with context.phase("startup"):
                     await greet(connection)
 
-    async def _log_in(self, context: ProbeContext, password: str, tls: TlsSettings | None) -> tuple[Session, bool]:
-        """The session, and whether a pooler in between refuses parameters that it does not know, as PgBouncer does."""
-        limit = {"statement_timeout": milliseconds(context.remaining)}
+    async def _use_session(
+        self, context: ProbeContext, password: str, tls: TlsSettings | None, limit: TimeLimit
+    ) -> None:
+        with context.phase("startup"):
+            at_login = {"statement_timeout": milliseconds(context.remaining)} if limit is TimeLimit.LOGIN else {}
+            session = await self._connect(context, password, tls, at_login)
         try:
-            return await self._connect(context, password, tls, limit), False
-        except asyncpg.PostgresError as error:
-            if "statement_timeout" not in str(error):
-                raise
-            context.log(f"{error}: logging in without it")
-            return await self._connect(context, password, tls, {}), True
+            with context.phase("query"):
+                async with limited(session, context.remaining) if limit is TimeLimit.TRANSACTION else nullcontext():
+                    await self._ask(context, session)
+                    await self._check_connections(context, session)
+            await session.close(timeout=_CLOSE_WAIT)
+        finally:
+            session.terminate()
 
     async def _connect(
         self, context: ProbeContext, password: str, tls: TlsSettings | None, settings: dict[str, str]

@@ -23,6 +23,7 @@ from staging_exporter.options.check import Check, Degraded
 from staging_exporter.options.jsonpath import Selection
 from staging_exporter.options.matchers import Comparison, Wanted, judge
 from staging_exporter.options.model import Model
+from staging_exporter.options.placeholders import Placeholders, check_placeholders, fill_url
 from staging_exporter.options.proxy import Proxy
 from staging_exporter.options.tls import Tls
 
@@ -51,6 +52,7 @@ class Promql(Check):
 
     kind: Literal["promql"]
     url: HttpUrl
+    secrets: Placeholders
     query: str = Field(min_length=1)
     partial: Literal["no_evidence", "accept"] = Field(
         "no_evidence", description="an answer with warnings, as Thanos gives"
@@ -64,6 +66,7 @@ class Promql(Check):
 
     @model_validator(mode="after")
     def _plain(self) -> Promql:
+        check_placeholders(self.secrets, self.url)
         if "?" in self.url.target:
             raise ValueError("url is that of the server; the query is an option of its own")
         return self
@@ -120,7 +123,8 @@ class Promql(Check):
         transport = Transport(self.tls, self.proxy, self.ip_family)
         query = urlencode({"query": self.query, "timeout": f"{max(1, round(context.remaining * 1000))}ms"})
         url = self.url._replace(target=f"{self.url.target.rstrip('/')}/api/v1/query?{query}")
-        response = await fetch_as(self.auth, context, HttpRequest(url), transport)
+        request = HttpRequest(await fill_url(context, url, self.secrets))
+        response = await fetch_as(self.auth, context, request, transport)
         if response.fault is not None:
             raise response.fault
         return response

@@ -21,6 +21,7 @@ from staging_exporter.options.addresses import Address
 from staging_exporter.options.check import Check
 from staging_exporter.options.model import Listed, Model, PositiveDuration
 from staging_exporter.options.patterns import Pattern, compile_pattern
+from staging_exporter.options.placeholders import Placeholders, check_placeholders, fill
 from staging_exporter.options.tls import Tls
 
 _MAX_ANSWER = 64 * 1024
@@ -60,6 +61,12 @@ class Tcp(Check):
     starttls: Protocol | None = Field(None, description="ask for TLS in this protocol first; the steps follow it")
     ip_family: IpFamily = "auto"
     steps: Listed[Step] = ()
+    secrets: Placeholders
+
+    @model_validator(mode="after")
+    def _checked(self) -> Tcp:
+        check_placeholders(self.secrets, None, [step.send for step in self.steps])
+        return self
 
     def hosts(self) -> tuple[str, ...]:
         """The host of the address, unless it is a unix socket."""
@@ -80,7 +87,7 @@ class Tcp(Check):
         pending = b""
         for step in self.steps:
             if step.send is not None:
-                await connection.send(step.send.encode())
+                await connection.send((await fill(context, step.send, self.secrets)).encode())
             elif step.send_hex is not None:
                 await connection.send(bytes.fromhex(step.send_hex))
             else:

@@ -30,6 +30,7 @@ from staging_exporter.options.conversation import (
 )
 from staging_exporter.options.model import Listed, Model
 from staging_exporter.options.payload import Headers, Text, check_headers, reveal
+from staging_exporter.options.placeholders import Placeholders, check_placeholders, fill, fill_url
 from staging_exporter.options.proxy import Proxy
 from staging_exporter.options.tls import Tls
 
@@ -107,6 +108,7 @@ class WebSocket(Check):
     origin: str | None = None
     expect: Expected = Expected()
     steps: Listed[Step] = ()
+    secrets: Placeholders
     heartbeats: dict[str, str] | None = Field(None, description="text message to the answer that it gets, at any time")
     keepalive: Keepalive | None = Field(None, description="message that is sent again and again while the steps run")
     close_reasons: CloseReasons = Field(
@@ -117,6 +119,8 @@ class WebSocket(Check):
     @model_validator(mode="after")
     def _checked(self) -> WebSocket:
         check_headers(self.headers, self.auth is not None)
+        sent = [*(step.send for step in self.steps), self.keepalive and self.keepalive.send]
+        check_placeholders(self.secrets, self.url, sent, *self.headers.values())
         if self.auth:
             self.auth.require_in_advance()
         return self
@@ -127,16 +131,17 @@ class WebSocket(Check):
 
     async def run(self, context: ProbeContext) -> None:
         """Upgrade, run the steps, close. Raises ProbeFailed, OSError, ssl.SSLError."""
-        headers = {name: await reveal(context, value) for name, value in self.headers.items()}
+        headers = {name: await fill(context, value, self.secrets) for name, value in self.headers.items()}
+        url = await fill_url(context, self.url, self.secrets)
         subprotocols = [await reveal(context, item) for item in self.subprotocols]
         if self.auth:
             headers |= await self.auth.headers(context, Transport(self.tls, self.proxy, self.ip_family))
         heartbeats = default_heartbeats(self.url) if self.heartbeats is None else self.heartbeats
-        async with open_route(context, self.url, self.tls, self.proxy, self.ip_family) as route:
+        async with open_route(context, url, self.tls, self.proxy, self.ip_family) as route:
             response, session = await upgrade(
                 context,
                 route.connection,
-                self.url,
+                url,
                 headers,
                 subprotocols,
                 self.origin,
@@ -150,8 +155,8 @@ class WebSocket(Check):
             assert session is not None
             self._check_subprotocol(context)
             keepalive = self.keepalive or default_keepalive(self.url)
-            async with keeping_alive(context, session, keepalive):
-                await converse(context, session, self.steps)
+            async with keeping_alive(context, session, keepalive, self.secrets):
+                await converse(context, session, self.steps, self.secrets)
             await session.close()
 
     def _check_subprotocol(self, context: ProbeContext) -> None:
