@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from pathlib import Path
+
 import pytest
 from staging_exporter.core.model import Reason
 from staging_exporter.net.address import HostPort
@@ -12,6 +15,7 @@ from staging_exporter.net.resolve import Resolver
 
 from tests.support.dnsserver import name_server, zone
 from tests.support.postgres import free_port
+from tests.support.probing import probe
 from tests.support.web import Web, response, serving
 
 UNREACHABLE = "2001:db8::1"  # for documentation, RFC 3849: nothing routes it
@@ -45,3 +49,14 @@ async def test_the_family_that_connects_is_used_although_the_other_has_no_route(
         sock = await open_socket(context, HostPort("host.test", int(address.rpartition(":")[2])))
         sock.close()
     assert context.facts["ip"] == "127.0.0.1"
+
+
+async def test_a_unix_socket_with_a_full_backlog_is_a_timeout(tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen(0)
+        with socket.socket(socket.AF_UNIX) as waiting:
+            waiting.connect(path)
+            seen = await probe({"kind": "tcp", "address": path}, timeout=0.4)
+    assert (seen.reason, seen.detail) == (Reason.TIMEOUT, "no answer within 400ms in phase connect")

@@ -176,3 +176,21 @@ async def test_a_name_server_that_drops_edns_is_asked_without() -> None:
     async with name_server(answer) as port:
         seen = await probe({"kind": "dns", "name": "app.test", "server": f"127.0.0.1:{port}"})
     assert seen.reason == Reason.OK, seen.detail
+
+
+async def test_a_name_server_with_several_addresses_is_asked_at_the_one_that_answers() -> None:
+    def answer(question: dns.message.Message, _protocol: str) -> bytes:
+        name = question.question[0].name.to_text(omit_final_dot=True)
+        result = dns.message.make_response(question)
+        addresses = ["::1", "127.0.0.1"] if name == "ns.test" else ["127.0.0.1"]
+        wanted = [a for a in addresses if (":" in a) == (question.question[0].rdtype == dns.rdatatype.AAAA)]
+        if wanted:
+            kind = dns.rdatatype.to_text(question.question[0].rdtype)
+            result.answer.append(dns.rrset.from_text(question.question[0].name, 60, "IN", kind, *wanted))
+        return result.to_wire()
+
+    async with name_server(answer) as port:
+        options = {"kind": "dns", "name": "app.test", "server": f"ns.test:{port}"}
+        seen = await probe(options, servers=(HostPort("127.0.0.1", port),))
+    assert (seen.reason, seen.facts["ip"]) == (Reason.OK, "127.0.0.1"), seen.detail
+    assert seen.duration < 0.9

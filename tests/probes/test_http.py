@@ -542,7 +542,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "literal password": ({"auth": {"basic": {"username": "a", "password": "b"}}}, "a secret does not belong"),
     "bad header name": ({"headers": {"a b": "c"}}, "'a b' is not the name of a header"),
     "bad header value": ({"headers": {"a": 5}}, "write a text in quotes, {env: NAME}"),
-    "two ways of auth": ({"auth": {"bearer": {"env": "A"}, "basic": None}}, "auth is exactly one of basic, bearer"),
+    "two ways of auth": (
+        {"auth": {"bearer": {"env": "A"}, "basic": None}},
+        "auth is exactly one of basic, digest, bearer",
+    ),
     "two authorizations": (
         {"auth": {"bearer": {"env": "A"}}, "headers": {"authorization": {"env": "A"}}},
         "exclude each other",

@@ -106,25 +106,38 @@ def make_question(name: str, record_type: str) -> dns.message.QueryMessage:
 
 
 async def _datagram(context: ProbeContext, server: HostPort, question: dns.message.QueryMessage) -> bytes:
-    """The answer; the question is sent again each second, from the third time on without EDNS, which some drop."""
+    """The answer; the question is sent again each second, from the third time on without EDNS, which some drop.
+
+    A name server with several addresses is asked by the next one each time, at once when one cannot be reached.
+    """
     with context.phase("resolve"):
-        family, _, _, _, address = (await context.resolver.resolve(server.host, server.port))[0]
-    loop = asyncio.get_running_loop()
-    with socket.socket(family, socket.SOCK_DGRAM) as sock, context.phase("query"):
-        sock.setblocking(False)
-        sock.connect(address)  # the kernel now drops what others send, and reports when nothing listens
-        context.facts.update({Fact.IP: address[0], Fact.IP_FAMILY: 4 if family == socket.AF_INET else 6})
+        found = await context.resolver.resolve(server.host, server.port)
+    failures: dict[object, OSError] = {}
+    with context.phase("query"):
         for sent in count():
-            wire = (question if sent < _SENT_WITH_EDNS else _without_edns(question)).to_wire()
-            await loop.sock_sendall(sock, wire)
+            family, _, _, _, address = found[sent % len(found)]
+            context.facts.update({Fact.IP: address[0], Fact.IP_FAMILY: 4 if family == socket.AF_INET else 6})
+            wire = (question if sent < _SENT_WITH_EDNS * len(found) else _without_edns(question)).to_wire()
             try:
                 async with asyncio.timeout(_PATIENCE) as timer:
-                    return await loop.sock_recv(sock, _DATAGRAM)
-            except TimeoutError:
-                if not timer.expired():
-                    raise
-                context.log(f"no answer within {_PATIENCE:g} s: asking again")
+                    return await _ask_address(family, address, wire)
+            except OSError as error:
+                if timer.expired():
+                    context.log(f"no answer from {address[0]} within {_PATIENCE:g} s: asking again")
+                    continue
+                failures[address] = error
+                if len(failures) == len(found):
+                    raise next(iter(failures.values())) from None
     raise AssertionError("it is asked until the run is over")
+
+
+async def _ask_address(family: int, address: Any, wire: bytes) -> bytes:
+    loop = asyncio.get_running_loop()
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        sock.connect(address)  # the kernel now drops what others send, and reports when nothing listens
+        await loop.sock_sendall(sock, wire)
+        return await loop.sock_recv(sock, _DATAGRAM)
 
 
 async def _stream(context: ProbeContext, server: HostPort, wire: bytes, tls: TlsSettings | None) -> bytes:

@@ -76,7 +76,9 @@ async def client_context(
             ]
         )
         make = partial(_context, tls, files, verify and not tls.insecure_skip_verify, alpn, passphrase)
-        context, end = await run.in_background("the TLS files", ", ".join(given.values()) or "of the system", make)
+        context, end = await run.in_background(
+            "the TLS files", ", ".join(given.values()) or "of the system", make, ("context", tls, files)
+        )
     except (OSError, ssl.SSLError) as error:
         raise ProbeFailed(Reason.PROBE_ERROR, f"tls: {', '.join(given.values())}: {error}") from None
     if end is not None:

@@ -48,13 +48,22 @@ class Icmp(Check):
         """Ping and judge. Raises ProbeFailed, ProbeDegraded, OSError."""
         with context.phase("resolve"):
             lifetime = context.remaining * _RESOLVE
-            family, _, _, _, address = (await context.resolver.resolve(self.host, 0, self.ip_family, lifetime))[0]
-        context.target = address[0]
-        context.facts.update({Fact.IP: address[0], Fact.IP_FAMILY: 4 if family == socket.AF_INET else 6})
-        echo = Echo(address[0], family)
-        with context.phase("ping"):
-            await echo.ping(context, self.count)
-        self._judge(context, list(echo.round_trips.values()), echo.loss)
+            found = await context.resolver.resolve(self.host, 0, self.ip_family, lifetime)
+        for left, (family, _, _, _, address) in zip(range(len(found) - 1, -1, -1), found, strict=True):
+            context.target = address[0]
+            context.facts.update({Fact.IP: address[0], Fact.IP_FAMILY: 4 if family == socket.AF_INET else 6})
+            echo = Echo(address[0], family)
+            try:
+                with context.phase("ping"):
+                    await echo.ping(context, self.count)
+            except OSError as error:
+                if not left:
+                    raise
+                context.log(f"{address[0]}: {error}; trying the next address")
+                context.current.clear()
+                continue
+            self._judge(context, list(echo.round_trips.values()), echo.loss)
+            return
 
     def _judge(self, context: ProbeContext, seconds: list[float], loss: float) -> None:
         context.facts["packet_loss"] = round(loss, 3)
