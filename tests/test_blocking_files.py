@@ -171,7 +171,9 @@ def covered(kind: str, option: str) -> bool:
 def test_every_option_that_takes_a_secret_or_a_file_is_walked() -> None:
     for kind in kinds():
         missing = {option for option in options_of(load(kind), FromFile) if not covered(kind, option)}
-        missing -= {"steps.send"} if kind == "websocket" else set()  # below: it is read after the handshake
+        missing -= (
+            {"steps.send", "keepalive.send"} if kind == "websocket" else set()
+        )  # below: it is read after the handshake
         assert not missing, (kind, missing)
     with_tls = {kind for kind in kinds() if "tls" in load(kind).model_fields}
     assert with_tls == set(TLS)
@@ -219,7 +221,8 @@ async def test_a_tls_file_that_gives_nothing_ends_the_run_in_time(
     assert role == "key_passphrase" or f"the {role} gave" in seen.detail
 
 
-async def test_a_message_from_a_file_that_gives_nothing_ends_the_run_in_time(pipe: str) -> None:
+@pytest.mark.parametrize("sends", [{"steps": [{"send": SECRET}]}, {"keepalive": {"every": "1s", "send": SECRET}}])
+async def test_a_message_from_a_file_that_gives_nothing_ends_the_run_in_time(sends: dict[str, Any], pipe: str) -> None:
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         key = next(line for line in head.splitlines() if line.lower().startswith("sec-websocket-key")).split()[1]
@@ -228,7 +231,7 @@ async def test_a_message_from_a_file_that_gives_nothing_ends_the_run_in_time(pip
         await silent(reader, writer)
 
     async with serving(handler) as port:
-        seen = await look(filled(WEBSOCKET | {"steps": [{"send": SECRET}]}, PIPE=pipe, PORT=port))
+        seen = await look(filled(WEBSOCKET | sends, PIPE=pipe, PORT=port))
     assert seen.reason == Reason.PROBE_ERROR
     assert f"the secret file gave nothing in time: {pipe}" in seen.detail
 

@@ -544,7 +544,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "bad header value": ({"headers": {"a": 5}}, "write a text in quotes, {env: NAME}"),
     "two ways of auth": (
         {"auth": {"bearer": {"env": "A"}, "basic": None}},
-        "auth is exactly one of basic, digest, bearer",
+        "auth is exactly one of basic, digest",
     ),
     "two authorizations": (
         {"auth": {"bearer": {"env": "A"}}, "headers": {"authorization": {"env": "A"}}},
