@@ -253,8 +253,12 @@ async def test_a_talk_in_frames(case: str) -> None:
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "no hex": ({"steps": [{"send": {"binary": "xyz"}}]}, "should match pattern"),
-    "half a byte": ({"steps": [{"expect": {"binary": "123"}}]}, "should match pattern"),
+    "no hex": ({"steps": [{"send": {"binary": "xyz"}}]}, "'xyz' is not hex; write each byte as two digits"),
+    "half a byte": ({"steps": [{"expect": {"binary": "123"}}]}, "'123' is not hex; write each byte as two digits"),
+    "hex instead of binary": (
+        {"steps": [{"send": {"hex": "10"}}]},
+        "write a text in quotes, ",
+    ),
     "absent without a time": ({"steps": [{"expect": {"matches": "x", "absent": True}}]}, "absent goes with within"),
     "an empty prefix": ({"steps": [{"expect": {"matches": "x", "prefix": ""}}]}, "at least 1 character"),
 }

@@ -38,6 +38,8 @@ class Binary(Model):
 
 
 def _binary(value: object) -> object:
+    if isinstance(value, dict) and not value.keys() & {"json", "binary", "file", "env"}:
+        raise ValueError("write a text in quotes, {json: ...}, {binary: HEX}, {file: PATH} or {env: NAME}")
     return Binary.model_validate(value) if isinstance(value, dict) and "binary" in value else value
 
 

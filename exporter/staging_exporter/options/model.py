@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from staging_exporter.core.durations import format_duration, parse_duration
 
@@ -28,7 +28,16 @@ Duration = Annotated[
 ]
 PositiveDuration = Annotated[Duration, Field(gt=0)]
 
-Hex = Annotated[str, Field(pattern=r"^([0-9a-fA-F]{2})+$")]
+_HEX = re.compile(r"([0-9a-fA-F]{2})+")
+
+
+def _hex(text: str) -> str:
+    if not _HEX.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is not hex; write each byte as two digits, such as 1f00")
+    return text
+
+
+Hex = Annotated[str, AfterValidator(_hex), Field(json_schema_extra={"pattern": f"^{_HEX.pattern}$"})]
 
 _SIZE = re.compile(r"(\d{1,15})(B|KiB|MiB)?")
 
