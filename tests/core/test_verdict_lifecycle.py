@@ -230,6 +230,13 @@ def test_what_fails_a_moment_after_a_short_fault_has_one_time_to_recover_and_no_
     assert next(second for second, roots in play.roots if roots == "b") < 160.0
 
 
+@pytest.mark.parametrize("seed", [1, 3, 4])
+def test_what_fails_a_moment_after_a_short_fault_has_a_whole_minute(seed: int) -> None:
+    play = Play("a, b: a", "a=down:timeout@20-29 b=down@30", seed).until(150)
+    assert play.verdicts == ["b"]
+    assert 91.5 < play.roots[0][0] < 96.0
+
+
 def test_what_has_not_recovered_says_from_what() -> None:
     play = Play("a, b: a", "a=down@20-60 b=down@20").until(240)
     (root,) = play.board.snapshot(play.runner.now).root_causes
