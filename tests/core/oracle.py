@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from staging_exporter.core.model import Component, Layer, Reason, State, Topology
+from staging_exporter.core.model import Component, Layer, Outcome, Reason, State, Topology
 
 from tests.core.oracle_of_runs import (
     ARRIVES,
@@ -193,7 +193,10 @@ class Oracle:
         if component.layer == Layer.TEST or (name,) not in component.depends_on or self._state(dependent) != State.UP:
             return False
         runs = self.seen[dependent].runs if dependent in self.seen else ()
-        return not runs or not group or runs[-1].started >= min(w.began for w in group)
+        if not runs:
+            return True
+        passed = runs[-1].outcome == Outcome.PASS
+        return passed and (not group or runs[-1].started >= min(w.began for w in group))
 
     def _testimony(self, dependent: str, name: str) -> Iterable[Witness]:
         component = self.topology.components[dependent]

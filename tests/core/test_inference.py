@@ -75,6 +75,12 @@ THREE = "net*, a: net, b: net, c: net"
         pytest.param(
             THREE, "a=down/-FFF@0 b=down/-FFF@0 c=up/P@0", "net", id="a dependent that passed before clears nothing"
         ),
+        pytest.param(
+            THREE + ", d: net",
+            "a=down/-FFF@0 b=down/-FFF@0 c=up/PPF@0 d=up/PPF@0",
+            "net",
+            id="dependents that are up and whose last run failed clear nothing",
+        ),
         pytest.param(TWO, "a=down@0 b=down@20", "net", id="failures within two intervals are evidence"),
         pytest.param(TWO, "a=down@0 b=down@21", "a b", id="failures further apart are none"),
         pytest.param(THREE, "a=down@0 b=down@50 c=down@60", "net", id="those that began together are evidence"),

@@ -230,6 +230,16 @@ def test_what_fails_a_moment_after_a_short_fault_has_one_time_to_recover_and_no_
     assert next(second for second, roots in play.roots if roots == "b") < 160.0
 
 
+def test_evidence_that_was_too_little_is_no_recovery() -> None:
+    components = sketch("db, api: db, page: api db, site: api db")
+    graph = Graph(components)
+    blind = "db=unknown:credentials@0 page=down@100 site=down@100"
+    drafted = conclude(graph, Published(), conditions(components, blind), (), 100.0, 60.0)
+    assert drafted.drafts["db"].root
+    named = conclude(graph, drafted, conditions(components, f"{blind} api=down@100"), graph.order, 103.0, 60.0)
+    assert (named.roots, named.graces) == ({"api"}, {})
+
+
 @pytest.mark.parametrize("seed", [1, 3, 4])
 def test_what_fails_a_moment_after_a_short_fault_has_a_whole_minute(seed: int) -> None:
     play = Play("a, b: a", "a=down:timeout@20-29 b=down@30", seed).until(150)

@@ -6,8 +6,8 @@ Judged are latent components (no check) and blind ones (`unknown`: rate limited,
    component explains, and that began to fail within two intervals of each other. A group that has nothing in common but
    the moment counts where no class has two.
 2. The component is then `down`, or `degraded` when all of them are. A healthy dependent, one that is up by a run that
-   began after they did, clears it, unless twice as many fail in one class: then the component is inferred all the same,
-   `likely`, contradicted by the healthy one.
+   began after they did and passed, clears it, unless twice as many fail in one class: then the component is inferred
+   all the same, `likely`, contradicted by the healthy one.
 3. Dependents are judged first, since a latent may depend on a latent. A latent with one failing dependent, too few to
    infer it, hands that one on to what it depends on itself.
 4. When the evidence of one contains that of another, only the larger is inferred. Equal evidence infers one (the
@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from staging_exporter.core.graph import Graph
-from staging_exporter.core.model import Layer, State
+from staging_exporter.core.model import Layer, Outcome, State
 from staging_exporter.core.rules import CLASSES_OF, FAILS, Condition, is_blind
 
 _WITHIN = 2  # intervals
@@ -135,11 +135,11 @@ class _Inferring:
         return inference.state if inference else self._conditions[name].state
 
     def _is_healthy(self, name: str, since: float) -> bool:
-        """True when it is up by a run that began since then."""
+        """True when it is up by a run that began since then, and passed."""
         if self._state(name) != State.UP or self._is_suite(name):
             return False
         runs = self._conditions[name].recent.runs if name in self._conditions else ()
-        return not runs or runs[-1].started >= since
+        return not runs or (runs[-1].started >= since and runs[-1].outcome == Outcome.PASS)
 
     def _is_suite(self, name: str) -> bool:
         return self._graph.components[name].layer == Layer.TEST

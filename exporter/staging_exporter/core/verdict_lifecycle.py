@@ -100,7 +100,7 @@ def conclude(
         drafts = diagnose(graph, seen, _recovering(graces), inferred, before.roots, left_over)
         new = {
             name: _grace(graph, before, name, seen[name], now, recovery)
-            for name in _left_without_cause(graph, before.drafts, drafts, seen)
+            for name in _left_without_cause(graph, before, drafts, seen)
             if name not in graces or graces[name].since < now
         }
         new |= {
@@ -188,14 +188,19 @@ def patience(graph: Graph, name: str, recovery: float) -> float:
 
 
 def _left_without_cause(
-    graph: Graph, before: Mapping[str, Verdict], now: Mapping[str, Verdict], seen: Mapping[str, Condition]
+    graph: Graph, published: Published, now: Mapping[str, Verdict], seen: Mapping[str, Condition]
 ) -> Iterable[str]:
-    """Checked components that nothing explains any more, because something that decides about them recovered."""
+    """Checked components that nothing explains any more, because something that decides about them recovered.
+
+    What was inferred by a draft alone, and cannot be seen, did not recover: the evidence was too little.
+    """
+    before = published.drafts
     checked = {name: now[name] for name in seen if name in before}
     eased = set()
     for name, new in checked.items():
         state = new.state if new.inference is None else seen[name].state  # not as its dependents would have it
-        if stops_explaining(before[name].state, state):
+        drafted = state == State.UNKNOWN and before[name].inference is not None and name not in published.roots
+        if not drafted and stops_explaining(before[name].state, state):
             eased.add(name)
     if not eased:
         return
