@@ -61,7 +61,7 @@ async def mqtt(socket: ServerConnection) -> None:
 
 
 async def run(talk: Talk, path: str, *steps: dict[str, Any], **options: Any) -> Observation:
-    async with talking(talk) as address:
+    async with talking(talk, select_subprotocol=lambda _, offered: next(iter(offered), None)) as address:
         check = {"kind": "websocket", "url": f"ws://{address}{path}", "steps": list(steps), **options}
         return await probe(check, timeout=20.0)
 
@@ -76,6 +76,15 @@ async def impatient(socket: ServerConnection) -> None:
             await socket.close(1011, "nobody is there")
             return
         await socket.send("3" if isinstance(message, str) else b"\xd0\0")
+
+
+async def graphql(socket: ServerConnection) -> None:
+    """Pings as json.dumps writes it, and ends the connection without a pong."""
+    assert json.loads(await socket.recv()) == {"type": "connection_init"}
+    await socket.send(json.dumps({"type": "ping"}))
+    if json.loads(await socket.recv()) == {"type": "pong"}:
+        await socket.send(json.dumps({"type": "connection_ack", "payload": {}}))
+    await socket.wait_closed()
 
 
 HANDSHAKE = {"send": '{"protocol":"json","version":1}\x1e'}
@@ -154,6 +163,14 @@ TALKS: dict[str, tuple[Talk, str, list[dict[str, Any]], dict[str, Any], Reason, 
         "/hub",
         [HANDSHAKE, {"expect": {**SEPARATED, "matches": "^again .*6"}, "within": "1s"}],
         {"heartbeats": {PING: PING}},
+        Reason.OK,
+        "",
+    ),
+    "heartbeats of GraphQL": (
+        graphql,
+        "/graphql",
+        [{"send": {"json": {"type": "connection_init"}}}, {"expect": {"json": {"type": "connection_ack"}}}],
+        {"subprotocols": ["graphql-transport-ws"]},
         Reason.OK,
         "",
     ),

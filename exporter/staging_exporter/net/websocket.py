@@ -26,6 +26,7 @@ from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.connect import Connection
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import Exchange, Response, WireRequest
+from staging_exporter.net.heartbeats import Heartbeats
 from staging_exporter.net.http import record_head, user_agent
 from staging_exporter.net.url import Url
 
@@ -71,11 +72,11 @@ class Session:
         connection: Connection,
         protocol: ClientProtocol,
         rest: bytes,
-        heartbeats: Mapping[str, str | None],
+        heartbeats: Heartbeats,
         close_reasons: Mapping[int, Reason],
     ) -> None:
         self._trace = context
-        self._heartbeats = {beat.encode(): answer for beat, answer in heartbeats.items()}
+        self._heartbeats = heartbeats
         self._close_reasons = _CLOSE_REASONS | dict(close_reasons)
         self._connection = connection
         self._protocol = protocol
@@ -198,9 +199,8 @@ class Session:
         if self._is_text and not _is_utf8(message):
             self._end = self._end or ProbeFailed(Reason.PROTOCOL, f"a text message is not UTF-8: {message[:60]!r}")
             return
-        if self._is_text and message in self._heartbeats:
-            answer = self._heartbeats[message]
-            if answer is not None and self._protocol.state is State.OPEN:
+        if self._is_text and (found := self._heartbeats.find(message)) is not None:
+            if (answer := found[0]) is not None and self._protocol.state is State.OPEN:
                 self._protocol.send_text(answer.encode())  # sent when this read is over
             return
         self._count += 1
@@ -257,13 +257,9 @@ async def upgrade(
     except InvalidHandshake as error:
         raise ProbeFailed(Reason.PROTOCOL, f"the handshake is not valid: {error}") from None
     context.facts[Fact.SUBPROTOCOL] = protocol.subprotocol
-    return response, Session(context, connection, protocol, response.rest, heartbeats or {}, close_reasons or {})
-
-
-def engine_io(url: Url) -> int:
-    """The version of Engine.IO that the URL asks for, 0 for none."""
-    query = url.target.partition("?")[2].split("&")
-    return next((n for n in (3, 4) if f"EIO={n}" in query and "transport=websocket" in query), 0)
+    return response, Session(
+        context, connection, protocol, response.rest, Heartbeats(heartbeats or {}), close_reasons or {}
+    )
 
 
 def _protocol(url: Url, subprotocols: Sequence[str], origin: str | None) -> ClientProtocol:

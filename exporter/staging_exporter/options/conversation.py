@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.heartbeats import engine_io
 from staging_exporter.net.url import Url
 from staging_exporter.net.websocket import Message, Session
 from staging_exporter.options.messages import (
@@ -77,24 +78,9 @@ class Keepalive(Model):
     send: Annotated[Binary | Payload, BeforeValidator(_binary)]
 
 
-def default_heartbeats(url: Url) -> Mapping[str, str | None]:
-    """Those of Engine.IO, which socket.io uses: https://socket.io/docs/v4/engine-io-protocol/#heartbeat.
-
-    In version 4 the server asks, in version 3 it answers.
-    """
-    beats: dict[int, dict[str, str | None]] = {4: {"2": "3"}, 3: {"3": None}}
-    return beats.get(_engine_io(url), {})
-
-
 def default_keepalive(url: Url) -> Keepalive | None:
     """That of Engine.IO 3, whose servers wait for 25 s by default."""
-    return Keepalive.model_validate({"every": "20s", "send": "2"}) if _engine_io(url) == 3 else None
-
-
-def _engine_io(url: Url) -> int:
-    """The version of Engine.IO that the URL asks for, 0 for none."""
-    query = url.target.partition("?")[2].split("&")
-    return next((n for n in (3, 4) if f"EIO={n}" in query and "transport=websocket" in query), 0)
+    return Keepalive.model_validate({"every": "20s", "send": "2"}) if engine_io(url) == 3 else None
 
 
 @asynccontextmanager

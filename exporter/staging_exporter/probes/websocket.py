@@ -13,6 +13,7 @@ from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.core.words import joined
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.heartbeats import default_heartbeats
 from staging_exporter.net.http import Transport
 from staging_exporter.net.proxy import open_route
 from staging_exporter.net.websocket import upgrade
@@ -24,7 +25,6 @@ from staging_exporter.options.conversation import (
     Keepalive,
     Step,
     converse,
-    default_heartbeats,
     default_keepalive,
     keeping_alive,
 )
@@ -136,7 +136,7 @@ class WebSocket(Check):
         subprotocols = [await reveal(context, item) for item in self.subprotocols]
         if self.auth:
             headers |= await self.auth.headers(context, Transport(self.tls, self.proxy, self.ip_family))
-        heartbeats = default_heartbeats(self.url) if self.heartbeats is None else self.heartbeats
+        heartbeats = default_heartbeats(self.url, subprotocols) if self.heartbeats is None else self.heartbeats
         async with open_route(context, url, self.tls, self.proxy, self.ip_family) as route:
             response, session = await upgrade(
                 context,
