@@ -172,7 +172,7 @@ def test_a_running_exporter_is_asked_until_its_evidence_is_new(tmp_path: Path, b
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give either --config.file or --from\n"),
+        ([], "or the variable STAGING_EXPORTER_CONFIG; or --from URL\n"),
         (["--config.file", "x.yml", "--from", "http://127.0.0.1:1"], "give either --config.file or --from\n"),
         (
             ["--from", "localhost"],

@@ -134,7 +134,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_a_name_with_a_nul() -> None:
-    assert problems("f\x00.yml").endswith(":1: cannot be read: embedded null byte")
+    assert problems("f\x00.yml").endswith(":1: cannot be read: its name holds a NUL")
 
 
 def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:

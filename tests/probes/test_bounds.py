@@ -195,8 +195,8 @@ async def test_messages_of_postgresql_are_masked_and_short(
 
 def test_every_kind_with_a_peer_is_tested_here() -> None:
     here = {name.split(" ")[0] for name in RUNS} | {"postgres"}
-    # `tls` only receives a certificate; `e2e` reads reports, whose limits have tests of their own.
-    assert set(kinds()) - here == {"tls", "e2e"}
+    # `tls` only receives a certificate, `icmp` its own bytes; the limits of reports have tests of their own.
+    assert set(kinds()) - here == {"tls", "icmp", "e2e"}
 
 
 async def test_a_file_with_a_secret_is_not_quoted(tmp_path: Path) -> None:

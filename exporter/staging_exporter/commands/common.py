@@ -66,11 +66,15 @@ def config_files(*, required: bool = True) -> Callable[[Callable[..., None]], Ca
     return decorate
 
 
-def chosen(given: tuple[Path, ...], *, required: bool) -> tuple[Path, ...]:
-    """The files that are given, or else the one that the environment names; none only when they are not required."""
+def chosen(given: tuple[Path, ...], *, required: bool, or_else: str = "") -> tuple[Path, ...]:
+    """The files that are given, or else the one that the environment names; none only when they are not required.
+
+    `or_else` is what the user may give instead, for the error.
+    """
     named = os.environ.get(CONFIG_VARIABLE, "")
     if not given and required and not named:
-        raise click.UsageError(f"give a configuration: FILE, --config.file FILE, or the variable {CONFIG_VARIABLE}")
+        ways = f"FILE, --config.file FILE, or the variable {CONFIG_VARIABLE}"
+        raise click.UsageError(f"give a configuration: {ways}{or_else}")
     return given or ((Path(named),) if required else ())
 
 

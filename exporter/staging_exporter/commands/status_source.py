@@ -71,7 +71,7 @@ class PublishedStatus:
 
 def status_source(config: Sequence[Path], url: str | None, seconds: float = 0.0) -> StatusSource:
     """The source that the options name; exits 2 unless exactly one is given. `seconds` as for `PublishedStatus`."""
-    config = chosen(tuple(config), required=url is None)
+    config = chosen(tuple(config), required=url is None, or_else="; or --from URL")
     if config and url is None:
         return ProbedStatus(load(config))
     if url is None or config:

@@ -66,8 +66,8 @@ def _read(file: str) -> str:
         data = _read_bytes(file)
     except OSError as error:
         raise _whole(file, f"cannot be read: {error.strerror}") from None
-    except ValueError as error:  # a NUL in the name
-        raise _whole(file, f"cannot be read: {error}") from None
+    except ValueError:
+        raise _whole(file, "cannot be read: its name holds a NUL") from None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
