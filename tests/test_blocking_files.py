@@ -10,6 +10,7 @@ import pty
 import select
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ from staging_exporter.options.secrets import FromFile
 from staging_exporter.options.tls import TlsOptions
 from staging_exporter.probes import kinds, load
 
-from tests.support.live import EXPORTER
+from tests.support.live import EXPORTER, wait_for
 from tests.support.peers import saying, serving, silent, watched
 
 SECRET = {"file": "PIPE"}
@@ -354,3 +355,26 @@ def read_until(terminal: int, wanted: bytes | None, seconds: float) -> bytes:
     assert wanted is not None, seen
     assert wanted in seen
     return seen
+
+
+def test_storage_that_hangs_does_not_hold_up_the_stop(tmp_path: Path) -> None:
+    (tmp_path / "storage").mkdir()
+    os.mkfifo(tmp_path / "storage" / "state.tmp")
+    config = tmp_path / "config.yml"
+    config.write_text(
+        "environment: t\ndefaults: {interval: 1s, timeout: 1s}\n"
+        'components: {a: {layer: test, priority: P2, check: {kind: exec, command: ["true"]}}}\n'
+    )
+    options = ["--config.file", config, "--web.listen-address", "127.0.0.1:0", "--storage.path", tmp_path / "storage"]
+    with (tmp_path / "log").open("wb") as log:
+        child = subprocess.Popen([*EXPORTER, "run", *map(str, options)], stderr=log)
+    try:
+        wait_for(lambda: b"verdict" in (tmp_path / "log").read_bytes(), "a first run")
+        stopped = time.monotonic()
+        child.terminate()
+        assert child.wait(10) == 0
+        assert time.monotonic() - stopped < 2.0
+    finally:
+        child.kill()
+        child.wait()
+    assert b"cannot write the state file in time" in (tmp_path / "log").read_bytes()

@@ -1,4 +1,4 @@
-"""Several addresses of one name: each family, every address, and name servers of a check alone."""
+"""Several addresses of one name: each family, every address."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from staging_exporter.core.model import Observation, Outcome, Reason
+from staging_exporter.net.address import HostPort
 from staging_exporter.probes import load
 
 from tests.support.dnsserver import name_server, zone
@@ -49,13 +50,8 @@ async def asked(statuses: dict[str, int], *, listed: tuple[str, ...] = (), **opt
         ("app.test", "AAAA"): [name for name in names if ":" in name],
     }
     async with answering(statuses) as port, name_server(zone({k: v for k, v in records.items() if v})) as dns_port:
-        resolver = {"servers": [f"127.0.0.1:{dns_port}"]}
-        return await probe({"kind": "http", "url": f"http://app.test:{port}/", "resolver": resolver, **options})
-
-
-async def test_a_check_may_have_name_servers_of_its_own() -> None:
-    seen = await asked({"127.0.0.1": 200})
-    assert (seen.reason, seen.facts["ip"]) == (Reason.OK, "127.0.0.1")
+        servers = (HostPort("127.0.0.1", dns_port),)
+        return await probe({"kind": "http", "url": f"http://app.test:{port}/", **options}, servers=servers)
 
 
 async def test_every_address_must_pass() -> None:
@@ -109,8 +105,8 @@ async def test_an_address_without_an_answer_does_not_hide_the_others() -> None:
     async with answering({"127.0.0.1": 200}) as port:
         server = await asyncio.start_server(silent, "127.0.0.2", port)
         async with name_server(zone({("app.test", "A"): ["127.0.0.1", "127.0.0.2"]})) as dns_port:
-            options = {"url": f"http://app.test:{port}/", "resolver": {"servers": [f"127.0.0.1:{dns_port}"]}}
-            seen = await probe({"kind": "http", "resolve": "all", **options}, timeout=1.0)
+            options = {"kind": "http", "url": f"http://app.test:{port}/", "resolve": "all"}
+            seen = await probe(options, servers=(HostPort("127.0.0.1", dns_port),), timeout=1.0)
         server.close()
     assert (seen.reason, seen.facts["addresses"]) == (Reason.TIMEOUT, {"127.0.0.1": "ok", "127.0.0.2": "timeout"})
     assert seen.detail.endswith("; 1 of 2 addresses passed")

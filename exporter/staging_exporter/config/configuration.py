@@ -27,8 +27,8 @@ class Config:
     """A configuration without errors.
 
     `checks` are by component, in the order of the file, without latent components. `vantage` are our own checks, with
-    the default timing. `servers` are name servers instead of those of the system. `slo` are objectives, shares of
-    time, by component. `warnings` are never fatal.
+    the default timing. `servers` are name servers instead of those of the system, `resolvers` those of single checks.
+    `slo` are objectives, shares of time, by component. `warnings` are never fatal.
     """
 
     topology: Topology
@@ -37,6 +37,7 @@ class Config:
     limits: Limits
     maintenance: tuple[MaintenanceWindow, ...]
     servers: tuple[HostPort, ...]
+    resolvers: Mapping[str, tuple[HostPort, ...]]
     slo: Mapping[str, float]
     alerting: AlertingOptions
     token: FromEnv | FromFile | None

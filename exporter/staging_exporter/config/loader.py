@@ -19,6 +19,7 @@ from staging_exporter.core.graph import find_cycle
 from staging_exporter.core.maintenance import MaintenanceWindow
 from staging_exporter.core.model import LATENT, Component, Journey, Layer, Priority, Reason, Startup, Topology
 from staging_exporter.core.words import joined
+from staging_exporter.net.address import HostPort
 from staging_exporter.options.check import Check
 from staging_exporter.probes import kinds, load
 
@@ -45,6 +46,7 @@ class _Loader:
     def __init__(self, found: Validation, file: File, declared: Iterable[str]) -> None:
         self._found = found
         self._file = file
+        self._resolvers: dict[str, tuple[HostPort, ...]] = {}
         self._declared = frozenset(declared)  # a component with errors is not an unknown one
 
     def config(self) -> Config:
@@ -62,6 +64,7 @@ class _Loader:
             limits=file.limits,
             maintenance=self._maintenance(),
             servers=file.resolver.servers,
+            resolvers=self._resolvers,
             slo=self._objectives(),
             alerting=file.alerting,
             token=file.api.token,
@@ -149,6 +152,8 @@ class _Loader:
         given = {key: value for key, value in raw.items() if key in CheckExtras.model_fields}
         extras = self._found.validate(CheckExtras, given, at)
         intrinsic = frozenset(extras.intrinsic if extras else ())
+        if extras and extras.resolver:
+            self._resolvers[str(at[1]) if at[0] == "components" else f"vantage[{at[1]}]"] = extras.resolver.servers
         if model is None:
             return None, intrinsic
         rest = {key: value for key, value in raw.items() if key not in given}

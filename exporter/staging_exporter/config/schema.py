@@ -19,6 +19,7 @@ from staging_exporter.core.failure_window import LEAST
 from staging_exporter.core.maintenance import Once, Weekly
 from staging_exporter.core.model import BUCKETS, INCONCLUSIVE, FailureRatio, Layer, Priority, Reason
 from staging_exporter.generate.options import AlertingOptions
+from staging_exporter.net.names import ascii_name
 from staging_exporter.options.addresses import WebLink
 from staging_exporter.options.model import Duration, Listed, Model, PositiveDuration
 from staging_exporter.options.resolver import ResolverOptions
@@ -124,7 +125,9 @@ class Limits(Model):
     """
 
     requests_per_minute: Annotated[int, Field(ge=1)] | None = Field(None, description="for each host")
-    shared: Listed[Listed[str]] = Field((), description="groups of hosts that count as one")
+    shared: Listed[Listed[Annotated[str, AfterValidator(ascii_name)]]] = Field(
+        (), description="groups of hosts that count as one"
+    )
 
     @model_validator(mode="after")
     def _hosts(self) -> Limits:
@@ -255,11 +258,12 @@ class File(Model):
 
 
 class CheckExtras(Model):
-    """Keys of a check for the diagnosis, which every kind accepts."""
+    """Keys of a check that every kind accepts."""
 
     intrinsic: Listed[Annotated[Reason, _one_of("reason that can be intrinsic", _FAILURES, Reason)]] = Field(
         (), description="reasons for which this component is a root cause even when a dependency is down"
     )
+    resolver: ResolverOptions | None = Field(None, description="name servers of this check alone")
 
 
 def json_schema() -> dict[str, Any]:

@@ -44,6 +44,8 @@ def build_engine(
     targets = {name: (config.topology.components[name], check) for name, check in config.checks.items()}
     targets |= {component.name: (component, check) for component, check in config.vantage}
     rate_limiter = RateLimiter(config.limits.requests_per_minute, config.limits.shared, targets)
-    prober = Prober(Resolver(config.servers), loop_lag, pushed)
+    own = {name: Resolver(servers) for name, servers in config.resolvers.items()}
+    owners = {host: name for name, check in config.checks.items() for host in check.hosts()[:1]}
+    prober = Prober(Resolver(config.servers), loop_lag, pushed, own, owners)
     scheduler = Scheduler(board, targets, prober.attempt, rate_limiter, lambda: on_tick(board), spread)
     return Engine(board, scheduler, prober, OnDemand(targets, prober, rate_limiter), rate_limiter)

@@ -6,7 +6,7 @@ Used by the scheduler, `/probe` and `check`; when to run and what a failure mean
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from staging_exporter.clock import now
@@ -40,11 +40,15 @@ class Prober:
         resolver: Resolver | None = None,
         loop_lag: LoopLagMonitor | None = None,
         pushed: Callable[[str], Path] | None = None,
+        resolvers: Mapping[str, Resolver] | None = None,
+        owners: Mapping[str, str] | None = None,
     ) -> None:
         """`loop_lag`, when running, turns a failure that a stall of our own loop can cause into a `probe_error`.
 
-        `pushed` gives the directory of the pushed reports of a component.
+        `pushed` gives the directory of the pushed reports of a component. `resolvers` are those of single components,
+        `owners` are components by the host that they probe.
         """
+        self._resolvers, self._owners = resolvers or {}, owners or {}
         self._resolver = resolver or Resolver()
         self._loop_lag = loop_lag or LoopLagMonitor()
         self._pushed = pushed
@@ -65,6 +69,7 @@ class Prober:
     ) -> Observation:
         """Like `attempt`, with a `context()` of the caller, whose log can be read afterwards."""
         context.pushed = self._pushed(component.name) if self._pushed else None
+        context.resolver = self._resolvers.get(component.name, context.resolver)
         started = now()
         error = await self._run(component, check, context)
         duration = now() - started
@@ -74,6 +79,9 @@ class Prober:
         if error is None and slower_than is not None and spent > slower_than:
             error = ProbeDegraded(Reason.SLOW, f"took {spent:.2f} s, expected under {format_duration(slower_than)}")
         reason, detail = (Reason.OK, "") if error is None else classify(error, context)
+        helpers = [self._owners[helper.host] for helper in context.helpers if helper.host in self._owners]
+        if reason == Reason.CREDENTIALS and helpers and helpers[0] != component.name:
+            detail += f"; this server is the component {helpers[0]}"
         stall = self._loop_lag.longest_since(started) if reason in _STALLABLE else 0.0
         if stall:
             reason, detail = Reason.PROBE_ERROR, f"event loop stalled for {stall:.2f} s; the run ended with: {detail}"

@@ -40,6 +40,7 @@ class Helper(NamedTuple):
 
     name: str
     reason: Reason | None
+    host: str = ""
 
 
 class Expired(NamedTuple):
@@ -136,12 +137,12 @@ class ProbeContext:
         self.current.pop()
 
     @contextmanager
-    def helper(self, name: str, reason: Reason | None = None) -> Iterator[None]:
+    def helper(self, name: str, reason: Reason | None = None, host: str = "") -> Iterator[None]:
         """Details of failures inside begin with `name`: the helper is at fault, the target was not reached.
 
         With a `reason`, failures inside have that one, whatever went wrong with the helper.
         """
-        self.helpers.append(Helper(name, reason))
+        self.helpers.append(Helper(name, reason, host))
         yield
         self.helpers.pop()  # not after a failure: classify() reads it
 

@@ -47,6 +47,11 @@ class OAuth2(Model):
         """Who issues the token, for details."""
         return f"token server {self.token_url.authority}"
 
+    @property
+    def host(self) -> str:
+        """The host of that server."""
+        return self.token_url.host
+
     async def token(self, context: ProbeContext, transport: Transport) -> str:
         """The access token, cached until 30 s before it expires. Raises ProbeFailed, OSError, ssl.SSLError."""
         token: str | None = context.cache.get(self.cache_key)
@@ -93,6 +98,11 @@ class GoogleIdToken(Model):
         """Who issues the token, for details."""
         return f"metadata server {self.metadata_url.authority}"
 
+    @property
+    def host(self) -> str:
+        """The host of that server."""
+        return self.metadata_url.host
+
     async def token(self, context: ProbeContext, transport: Transport) -> str:
         """The identity token; cached by the metadata server. Raises ProbeFailed, OSError."""
         path = "/computeMetadata/v1/instance/service-accounts/default/identity"
@@ -134,7 +144,7 @@ class Auth(Model):
             return {"Authorization": f"Bearer {bearer}"}
         source = self.oauth2 or self.google_id_token
         assert source is not None
-        with context.helper(source.server, Reason.CREDENTIALS):
+        with context.helper(source.server, Reason.CREDENTIALS, source.host):
             token = await source.token(context, transport.elsewhere())
         context.secrets.add(token)
         return {"Authorization": f"Bearer {token}"}

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
 
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
 from staging_exporter.net.address import HostPort, IpFamily
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.failures import classify
-from staging_exporter.net.resolve import Pinned, Resolver
+from staging_exporter.net.resolve import Pinned
 
 _MOST = 20  # addresses of one run
 _SHARE = 0.5  # of the run that the name may take
-
-
-@lru_cache(maxsize=1024)
-def resolver_of(servers: tuple[HostPort, ...]) -> Resolver:
-    """A resolver that asks these name servers alone."""
-    return Resolver(servers)
 
 
 async def each_address(

@@ -33,13 +33,12 @@ from staging_exporter.options.answers import (
 )
 from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
 from staging_exporter.options.check import Check, Degraded
-from staging_exporter.options.each_address import each_address, resolver_of
+from staging_exporter.options.each_address import each_address
 from staging_exporter.options.event_stream import StreamEvents, Wanted, is_event_stream, read_events
 from staging_exporter.options.model import Size
 from staging_exporter.options.payload import Headers, Json, Payload, check_headers, is_secret
 from staging_exporter.options.placeholders import Placeholders, check_placeholders, fill, fill_url
 from staging_exporter.options.proxy import Proxy
-from staging_exporter.options.resolver import ResolverOptions
 from staging_exporter.options.tls import Tls
 
 # Names that `facts` may not take: all that the exporter gives a meaning to, but the uptime of the server.
@@ -97,7 +96,6 @@ class Http(Check):
     proxy: Proxy | None = None
     ip_family: IpFamily | Literal["both"] = Field("auto", description="both: each family must pass")
     resolve: Literal["one", "all"] = Field("one", description="all: every address must pass")
-    resolver: ResolverOptions | None = Field(None, description="name servers of this check alone")
     secrets: Placeholders
     follow_redirects: bool = True
     stream: Literal["sse"] | None = Field(None, description="the body is a stream of Server-Sent Events")
@@ -132,8 +130,6 @@ class Http(Check):
 
     async def run(self, context: ProbeContext) -> None:
         """Send the request and judge the response. Raises ProbeFailed, ProbeDegraded, OSError, ssl.SSLError."""
-        if self.resolver and self.resolver.servers:
-            context.resolver = resolver_of(self.resolver.servers)
         if not self._several:
             await self._run_once(context)
             return
