@@ -110,6 +110,8 @@ def test_every_state_is_always_present_and_one_is_true(component: str, samples: 
         ("staging_dependency_info", {"component": "backend", "depends_on": "cache", "optional": "true"}, [1]),
         ("staging_probes_total", {"component": "backend"}, [3]),
         ("staging_probes_total", {"component": "silent"}, [0]),
+        ("staging_slo_runs_total", {"component": "silent"}, [0]),
+        ("staging_slo_failures_total", {"component": "silent"}, [0]),
         ("staging_probe_failures_total", {"component": "backend", "reason": "server_error"}, [3]),
         ("staging_probe_duration_seconds_bucket", {"component": "model-a", "le": "0.001"}, [0]),
         ("staging_probe_duration_seconds_bucket", {"component": "model-a", "le": "0.05"}, [3]),

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from staging_exporter.core.coincidence import Suggestions, suggest, with_coincidences
+from staging_exporter.core.error_budget import is_own_fault
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.health import Health, begin_window, deployed, expire, forget_failures, observe
 from staging_exporter.core.incidents import with_announced
@@ -60,6 +61,7 @@ class Board:
         self._vantage = Vantage(dict.fromkeys(self.vantage_checks))
         self._windows = tuple(windows)
         self._lag = Counts(LAG_BUCKETS)
+        self._unsettled: set[str] = set()  # failures that wait for a verdict
 
     def inherit(self, old: Board, unchanged: Collection[str], at: float) -> frozenset[str]:
         """Take over what `old` knows of the components that did not change, so that a reload forgets nothing.
@@ -79,6 +81,7 @@ class Board:
                 record.shown, record.remembered = before.shown, before.remembered
                 record.last = before.last
                 record.tally = before.tally.with_buckets(self.topology.components[name].buckets)
+                self._unsettled |= {name} & old._unsettled
                 self._update(name, before.health, at)
         self._publisher.inherit(old._publisher, kept, self._records)
         self._advance(at)
@@ -97,6 +100,8 @@ class Board:
         self._update(name, after, seen.ended)
         record.last = seen
         record.tally.add(seen)
+        if record.tally.budget.add(seen, maintained=record.maintained):
+            self._unsettled.add(name)
         self._lag.add(seen.lag)
         self._publisher.rounds.heard(name)
         requested = self._open_round(name, seen.ended) if calls_for_a_round(before, after) else _NOBODY
@@ -259,13 +264,26 @@ class Board:
         return wanted | self.vantage_checks.keys() if wanted is not None else _NOBODY
 
     def _advance(self, now: float) -> None:
-        if not self._publisher.advance(now, self._records, self._vantage):
+        published = self._publisher.advance(now, self._records, self._vantage)
+        self._settle_budgets()
+        if not published:
             return
         self.changes += 1
         known, rounds = self.journal.current_roots, self._publisher.rounds
         roots = self._publisher.published.roots
         if (roots or known) and not any(map(rounds.starting, known)):
             self.journal = self.journal.with_verdict(self._root_causes(), now)
+
+    def _settle_budgets(self) -> None:
+        """Count the failures of components whose verdict no open round covers any more."""
+        known = self._publisher.published
+        for name in [name for name in self._unsettled if not self._publisher.rounds.covers(name)]:
+            record = self._records[name]
+            grace = known.graces.get(name)
+            recovering = grace is not None and not grace.over
+            own = is_own_fault(known.verdicts[name], record.shown.state, recovering=recovering)
+            record.tally.budget.settle(counts=own)
+            self._unsettled.remove(name)
 
     def _root_causes(self) -> tuple[RootCause, ...]:
         """The published ones, as a snapshot would have them."""

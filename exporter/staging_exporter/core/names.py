@@ -150,6 +150,16 @@ PROBE_FAILURES = Metric(
     "Probes that did not pass, by reason; degraded and inconclusive ones included.",
     (COMPONENT, "reason"),
 )
+BUDGET_RUNS = Metric(
+    "staging_slo_runs_total",
+    COUNTER,
+    "Scheduled probes that count for the error budget: without failures of symptoms, starts and maintenance.",
+)
+BUDGET_FAILURES = Metric(
+    "staging_slo_failures_total",
+    COUNTER,
+    "Scheduled probes that failed and count for the error budget, added when the verdict on them is published.",
+)
 LAST_RUN = Metric(
     "staging_probe_last_run_timestamp_seconds",
     GAUGE,

@@ -52,7 +52,8 @@ class ProbeStats:
     `durations` are those of passed and degraded runs, `last_failure_duration` that of the last failed one, seconds.
     `skipped` scheduled runs did not happen. `last` are the last 30 runs, `last_failures` the last 10 that were no pass;
     both oldest first, kept over a reload. `expiries` are facts of the certificate and the credential that were seen
-    last; `tls_info` are the values of `staging_probe_tls_info`, empty without TLS.
+    last; `tls_info` are the values of `staging_probe_tls_info`, empty without TLS. `budget_runs` and `budget_failures`
+    are those that count for its error budget.
     """
 
     runs: int
@@ -64,6 +65,8 @@ class ProbeStats:
     skipped: int = 0
     expiries: Mapping[str, float] = field(default_factory=dict)
     tls_info: tuple[str, ...] = ()
+    budget_runs: int = 0
+    budget_failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)

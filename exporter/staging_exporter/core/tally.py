@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Any
 
+from staging_exporter.core.error_budget import BudgetRuns
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import BUCKETS, Observation, Outcome, Reason
 from staging_exporter.core.snapshot import Histogram, ProbeStats, Run
@@ -71,6 +72,7 @@ class Tally:
         self._failures: Counter[Reason] = Counter()
         self._buckets, self._durations = buckets, Counts(buckets)
         self._last_failure_duration: float | None = None
+        self.budget = BudgetRuns()
         self._certificates = Certificates()
         self._last = deque[Run](maxlen=RUNS_KEPT)
         self._last_failures = deque[Run](maxlen=FAILURES_KEPT)
@@ -104,6 +106,8 @@ class Tally:
             durations=self._durations.frozen(),
             last=tuple(self._last),
             last_failures=tuple(self._last_failures),
+            budget_runs=self.budget.runs,
+            budget_failures=self.budget.failures,
             last_failure_duration=self._last_failure_duration,
             skipped=self._skipped,
             expiries=self._certificates.expiries,

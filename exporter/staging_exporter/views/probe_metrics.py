@@ -40,6 +40,8 @@ def _runs(checked: Components) -> Iterator[Family]:
         ((label_set(at, names.PROBE_PHASE, phase), took) for at, s in checked for phase, took in s.phases.items()),
     )
     yield Samples(names.PROBES, ((at, s.runs) for at, s in stats))
+    yield Samples(names.BUDGET_RUNS, ((at, s.budget_runs) for at, s in stats))
+    yield Samples(names.BUDGET_FAILURES, ((at, s.budget_failures) for at, s in stats))
     yield Samples(
         names.PROBE_FAILURES,
         ((label_set(at, names.PROBE_FAILURES, reason), n) for at, s in stats for reason, n in s.failures.items()),
