@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta, timezone
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -60,6 +61,9 @@ CASES: dict[str, tuple[Any, Any, bool]] = {
         {"max_age": "1d"},
         True,
     ),
+    "young, as in HTTP": (formatdate(NOW - 5, usegmt=True), {"max_age": "1d"}, True),
+    "old, as in mail": ("Sun, 30 Oct 2016 02:23:05 +0200", {"max_age": "1d"}, False),
+    "a weekday alone is no time": ("Sun, ", {"max_age": "1d"}, False),
     "a date is a time": (datetime.now(UTC).strftime("%Y%m%d"), {"max_age": "2d"}, True),
     "local time without a zone is in the future": (
         datetime.now(TOKYO).replace(tzinfo=None).isoformat(),
@@ -201,6 +205,90 @@ SEEN: dict[str, tuple[Any, str, Any, str]] = {
 def test_a_mismatch_names_the_node(name: str) -> None:
     document, path, wanted, said = SEEN[name]
     assert said in (mismatch(document, {path: wanted}) or "")
+
+
+SPRING = {
+    "status": "UP",
+    "groups": ["liveness", "readiness"],
+    "components": {
+        "db": {"status": "UP", "components": {"primary": {"status": "UP"}, "replica": {"status": "DOWN"}}},
+        "diskSpace": {"status": "UP", "details": {"free": 9, "exists": True}},
+        "ping": {"status": "UP"},
+    },
+}
+ASP_NET = {
+    "status": "Healthy",
+    "totalDuration": "00:00:00.0512",
+    "entries": {
+        "sql": {"data": {}, "status": "Healthy", "tags": []},
+        "redis": {"status": "Degraded", "tags": ["cache"]},
+    },
+}
+KUBERNETES = {
+    "status": {
+        "readyReplicas": 2,
+        "conditions": [
+            {"type": "Progressing", "status": "True"},
+            {"type": "Available", "status": "False", "reason": "MinimumReplicasUnavailable"},
+        ],
+    }
+}
+DJANGO = {"Cache backend: default": "working", "DatabaseBackend": "working", "RedisHealthCheck": "unavailable: Timeout"}
+TERMINUS = {"status": "error", "info": {}, "error": {"db": {"status": "down"}}, "details": {"db": {"status": "down"}}}
+HEALTH_JSON = {
+    "status": "pass",
+    "checks": {
+        "cassandra:responseTime": [{"componentId": "a", "observedValue": 250, "status": "pass"}],
+        "cpu:utilization": [{"node": 1, "observedValue": 85, "status": "warn"}, {"node": 2, "status": "pass"}],
+        "uptime": [{"observedValue": 1209600.245, "status": "pass"}],
+    },
+}
+DOCUMENTS: dict[str, tuple[Any, str, Any, str | None]] = {
+    "Spring Boot, the components": (SPRING, "$.components.*.status", "UP", None),
+    "Spring Boot, at any depth": (
+        SPRING,
+        "$..status",
+        "UP",
+        'json $.components.db.components.replica.status is "DOWN"',
+    ),
+    "ASP.NET": (ASP_NET, "$.entries.*.status", "Healthy", 'json $.entries.redis.status is "Degraded"'),
+    "Kubernetes, one condition": (
+        KUBERNETES,
+        "$.status.conditions[?@.type=='Available'].status",
+        "True",
+        'json $.status.conditions[1].status is "False"',
+    ),
+    "Kubernetes, a condition that is not there": (
+        KUBERNETES,
+        "$.status.conditions[?@.type=='Ready'].status",
+        "True",
+        "is missing",
+    ),
+    "Kubernetes, no replica": (KUBERNETES, "$.status.unavailableReplicas", {"exists": False}, None),
+    "django-health-check": (DJANGO, "$.*", "working", 'json $.RedisHealthCheck is "unavailable: Timeout"'),
+    "django-health-check, one": (DJANGO, "$['Cache backend: default']", "working", None),
+    "Terminus, nothing under error": (
+        TERMINUS,
+        "$.error.*",
+        {"exists": False},
+        'json $.error.db is {"status": "down"}',
+    ),
+    "Terminus, all under details": (TERMINUS, "$.details.*.status", "up", 'json $.details.db.status is "down"'),
+    "health+json": (HEALTH_JSON, "$.checks.*[*].status", "pass", "json $.checks['cpu:utilization'][0].status is"),
+    "health+json, values": (
+        HEALTH_JSON,
+        "$.checks['cpu:utilization'][*].observedValue",
+        {"lt": 90},
+        "json $.checks['cpu:utilization'][1] has no observedValue",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_health_documents_of_frameworks_are_judged_node_by_node(name: str) -> None:
+    document, path, wanted, said = DOCUMENTS[name]
+    found = mismatch(document, {path: wanted})
+    assert found is None if said is None else said in (found or ""), found
 
 
 def test_where_one_node_is_enough_its_value_is_shown() -> None:

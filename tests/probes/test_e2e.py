@@ -195,6 +195,76 @@ VERDICTS |= {
     ),
     "a retry that passed": (RETRIED, {}, Reason.FAILED, "1 of 2 tests failed: sometimes()"),
     "a retry that passed, which is enough": (RETRIED, {"retries": "pass"}, Reason.OK, ""),
+    "another browser is no retry": (
+        "<testsuites><testsuite name='a' hostname='chromium'><testcase name='t'><failure/></testcase></testsuite>"
+        "<testsuite name='a.spec.ts' hostname='firefox'><testcase name='t'/></testsuite></testsuites>",
+        {"retries": "pass"},
+        Reason.FAILED,
+        "1 of 1 tests failed: t",
+    ),
+    "the date of Mocha's xunit reporter": (
+        "<testsuite tests='1' timestamp='Sun, 30 Oct 2016 02:23:05 GMT'><testcase name='t'/></testsuite>",
+        {},
+        Reason.NO_EVIDENCE,
+        "old, expected at most 1d",
+    ),
+    "claims without any case": (
+        '<testsuites tests="6" failures="5" errors="4"></testsuites>',
+        {},
+        Reason.FAILED,
+        "claim 9",
+    ),
+    "node:test, cases in the root": (
+        '<testsuites><testcase name="sum" time="0.1" classname="test"/><testcase name="breaks &lt;x>" classname="test">'
+        '<failure type="testCodeFailure" message="1 == 2">[Error]</failure></testcase></testsuites>',
+        {},
+        Reason.FAILED,
+        "1 of 2 tests failed: test::breaks <x>",
+    ),
+    "Mocha with a hook that failed": (
+        '<testsuites name="Mocha Tests" tests="4" failures="1"><testsuite name="Root Suite" tests="0" failures="0"/>'
+        '<testsuite name="goals" tests="4" failures="1"><testcase name="a"/><testcase '
+        'name="goals &quot;before each&quot; hook"><failure message="timeout"/></testcase></testsuite></testsuites>',
+        {},
+        Reason.FAILED,
+        '1 of 2 tests failed: goals "before each" hook',
+    ),
+    "Bun, suites that add up": (
+        '<testsuites name="bun test" tests="3" failures="1" skipped="1"><testsuite name="a.test.ts" tests="3" '
+        'failures="1" skipped="1"><testsuite name="math" tests="3" failures="1" skipped="1"><testcase name="adds"/>'
+        '<testcase name="divides"><failure/></testcase><testcase name="later"><skipped/></testcase>'
+        "</testsuite></testsuite></testsuites>",
+        {},
+        Reason.FAILED,
+        "1 of 3 tests failed: divides",
+    ),
+    "Robot Framework's xunit file": (
+        '<testsuite name="Suite" tests="2" errors="0" failures="1" skipped="0" time="0.01"><testcase '
+        'classname="Suite.S" name="ok" time="0.00"/><testcase classname="Suite.S" name="bad" time="0.01"><failure '
+        'message="x" type="AssertionError"/></testcase></testsuite>',
+        {},
+        Reason.FAILED,
+        "1 of 2 tests failed: Suite.S::bad",
+    ),
+    "PHPUnit": (
+        '<testsuites><testsuite name="CLI" tests="2" assertions="2" errors="1" failures="0" skipped="0"><testsuite '
+        'name="CartTest" file="/app/CartTest.php" tests="2" assertions="2" errors="1" failures="0"><testcase '
+        'name="testTotal" class="CartTest" classname="CartTest"/><testcase name="testRebate" class="CartTest" '
+        'classname="CartTest"><error type="TypeError">x</error></testcase></testsuite></testsuite></testsuites>',
+        {},
+        Reason.FAILED,
+        "1 of 2 tests failed: CartTest::testRebate",
+    ),
+    "gotestsum, a package that does not build": (
+        '<testsuites tests="1" failures="1" errors="1"><testsuite tests="1" failures="1" name="pkg" timestamp="'
+        + datetime.now(UTC).isoformat()
+        + '"><testcase classname="" name="TestMain"><failure message="Failed"/></testcase></testsuite></testsuites>',
+        {},
+        Reason.FAILED,
+        "1 of 1 tests failed: TestMain; the attributes of the report claim 1 failures",
+    ),
+    "NUnit's own format": ("<test-run result='Passed'/>", {}, Reason.NO_EVIDENCE, "the root is <test-run>"),
+    "TRX": ("<TestRun/>", {}, Reason.NO_EVIDENCE, "the root is <TestRun>"),
     "a teardown that failed is no retry": (
         suite(case("a"), case("a", "<error message='teardown'/>")),
         {"retries": "pass"},

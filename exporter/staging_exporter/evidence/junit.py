@@ -32,6 +32,7 @@ class JunitReader:
         self._case = _Case("", 0.0)
         self._text: list[str] | None = None
         self._suites: list[_Suite] = []  # those that are open, the root among them
+        self._begun = 0  # suites so far
         self._outside: _Case | None = None  # a failure of no test case
         self._suite_times: list[float] = []
         self._case_times = 0.0
@@ -79,6 +80,7 @@ class JunitReader:
             raise Unreadable(f"nested more than {_MAX_DEPTH} deep")
         if tag in ("testsuite", "testsuites"):
             self._suites.append(_Suite(attributes.get("name", ""), _claimed(attributes)))
+            self._begun += 1
         if tag == "testsuite":
             self._start_suite(attributes)
         elif tag == "testcase":
@@ -125,7 +127,7 @@ class JunitReader:
             case = self._case
             self._case_times += case.seconds
             self._report.flaky += case.rerun and case.outcome == "passed"
-            self._report.add(case.name, case.outcome, "\n".join(case.message)[:MAX_MESSAGE])
+            self._report.add(case.name, case.outcome, "\n".join(case.message)[:MAX_MESSAGE], str(self._begun))
 
     def _close_suite(self) -> None:
         suite = self._suites.pop()

@@ -57,7 +57,7 @@ class Report:
     claimed: int | None = None
     claimed_bad: int = 0
     bad: int = 0
-    _bad: dict[str, str] = field(default_factory=dict)
+    _bad: dict[str, tuple[str, str]] = field(default_factory=dict)  # name -> outcome, place
 
     @property
     def total(self) -> int:
@@ -69,11 +69,14 @@ class Report:
         """How many failures and errors the report claims that are not among its cases."""
         return max(0, self.claimed_bad - self.bad)
 
-    def add(self, name: str, outcome: str, message: str = "") -> None:
-        """Count a case; a failing one that is repeated, as pytest's teardown errors are, is counted once."""
+    def add(self, name: str, outcome: str, message: str = "", place: str = "") -> None:
+        """Count a case; a failing one that is repeated, as pytest's teardown errors are, is counted once.
+
+        `place` is the suite that it is in: the same test in another one, such as that of another browser, is no retry.
+        """
         self.bad += outcome in _BAD
         if name in self._bad:
-            self._repeated(name, outcome)
+            self._repeated(name, outcome, place)
             return
         if outcome == "skipped" and search(self.rules.environment_skips, message):
             outcome = "environment_skipped"
@@ -83,15 +86,17 @@ class Report:
             self.harness = self.harness or f"{name}: {message}"
         self.counts[outcome] += 1
         if outcome in _BAD and len(self._bad) < _MAX_REMEMBERED:
-            self._bad[name] = outcome
+            self._bad[name] = outcome, place
         if outcome in ("failed", "error") and len(self.failing) < _MAX_NAMES:
             self.failing.append(name[:200])
 
-    def _repeated(self, name: str, outcome: str) -> None:
+    def _repeated(self, name: str, outcome: str, place: str) -> None:
         """A further attempt of a failing test, where the runner retries."""
-        if outcome != "passed" or not self.rules.retries:
+        before, where = self._bad[name]
+        if outcome != "passed" or not self.rules.retries or where != place:
             return
-        self.counts[self._bad.pop(name)] -= 1
+        del self._bad[name]
+        self.counts[before] -= 1
         self.counts["passed"] += 1
         self.flaky += 1
         if name[:200] in self.failing:

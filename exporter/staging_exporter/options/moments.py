@@ -1,9 +1,10 @@
-"""Points in time as others write them: numbers of any unit, RFC 3339 and ISO 8601."""
+"""Points in time as others write them: numbers of any unit, RFC 3339 and ISO 8601, dates of HTTP and mail."""
 
 from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 FUTURE = 60.0  # seconds that another clock may be ahead of ours
@@ -62,7 +63,8 @@ def _of_number(number: float) -> Moment | None:
 
 def _of_text(text: str) -> Moment | None:
     try:
-        moment = datetime.fromisoformat(text)
+        # That of HTTP and mail, as Mocha writes: Sun, 30 Oct 2016 02:23:05 GMT.
+        moment = parsedate_to_datetime(text) if text[3:4] == "," else datetime.fromisoformat(text)
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
