@@ -13,6 +13,7 @@ from staging_exporter.core.model import Observation, ProbeFailed, Reason
 from staging_exporter.net.event_stream import EventParser, StreamEvent
 from staging_exporter.probes import load
 
+from tests.support import peers
 from tests.support.probing import probe
 from tests.support.web import Handler, Seen, read_request, response, serving
 
@@ -181,6 +182,15 @@ async def test_a_stream(case: str) -> None:
     handler, options, reason, detail = STREAMS[case]
     seen = await run(handler, 0.6 if "600ms" in detail else 10.0, **options)
     assert (seen.reason, seen.detail) == (reason, detail)
+
+
+@pytest.mark.parametrize("chunk", [b"data:{}\n\n" * 10_000, b":\n" * 30_000], ids=["events", "comments"])
+async def test_a_stream_that_floods_us_is_bounded(chunk: bytes) -> None:
+    head = f"{OK}\r\n{MEDIA}\r\n\r\n".encode()
+    async with peers.serving(peers.streaming(head, chunk)) as port:
+        options = {"kind": "http", "url": f"http://127.0.0.1:{port}/", "stream": "sse"}
+        seen = await peers.watched({**options, "expect": {"json": {"a": 1}, "body": {"matches": "never"}}}, timeout=1.0)
+    assert seen.reason in (Reason.CONTENT, Reason.TIMEOUT)
 
 
 async def test_what_is_asked_and_recorded() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from staging_exporter.core.model import Observation, Outcome, Reason
 
+from tests.support import peers
 from tests.support.probing import probe
 from tests.support.web import Handler, ca_file, server_tls, serving
 
@@ -325,3 +326,28 @@ async def test_a_server_that_does_not_begin_tls(case: str) -> None:
         seen = await probe(check, timeout=0.5 if reason == Reason.TIMEOUT else 10.0)
     assert seen.reason == reason, seen.detail
     assert seen.detail.startswith(detail)
+
+
+FLOODS = {
+    "smtp": b"220-x\r\n" * 10_000,
+    "imap": b"* OK\r\n" * 10_000,
+    "pop3": b"x" * 65_536,
+    "ftp": b"\n" * 65_536,
+    "ldap": b"\x30\x84\xff\xff\xff\xff" * 10_000,
+    "xmpp": b"<stream:features" * 4_000,
+    "mysql": b"\0" * 65_536,
+    "postgres": b"\xff" * 65_536,
+}
+
+
+@pytest.mark.parametrize("protocol", FLOODS)
+async def test_a_server_that_floods_us_is_bounded(protocol: str) -> None:
+    async def flooding(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(FLOODS[protocol])
+            await writer.drain()
+
+    async with peers.serving(flooding) as port:
+        check = {"kind": "tls", "address": f"127.0.0.1:{port}", "starttls": protocol}
+        seen = await peers.watched(check, timeout=1.0)
+    assert seen.reason in (Reason.PROTOCOL, Reason.CONTENT, Reason.TLS, Reason.TIMEOUT)

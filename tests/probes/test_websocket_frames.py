@@ -13,6 +13,7 @@ from staging_exporter.probes import load
 from websockets.asyncio.server import ServerConnection
 
 from tests.probes.test_websocket import Talk, talking
+from tests.support import peers
 from tests.support.probing import probe
 
 OPEN = {"sid": "x", "upgrades": [], "pingInterval": 100, "pingTimeout": 100, "maxPayload": 1000000}
@@ -267,6 +268,19 @@ async def test_a_talk_in_frames(case: str) -> None:
     seen = await run(talk, path, *steps, **options)
     assert (seen.reason, seen.detail) == (reason, detail)
     assert (seen.outcome == Outcome.PASS) == (reason == Reason.OK)
+
+
+async def test_a_frame_that_is_full_of_messages_blocks_nothing() -> None:
+    async def flood(socket: ServerConnection) -> None:
+        for _ in range(3):
+            await socket.send("x\x1e" * 500_000)
+        await socket.wait_closed()
+
+    async with talking(flood) as address:
+        steps = [{"expect": {**SEPARATED, "json": {"type": 6}}}]
+        seen = await peers.watched({"kind": "websocket", "url": f"ws://{address}/", "steps": steps}, timeout=2.0)
+    assert seen.reason == Reason.CONTENT
+    assert seen.detail.startswith("expected json type 6 within 2s; received: 'x' (")
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {

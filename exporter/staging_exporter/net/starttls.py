@@ -21,8 +21,8 @@ _MAX_ANSWER = 64 * 1024
 _MAX_LINES = 100
 _LDAP_REQUEST = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037"
 _LDAP_RESPONSE = 0x78
-_STREAM_END = re.compile(rb"</stream:features>|<stream:features[^>]*/>|</stream:error>|</stream:stream>")
-_TLS_ANSWER = re.compile(rb"<proceed[^>]*>|<failure[^>]*>|</stream:stream>")
+_STREAM_END = re.compile(rb"</stream:features>|<stream:features[^>]{0,200}/>|</stream:error>|</stream:stream>")
+_TLS_ANSWER = re.compile(rb"<proceed[^>]{0,200}>|<failure[^>]{0,200}>|</stream:stream>")
 # Of the MySQL protocol: capabilities, and the codes of errors that are no faults of the server.
 _CLIENT_SSL = 0x800
 _CAPABILITIES = 0x200 | _CLIENT_SSL | 0x8000 | 0x80000

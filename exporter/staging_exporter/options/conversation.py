@@ -161,9 +161,10 @@ async def _must_not_come(context: ProbeContext, session: Session, unwanted: Expe
 
 async def _next(session: Session, framing: Framing) -> Message:
     """The next message; what follows its separator is left for the next call."""
-    message, rest = framing.record(await session.message())
-    if rest is not None:
-        session.put_back(rest)
+    message, others = framing.records(await session.message())
+    for other in reversed(others):
+        session.put_back(other)
+    await asyncio.sleep(0)  # a frame that is full of messages must not block the event loop
     return message
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -102,6 +103,7 @@ async def read_events(
                 context.facts[Fact.EVENTS] = context.facts.get(Fact.EVENTS, 0) + 1
                 if not wanted.done:
                     wanted.take(event, response)
+                await asyncio.sleep(0)  # a stream that floods us must not block the event loop
     response.body = wanted.matched or b""
 
 

@@ -23,6 +23,7 @@ from staging_exporter.options.patterns import Pattern, search
 
 # What socket.io has between its type and the JSON: a namespace, the number of an acknowledgement.
 _BEFORE_JSON = re.compile(r"(/[^,\[{]*,)?\d*(?=[\[{])")
+_RECORDS = 1000  # messages that a frame is cut into at once: it may hold half a million
 _LABELS = 20  # different messages that a detail lists
 _MARGIN = 0.1  # seconds before the deadline when waiting ends, so that the detail can name the messages received
 
@@ -33,12 +34,12 @@ class Framing(Model):
     prefix: str | None = Field(None, min_length=1, description="text that the message begins with, before its JSON")
     separator: str | None = Field(None, min_length=1, description="text that ends each of several messages in a frame")
 
-    def record(self, message: Message) -> tuple[Message, Message | None]:
-        """The first message in a frame, without its separator, and the rest of the frame, None when there is none."""
+    def records(self, message: Message) -> tuple[Message, list[Message]]:
+        """The first message in a frame, without its separator, and the others; the last may hold several again."""
         if self.separator is None or not message.is_text:
-            return message, None
-        head, _, rest = message.data.partition(self.separator.encode())
-        return Message(head), Message(rest) if rest else None
+            return message, []
+        first, *others = message.data.split(self.separator.encode(), _RECORDS)
+        return Message(first), [Message(other) for other in others if other]
 
     def text(self, message: Message) -> str | None:
         """What follows the prefix; None when the message does not begin with it."""
