@@ -40,7 +40,10 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
         ("explain", "backnd", "--from", "{url}"),
         "there is no component 'backnd', did you mean 'backend'?",
     ),
-    "explain: no source": (("explain", "x"), "give a configuration: FILE, --config.file FILE, or the variable"),
+    "explain: no source": (
+        ("explain", "x"),
+        "give a configuration: FILE, --config.file FILE, or the variable STAGING_EXPORTER_CONFIG; or --from URL",
+    ),
     "maintenance: no token": (
         ("maintenance", "--to", "{url}", "--component", "other", "--duration", "1h"),
         "{url} answered 401: this endpoint requires the api.token: pass --token or set STAGING_EXPORTER_TOKEN.",

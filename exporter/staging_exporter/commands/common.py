@@ -74,7 +74,7 @@ def chosen(given: tuple[Path, ...], *, required: bool, or_else: str = "") -> tup
     named = os.environ.get(CONFIG_VARIABLE, "")
     if not given and required and not named:
         ways = f"FILE, --config.file FILE, or the variable {CONFIG_VARIABLE}"
-        raise click.UsageError(f"give a configuration: {ways}{or_else}")
+        give_up(f"give a configuration: {ways}{or_else}")
     return given or ((Path(named),) if required else ())
 
 
