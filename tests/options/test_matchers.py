@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from staging_exporter.core.model import Reason
 from staging_exporter.options.jsonpath import compile_jsonpath
 from staging_exporter.options.matchers import JsonMatcher, first_mismatch, json_tests
+from staging_exporter.options.patterns import compile_pattern
 
 NOW = time.time()  # when the tests are collected, minutes before they run
 
@@ -304,7 +305,9 @@ SUGGESTIONS = {
     "$.db-status": "write $['db-status']",
     "checks.db-main.status": "write $.checks['db-main'].status or $['checks.db-main.status']",
     "Cache backend: default": "write $['Cache backend: default']",
-    "checks.cassandra:responseTime[0].status": "a key that is no identifier is written like $['db-status']",
+    "checks.cassandra:responseTime[0].status": "write $.checks['cassandra:responseTime'][0].status",
+    "length($.checks)": "a function is only possible in a filter, such as $.checks[?length(@.name) > 2]",
+    "db-*": "a key that is no identifier is written like $['db-status']",
     ".status": "write $.status",
     "/status": "write $.status",
     "/checks/db": "write $.checks.db",
@@ -317,6 +320,12 @@ def test_the_error_of_a_path_says_how_to_write_it(text: str) -> None:
     with pytest.raises(ValueError) as error:
         compile_jsonpath(text)
     assert SUGGESTIONS[text] in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["(?!error)ok", "(?=ok)", "(?<=a)b", "(?<!a)b"])
+def test_the_error_of_a_pattern_says_what_re2_lacks(text: str) -> None:
+    with pytest.raises(ValueError, match="RE2 has no look-around: write a second pattern, or not_matches"):
+        compile_pattern(text)
 
 
 def test_a_mismatch_says_what_was_seen_and_expected() -> None:

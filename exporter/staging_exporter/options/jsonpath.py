@@ -16,7 +16,9 @@ from pydantic import BeforeValidator
 from staging_exporter.options.patterns import search
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
-_KEYS = re.compile(r"[^.\[\]'\"]+(\.[^.\[\]'\"]+)*")
+_KEY = r"[^.\[\]'\"()$*@?]+(?:\[\d+\])*"
+_KEYS = re.compile(rf"{_KEY}(?:\.{_KEY})*")
+_STEPS = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
 # The library's `match` and `search` backtrack, and a document may provide both arguments: hence RE2.
@@ -59,11 +61,13 @@ def _suggestion(text: str) -> str:
     bare = text.removeprefix("$").lstrip("./").replace("/", "." if text.startswith("/") else "/")
     if not any(map(str.isalnum, bare)):
         return ""
+    if "(" in text and "?" not in text:
+        return "; a function is only possible in a filter, such as $.checks[?length(@.name) > 2]"
     if not _KEYS.fullmatch(bare):
         return "; a key that is no identifier is written like $['db-status']"
-    steps = bare.split(".")
+    steps = [int(index) if index else key for index, key in _STEPS.findall(bare)]
     forms = ["$" + "".join(_step(step) for step in steps)]
-    if len(steps) > 1 and "$." + bare != forms[0]:
+    if len(steps) > 1 and "[" not in bare and "$." + bare != forms[0]:
         forms.append(f"$[{bare!r}]")
     return f"; write {' or '.join(forms)}"
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Annotated, Any
 
 import re2
 from pydantic import BeforeValidator, Field
+
+_AROUND = re.compile(r"\(\?<?[=!]")
 
 
 @lru_cache(maxsize=4096)
@@ -18,7 +21,8 @@ def compile_pattern(text: str) -> Any:
         return re2.compile(text, options=options)
     except re2.error as error:
         why = error.args[0].decode(errors="replace")  # RE2 reports in bytes
-        raise ValueError(f"{text!r} is not an RE2 pattern: {why}") from None
+        hint = "; RE2 has no look-around: write a second pattern, or not_matches" if _AROUND.search(text) else ""
+        raise ValueError(f"{text!r} is not an RE2 pattern: {why}{hint}") from None
 
 
 def _pattern(value: object) -> object:
