@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+from staging_exporter.config.hints import option_names
+from staging_exporter.core.words import joined
 
 from tests.support.live import EXPORTER, fetch, free_port, process, staging_exporter, wait_for
 from tests.support.waiting import held_up
@@ -88,9 +90,8 @@ def test_check_exits_2_for_a_bad_file(tmp_path: Path) -> None:
     file = config(tmp_path, '{kind: exec, command: ["true"], colour: red}')
     done = staging_exporter("check", "--config.file", file)
     assert done.returncode == 2
-    message = (
-        "components.target.check: unknown key `colour`; choose command, degraded, env, exit_codes, intrinsic or kind"
-    )
+    names = joined(option_names("exec"), "or")
+    message = f"components.target.check: unknown key `colour`; choose {names}"
     assert done.stderr == f"{file}:5: {message}\n"
     assert "Traceback" not in done.stderr
 
