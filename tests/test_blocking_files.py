@@ -378,3 +378,27 @@ def test_storage_that_hangs_does_not_hold_up_the_stop(tmp_path: Path) -> None:
         child.kill()
         child.wait()
     assert b"cannot write the state file in time" in (tmp_path / "log").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"cert_file": "empty"}, "not PEM, or damaged"),
+        ({"ca_file": "empty"}, "not PEM, or damaged"),
+        ({"cert_file": "first.pem", "key_file": "second.key"}, "the key is not that of the certificate"),
+        ({"ca_file": "nowhere"}, "No such file or directory"),
+        ({"ca_file": "."}, "Is a directory"),
+    ],
+)
+async def test_a_tls_file_that_is_of_no_use_is_named_in_words(
+    files: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").write_text("")
+    for name in ("first", "second"):
+        issued = trustme.CA().issue_cert(f"{name}@test")
+        issued.private_key_pem.write_to_path(tmp_path / f"{name}.key")
+        issued.cert_chain_pems[0].write_to_path(tmp_path / f"{name}.pem")
+    async with serving(silent) as port:
+        tls = {role: str(tmp_path / name) for role, name in files.items()}
+        seen = await look({"kind": "tcp", "address": f"127.0.0.1:{port}", "tls": tls})
+    assert (seen.reason, words in seen.detail) == (Reason.PROBE_ERROR, True), seen.detail

@@ -80,10 +80,19 @@ async def client_context(
             "the TLS files", ", ".join(given.values()) or "of the system", make, ("context", tls, files)
         )
     except (OSError, ssl.SSLError) as error:
-        raise ProbeFailed(Reason.PROBE_ERROR, f"tls: {', '.join(given.values())}: {error}") from None
+        raise ProbeFailed(Reason.PROBE_ERROR, f"tls: {', '.join(given.values())}: {_in_words(error)}") from None
     if end is not None:
         run.credential("the client certificate", end, Reason.TLS, Reason.CLOSED, Reason.DENIED)
     return context
+
+
+def _in_words(error: OSError) -> str:
+    """The error without what only readers of OpenSSL's source understand."""
+    if not isinstance(error, ssl.SSLError):
+        return str(error)
+    if error.reason is None or error.reason == "NO_CERTIFICATE_OR_CRL_FOUND":
+        return "not PEM, or damaged"
+    return "the key is not that of the certificate" if error.reason == "KEY_VALUES_MISMATCH" else error.reason
 
 
 def _look_at(role: str, path: str) -> _File:
