@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
+import psutil
 import pytest
 from staging_exporter.config import Config, load_config
 from staging_exporter.core.model import Observation, Outcome
@@ -78,6 +79,15 @@ def running() -> Iterator[Running]:
 @pytest.fixture
 def config(running: Running) -> Config:
     return load_config(running.config)
+
+
+@pytest.fixture(autouse=True)
+async def everything_is_closed() -> AsyncIterator[None]:
+    """The loop waits until all connections are closed: a TLS peer has a second to answer a close."""
+    yield
+    async with asyncio.timeout(5):
+        while any(c.raddr for c in psutil.Process().net_connections()):
+            await asyncio.sleep(0.01)
 
 
 async def probe_all(config: Config) -> dict[str, Observation]:
