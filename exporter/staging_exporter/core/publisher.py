@@ -139,7 +139,7 @@ class Publisher:
         before = self.published
         self._published_at = now
         self.published = conclude(
-            self._graph, before, conditions_of(records), names, now, self._recovery, self.rounds.looked_at
+            self._graph, before, conditions_of(records), names, now, self._recovery, self.rounds.looked_at(now)
         )
         self._granted |= self.published.graces.keys() - before.graces.keys()
         for name, verdict in self.published.verdicts.items():

@@ -99,6 +99,7 @@ class Rounds:
         self._open: dict[tuple[str, bool], Round] = {}
         self._covered: Counter[str] = Counter()
         self._looking: dict[str, set[str]] = {}  # component -> triggers of the open rounds that look at it
+        self._looked_at_since: dict[str, float] = {}
         self._blocked_by: dict[tuple[str, bool], str] = {}  # one for whom a round is known to wait: looked at first
         self.unsettled: dict[str, frozenset[str]] = {}
         for name in graph.components:
@@ -118,10 +119,9 @@ class Rounds:
         """True until the first round of this component is over."""
         return (name, True) in self._open
 
-    @property
-    def looked_at(self) -> Collection[str]:
-        """Those that an open round looks at because its trigger failed, or recovered."""
-        return self._looking.keys()
+    def looked_at(self, now: float) -> Collection[str]:
+        """Those that open rounds look at because their triggers failed or recovered, and have not for long."""
+        return [name for name, since in self._looked_at_since.items() if now < since + LOOKING_LONG]
 
     def covers(self, name: str) -> bool:
         """True when the verdict on a component has to wait."""
@@ -201,6 +201,7 @@ class Rounds:
         self._covered.update(a_round.covers)
         for name in () if a_round.first else a_round.wanted:
             self._looking.setdefault(name, set()).add(a_round.trigger)
+            self._looked_at_since.setdefault(name, a_round.opened)
 
     def _end(self, a_round: Round) -> None:
         del self._open[a_round.trigger, a_round.first]
@@ -210,7 +211,7 @@ class Rounds:
             left = self._looking[name]
             left.discard(a_round.trigger)
             if not left:
-                del self._looking[name]
+                del self._looking[name], self._looked_at_since[name]
 
     def _waits(self, a_round: Round, records: Records, now: float) -> bool:
         key = (a_round.trigger, a_round.first)

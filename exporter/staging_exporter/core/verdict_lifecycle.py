@@ -24,7 +24,7 @@ from staging_exporter.core.evidence import Fit
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.inference import only
 from staging_exporter.core.instability import fits
-from staging_exporter.core.model import Outcome, State
+from staging_exporter.core.model import Outcome, Reason, State
 from staging_exporter.core.rules import FAILS, Condition, stops_explaining
 
 _NOW_AND_THEN = 300.0  # seconds after which what failed now and then, and does so again, is another fault
@@ -88,7 +88,7 @@ def conclude(
 ) -> Published:
     """What is published after the verdicts on `names` were renewed; all others stay as they were.
 
-    What is up becomes no root cause by its last runs while it is still `looked_at`.
+    What is up becomes no root cause for its latency while it is still `looked_at`.
     """
     seen = {name: _as_last_seen(before, name, condition) for name, condition in conditions.items()}
     inferred = {name: v.inference for name, v in before.verdicts.items() if v.root and v.inference is not None}
@@ -114,9 +114,13 @@ def conclude(
     for name in left_over:
         if drafts[name].root:
             drafts[name] = replace(drafts[name], not_recovered_from=graces[name].roots)
-    early = {n for n in looked_at if drafts[n].root and drafts[n].judged and not before.verdicts[n].root}
+    early = {n for n in looked_at if _is_late_alone(drafts[n]) and not before.verdicts[n].root}
     published = {**before.verdicts, **{name: drafts[name] for name in names if name not in early}}
     return Published(published, drafts, graces, _remember(before, published, conditions, seen))
+
+
+def _is_late_alone(draft: Verdict) -> bool:
+    return draft.root and draft.judged is not None and draft.judged.reason == Reason.SLOW
 
 
 def _lasts(grace: RecoveryGrace, condition: Condition, now: float) -> bool:
