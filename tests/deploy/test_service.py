@@ -42,8 +42,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
 )
 def test_all_three_start_it_with_the_same_options(words: list[str]) -> None:
     arguments = files.parsed(words)
-    assert (arguments["config_file"], arguments["storage"]) == (CONFIG, STORAGE)
-    assert arguments["listen"].port == 9877
+    assert (arguments["config_file"], arguments["storage"]) == ((CONFIG,), STORAGE)
+    assert [address.port for address in arguments["listen"]] == [9877]
 
 
 def test_they_start_the_program_that_is_installed() -> None:

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from staging_exporter.evidence.reports import newest_report, read_report
+from staging_exporter.evidence.reports import read_file, read_report
+from staging_exporter.evidence.runs import Files, newest_run
 from staging_exporter.evidence.testcases import Incomplete, Report, Rules, Unreadable
 from staging_exporter.net.context import Cache
 
@@ -35,9 +36,16 @@ def read(data: bytes, seconds: float = 60.0) -> Report:
     return read_report(chunks, "auto", RULES, time.monotonic() + seconds)
 
 
-def newest(pattern: str | None, pushed: Path | None = None, cache: Cache | None = None) -> tuple[str, Report]:
-    path, _, report = newest_report(pattern, pushed, "auto", RULES, time.monotonic() + 60, cache or Cache())
-    return path.name, report
+def newest(pattern: str | None, pushed: Path | None = None, cache: Cache | None = None) -> tuple[str, list[str]]:
+    """The newest file, and the files that were read to find it."""
+    opened: list[str] = []
+
+    def opening(path: Path) -> Report:
+        opened.append(path.name)
+        return read_file(path, "auto", RULES, time.monotonic() + 60)
+
+    run = newest_run(Files(pattern, pushed, 0.0), RULES, opening, cache or Cache())
+    return run.names[0], opened
 
 
 def test_json_cut_off_anywhere_is_incomplete() -> None:
@@ -76,13 +84,12 @@ def test_an_unchanged_file_is_not_read_again(tmp_path: Path) -> None:
     file = tmp_path / "r.xml"
     file.write_bytes(PASSED)
     cache = Cache()
-    first = newest(str(file), None, cache)[1]
-    assert newest(str(file), None, cache)[1] is first
+    assert newest(str(file), None, cache) == ("r.xml", ["r.xml"])
+    assert newest(str(file), None, cache) == ("r.xml", [])
     os.utime(file, (1, 1))
-    again = newest(str(file), None, cache)[1]
-    assert again is not first
+    assert newest(str(file), None, cache) == ("r.xml", ["r.xml"])
     file.write_bytes(PASSED.replace(b"a", b"b"))
-    assert newest(str(file), None, cache)[1] is not again
+    assert newest(str(file), None, cache) == ("r.xml", ["r.xml"])
 
 
 def test_an_unchanged_unreadable_file_has_the_same_error_again(tmp_path: Path) -> None:
@@ -93,7 +100,7 @@ def test_an_unchanged_unreadable_file_has_the_same_error_again(tmp_path: Path) -
         with pytest.raises(Unreadable) as caught:
             newest(str(file), None, cache)
         said.append((str(caught.value), len(caught.traceback)))
-    assert said[0][0] == "r.xml: the root is <html>, expected <testsuites> or <testsuite>"
+    assert said[0][0] == "r.xml cannot be read: the root is <html>, expected <testsuites> or <testsuite>"
     assert said[1][0] == said[0][0]
     assert said[1][1] <= said[0][1]
 
