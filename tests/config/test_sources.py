@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from staging_exporter.config import Config, ConfigError, load_config
+from staging_exporter.config.configuration import secrets
 
 API = "  {name}: {{layer: service, priority: P0, check: {{kind: http, url: 'http://127.0.0.1/'}}}}\n"
 
@@ -111,6 +112,23 @@ def test_an_include_that_cannot_be_followed_is_an_error(name: str, tmp_path: Pat
     write(tmp_path, **{**files, "a": files["a"] + components("api")})
     found = problems(tmp_path / "a.yml")
     assert [text[: len(wanted)] for text, wanted in zip(found, expected, strict=True)] == expected, found
+
+
+def test_a_relative_secret_file_is_beside_the_file_that_names_it(tmp_path: Path) -> None:
+    check = "{kind: http, url: 'http://127.0.0.1/', auth: {bearer: {file: secrets/token}}}"
+    web = "components: {web: {layer: service, priority: P1, check: %s}}\n"
+    api = components("api").replace("url:", "headers: {X-Key: {file: /run/key}}, url:")
+    write(
+        tmp_path,
+        a=f"environment: test\ninclude: [own/b.yml]\napi: {{token: {{file: token}}}}\n{api}vantage: [{check}]\n",
+        own__b=web % check,
+    )
+    config = load_config(tmp_path / "a.yml")
+    (_, vantage), web_check, api_check = config.vantage[0], config.checks["web"], config.checks["api"]
+    assert [secret.file for secret in secrets(config.token)] == [str(tmp_path / "token")]
+    assert [secret.file for secret in secrets(vantage)] == [str(tmp_path / "secrets" / "token")]
+    assert [secret.file for secret in secrets(web_check)] == [str(tmp_path / "own" / "secrets" / "token")]
+    assert [secret.file for secret in secrets(api_check)] == ["/run/key"]
 
 
 def test_a_glob_without_a_file_is_a_warning(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ async def missing_secrets(config: Config) -> dict[str, list[str]]:
     uses = [
         (user, secret)
         for user, options in {"api.token": config.token, **users}.items()
-        for secret in dict.fromkeys(_secrets(options))
+        for secret in dict.fromkeys(secrets(options))
     ]
     errors = await asyncio.gather(*(_error(run, secret) for _, secret in uses))
     for (user, _), error in zip(uses, errors, strict=True):
@@ -69,16 +69,16 @@ async def _error(run: ProbeContext, secret: FromEnv | FromFile) -> str | None:
     return None
 
 
-def _secrets(value: object) -> Iterator[FromEnv | FromFile]:
+def secrets(value: object) -> Iterator[FromEnv | FromFile]:
     """All secrets in it, at any depth."""
     if isinstance(value, FromEnv | FromFile):
         yield value
     elif isinstance(value, BaseModel):
-        yield from _secrets([getattr(value, name) for name in type(value).model_fields])
+        yield from secrets([getattr(value, name) for name in type(value).model_fields])
     elif is_dataclass(value):
-        yield from _secrets([getattr(value, field.name) for field in fields(value)])
+        yield from secrets([getattr(value, field.name) for field in fields(value)])
     elif isinstance(value, Mapping):
-        yield from _secrets(list(value.values()))
+        yield from secrets(list(value.values()))
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _secrets(item)
+            yield from secrets(item)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -23,6 +24,7 @@ from staging_exporter.config.problems import (
 )
 from staging_exporter.config.sources import Sources
 from staging_exporter.core.words import joined
+from staging_exporter.options.secrets import FOLDER
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -120,7 +122,7 @@ class Validation:
         there, where these are not those of the model.
         """
         try:
-            return model.model_validate(tree)
+            return model.model_validate(tree, context=self._context(at))
         except ValidationError as error:
             self._report_all(model, tree, at, moved or {}, _complaints(error, tree), names)
             return None
@@ -134,7 +136,7 @@ class Validation:
         rest = deepcopy(tree)
         for attempt in range(8):
             try:
-                return model.model_validate(rest)
+                return model.model_validate(rest, context=self._context(("api",)))  # which alone has secrets
             except ValidationError as error:
                 complaints = _complaints(error, rest)
                 if attempt == 0:
@@ -142,6 +144,10 @@ class Validation:
                 for complaint in complaints:
                     _repair(rest, complaint, fallbacks)
         raise ConfigError(self.problems, self._document.files)
+
+    def _context(self, at: TreePath) -> dict[str, Path]:
+        file, _ = self._document.place(at)
+        return {FOLDER: Path(file).parent}
 
     def _report_all(
         self,

@@ -7,11 +7,12 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.options.model import Model
 
+FOLDER = "folder"
 _MAX_SECRET = 1024 * 1024  # bytes: a device would give data without end
 
 
@@ -32,10 +33,18 @@ class FromEnv(Model):
         return _stripped(value, f"environment variable {self.env}")
 
 
-class FromFile(Model):
-    """A secret in a file, re-read on every use; a byte order mark and line ends around it are dropped."""
+def _of_configuration(path: str, info: ValidationInfo) -> str:
+    folder = info.context.get(FOLDER) if info.context else None
+    return str(folder / path) if folder else path
 
-    file: str
+
+class FromFile(Model):
+    """A secret in a file, re-read on every use; a byte order mark and line ends around it are dropped.
+
+    A relative path starts at the `FOLDER` of the validation context, that of the configuration file.
+    """
+
+    file: Annotated[str, AfterValidator(_of_configuration)]
 
     def read(self) -> str:
         """The value now; may block. Raises ProbeFailed (`probe_error`) when the file cannot be read, or is empty."""
