@@ -237,10 +237,10 @@ class Rounds:
         waited = now - max(a_round.opened, trigger.health.since or 0.0)
         if waited >= LOOKING_LONG:
             return False
-        since = min(a_round.opened, since)
-        seen = {name: looks(records[name].health, since) for name in a_round.wanted}
         if any(self._hangs(n, records, now) for n in others):
             return True
+        since = min(a_round.opened, since)
+        seen = {name: looks(records[name].health, since) for name in a_round.wanted}
         if any(seen[n] < MOST_LOOKS and is_undecided(records[n], trigger) for n in others):
             return True
         if waited >= LOOKING and not trigger.health.recent.intermittent:

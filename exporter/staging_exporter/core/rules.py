@@ -58,7 +58,7 @@ examples, `a -> b` means that a depends on b.
    any failing component that it covers; one that passes while one of them is down is in conflict with it.
 6. **Rounds** (`rounds`). Verdicts come only from completed rounds. A first failure, or a recovery, opens one: all that
    decides about the component is probed at once, several times, and verdicts wait for it, but not for ever. Example:
-   the API fails two seconds before its database: nobody is told that the API is the root cause. What is up becomes no
+   the API fails two seconds before its database: the API is not published as the root cause. What is up becomes no
    root cause for its latency while it is looked at: what is behind it may not have been seen often enough. Component
    states are published at once.
 7. **Recovery and blindness** (`verdict_lifecycle`). Recovery is not a new fault, and blindness never resolves an alert.

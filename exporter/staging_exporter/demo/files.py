@@ -9,7 +9,7 @@ from staging_exporter.demo.switches import Switch
 
 _SCRIPT = """\
 #!/bin/sh
-# Stands for `gcloud run services describe`: is the newest revision ready? 0 up, 1 down, 2 degraded.
+# In place of `gcloud run services describe`: is the newest revision ready? 0 up, 1 down, 2 degraded.
 read -r status message <"$1" || exit 3
 echo "newest revision of netra-backend-staging: $status $message"
 [ "$status" = Ready ]
