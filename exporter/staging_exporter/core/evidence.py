@@ -143,10 +143,15 @@ class Recent:
         return len(self.blocks) >= _NOW_AND_THEN
 
     @property
+    def was_out(self) -> bool:
+        """True when what failed last was an outage, whatever passed since."""
+        blocks = self.blocks
+        return bool(blocks) and is_outage(blocks[-1], len(blocks))
+
+    @property
     def recovers(self) -> bool:
         """True when it passed once since an outage, which a second pass ends."""
-        blocks = self.blocks if self.passes == 1 else ()
-        return bool(blocks) and is_outage(blocks[-1], len(blocks))
+        return self.passes == 1 and self.was_out
 
     @property
     def subsided(self) -> bool:
@@ -198,13 +203,12 @@ def fit(cause: Recent, effect: Recent, slack: float) -> Fit:
     failed, runs = cause.failures_since(min(cause.since, effect.since))
     expected = _MOST if steady else max(_SHARE * others / all_runs, _LEAST)
     weight = failed * log(expected / _CHANCE) + (runs - failed) * log((1 - expected) / (1 - _CHANCE))
-    blocks = cause.blocks
-    if cause.passes >= 2 and blocks and is_outage(blocks[-1], len(blocks)):
+    if cause.passes >= 2 and cause.was_out:
         return Fit.RECOVERED if cause.last_failure >= effect.began_anew[1] else Fit.CLEARED
     if weight >= _ENOUGH:
         if cause.subsided:
             return Fit.RECOVERED
-        return Fit.UNSTABLE if len(blocks) >= 2 else Fit.OPEN
+        return Fit.UNSTABLE if len(cause.blocks) >= 2 else Fit.OPEN
     return Fit.CLEARED if weight <= _CLEARED else Fit.OPEN
 
 
