@@ -61,6 +61,7 @@ OTHER_ROOT = of(names.ROOT_CAUSE, component="clickhouse")
 LAST, INTERVAL = of(names.LAST_RUN), of(names.INTERVAL)
 OTHER_LAST = of(names.LAST_RUN, component="clickhouse")
 JOURNEY = of(names.JOURNEY_STATE, journey="golden-path", state="blocked")
+_RUNS, _FAILED = of(names.BUDGET_RUNS), of(names.BUDGET_FAILURES)
 HERE = {INFO: _always(1)}
 _PLATFORM = {"layer": "platform"}
 # Metrics of Prometheus and Alertmanager about themselves.
@@ -96,6 +97,15 @@ def _failures(group: str) -> Series:
 
 def _counting(now: float, began: float) -> float:
     return max(0.0, now - began + 15) // 15
+
+
+def _runs(interval: int) -> Wave:
+    return lambda now, _began: now // interval
+
+
+def _failures_of(interval: int) -> Wave:
+    """Every run fails from then on."""
+    return lambda now, began: max(0.0, now - began + interval) // interval
 
 
 def _once(now: float, began: float) -> float:
@@ -241,19 +251,21 @@ ROWS = (
     ),
     Row(
         "StagingErrorBudgetBurn",
-        HERE | {of(names.COMPONENT_UP): _when(1, 0)},
+        HERE | {_RUNS: _runs(15), _FAILED: _failures_of(15)},
         almost={_state(State.MAINTENANCE): _when(0, 1)},
+        nor=({_RUNS: lambda now, began: now // 15 if now > began - 3000 else None},),  # younger than its window
         priority="P1",
-        lead=60,
-        delay=45,  # four of the sixty-four samples that there are, more than 6 % of six hours and of thirty minutes
+        lead=260,
+        delay=34 * 15,  # 35 of 240 runs, more than 14.4 % of an hour
     ),
     Row(
         "StagingErrorBudgetBurn",
-        HERE | {of(names.COMPONENT_UP): _when(1, 0)},
+        HERE | {_RUNS: _runs(60), _FAILED: _failures_of(60)},
         almost={_state(State.MAINTENANCE): _when(0, 1)},
+        nor=({_RUNS: lambda now, began: now // 60 if now > began - 70_000 else None},),
         priority="P2",
-        step=300.0,
-        lead=140,
-        delay=300,  # two of 142, more than 1 % of three days and of six hours
+        step=60.0,
+        lead=1500,
+        delay=45 * 60,  # more than 3 % of a day, which begins to count within five minutes
     ),
 )

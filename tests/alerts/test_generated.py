@@ -108,6 +108,10 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         "components.db.slo.objective: an objective of 0.999 would fire on fewer than 3 failed probes an hour at an "
         "interval of 300 s; at most 0.9826 does not",
     ),
+    "an objective of a component that is not probed": (
+        {"component": "}\n  vpc: {layer: infrastructure, priority: P1, slo: {objective: 0.99}"},
+        "components.vpc.slo.objective: a component without a check has no probes that an error budget could count",
+    ),
     "an unknown kind of receiver": (
         {"alerting": "receivers: {P0: [{kind: pager, url: x}]}"},
         "`pager` is not valid here; choose 'pagerduty', 'slack', 'opsgenie', 'webhook', 'email'",

@@ -26,7 +26,12 @@ OTHERS = {"ALERTS", "up", "scrape_duration_seconds", "process_resident_memory_by
           "process_open_fds"}  # fmt: skip
 
 # Series that the generated rules record.
-RECORDED = {slo.UP_5M, slo.BUDGET, *(slo.errors_ratio(window) for window in ("5m", "1h", "6h", "3d"))}
+RECORDED = {
+    slo.RUNS_EVERY_5M,
+    slo.FAILURES_EVERY_5M,
+    slo.BUDGET,
+    *(slo.errors_ratio(window) for window in ("5m", "1h", "6h", "3d")),
+}
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.place)

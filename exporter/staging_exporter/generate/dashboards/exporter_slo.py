@@ -111,25 +111,29 @@ def _budgets(queries: Queries) -> Iterator[table.Panel | timeseries.Panel]:
 
 
 def _budget_table(queries: Queries) -> table.Panel:
-    budget, available = _recorded(queries, slo.BUDGET), f"avg_over_time({queries(slo.UP_5M)}[{_PERIOD}])"
-    available = f"max by ({COMPONENT}) ({available})"
+    budget = _recorded(queries, slo.BUDGET)
+    failed, counted = (
+        f"sum by ({COMPONENT}) (sum_over_time({queries(series)}[{_PERIOD}]))"
+        for series in (slo.FAILURES_EVERY_5M, slo.RUNS_EVERY_5M)
+    )
+    errors = f"{failed} / ({counted} > 0)"
     burns = {f"Value #{window}": f"Burn {window}" for window in _WINDOWS}
     panel = listing(
         "Error budgets",
         "What is left of the error budget of 30 days, below zero when the objective is missed, and the burn rate by "
         "window. Needs the generated rules.",
         rows(f"1 - {budget}", "objective"),
-        rows(available, "available"),
-        rows(f"1 - (1 - {available}) / {budget}", "left"),
+        rows(f"1 - {errors}", "passed"),
+        rows(f"1 - {errors} / {budget}", "left"),
         *(rows(_burn(queries, window), window) for window in _WINDOWS),
-        columns={COMPONENT: "Component", "Value #objective": "Objective", "Value #available": "Available",
+        columns={COMPONENT: "Component", "Value #objective": "Objective", "Value #passed": "Passed",
                  "Value #left": "Budget left", **burns},
         none="No recording rules",
         sort="Budget left",
         join=COMPONENT,
         span=WIDTH,
     )  # fmt: skip
-    for column in ("Objective", "Available", "Budget left"):
+    for column in ("Objective", "Passed", "Budget left"):
         panel = panel.override_by_name(*in_unit(column, "percentunit"))
     for column in burns.values():
         panel = panel.override_by_name(*in_unit(column, "suffix:x"))
