@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-LOCKS := requirements.lock requirements-build.lock requirements-dashboards.lock requirements-demo.lock requirements-dev.lock
+LOCKS := requirements.lock requirements-build.lock requirements-dashboards.lock requirements-demo.lock requirements-dev.lock requirements-gcp.lock
 PROJECTS := . $(patsubst %/pyproject.toml,%,$(wildcard exporter/*/pyproject.toml))
 PYTEST_OPTIONS := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
@@ -78,6 +78,7 @@ lock: $(VENV)/.dev  ## renew the locks, with as few changes as pyproject.toml ne
 	$(LOCK) pyproject.toml $(LIKE_DEV) --output-file requirements.lock
 	$(LOCK) pyproject.toml $(LIKE_DEV) --extra dashboards --output-file requirements-dashboards.lock
 	$(LOCK) pyproject.toml $(LIKE_DEV) --extra demo --output-file requirements-demo.lock
+	$(LOCK) pyproject.toml $(LIKE_DEV) --extra gcp --output-file requirements-gcp.lock
 	$(LOCK) $(LIKE_DEV) --group build --output-file requirements-build.lock
 	$(BIN)/python -m tests.packaging.locks
 
@@ -95,7 +96,7 @@ test-newest test-oldest: $(VENV)/.dev
 	rm -rf build/$(RESOLUTION)
 	$(BIN)/uv venv --quiet --python $(BIN)/python build/$(RESOLUTION)
 	$(BIN)/uv pip install --python build/$(RESOLUTION) --resolution $(RESOLUTION) --group dev \
-	  $(addprefix --editable ./,$(addsuffix [dashboards$(comma)demo],$(firstword $(PROJECTS))) $(wordlist 2,9,$(PROJECTS)))
+	  $(addprefix --editable ./,$(addsuffix [dashboards$(comma)demo$(comma)gcp],$(firstword $(PROJECTS))) $(wordlist 2,9,$(PROJECTS)))
 	build/$(RESOLUTION)/bin/pytest $(PYTEST_OPTIONS) $(ARGS)
 
 test-pythons:  ## the tests on every Python from 3.11 on of this machine; ARGS=tests/config narrows them

@@ -99,7 +99,7 @@ def test_the_image_copies_exactly_the_files_sent_to_its_builder() -> None:
     ]
     lines = (DEPLOY / "image" / "Dockerfile.dockerignore").read_text().splitlines()
     assert [line[1:] for line in lines if line.startswith("!")] == copied
-    locks = {"requirements.lock", "requirements-build.lock", "requirements-dashboards.lock"}
+    locks = {"requirements.lock", "requirements-build.lock", "requirements-dashboards.lock", "requirements-gcp.lock"}
     needed = {PROJECT["readme"], *PROJECT["license-files"], "pyproject.toml", "exporter", *locks}
     assert set(copied) == {Path(name).parts[0] for name in needed}
     assert all((ROOT / name).exists() for name in copied)
@@ -107,7 +107,7 @@ def test_the_image_copies_exactly_the_files_sent_to_its_builder() -> None:
 
 def test_the_extra_in_the_comment_of_the_image_exists_and_has_its_lock() -> None:
     named = re.findall(r"EXTRAS=(\w+)", (DEPLOY / "image" / "Dockerfile").read_text())
-    assert named == ["dashboards"]
+    assert named == ["gcp", "dashboards"]
     assert set(named) <= set(PROJECT["optional-dependencies"])
     assert all((ROOT / f"requirements-{name}.lock").exists() for name in named)
 

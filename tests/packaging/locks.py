@@ -62,6 +62,7 @@ def declared(root: Path) -> dict[str, list[Requirement]]:
         "requirements-build.lock": _group(groups, "build") + backends,
         "requirements-dashboards.lock": needed + extras["dashboards"],
         "requirements-demo.lock": needed + extras["demo"],
+        "requirements-gcp.lock": needed + extras["gcp"],
         DEV: needed + development,
     }
     return {lock: [Requirement(text) for text in lines] for lock, lines in texts.items()}

@@ -14,7 +14,7 @@ from tests.generate.committed import committed, kept
 from tests.packaging.dists import PLUGIN, SERVER, Environment, built, required
 from tests.support.live import Demo, demo, fetch, free_port
 
-EXTRAS = ("dashboards", "demo")
+EXTRAS = ("dashboards", "demo", "gcp")
 # Another repository, with a package `exporter` of its own.
 FOREIGN = {
     "exporter/__init__.py": 'NAME = "theirs"\n',
