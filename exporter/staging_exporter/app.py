@@ -29,8 +29,6 @@ from staging_exporter.engine.loop_lag import LoopLagMonitor
 from staging_exporter.logs import event, lines_dropped
 from staging_exporter.net.address import HostPort
 from staging_exporter.net.background import in_background
-from staging_exporter.net.context import ProbeContext
-from staging_exporter.net.resolve import Resolver
 from staging_exporter.storage.reports import ReportStore
 from staging_exporter.storage.state import StateFile, save_periodically
 from staging_exporter.views.metrics import ExporterStatus
@@ -206,7 +204,7 @@ class App:
         if self._config.token is None:
             return None
         try:
-            return await ProbeContext(_READ, Resolver()).reveal(self._config.token)
+            return await self._engine.prober.context(_READ).reveal(self._config.token)
         except ProbeFailed as error:
             event(log, "cannot read api.token", logging.ERROR, error=error.detail)
             return secrets.token_hex()

@@ -102,10 +102,10 @@ async def test_a_token_that_has_ended_is_not_used(monkeypatch: pytest.MonkeyPatc
         assert first != await place.tokens.access_token(5.0)
 
 
-async def test_a_forgotten_token_is_fetched_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refused_token_is_fetched_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async with cloud(monkeypatch, Metadata()) as place:
         first = await place.tokens.access_token(5.0)
-        place.tokens.forget(first)
+        place.tokens.refused(first)
         assert await place.tokens.access_token(5.0) != first
 
 

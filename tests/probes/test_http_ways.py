@@ -484,13 +484,6 @@ async def test_a_silent_token_server_is_credentials(monkeypatch: pytest.MonkeyPa
     assert seen.detail == f"token server {address}: no answer within 1s in phase token"
 
 
-async def test_a_metadata_server_that_does_not_listen_is_credentials() -> None:
-    auth = {"google_id_token": {"audience": "https://api", "metadata_url": "http://127.0.0.1:1"}}
-    seen = await get("http://127.0.0.1:1/", auth=auth)
-    assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, Reason.CREDENTIALS)
-    assert seen.detail == "metadata server 127.0.0.1:1: nothing listens: connection refused"
-
-
 def jwt(**claims: object) -> str:
     parts = ({"alg": "none"}, claims)
     return ".".join([*(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts), ""])
@@ -517,17 +510,6 @@ async def test_a_bearer_token_that_has_expired_is_not_sent(
         seen = await get(f"http://{address}/", auth={"bearer": {"file": str(tmp_path / "token")}})
     assert (seen.reason, seen.detail) == (reason, detail)
     assert len(web.seen) == (reason == Reason.OK)
-
-
-async def test_a_google_identity_token_is_sent() -> None:
-    path = "/computeMetadata/v1/instance/service-accounts/default/identity?audience=https%3A%2F%2Fapi"
-    metadata = Web({path: response(200, b"ey.J.wt\n")})
-    web = Web({"*": response(200)})
-    async with serving(metadata) as source, serving(web) as address:
-        auth = {"google_id_token": {"audience": "https://api", "metadata_url": f"http://{source}"}}
-        seen = await get(f"http://{address}/", auth=auth)
-    assert (seen.outcome, web.seen[0].headers["authorization"]) == (Outcome.PASS, "Bearer ey.J.wt")
-    assert metadata.seen[0].headers["metadata-flavor"] == "Google"
 
 
 def test_hosts_include_the_token_server() -> None:

@@ -17,7 +17,7 @@ from staging_exporter.net.address import HostPort
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.resolve import Resolver
 from staging_exporter.options.check import Check
-from staging_exporter.options.secrets import FromEnv, FromFile
+from staging_exporter.options.secrets import AnySecret, FromGoogle
 
 _PATIENCE = 1.0  # seconds that reading all secrets together may take
 
@@ -40,12 +40,15 @@ class Config:
     resolvers: Mapping[str, tuple[HostPort, ...]]
     slo: Mapping[str, float]
     alerting: AlertingOptions
-    token: FromEnv | FromFile | None
+    token: AnySecret | None
     warnings: tuple[Problem, ...]
 
 
 async def missing_secrets(config: Config) -> dict[str, list[str]]:
-    """The error of each secret that cannot be read now, and the components or keys that use it."""
+    """The error of each secret that cannot be read now, and the components or keys that use it.
+
+    Those of Secret Manager are left to the runs: they are far away, and take longer.
+    """
     run = ProbeContext(_PATIENCE, Resolver())
     users: dict[str, object] = {**config.checks, **{c.name: check for c, check in config.vantage}}
     found: dict[str, list[str]] = {}
@@ -53,6 +56,7 @@ async def missing_secrets(config: Config) -> dict[str, list[str]]:
         (user, secret)
         for user, options in {"api.token": config.token, **users}.items()
         for secret in dict.fromkeys(secrets(options))
+        if not isinstance(secret, FromGoogle)
     ]
     errors = await asyncio.gather(*(_error(run, secret) for _, secret in uses))
     for (user, _), error in zip(uses, errors, strict=True):
@@ -61,7 +65,7 @@ async def missing_secrets(config: Config) -> dict[str, list[str]]:
     return found
 
 
-async def _error(run: ProbeContext, secret: FromEnv | FromFile) -> str | None:
+async def _error(run: ProbeContext, secret: AnySecret) -> str | None:
     try:
         await run.reveal(secret)
     except ProbeFailed as error:
@@ -69,9 +73,9 @@ async def _error(run: ProbeContext, secret: FromEnv | FromFile) -> str | None:
     return None
 
 
-def secrets(value: object) -> Iterator[FromEnv | FromFile]:
+def secrets(value: object) -> Iterator[AnySecret]:
     """All secrets in it, at any depth."""
-    if isinstance(value, FromEnv | FromFile):
+    if isinstance(value, AnySecret):
         yield value
     elif isinstance(value, BaseModel):
         yield from secrets([getattr(value, name) for name in type(value).model_fields])

@@ -24,6 +24,7 @@ from staging_exporter.core.redaction import clean, clean_facts
 from staging_exporter.engine.loop_lag import LoopLagMonitor
 from staging_exporter.net.context import Cache, ProbeContext
 from staging_exporter.net.failures import classify
+from staging_exporter.net.google import GoogleTokens
 from staging_exporter.net.resolve import Resolver
 from staging_exporter.options.check import Check
 
@@ -42,17 +43,19 @@ class Prober:
         pushed: Callable[[str], Path] | None = None,
         resolvers: Mapping[str, Resolver] | None = None,
         owners: Mapping[str, str] | None = None,
+        google: GoogleTokens | None = None,
     ) -> None:
         """`loop_lag`, when running, turns a failure that a stall of our own loop can cause into a `probe_error`.
 
         `pushed` gives the directory of the pushed reports of a component. `resolvers` are those of single components,
-        `owners` are components by the host that they probe.
+        `owners` are components by the host that they probe, `google` are the tokens of Google Cloud that runs share.
         """
         self._resolvers, self._owners = resolvers or {}, owners or {}
         self._resolver = resolver or Resolver()
         self._loop_lag = loop_lag or LoopLagMonitor()
         self._pushed = pushed
         self._cache = Cache()
+        self._google = google or GoogleTokens(self._resolver)
         self.running = 0  # probes at this moment
         self._abandoned: dict[str, asyncio.Task[None]] = {}
 
@@ -62,7 +65,9 @@ class Prober:
 
     def context(self, timeout: float) -> ProbeContext:
         """The context of one run of at most `timeout` seconds."""
-        return ProbeContext(timeout, self._resolver, self._cache)
+        context = ProbeContext(timeout, self._resolver, self._cache)
+        context.google = self._google
+        return context
 
     async def attempt_with(
         self, component: Component, check: Check, context: ProbeContext, lag: float = 0.0

@@ -15,7 +15,7 @@ from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.background import in_background
 from staging_exporter.net.resolve import Resolver
-from staging_exporter.net.tokens import date_of, token_end
+from staging_exporter.net.tokens import GoogleTokenSource, date_of, token_end
 
 T = TypeVar("T")
 
@@ -27,12 +27,8 @@ _MAX_CACHED = 200
 class Readable(Protocol):
     """A secret: where it is kept; it is read again for each use."""
 
-    @property
-    def file(self) -> str | None:
-        """The file that it is in, whose reading may block."""
-
-    def read(self) -> str:
-        """The value now. Raises ProbeFailed (`probe_error`)."""
+    async def obtain(self, context: ProbeContext) -> str:
+        """The value now, within the run. Raises ProbeFailed (`probe_error`, `credentials`)."""
 
 
 class Helper(NamedTuple):
@@ -86,7 +82,7 @@ class ProbeContext:
     `lines` are (seconds since start, text), the log of this run. `secrets` are the values that the run has read: the
     prober masks them in everything that leaves the run. `helpers` are the helpers (a proxy, a token server) that were
     in use when the run failed. `cache` outlives the run. `pushed` is the directory of the reports that were pushed for
-    the component, None where none are accepted.
+    the component, None where none are accepted. `google` are the tokens of Google Cloud that runs share.
     """
 
     def __init__(self, timeout: float, resolver: Resolver, cache: Cache | None = None) -> None:
@@ -106,6 +102,7 @@ class ProbeContext:
         self.latency: float | None = None  # seconds that `slower_than` judges, when not those of the run
         self.hint = ""  # appended to the detail of any failure
         self.pushed: Path | None = None
+        self.google: GoogleTokenSource | None = None
 
     @property
     def elapsed(self) -> float:
@@ -120,7 +117,7 @@ class ProbeContext:
     def aside(self, timeout: float) -> ProbeContext:
         """A context for another request of this run, beside the target's: own phases and facts, shared secrets."""
         other = ProbeContext(min(timeout, self.remaining), self.resolver, self.cache)
-        other.secrets, other.expired = self.secrets, self.expired
+        other.secrets, other.expired, other.google = self.secrets, self.expired, self.google
         return other
 
     @contextmanager
@@ -157,11 +154,8 @@ class ProbeContext:
             self.lines.append((self.elapsed, text))
 
     async def reveal(self, secret: Readable) -> str:
-        """The value of a secret, masked from now on. Raises ProbeFailed (`probe_error`)."""
-        if secret.file is None:
-            value = secret.read()
-        else:
-            value = await self.in_background("the secret file", secret.file, secret.read, ("secret", secret.file))
+        """The value of a secret, masked from now on. Raises ProbeFailed (`probe_error`, `credentials`)."""
+        value = await secret.obtain(self)
         self.secrets.add(value)
         if (end := token_end(value)) is not None:
             self.credential("the token", end, Reason.DENIED)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.background import in_background
+from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.google_credentials import CLOUD_PLATFORM, Token, Wanted, mint
 from staging_exporter.net.google_transport import GoogleTransport, unanswered
 from staging_exporter.net.renewed import Fetched, Renewed
-
-if TYPE_CHECKING:
-    from staging_exporter.net.resolve import Resolver
-    from staging_exporter.net.url import Url
+from staging_exporter.net.resolve import Resolver
+from staging_exporter.net.url import Url
 
 _EARLY = 225.0  # seconds before its end when a token is renewed; the metadata server repeats its own until then
+_MARGIN = 0.15  # seconds before the deadline of a run
 _LAST = 10.0  # seconds before its end when a token is no longer sent
 _FETCH = 25.0  # seconds that one fetch, of up to three requests, may take beyond the run that began it
 
@@ -26,7 +25,7 @@ class GoogleTokens:
     """`await tokens.access_token(timeout)` and `await tokens.id_token(audience, timeout)`: a token, or ProbeFailed.
 
     `timeout` is in seconds, and is kept. Every failure has the reason `credentials` and a detail in words.
-    A service account in `account` is impersonated. `forget(token)` after a 401 fetches a new one for the next caller.
+    A service account in `account` is impersonated. `refused(token)` after a 401 fetches a new one for the next caller.
     `endpoint` replaces scheme and host of all Google APIs, that of tokens included.
     """
 
@@ -37,19 +36,20 @@ class GoogleTokens:
 
     async def access_token(self, timeout: float, scopes: Sequence[str] = (CLOUD_PLATFORM,), account: str = "") -> str:
         """An access token for the APIs of Google Cloud."""
-        return await self._token(Wanted(tuple(scopes), account=account), timeout)
+        return await self.token(Wanted(tuple(scopes), account=account), timeout)
 
     async def id_token(self, audience: str, timeout: float, account: str = "") -> str:
         """An identity token, which a private Cloud Run service or IAP accepts when `audience` is its own."""
-        return await self._token(Wanted(audience=audience, account=account), timeout)
+        return await self.token(Wanted(audience=audience, account=account), timeout)
 
-    def forget(self, token: str) -> None:
-        """Drop a token that was refused."""
+    def refused(self, token: str) -> None:
+        """A server answered 401 to this token: the next one is a new one."""
         for kept in self._tokens.values():
             if kept.value == token:
                 kept.forget()
 
-    async def _token(self, wanted: Wanted, timeout: float) -> str:
+    async def token(self, wanted: Wanted, timeout: float) -> str:
+        """The token that is wanted."""
         if wanted not in self._tokens:
             self._tokens[wanted] = Renewed(lambda: self._fetch(wanted))
         try:
@@ -59,8 +59,25 @@ class GoogleTokens:
             detail = unanswered(server, f"no answer within {format_duration(round(timeout, 1))}")
             raise ProbeFailed(Reason.CREDENTIALS, detail) from None
 
+    def forget(self, wanted: Wanted) -> None:
+        """The same for a token that is named by what was wanted."""
+        if wanted in self._tokens:
+            self._tokens[wanted].forget()
+
     async def _fetch(self, wanted: Wanted) -> Fetched[str]:
         transport = self._asking[wanted] = GoogleTransport(self.resolver, self.endpoint, _FETCH)
         token: Token = await in_background(lambda: mint(wanted, transport))
         end = time.monotonic() + token.end - time.time()
         return Fetched(token.text, end - _EARLY, end - _LAST)
+
+
+def tokens_of(context: ProbeContext) -> GoogleTokens:
+    """The tokens that all runs share, as the context's prober has them; own ones where there is no prober."""
+    if not isinstance(context.google, GoogleTokens):
+        context.google = GoogleTokens(context.resolver)
+    return context.google
+
+
+def patience(context: ProbeContext) -> float:
+    """Seconds to wait for a token, so that it is the token that is named when the run ends."""
+    return max(context.remaining - _MARGIN, context.remaining / 2)

@@ -94,7 +94,7 @@ class GoogleTransport:
 
     def _check(self, response: Response, metadata: bool) -> None:
         if response.status != 200:
-            seen = f"status {response.status}, expected 200: {_in_words(response)}"
+            seen = f"status {response.status}, expected 200: {error_in_words(response)}"
             raise ProbeFailed(Reason.CREDENTIALS, f"{self.asking}: {seen}")
         if metadata and (response.header("metadata-flavor") or "").lower() != "google":
             kind = response.header("content-type") or "no content type"
@@ -109,7 +109,7 @@ def unanswered(server: str, detail: str) -> str:
     return f"the {server} does not answer{_HINT if server.startswith(_METADATA_SERVER) else ''} ({detail})"
 
 
-def _in_words(response: Response) -> str:
+def error_in_words(response: Response) -> str:
     """The error that an answer of OAuth 2.0 or of a Google API carries, else the beginning of its body."""
     try:
         document = json.loads(response.text)

@@ -6,8 +6,22 @@ import base64
 import json
 import math
 from datetime import UTC, datetime
+from typing import Protocol
 
 _LAST = 253402300799  # the end of the year 9999
+
+
+class GoogleTokenSource(Protocol):
+    """Tokens of Google Cloud, within `timeout` seconds. Raises ProbeFailed (`credentials`)."""
+
+    async def access_token(self, timeout: float) -> str:
+        """An access token for its APIs."""
+
+    async def id_token(self, audience: str, timeout: float) -> str:
+        """An identity token."""
+
+    def refused(self, token: str) -> None:
+        """A server answered 401 to this token: the next one is a new one."""
 
 
 def token_end(text: str) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 from pydantic import Field, model_validator
@@ -19,6 +19,7 @@ from staging_exporter.net.proxy import basic
 from staging_exporter.net.tokens import date_of, token_end
 from staging_exporter.net.url import Url
 from staging_exporter.options.addresses import HttpUrl
+from staging_exporter.options.google_tokens import GoogleAccessToken, GoogleIdToken
 from staging_exporter.options.model import Listed, Model
 from staging_exporter.options.secrets import Secret
 
@@ -84,70 +85,59 @@ class OAuth2(Model):
         return token, time.monotonic() + seconds - _EARLY
 
 
-class GoogleIdToken(Model):
-    """An identity token of the service account that the exporter runs as, by Google's metadata server.
-
-    https://cloud.google.com/run/docs/authenticating/service-to-service
-    """
-
-    audience: str
-    metadata_url: HttpUrl = Field("http://metadata.google.internal", validate_default=True)
-
-    @property
-    def server(self) -> str:
-        """Who issues the token, for details."""
-        return f"metadata server {self.metadata_url.authority}"
-
-    @property
-    def host(self) -> str:
-        """The host of that server."""
-        return self.metadata_url.host
-
-    async def token(self, context: ProbeContext, transport: Transport) -> str:
-        """The identity token; cached by the metadata server. Raises ProbeFailed, OSError."""
-        path = "/computeMetadata/v1/instance/service-accounts/default/identity"
-        url = self.metadata_url._replace(target=f"{path}?audience={quote(self.audience, '')}")
-        response = await _fetch_token(context, HttpRequest(url, headers={"Metadata-Flavor": "Google"}), Transport())
-        return response.text.strip()
-
-
 class Auth(Model):
-    """Credentials of the exporter: exactly one of these."""
+    """Credentials of the exporter: exactly one of these, in the header `header`."""
 
+    header: Literal["Authorization", "X-Serverless-Authorization"] = Field(
+        "Authorization",
+        description="X-Serverless-Authorization: for Cloud Run, beside the application's own Authorization",
+    )
     basic: Basic | None = None
     digest: Basic | None = Field(None, description="username and password, RFC 7616")
     bearer: Secret | None = None
     oauth2: OAuth2 | None = None
     google_id_token: GoogleIdToken | None = None
+    google_access_token: GoogleAccessToken | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Auth:
-        if len(self.model_fields_set) != 1:
-            raise ValueError(f"auth is exactly one of {', '.join(type(self).model_fields)}")
+        ways = [name for name in type(self).model_fields if name != "header"]
+        if len(self.model_fields_set & set(ways)) != 1:
+            raise ValueError(f"auth is exactly one of {', '.join(ways)}")
+        if self.digest is not None and self.header != "Authorization":
+            raise ValueError("digest credentials go in the header Authorization")
         return self
 
     async def headers(self, context: ProbeContext, transport: Transport) -> dict[str, str]:
-        """The Authorization header, none for digest credentials; phase `token`, when one is fetched.
+        """The header with the credentials, none for digest ones; phase `token`, when one is fetched.
 
         Raises ProbeFailed: `credentials` when the bearer token has expired, `probe_error` when a secret cannot be read.
         When the server of tokens fails, the reason is `credentials`, and the detail names that server.
         """
-        if self.basic is not None:
-            password = await context.reveal(self.basic.password)
-            return {"Authorization": basic(context, self.basic.username, password)}
         if self.digest is not None:
             return {}
+        return {self.header: await self._value(context, transport)}
+
+    async def _value(self, context: ProbeContext, transport: Transport) -> str:
+        if self.basic is not None:
+            return basic(context, self.basic.username, await context.reveal(self.basic.password))
         if self.bearer is not None:
             bearer = await context.reveal(self.bearer)
             if (end := token_end(bearer)) is not None and end <= time.time():
                 raise ProbeFailed(Reason.CREDENTIALS, f"the bearer token expired on {date_of(end)}")
-            return {"Authorization": f"Bearer {bearer}"}
-        source = self.oauth2 or self.google_id_token
-        assert source is not None
-        with context.helper(source.server, Reason.CREDENTIALS, source.host):
-            token = await source.token(context, transport.elsewhere())
+            return f"Bearer {bearer}"
+        if google := self.google_id_token or self.google_access_token:
+            return f"Bearer {await google.token(context)}"
+        assert self.oauth2 is not None
+        with context.helper(self.oauth2.server, Reason.CREDENTIALS, self.oauth2.host):
+            token = await self.oauth2.token(context, transport.elsewhere())
         context.secrets.add(token)
-        return {"Authorization": f"Bearer {token}"}
+        return f"Bearer {token}"
+
+    @property
+    def is_authorization(self) -> bool:
+        """True when the application cannot have an Authorization of its own."""
+        return self.header == "Authorization"
 
     def require_in_advance(self) -> None:
         """Raises ValueError for credentials that only answer a challenge, in a kind that sends one request."""
@@ -163,6 +153,8 @@ class Auth(Model):
         """Drop a cached token when the `status` of the target says that it is not valid."""
         if status == 401 and self.oauth2 is not None:
             context.cache.forget(self.oauth2.cache_key)
+        if status == 401 and (google := self.google_access_token or self.google_id_token):
+            google.refused(context)
 
 
 def hosts_asked(url: Url, auth: Auth | None) -> tuple[str, ...]:

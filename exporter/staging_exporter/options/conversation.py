@@ -27,7 +27,7 @@ from staging_exporter.options.messages import (
 from staging_exporter.options.model import Hex, Model, PositiveDuration
 from staging_exporter.options.payload import Payload
 from staging_exporter.options.placeholders import fill
-from staging_exporter.options.secrets import FromEnv, FromFile
+from staging_exporter.options.secrets import AnySecret
 
 _ACTIONS = ("send", "expect", "events", "ping", "hold")
 
@@ -85,7 +85,7 @@ def default_keepalive(url: Url) -> Keepalive | None:
 
 @asynccontextmanager
 async def keeping_alive(
-    context: ProbeContext, session: Session, keepalive: Keepalive | None, secrets: Mapping[str, FromEnv | FromFile]
+    context: ProbeContext, session: Session, keepalive: Keepalive | None, secrets: Mapping[str, AnySecret]
 ) -> AsyncIterator[None]:
     """Send the message at that interval meanwhile. Raises ProbeFailed (`probe_error`) when it cannot be read."""
     if keepalive is None:
@@ -115,7 +115,7 @@ async def _send(session: Session, message: Binary | str) -> None:
 
 
 async def converse(
-    context: ProbeContext, session: Session, steps: Sequence[Step], secrets: Mapping[str, FromEnv | FromFile]
+    context: ProbeContext, session: Session, steps: Sequence[Step], secrets: Mapping[str, AnySecret]
 ) -> None:
     """Run the steps in order; `secrets` are those of placeholders in what is sent.
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.options.model import Model
-from staging_exporter.options.secrets import FromEnv, FromFile, Secret
+from staging_exporter.options.secrets import AnySecret, FromEnv, FromFile, FromGoogle, Secret
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "x-auth-token"})
@@ -30,23 +30,27 @@ class Json(Model):
     json_: Any = Field(alias="json")
 
 
+_FORMS = {FromEnv: "env", FromFile: "file", FromGoogle: "google_secret", Prefixed: "prefix", Json: "json"}
+
+
 def _form(value: object) -> str | None:
     if isinstance(value, str):
         return "text"
-    if isinstance(value, FromEnv | FromFile | Prefixed | Json):
-        return {FromEnv: "env", FromFile: "file", Prefixed: "prefix", Json: "json"}[type(value)]
+    if isinstance(value, AnySecret | Prefixed | Json):
+        return _FORMS[type(value)]
     if isinstance(value, dict):
-        return next((form for form in ("env", "file", "prefix", "json") if form in value), None)
+        return next((form for form in _FORMS.values() if form in value), None)
     return None
 
 
 _Text = Annotated[str, Tag("text")]
 _Env = Annotated[FromEnv, Tag("env")]
 _File = Annotated[FromFile, Tag("file")]
+_Google = Annotated[FromGoogle, Tag("google_secret")]
 _Prefixed = Annotated[Prefixed, Tag("prefix")]
 
 Text = Annotated[
-    _Text | _Env | _File | _Prefixed,
+    _Text | _Env | _File | _Google | _Prefixed,
     Discriminator(
         _form,
         custom_error_type="text",
@@ -54,7 +58,7 @@ Text = Annotated[
     ),
 ]
 Payload = Annotated[
-    _Text | _Env | _File | Annotated[Json, Tag("json")],
+    _Text | _Env | _File | _Google | Annotated[Json, Tag("json")],
     Discriminator(
         _form,
         custom_error_type="payload",
@@ -65,10 +69,10 @@ Payload = Annotated[
 
 def is_secret(text: Any) -> bool:
     """True when the text is, or contains, a secret."""
-    return isinstance(text, FromEnv | FromFile | Prefixed)
+    return isinstance(text, AnySecret | Prefixed)
 
 
-async def reveal(context: ProbeContext, text: str | FromEnv | FromFile | Prefixed | Json) -> str:
+async def reveal(context: ProbeContext, text: str | AnySecret | Prefixed | Json) -> str:
     """The text itself, its secret masked from now on. Raises ProbeFailed (`probe_error`)."""
     match text:
         case str():

@@ -13,7 +13,7 @@ from pydantic import Field
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.url import Url
 from staging_exporter.options.payload import Json, reveal
-from staging_exporter.options.secrets import FromEnv, FromFile, Secret
+from staging_exporter.options.secrets import AnySecret, Secret
 
 _PLACEHOLDER = re.compile(r"\{\{([a-z][a-z0-9_]*)\}\}")
 _IN_URL = re.compile(r"%7B%7B([a-z][a-z0-9_]*)%7D%7D")  # as a URL has it once it is parsed
@@ -36,7 +36,7 @@ def check_placeholders(secrets: Mapping[str, object], url: Url | None, *values: 
         raise ValueError(f"secrets: nothing contains {{{{{unused[0]}}}}}")
 
 
-async def fill_url(context: ProbeContext, url: Url, secrets: Mapping[str, FromEnv | FromFile]) -> Url:
+async def fill_url(context: ProbeContext, url: Url, secrets: Mapping[str, AnySecret]) -> Url:
     """The URL with its secrets, percent-encoded. Raises ProbeFailed (`probe_error`)."""
     target = url.target
     for name in dict.fromkeys(_IN_URL.findall(target)):
@@ -46,7 +46,7 @@ async def fill_url(context: ProbeContext, url: Url, secrets: Mapping[str, FromEn
     return url._replace(target=target)
 
 
-async def fill(context: ProbeContext, value: Any, secrets: Mapping[str, FromEnv | FromFile]) -> str:
+async def fill(context: ProbeContext, value: Any, secrets: Mapping[str, AnySecret]) -> str:
     """The text of a header, a body or a message with its secrets. Raises ProbeFailed (`probe_error`)."""
     if not isinstance(value, str | Json):
         return await reveal(context, value)

@@ -7,12 +7,18 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from staging_exporter.core.model import ProbeFailed, Reason
+from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.google_credentials import require_google_auth
+from staging_exporter.net.google_secrets import read_secret
 from staging_exporter.options.model import Model
 
 FOLDER = "folder"
+_GOOGLE_SECRET = (
+    r"^projects/[a-z0-9.:-]+(/locations/[a-z0-9-]+)?/secrets/[A-Za-z0-9_-]{1,255}(/versions/[A-Za-z0-9_-]+)?$"
+)
 _MAX_SECRET = 1024 * 1024  # bytes: a device would give data without end
 
 
@@ -21,9 +27,9 @@ class FromEnv(Model):
 
     env: str
 
-    @property
-    def file(self) -> None:
-        """No file: reading it never blocks."""
+    async def obtain(self, _context: ProbeContext) -> str:
+        """The value now. Raises ProbeFailed (`probe_error`)."""
+        return self.read()
 
     def read(self) -> str:
         """The value now. Raises ProbeFailed (`probe_error`) when the variable is not set, or is empty."""
@@ -46,6 +52,10 @@ class FromFile(Model):
 
     file: Annotated[str, AfterValidator(_of_configuration)]
 
+    async def obtain(self, context: ProbeContext) -> str:
+        """The value now, read in a thread. Raises ProbeFailed (`probe_error`)."""
+        return await context.in_background("the secret file", self.file, self.read, ("secret", self.file))
+
     def read(self) -> str:
         """The value now; may block. Raises ProbeFailed (`probe_error`) when the file cannot be read, or is empty."""
         place = f"secret file {self.file}"
@@ -62,6 +72,29 @@ class FromFile(Model):
         return _stripped(text, place)
 
 
+def _with_the_extra(name: str) -> str:
+    require_google_auth()
+    return name
+
+
+class FromGoogle(Model):
+    """A secret of Google's Secret Manager, asked for again after a minute.
+
+    Its latest version, or the one that is named: https://cloud.google.com/secret-manager/docs/access-secret-version
+    """
+
+    google_secret: Annotated[str, Field(pattern=_GOOGLE_SECRET), AfterValidator(_with_the_extra)]
+
+    async def obtain(self, context: ProbeContext) -> str:
+        """The value now. Raises ProbeFailed: `credentials` without an answer, `probe_error` for an empty one."""
+        place = f"Google secret {self.google_secret}"
+        try:
+            text = (await read_secret(context, self.google_secret)).decode()
+        except ValueError:
+            raise ProbeFailed(Reason.PROBE_ERROR, f"{place}: not UTF-8 text") from None
+        return _stripped(text, place)
+
+
 def _stripped(text: str, place: str) -> str:
     """The text without a byte order mark and line ends. Raises ProbeFailed (`probe_error`) when nothing is left."""
     text = text.removeprefix("\ufeff").strip("\r\n")
@@ -71,11 +104,12 @@ def _stripped(text: str, place: str) -> str:
 
 
 def _no_literal(value: object) -> object:
-    if not isinstance(value, (dict, FromEnv, FromFile)):
+    if not isinstance(value, (dict, FromEnv, FromFile, FromGoogle)):
         raise ValueError("a secret does not belong in this file: write {env: NAME} or {file: PATH}")
-    if isinstance(value, dict) and set(value) not in ({"env"}, {"file"}):
-        raise ValueError("a secret is {env: NAME} or {file: PATH}")
+    if isinstance(value, dict) and set(value) not in ({"env"}, {"file"}, {"google_secret"}):
+        raise ValueError("a secret is {env: NAME}, {file: PATH} or {google_secret: projects/P/secrets/S}")
     return value
 
 
-Secret = Annotated[FromEnv | FromFile, BeforeValidator(_no_literal)]
+AnySecret = FromEnv | FromFile | FromGoogle
+Secret = Annotated[AnySecret, BeforeValidator(_no_literal)]

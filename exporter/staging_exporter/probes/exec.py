@@ -20,7 +20,7 @@ from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.options.check import Check
 from staging_exporter.options.model import Listed, Model
-from staging_exporter.options.secrets import FromEnv, FromFile
+from staging_exporter.options.secrets import AnySecret
 
 _MAX_OUTPUT = 64 * 1024
 _MAX_PERFORMANCE = 20
@@ -60,7 +60,7 @@ class Exec(Check):
 
     kind: Literal["exec"]
     command: Annotated[Listed[str], Field(min_length=1)]
-    env: dict[str, str | FromEnv | FromFile] = Field(default_factory=dict)
+    env: dict[str, str | AnySecret] = Field(default_factory=dict)
     exit_codes: Literal["nagios"] | ExitCodes = ExitCodes()
 
     async def run(self, context: ProbeContext) -> None:

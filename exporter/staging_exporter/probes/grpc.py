@@ -68,9 +68,7 @@ class Grpc(Check):
 
     @model_validator(mode="after")
     def _checked(self) -> Grpc:
-        check_headers(self.metadata, self.auth is not None, "metadata")
-        if self.auth:
-            self.auth.require_in_advance()
+        check_headers(self.metadata, self.auth is not None and self.auth.is_authorization, "metadata")
         if self.auth:
             self.auth.require_in_advance()
         return self

@@ -110,7 +110,7 @@ class Http(Check):
 
     @model_validator(mode="after")
     def _checked(self) -> Http:
-        check_headers(self.headers, self.auth is not None)
+        check_headers(self.headers, self.auth is not None and self.auth.is_authorization)
         check_placeholders(self.secrets, self.url, self.body, *self.headers.values())
         if self._several and self.proxy is not None:
             raise ValueError("ip_family: both and resolve: all work without a proxy, which resolves the name itself")

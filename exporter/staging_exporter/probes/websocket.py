@@ -118,7 +118,7 @@ class WebSocket(Check):
 
     @model_validator(mode="after")
     def _checked(self) -> WebSocket:
-        check_headers(self.headers, self.auth is not None)
+        check_headers(self.headers, self.auth is not None and self.auth.is_authorization)
         sent = [*(step.send for step in self.steps), self.keepalive and self.keepalive.send]
         check_placeholders(self.secrets, self.url, sent, *self.headers.values())
         if self.auth:
