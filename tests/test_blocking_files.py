@@ -102,6 +102,7 @@ SECRETS: dict[str, dict[str, Any]] = {
     "redis password": {"kind": "redis", "address": "127.0.0.1:PORT", "password": SECRET},
     "redis username": {"kind": "redis", "address": "127.0.0.1:PORT", "username": SECRET, "password": {"env": "HOME"}},
     "websocket auth.bearer": {**WEBSOCKET, **BEARER},
+    "websocket connections.headers": {**WEBSOCKET, "connections": [{"headers": {"X-Key": SECRET}}, {}]},
     "websocket headers": {**WEBSOCKET, "headers": {"X-Key": SECRET}},
     "websocket subprotocols": {**WEBSOCKET, "subprotocols": [SECRET]},
 }
@@ -160,9 +161,11 @@ def parts(annotation: Any, seen: set[Any]) -> Iterator[Any]:
 
 
 def covered(kind: str, option: str) -> bool:
-    first = option.partition(".")[0]
+    first, _, rest = option.partition(".")
     if f"{kind} {option}" in SECRETS:
         return True
+    if first == "connections":  # each has the options of the check itself
+        return covered(kind, rest)
     if option.startswith("tls."):
         return kind in TLS
     other, name = SAME.get(first, ("", ""))

@@ -6,10 +6,9 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
-from typing import NamedTuple
 
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
@@ -28,6 +27,7 @@ from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import Exchange, Response, WireRequest
 from staging_exporter.net.heartbeats import Heartbeats
 from staging_exporter.net.http import record_head, user_agent
+from staging_exporter.net.message import Message
 from staging_exporter.net.url import Url
 
 MAX_MESSAGE = 1024 * 1024
@@ -46,18 +46,6 @@ _CLOSE_REASONS = {
 }
 _CLEAN_CLOSES = frozenset({1000, 1001, 1005})  # codes that answer a close without an error
 _SILENT = logging.Logger(__name__, logging.CRITICAL + 1)  # frames may hold secrets: they are never logged
-
-
-class Message(NamedTuple):
-    """A message, text or binary."""
-
-    data: bytes
-    is_text: bool = True
-
-    @property
-    def text(self) -> str:
-        """It as text; bytes that cannot be decoded are replaced."""
-        return self.data.decode(errors="replace")
 
 
 class Session:
@@ -87,6 +75,7 @@ class Session:
         self._ping: bytes | None = None
         self._end: ProbeFailed | None = None
         self._count = 0
+        self._observers: list[Callable[[Message], None]] = []
         self._asked = False
         if rest:
             self._feed(rest)
@@ -101,6 +90,12 @@ class Session:
         message = self._inbox.popleft()
         self._held -= len(message.data)
         return message
+
+    def on_message(self, observer: Callable[[Message], None], *, from_the_start: bool = False) -> None:
+        """Call `observer` with every message that comes from now on, or with those that wait to be read as well."""
+        self._observers.append(observer)
+        for message in self._inbox if from_the_start else ():
+            observer(message)
 
     def put_back(self, message: Message) -> None:
         """Make it the next message again."""
@@ -196,7 +191,7 @@ class Session:
             self._partial.clear()
 
     def _keep(self, message: bytes) -> None:
-        if self._is_text and not _is_utf8(message):
+        if self._is_text and not Message(message).is_utf8:
             self._end = self._end or ProbeFailed(Reason.PROTOCOL, f"a text message is not UTF-8: {message[:60]!r}")
             return
         if self._is_text and (found := self._heartbeats.find(message)) is not None:
@@ -206,6 +201,8 @@ class Session:
         self._count += 1
         self._trace.facts["messages"] = self._count
         self._inbox.append(Message(message, self._is_text))
+        for observer in self._observers:
+            observer(self._inbox[-1])
         self._held += len(message)
         while self._held > MAX_MESSAGE:
             self._held -= len(self._inbox.popleft().data)
@@ -283,11 +280,3 @@ def _headers(protocol: ClientProtocol, headers: Mapping[str, str]) -> list[tuple
     given = {name.lower() for name in headers}
     own = [("User-Agent", user_agent()), *protocol.connect().headers.raw_items()]
     return [*((name, value) for name, value in own if name.lower() not in given), *headers.items()]
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

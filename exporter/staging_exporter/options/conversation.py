@@ -13,9 +13,11 @@ from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.heartbeats import engine_io
+from staging_exporter.net.message import Message
 from staging_exporter.net.url import Url
-from staging_exporter.net.websocket import Message, Session
+from staging_exporter.net.websocket import Session
 from staging_exporter.options.messages import (
+    Awaited,
     Events,
     ExpectedMessage,
     Framing,
@@ -55,6 +57,7 @@ class Step(Model):
     ping: Literal[True] | None = Field(None, description="send a ping and wait for its pong")
     hold: PositiveDuration | None = Field(None, description="the connection must stay open for so long")
     within: PositiveDuration | None = Field(None, description="time for expect, events and ping")
+    connection: int | None = Field(None, ge=1, description="the one of `connections` that runs it; without it all")
     skip_others: bool = Field(True, description="false: the very next message must be the expected one")
 
     @model_validator(mode="after")
@@ -69,6 +72,11 @@ class Step(Model):
         if self.expect is not None and self.expect.absent and (self.within is None or not self.skip_others):
             raise ValueError("absent goes with within, the time in which no such message may come, and skips others")
         return self
+
+    @property
+    def awaited(self) -> Awaited | None:
+        """What it waits for, if it waits for messages."""
+        return self.events or (self.expect if self.expect is not None and not self.expect.absent else None)
 
 
 class Keepalive(Model):

@@ -13,7 +13,7 @@ from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.event_stream import MEDIA_TYPE, EventParser, StreamEvent
 from staging_exporter.net.exchange import Exchange, Response
-from staging_exporter.net.websocket import Message
+from staging_exporter.net.message import Message
 from staging_exporter.options.answers import Matchers
 from staging_exporter.options.jsonpath import JsonPath, find
 from staging_exporter.options.matchers import wanted_text

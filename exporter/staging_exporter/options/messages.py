@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,9 +15,10 @@ from pydantic import Field, model_validator
 from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.context import ProbeContext
-from staging_exporter.net.websocket import Message
+from staging_exporter.net.message import Message
+from staging_exporter.options.check import Degraded
 from staging_exporter.options.jsonpath import JsonPath, find
-from staging_exporter.options.matchers import JsonMatcher, first_mismatch, wanted_text
+from staging_exporter.options.matchers import JsonMatcher, first_mismatch, json_tests, wanted_text
 from staging_exporter.options.model import Hex, Listed, Model
 from staging_exporter.options.patterns import Pattern, search
 
@@ -56,8 +57,26 @@ class Framing(Model):
             document = parsed(text[before.end() :])
         return document
 
+    def each(self, message: Message) -> Iterator[Message]:
+        """All messages in a frame, at most a thousand."""
+        first, others = self.records(message)
+        yield first
+        yield from others[:_RECORDS]
 
-class ExpectedMessage(Framing):
+
+class Awaited(Framing):
+    """What a step waits for."""
+
+    def describes(self, message: Message) -> bool:
+        """True when the message is, or may be, one of those that the step waits for."""
+        raise NotImplementedError
+
+    def describes_any(self, message: Message) -> bool:
+        """True when one of the messages in a frame is."""
+        return any(self.describes(one) for one in self.each(message))
+
+
+class ExpectedMessage(Awaited):
     """A message that satisfies all of the matchers."""
 
     json_: JsonMatcher = Field(default_factory=dict, alias="json")
@@ -88,6 +107,25 @@ class ExpectedMessage(Framing):
         return ("no message with " if self.absent else "") + " and ".join(wanted) + behind
 
 
+class MessageDegraded(Degraded, Framing):
+    """What makes a conversation that passes a degraded one; one matcher that one message satisfies is enough."""
+
+    json_: JsonMatcher = Field(default_factory=dict, alias="json")
+    matches: Pattern | None = Field(None, description="pattern to find in a message, behind its prefix")
+
+    def signs(self, message: Message) -> Iterator[str]:
+        """What the messages of a frame show of it, as a detail."""
+        for one in self.each(message):
+            text = self.text(one)
+            if text is None or not one.is_text:
+                continue
+            if self.matches is not None and search(self.matches, text):
+                yield f"message {label_of(one, self)}, degraded when it has a match of {self.matches!r}"
+            for test in json_tests(self.document(one), self.json_, every=False) if self.json_ else ():
+                if test.holds:
+                    yield f"message {label_of(one, self)}: {test.seen}, degraded when {test.wanted}"
+
+
 class Order(Model):
     """Events that must arrive in this order, each at least once; others are skipped."""
 
@@ -103,7 +141,7 @@ class Order(Model):
         return self
 
 
-class Events(Order, Framing):
+class Events(Order, Awaited):
     """Events in messages, named by their JSON."""
 
     path: JsonPath = Field("type", description="JSONPath to what names the event")
@@ -111,6 +149,10 @@ class Events(Order, Framing):
     def names(self, message: Message) -> Iterable[object]:
         """What may be the name of the event in that message."""
         return find(self.document(message), self.path)
+
+    def describes(self, message: Message) -> bool:
+        """True when the message is one of the events."""
+        return any(name in self.order for name in self.names(message))
 
 
 class OrderProgress:

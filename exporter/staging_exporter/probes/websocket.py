@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from staging_exporter.core.blackbox import BlackboxNames, Gauge, equals, failed_by_content, number
 from staging_exporter.core.facts import Fact
-from staging_exporter.core.model import ProbeFailed, Reason
-from staging_exporter.core.words import joined
+from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.heartbeats import default_heartbeats
 from staging_exporter.net.http import Transport
 from staging_exporter.net.proxy import open_route
-from staging_exporter.net.websocket import upgrade
+from staging_exporter.net.websocket import Session, upgrade
 from staging_exporter.options.addresses import WebSocketUrl
 from staging_exporter.options.answers import Answer, require_not_starting, require_status
 from staging_exporter.options.auth import Auth, hosts_asked
 from staging_exporter.options.check import Check
+from staging_exporter.options.close_reasons import CloseReasons
+from staging_exporter.options.connections import (
+    MOST,
+    OwnCredentials,
+    check_steps,
+    run_apart,
+)
 from staging_exporter.options.conversation import (
     Keepalive,
     Step,
@@ -28,40 +36,12 @@ from staging_exporter.options.conversation import (
     default_keepalive,
     keeping_alive,
 )
+from staging_exporter.options.messages import MessageDegraded
 from staging_exporter.options.model import Listed, Model
 from staging_exporter.options.payload import Headers, Text, check_headers, reveal
 from staging_exporter.options.placeholders import Placeholders, check_placeholders, fill, fill_url
 from staging_exporter.options.proxy import Proxy
 from staging_exporter.options.tls import Tls
-
-_CLOSE_REASONS = {
-    str(reason): reason
-    for reason in (
-        Reason.CLOSED,
-        Reason.CONTENT,
-        Reason.DENIED,
-        Reason.RATE_LIMITED,
-        Reason.SATURATED,
-        Reason.SERVER_ERROR,
-        Reason.STARTING,
-        Reason.STATUS,
-    )
-}
-
-
-def _close_reasons(value: object) -> object:
-    """Close codes, which are text as all keys are, and names of reasons. Raises ValueError."""
-    if not isinstance(value, dict):
-        return value
-    for code, reason in value.items():
-        if not re.fullmatch(r"[1-4]\d{3}", str(code)):
-            raise ValueError(f"{code!r} is not a close code; write one from 1000 to 4999")
-        if reason not in _CLOSE_REASONS:
-            raise ValueError(f"{reason!r} is not a reason to close; choose {joined(_CLOSE_REASONS, 'or')}")
-    return {int(code): _CLOSE_REASONS[reason] for code, reason in value.items()}
-
-
-CloseReasons = Annotated[dict[int, Reason], BeforeValidator(_close_reasons, json_schema_input_type=dict[str, str])]
 
 
 class Expected(Model):
@@ -114,28 +94,68 @@ class WebSocket(Check):
     close_reasons: CloseReasons = Field(
         default_factory=dict, description="close code to reason; 4401 and 4403 are denied"
     )
+    connections: (
+        Annotated[int, Field(ge=2, le=MOST)]
+        | Annotated[Listed[OwnCredentials], Field(min_length=2, max_length=MOST)]
+        | None
+    ) = Field(None, description="how many, or the credentials of each: what one causes the others must not see")
+    degraded: MessageDegraded = MessageDegraded()
     startup_when: Answer | None = Field(None, exclude=True, description="set from the component's `startup.when`")
 
     @model_validator(mode="after")
     def _checked(self) -> WebSocket:
-        check_headers(self.headers, self.auth is not None and self.auth.is_authorization)
         sent = [*(step.send for step in self.steps), self.keepalive and self.keepalive.send]
-        check_placeholders(self.secrets, self.url, sent, *self.headers.values())
-        if self.auth:
-            self.auth.require_in_advance()
+        check_steps(self.steps, len(self._credentials))
+        for own in self._credentials:
+            auth, headers = own.auth or self.auth, self.headers | own.headers
+            check_headers(headers, auth is not None and auth.is_authorization)
+            check_placeholders(self.secrets | own.secrets, self.url, sent, *headers.values())
+            if auth:
+                auth.require_in_advance()
         return self
 
+    @property
+    def _credentials(self) -> tuple[OwnCredentials, ...]:
+        """Those of each connection."""
+        if isinstance(self.connections, tuple):
+            return self.connections
+        return (OwnCredentials(secrets={}),) * (self.connections or 1)
+
     def hosts(self) -> tuple[str, ...]:
-        """The host of the URL, and that of the token server."""
-        return hosts_asked(self.url, self.auth)
+        """The host of the URL, and that of the token server, once per connection."""
+        return tuple(host for own in self._credentials for host in hosts_asked(self.url, own.auth or self.auth))
 
     async def run(self, context: ProbeContext) -> None:
-        """Upgrade, run the steps, close. Raises ProbeFailed, OSError, ssl.SSLError."""
-        headers = {name: await fill(context, value, self.secrets) for name, value in self.headers.items()}
-        url = await fill_url(context, self.url, self.secrets)
-        subprotocols = [await reveal(context, item) for item in self.subprotocols]
-        if self.auth:
-            headers |= await self.auth.headers(context, Transport(self.tls, self.proxy, self.ip_family))
+        """Upgrade, run the steps, close. Raises ProbeFailed, ProbeDegraded, OSError, ssl.SSLError."""
+        signs: list[str] = []
+        try:
+            await self._converse(context, signs)
+        except ProbeFailed as error:
+            if signs and error.reason == Reason.CONTENT and not isinstance(error, ProbeDegraded):
+                raise ProbeDegraded(Reason.CONTENT, signs[0]) from None
+            raise
+        if signs:
+            raise ProbeDegraded(Reason.CONTENT, signs[0])
+
+    async def _converse(self, context: ProbeContext, signs: list[str]) -> None:
+        """Run the steps; what makes the run degraded is added to `signs`."""
+        if self.connections is not None:
+            await run_apart(context, self._credentials, partial(self._opened, signs), self.steps, self.secrets)
+            return
+        async with self._opened(signs, context, self._credentials[0]) as session:
+            await converse(context, session, self.steps, self.secrets)
+
+    @asynccontextmanager
+    async def _opened(self, signs: list[str], context: ProbeContext, own: OwnCredentials) -> AsyncIterator[Session]:
+        """One connection after its handshake; it is closed at the end."""
+        secrets = self.secrets | own.secrets
+        headers = {name: await fill(context, value, secrets) for name, value in (self.headers | own.headers).items()}
+        url = await fill_url(context, self.url, secrets)
+        offered = self.subprotocols if own.subprotocols is None else own.subprotocols
+        subprotocols = [await reveal(context, item) for item in offered]
+        auth = own.auth or self.auth
+        if auth:
+            headers |= await auth.headers(context, Transport(self.tls, self.proxy, self.ip_family))
         heartbeats = default_heartbeats(self.url, subprotocols) if self.heartbeats is None else self.heartbeats
         async with open_route(context, url, self.tls, self.proxy, self.ip_family) as route:
             response, session = await upgrade(
@@ -148,15 +168,15 @@ class WebSocket(Check):
                 heartbeats,
                 self.close_reasons,
             )
-            if self.auth:
-                self.auth.check_refusal(context, response.status)
+            if auth:
+                auth.check_refusal(context, response.status)
             require_not_starting(response, self.startup_when)
             require_status(response, ("101",))
             assert session is not None
             self._check_subprotocol(context)
-            keepalive = self.keepalive or default_keepalive(self.url)
-            async with keeping_alive(context, session, keepalive, self.secrets):
-                await converse(context, session, self.steps, self.secrets)
+            session.on_message(lambda message: signs.extend(self.degraded.signs(message)), from_the_start=True)
+            async with keeping_alive(context, session, self.keepalive or default_keepalive(self.url), secrets):
+                yield session
             await session.close()
 
     def _check_subprotocol(self, context: ProbeContext) -> None:
