@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from staging_exporter.probes import load
 from tests.support.live import prometheus, wait_for
 from tests.support.live import query as ask
 from tests.support.probing import probe
-from tests.support.web import Seen, Web, ca_file, response, server_tls, serving
+from tests.support.tokens import Metadata
+from tests.support.web import Answer, Seen, Web, ca_file, response, server_tls, serving
 
 
 @pytest.fixture(scope="module")
@@ -217,3 +219,97 @@ def test_bad_options_are_refused(options: dict[str, Any]) -> None:
 def test_the_host_is_that_of_the_url() -> None:
     good = {"kind": "promql", "url": "http://p.test", "query": "up", "expect": {"value": 1}}
     assert load("promql").model_validate(good).hosts() == ("p.test",)
+
+
+# Samples with their age
+
+
+AGED = {
+    "young samples": ("up[5m]", 0, {}, Reason.OK, ""),
+    "young samples of another value": (
+        "up[5m]",
+        1,
+        {},
+        Reason.CONTENT,
+        'up{instance="127.0.0.1:1", job="staging"} is 0',
+    ),
+    "no series": ("nothing[5m]", 1, {}, Reason.NO_EVIDENCE, "the query selects no series"),
+    "a query that computes, beside its samples": ("sum(up) + 2", 2, {"samples": "up[5m]"}, Reason.OK, ""),
+    "a query that computes, beside samples of no series": (
+        "vector(1)",
+        1,
+        {"samples": "nothing[5m]"},
+        Reason.NO_EVIDENCE,
+        "samples selects no series",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AGED)
+async def test_samples_of_a_real_server(name: str, server: str) -> None:
+    query, expect, options, reason, detail = AGED[name]
+    seen = await asked(server, query, expect, max_age="1m", **options)
+    assert (seen.reason, seen.detail[: len(detail)]) == (reason, detail)
+    if reason in (Reason.OK, Reason.CONTENT):
+        assert 0 <= seen.facts["age"] < 60
+
+
+def aged(*ages: float) -> bytes:
+    rows = [
+        {"metric": {"n": str(age)}, "values": [[time.time() - age - 60, "9"], [time.time() - age, "1"]]} for age in ages
+    ]
+    data = {"resultType": "matrix", "result": rows}
+    return response(200, json.dumps({"status": "success", "data": data}).encode())
+
+
+OLD: dict[str, tuple[Answer, Reason, str]] = {
+    "older than may be": (lambda _: aged(600.0), Reason.NO_EVIDENCE, "the newest sample is 10m old, max_age is 5m"),
+    "one series of two is old": (lambda _: aged(600.0, 10.0), Reason.OK, ""),
+    "from the future": (lambda _: aged(-20.0), Reason.OK, ""),
+    "a vector in answer to a range": (
+        response(200, json.dumps({"data": {"resultType": "vector", "result": []}}).encode()),
+        Reason.NO_EVIDENCE,
+        "the answer is not a range of samples",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OLD)
+async def test_old_samples_are_no_evidence(name: str) -> None:
+    answer, reason, detail = OLD[name]
+    async with serving(Web({"*": answer})) as address:
+        seen = await asked(f"http://{address}", "a[10m]", 1, max_age="5m")
+    assert (seen.reason, seen.detail[: len(detail)]) == (reason, detail)
+
+
+NOT_RANGES = {
+    "an instant query": ({"query": "up", "max_age": "5m"}, "query must end in a range such as"),
+    "samples that are none": ({"query": "up", "max_age": "5m", "samples": "up"}, "samples must end in a range such as"),
+    "samples without an age": ({"query": "up", "samples": "up[5m]"}, "samples goes with max_age"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_RANGES)
+def test_an_age_needs_samples(name: str) -> None:
+    options, message = NOT_RANGES[name]
+    with pytest.raises(ValidationError, match=message):
+        load("promql").model_validate({"kind": "promql", "url": "http://a.test", "expect": {"value": 1}, **options})
+
+
+# Managed Prometheus of Google Cloud
+
+
+async def test_managed_prometheus_by_an_access_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    metadata, path = Metadata(), "/v1/projects/p/location/global/prometheus"
+    monitoring = Web({"*": lambda _: aged(200.0)})
+    async with serving(metadata) as host, serving(monitoring) as address:
+        monkeypatch.setenv("GCE_METADATA_HOST", host)
+        query = 'vpcaccess_googleapis_com:connector_instances{connector_name="c"}[10m]'
+        auth = {"google_access_token": {"scopes": ["https://www.googleapis.com/auth/monitoring.read"]}}
+        seen = await asked(f"http://{address}{path}", query, 1, max_age="6m", auth=auth)
+    assert seen.reason == Reason.OK
+    assert seen.facts["age"] == pytest.approx(200.0, abs=10.0)
+    assert monitoring.seen[0].target.startswith(f"{path}/api/v1/query?query=vpcaccess_googleapis_com%3A")
+    assert monitoring.seen[0].headers["authorization"].startswith("Bearer access-")
+    assert "scopes=https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fmonitoring.read" in metadata.asked("token")[0].target
