@@ -360,9 +360,9 @@ def read_until(terminal: int, wanted: bytes | None, seconds: float) -> bytes:
     return seen
 
 
-def test_storage_that_hangs_does_not_hold_up_the_stop(tmp_path: Path) -> None:
+def test_storage_that_hangs_holds_up_neither_the_probes_nor_the_stop(tmp_path: Path) -> None:
     (tmp_path / "storage").mkdir()
-    os.mkfifo(tmp_path / "storage" / "state.tmp")
+    os.mkfifo(tmp_path / "storage" / "state.json")  # reading it blocks until somebody writes
     config = tmp_path / "config.yml"
     config.write_text(
         "environment: t\ndefaults: {interval: 1s, timeout: 1s}\n"
@@ -380,7 +380,7 @@ def test_storage_that_hangs_does_not_hold_up_the_stop(tmp_path: Path) -> None:
     finally:
         child.kill()
         child.wait()
-    assert b"cannot write the state file in time" in (tmp_path / "log").read_bytes()
+    assert b"cannot store the last changes in time" in (tmp_path / "log").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from staging_exporter.storage.store import stored
 
 from tests.support.live import fetch, staging_exporter, wait_for
 from tests.support.suite import TOKEN, Staging, staging
@@ -118,14 +119,70 @@ def test_a_duration_of_zero_ends_maintenance(tmp_path: Path) -> None:
         exporter.until("other", state="up")
 
 
-def test_an_unreadable_state_file_is_ignored(tmp_path: Path) -> None:
+def test_a_store_that_is_no_database_is_set_aside_and_the_exporter_starts(tmp_path: Path) -> None:
     (tmp_path / "storage").mkdir()
-    state = tmp_path / "storage" / "state.json"
-    state.write_text('{"version": 1, "compo')
+    store = tmp_path / "storage" / "store.db"
+    store.write_bytes(b"no database" * 1000)
     with staging(tmp_path) as exporter:
-        assert 'level=error msg="ignoring unreadable state file"' in (tmp_path / "exporter.log").read_text()
+        assert 'level=error msg="damaged store repaired"' in (tmp_path / "exporter.log").read_text()
         assert [root["component"] for root in exporter.status()["root_causes"]] == ["backend"]
-    assert json.loads(state.read_text())["components"]["backend"]["state"] == "down"
+    assert (tmp_path / "storage" / "store.db.damaged-1").read_bytes() == b"no database" * 1000
+    assert stored(tmp_path / "storage", "staging").components["backend"].state == "down"
+
+
+def test_a_second_exporter_on_the_same_storage_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    with staging(tmp_path, up=True) as exporter:
+        to = ("--to", exporter.url, "--token", TOKEN)
+        staging_exporter("deploy", *to, "--component", "other", "--revision", "r1")
+        part = tmp_path / "storage" / "e2e" / "suite" / "1.part"  # an upload that is under way
+        part.parent.mkdir()
+        part.touch()
+        port = exporter.url.rpartition(":")[2]
+        for address in (f"127.0.0.1:{port}", "127.0.0.1:0"):
+            command = ("run", exporter.config, "--storage.path", tmp_path / "storage", "--web.listen-address", address)
+            done = staging_exporter(*command, env={"SUITE_TOKEN": TOKEN})
+            pid = (tmp_path / "storage" / "lock").read_text().strip()
+            message = f"{tmp_path / 'storage'} is in use by another exporter, process {pid}\n"
+            assert (done.returncode, done.stderr) == (2, message)
+        assert part.exists()
+        assert staging_exporter("deploy", *to, "--component", "other", "--revision", "r2").returncode == 0
+    assert stored(tmp_path / "storage", "staging").journal.deploys["other"].revision == "r2"
+
+
+def test_a_start_whose_address_is_in_use_leaves_what_is_stored_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text("{}")
+    with staging(tmp_path, storage=False) as exporter:
+        address = exporter.url.removeprefix("http://")
+        command = ("run", exporter.config, "--storage.path", tmp_path, "--web.listen-address", address)
+        done = staging_exporter(*command, env={"SUITE_TOKEN": TOKEN})
+    assert (done.returncode, f"cannot listen on {address}: " in done.stderr) == (2, True)
+    assert (tmp_path / "state.json").read_text() == "{}"
+    assert not (tmp_path / "store.db").exists()
+
+
+def test_what_cannot_be_stored_is_refused_and_shown(tmp_path: Path) -> None:
+    with staging(tmp_path, up=True) as exporter:
+        to = ("--to", exporter.url, "--token", TOKEN, "--component", "other")
+        storage = tmp_path / "storage"
+        storage.rename(tmp_path / "elsewhere")
+        done = staging_exporter("maintenance", *to, "--duration", "1h")
+        assert (
+            "answered 507: not changed, since it cannot be stored: the directory is read-only, or gone." in done.stderr
+        )
+        assert staging_exporter("deploy", *to).returncode == 2
+        assert exporter.component("other")["state"] == "up"
+        assert exporter.component("other")["deployed"] is None
+        metrics = fetch(f"{exporter.url}/metrics")
+        failed = float(metrics.rpartition("\nstaging_storage_errors_total{")[2].split()[1])
+        assert failed >= 2
+        assert "cannot store anything, so that a restart loses what happens now" in fetch(exporter.url)
+        log = (tmp_path / "exporter.log").read_text()
+        assert log.count('level=error msg="cannot store"') == 1
+        (tmp_path / "elsewhere").rename(storage)
+        assert staging_exporter("maintenance", *to, "--duration", "1h").returncode == 0
+        exporter.until("other", state="maintenance")
+        wait_for(lambda: "cannot store" not in fetch(exporter.url), "the page has no problem")
+        assert 'msg="storing works again"' in (tmp_path / "exporter.log").read_text()
 
 
 def test_run_exits_2_when_it_cannot_store(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 from staging_exporter.core.incidents import Incident, IncidentRootCause
 from staging_exporter.core.journal import Journal
 from staging_exporter.core.memory import Memory
-from staging_exporter.storage.state import StateFile
 
+from tests.storage.stores import saved
 from tests.support.live import fetch, staging_exporter
 from tests.support.suite import TOKEN, Staging, staging
 
@@ -46,7 +46,7 @@ def incident(number: int) -> Incident:
 
 
 def store(directory: Path) -> None:
-    StateFile(directory).save(Memory("staging", journal=Journal(incidents=(incident(0), incident(1)))))
+    saved(directory, Memory("staging", journal=Journal(incidents=(incident(0), incident(1)))))
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_the_state_of_a_stopped_exporter_suggests(learnt: Staging, tmp_path: Pat
 
 
 def test_no_incident_is_no_suggestion(learnt: Staging, tmp_path: Path) -> None:
-    StateFile(tmp_path).save(Memory("staging"))
+    saved(tmp_path, Memory("staging"))
     done = staging_exporter("suggest", learnt.config, "--storage.path", tmp_path)
     nothing = "no suggestions: the incidents of staging fit its configuration\n"
     assert (done.returncode, done.stdout) == (0, nothing)
@@ -112,7 +112,7 @@ def test_a_mistake_exits_2(case: str, learnt: Staging, tmp_path: Path) -> None:
     arguments, message = MISTAKES[case]
     empty, other = tmp_path / "empty", tmp_path / "other"
     empty.mkdir()
-    StateFile(other).save(Memory("production"))
+    saved(other, Memory("production"))
     before = sorted(other.iterdir())
     names = {"file": learnt.config, "url": learnt.url, "empty": empty, "other": other}
     done = staging_exporter("suggest", *(argument.format(**names) for argument in arguments))

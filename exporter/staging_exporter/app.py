@@ -7,7 +7,9 @@ import gc
 import logging
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,24 +23,25 @@ from staging_exporter.core.board import Board
 from staging_exporter.core.coincidence import Suggestions
 from staging_exporter.core.explain import explain
 from staging_exporter.core.incidents import Incident
-from staging_exporter.core.maintenance import MaintenanceWindow, Once
 from staging_exporter.core.model import ProbeFailed, State
-from staging_exporter.core.snapshot import Deploy, Snapshot
+from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.engine.build import Engine, build_engine
 from staging_exporter.engine.loop_lag import LoopLagMonitor
 from staging_exporter.logs import event, lines_dropped
 from staging_exporter.net.address import HostPort
 from staging_exporter.net.background import in_background
+from staging_exporter.storage.directory import StorageDirectory
+from staging_exporter.storage.recorder import Recorder
 from staging_exporter.storage.reports import ReportStore
-from staging_exporter.storage.state import StateFile, save_periodically
-from staging_exporter.views.metrics import ExporterStatus
-from staging_exporter.web.exporter import ReportRefused
+from staging_exporter.storage.store import StorageFailed, Store
+from staging_exporter.views.exporter_status import ExporterStatus
+from staging_exporter.web.exporter import NotStored, ReportRefused
+from staging_exporter.web.listening import bind_all, remove, url_of
 from staging_exporter.web.server import make_app
 
 log = logging.getLogger("exporter")
 _READ = 1.0  # seconds that reading the token may take
 _LOAD = 30.0  # and the configuration
-_SAVE = 0.5  # and the last save
 
 
 class App:
@@ -49,27 +52,26 @@ class App:
         config_files: Path | Sequence[Path],
         config: Config,
         announce: Callable[[Snapshot], None] | None = None,
-        state: StateFile | None = None,
-        reports: ReportStore | None = None,
+        storage: StorageDirectory | None = None,
     ) -> None:
         """`announce` is called with the snapshot of each change of state or verdict; by default it is logged.
 
-        With `state` the state survives a restart, with `reports` test reports may be pushed.
+        With `storage` the state survives a restart, and test reports may be pushed. Raises OSError.
         """
         self._files = (config_files,) if isinstance(config_files, Path) else tuple(config_files)
         self._config, self._announce = config, announce or log_verdict
         self._reloaded, self._loaded_at = True, now()
         self._loop_lag = LoopLagMonitor()
-        self._state, self._reports = state, reports
+        self._reports = ReportStore(storage.path / "e2e") if storage else None
         self._engine = self._build_engine(config)
-        if state:
-            self._engine.board.recall(state.load(config.topology.environment))
-        self._saving: asyncio.Task[None] | None = None
+        store = Store(storage, config.topology.environment) if storage else None
+        self._recorder = Recorder(store, lambda: self._engine.board)
         self._announced: tuple[State, tuple[str, ...]] | None = None
         self._seen_changes = -1
         self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._web: web.AppRunner | None = None
+        self._listeners: list[socket.socket] = []
 
     async def run(
         self,
@@ -98,24 +100,20 @@ class App:
 
     async def start(self, listen: HostPort | Sequence[HostPort]) -> str:
         """Start probing and serving; returns the first URL. Raises OSError when an address cannot be listened on."""
+        listeners = bind_all([listen] if isinstance(listen, HostPort) else [*listen])
+        # Only a process that has its addresses, and the lock of its storage, touches what is stored.
         runner = web.AppRunner(make_app(self), access_log=None, shutdown_timeout=0.5)
         await runner.setup()
-        try:
-            for address in [listen] if isinstance(listen, HostPort) else listen:
-                await web.TCPSite(runner, address.host or None, address.port).start()
-        except BaseException:
-            await runner.cleanup()
-            raise
-        self._web = runner
+        await self._recorder.start()
+        for listener in listeners:
+            await web.SockSite(runner, listener).start()
+        self._web, self._listeners = runner, listeners
         await log_unreadable_secrets(self._config)
         gc.collect()
         gc.freeze()  # loaded modules stay, and garbage collections that visit them would delay probes
         self._loop_lag.start()
         self._engine.scheduler.start()
-        if self._state:
-            self._saving = asyncio.create_task(save_periodically(self._state, lambda: self._engine.board.memory()))
-        host, port = runner.addresses[0][:2]
-        url = f"http://{HostPort('127.0.0.1' if host in ('0.0.0.0', '::') else host, port)}"  # noqa: S104
+        url = url_of(listeners[0])
         event(log, "listening", url=url, environment=self._config.topology.environment, checks=len(self._config.checks))
         return url
 
@@ -125,20 +123,14 @@ class App:
             task.cancel()
         self._engine.on_demand.stop()
         self._loop_lag.stop()
+        for listener in self._listeners:
+            remove(listener)
         await asyncio.gather(self._engine.scheduler.stop(), self._web.cleanup() if self._web else asyncio.sleep(0))
-        if self._saving and self._state:
-            try:
-                async with asyncio.timeout(_SAVE):
-                    await self._save_last(self._state, self._saving)
-            except TimeoutError:
-                event(log, "cannot write the state file in time", logging.ERROR)
+        try:
+            await self._recorder.stop()
+        except TimeoutError:
+            event(log, "cannot store the last changes in time", logging.ERROR)
         event(log, "stopped")
-
-    async def _save_last(self, state: StateFile, saving: asyncio.Task[None]) -> None:
-        saving.cancel()
-        await asyncio.wait({saving})  # or two would write the file at once
-        memory = self._engine.board.memory()
-        await in_background(lambda: state.save(memory))
 
     def _in_background(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.create_task(work)
@@ -151,7 +143,7 @@ class App:
 
     def own_status(self) -> ExporterStatus:
         """How the exporter itself is doing."""
-        return ExporterStatus(self._reloaded, self._loaded_at, lines_dropped())
+        return ExporterStatus(self._reloaded, self._loaded_at, lines_dropped(), self._recorder.status)
 
     async def probe(self, name: str, longest: float | None) -> ProbeResult:
         """Run the check of a component now. Raises KeyError, NoCheck and RateLimitExceeded."""
@@ -159,18 +151,19 @@ class App:
             raise KeyError(name)
         return await self._engine.on_demand.probe(name, longest)
 
-    def maintain(self, components: Sequence[str], duration: float) -> None:
-        """Start a maintenance window of `duration` seconds; 0 ends it. Raises KeyError for an unknown component."""
-        start = now()
-        self._engine.board.maintain(MaintenanceWindow(tuple(components), Once(start, start + duration)), start)
+    async def maintain(self, components: Sequence[str], duration: float) -> None:
+        """Start a maintenance window of `duration` seconds; 0 ends it. Raises KeyError and NotStored."""
+        with _stored_or_refused():
+            await self._recorder.maintain(components, duration)
         if duration:
             event(log, "maintenance started", components=list(components), seconds=duration)
         else:
             event(log, "maintenance ended", components=list(components))
 
-    def deploy(self, components: Sequence[str], revision: str) -> None:
-        """Mark components as deployed just now. Raises KeyError for an unknown component."""
-        self._engine.board.deploy(components, Deploy(now(), revision))
+    async def deploy(self, components: Sequence[str], revision: str) -> None:
+        """Mark components as deployed just now. Raises KeyError and NotStored."""
+        with _stored_or_refused():
+            await self._recorder.deploy(components, revision)
         event(log, "deployed", components=list(components), revision=revision)
 
     async def receive_report(self, component: str, chunks: AsyncIterator[bytes], run: str | None) -> dict[str, Any]:
@@ -265,6 +258,14 @@ async def log_unreadable_secrets(config: Config) -> None:
     """Log one line per secret that cannot be read now; the checks that need it end with `probe_error`."""
     for error, users in (await missing_secrets(config)).items():
         event(log, "cannot read secret", logging.WARNING, error=error, used_by=users)
+
+
+@contextmanager
+def _stored_or_refused() -> Iterator[None]:
+    try:
+        yield
+    except StorageFailed as error:
+        raise NotStored(str(error)) from None
 
 
 def log_verdict(snapshot: Snapshot) -> None:

@@ -15,8 +15,9 @@ from random import Random
 
 from staging_exporter.core.board import Board
 from staging_exporter.core.names import PROBE_FAILURES
+from staging_exporter.views.exporter_status import ExporterStatus
 from staging_exporter.views.exposition import Histograms
-from staging_exporter.views.metrics import ExporterStatus, families
+from staging_exporter.views.metrics import families
 
 from tests.alerts.derive import notation
 from tests.alerts.promtool import GROUPS, run_tests

@@ -219,6 +219,13 @@ ROWS = (
         labels=_PLATFORM,
     ),
     Row(
+        "StagingStorageFailing",
+        {of(names.STORAGE_ERRORS): _counting},
+        almost={of(names.STORAGE_ERRORS): _always(7)},  # long ago
+        labels=_PLATFORM,
+        lingers=270,
+    ),
+    Row(
         "StagingRulesFailing",
         {_failures("staging-verdict"): _counting},
         almost={_failures("staging-verdict"): _once},

@@ -16,8 +16,9 @@ from staging_exporter.core.board import Board
 from staging_exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, Topology
 from staging_exporter.generate.options import AlertingOptions
 from staging_exporter.generate.rules import rule_file
+from staging_exporter.views.exporter_status import ExporterStatus
 from staging_exporter.views.exposition import TEXT, render
-from staging_exporter.views.metrics import ExporterStatus, families
+from staging_exporter.views.metrics import families
 
 from tests.alerts.promtool import GROUPS
 from tests.support.live import fetch, free_port, process, wait_for

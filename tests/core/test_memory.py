@@ -212,5 +212,37 @@ def test_a_document_of_another_program_is_refused(document: object) -> None:
         parse(document)
 
 
+@pytest.mark.parametrize("moment", [float("nan"), float("inf"), 1e300, -1.0])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        lambda at: {"components": {"a": {"state": "up", "since": at, "first_failure": None, "spent": False}}},
+        lambda at: {"windows": [{"components": ["a"], "start": 1.0, "end": at}]},
+        lambda at: {"deploys": {"a": {"at": at, "revision": ""}}},
+        lambda at: {"incidents": [{"began": at, "ended": None, "roots": [], "moved": []}]},
+        lambda at: {"incidents": [{"began": 1.0, "ended": 2.0, "roots": [], "moved": [at]}]},
+        lambda at: {"incidents": [{"began": 1.0, "ended": 2.0, "moved": [], "roots": [{**CAUSE, "until": at}]}]},
+    ],
+)
+def test_a_time_that_no_page_could_show_is_refused(parts: Any, moment: float) -> None:
+    assert parse(_with(**parts(5.0)))
+    with pytest.raises(ValueError):
+        parse(_with(**parts(moment)))
+
+
+CAUSE = {"component": "a", "layer": "service", "priority": "P0", "reason": "refused", "detail": "", "since": 1.0}
+
+
+def test_a_memory_with_an_announcement_is_that_of_the_board_after_it() -> None:
+    stage = Stage(*COMPONENTS[:3], BACKEND)
+    stage.play(2)
+    stage.play(70, backend=Reason.STARTING)
+    window, deploy = MaintenanceWindow(("cache",), Once(stage.now, stage.now + 50.0)), Deploy(stage.now, "r42")
+    expected = stage.board.memory().with_window(window, stage.now).with_deploy(["backend"], deploy)
+    stage.board.maintain(window, stage.now)
+    stage.board.deploy(["backend"], deploy)
+    assert stage.board.memory() == expected
+
+
 def test_an_empty_memory() -> None:
     assert parse(dump(Memory("test"))) == Memory("test")

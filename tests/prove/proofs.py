@@ -55,9 +55,15 @@ PROOFS = (
     ),
     Proof(
         "kills",
-        "a process is killed 300 times while it stores its state: always readable, and nothing that was saved is lost",
-        ("-m", "tests.storage.kills", "300"),
-        lines(r"^\d+ kills in "),
+        "an exporter is killed 200 times right after it acknowledged an announcement: none is lost",
+        ("-m", "tests.storage.kills", "200"),
+        lines(r"^\d+ kills after "),
+    ),
+    Proof(
+        "damage",
+        "every 31st byte of a store is changed, one at a time: nothing is lost or changed",
+        ("-m", "tests.storage.damage", "31"),
+        lines(r"^\d+ of \d+ bytes "),
     ),
     Proof(
         "paging",

@@ -1,63 +1,142 @@
-"""`python -m tests.storage.kills 300`: kill a process that stores its state again and again, and read the state."""
+"""`python -m tests.storage.kills 200`: kill an exporter at random moments after it acknowledged, and ask the next one.
+
+Each round starts `run` on the same storage, announces maintenance windows and deploys and pushes a report, kills it
+with SIGKILL between 0 and 20 ms after the last acknowledgement, and reads what the next one knows.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from staging_exporter.core.journal import Journal
-from staging_exporter.core.memory import Memory
-from staging_exporter.core.snapshot import Deploy
-from staging_exporter.storage.state import StateFile
+from staging_exporter.storage.store import stored
 
-_MOST = 20  # saves before the kill
-_LONGEST = 0.02  # seconds between the last of them and the kill
+from tests.support.live import EXPORTER, free_port
+
+_COMPONENTS = 30
+_MOST = 8  # announcements in a round
+_LONGEST = 0.02  # seconds between the last acknowledgement and the kill
+_REPORT = b'<testsuite tests="1" time="9"><testcase name="a" time="9"/></testsuite>'
+_TOKEN = "sesame"
 
 
-def main(kills: int) -> int:
-    """Print what was lost; 1 when the state was once unreadable, or older than a save that had returned."""
-    chance, saves, flaws = random.Random(1), 0, []
+def configuration(directory: Path) -> Path:
+    """Components that are probed once, and a suite that takes reports."""
+    checked = "\n".join(
+        f"  c{n}: {{layer: service, priority: P2, check: {{kind: exec, command: ['true']}}}}"
+        for n in range(_COMPONENTS)
+    )
+    file = directory / "config.yml"
+    file.write_text(
+        "environment: kills\ndefaults: {interval: 1h}\napi: {token: {env: KILLS_TOKEN}}\ncomponents:\n"
+        f"{checked}\n  suite: {{layer: test, priority: P2, check: {{kind: e2e, covers: [c0]}}}}\n"
+    )
+    return file
+
+
+@contextmanager
+def killed(directory: Path, config: Path) -> Iterator[str]:
+    """An exporter that answers; yields its URL, then kills it with SIGKILL."""
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [*EXPORTER, "run", str(config), "--storage.path", str(directory / "storage")]
+    command += ["--web.listen-address", url.removeprefix("http://")]
+    environment = {**os.environ, "KILLS_TOKEN": _TOKEN}
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment) as process:
+        try:
+            _wait(url)
+            yield url
+        finally:
+            process.kill()
+
+
+def _wait(url: str) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            urllib.request.urlopen(f"{url}/-/healthy", timeout=5).close()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _acknowledged(url: str, method: str, path: str, body: bytes) -> None:
+    headers = {"Authorization": f"Bearer {_TOKEN}", "Content-Type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(url + path, body, headers, method=method), timeout=30) as answer:
+        answer.read()
+
+
+class Truth:
+    """What was acknowledged so far."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory, self.config = directory, configuration(directory)
+        self.windows: set[str] = set()
+        self.deploys: dict[str, str] = {}
+        self.reports = 0
+        self.acknowledged = 0
+
+    def round(self, number: int, chance: random.Random) -> list[str]:
+        """Announce, kill, and say what is missing."""
+        with killed(self.directory, self.config) as url:
+            for count in range(chance.randint(1, _MOST)):
+                self._announce(url, f"c{chance.randrange(_COMPONENTS)}", f"r{number}.{count}", chance)
+                self.acknowledged += 1
+            time.sleep(chance.uniform(0.0, _LONGEST))
+        return [f"round {number}: {text}" for text in self._missing()]
+
+    def _announce(self, url: str, name: str, revision: str, chance: random.Random) -> None:
+        kind = chance.choice(("window", "window", "deploy", "deploy", "report"))
+        if kind == "window":
+            body = json.dumps({"components": [name], "duration": "30d"}).encode()
+            _acknowledged(url, "POST", "/api/v1/maintenance", body)
+            self.windows.add(name)
+        elif kind == "deploy":
+            body = json.dumps({"components": [name], "revision": revision}).encode()
+            _acknowledged(url, "POST", "/api/v1/deploys", body)
+            self.deploys[name] = revision
+        else:
+            _acknowledged(url, "PUT", "/api/v1/e2e/suite", _REPORT)
+            self.reports = min(self.reports + 1, 10)  # as many as are kept
+
+    def _missing(self) -> Iterator[str]:
+        journal = stored(self.directory / "storage", "kills").journal
+        windows = {name for window in journal.windows for name in window.components}
+        if lost := self.windows - windows:
+            yield f"windows of {sorted(lost)} are lost"
+        if lost := {name for name, revision in self.deploys.items() if journal.deploys[name].revision != revision}:
+            yield f"deploys of {sorted(lost)} are lost"
+        reports = len(list((self.directory / "storage" / "e2e" / "suite").glob("*.report")))
+        if reports < self.reports:
+            yield f"{self.reports - reports} reports are lost"
+
+
+def kills(rounds: int, seed: int) -> tuple[list[str], int]:
+    """What was lost in so many rounds, and how many acknowledgements there were."""
+    chance = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="kills-") as name:
-        for number in range(kills):
-            saved = _kill_one(Path(name), chance.randint(1, _MOST), chance.uniform(0.0, _LONGEST))
-            saves += saved + 1
-            try:
-                stored = int(StateFile(Path(name)).read("test").journal.deploys["target"].revision)
-            except (OSError, ValueError) as error:
-                flaws.append(f"kill {number}: unreadable: {error}")
-            else:
-                flaws += [] if stored >= saved else [f"kill {number}: {stored} is stored, {saved} was saved"]
-    print("\n".join([*flaws, f"{kills} kills in {saves} saves: {len(flaws)} states unreadable or lost"]))
+        truth = Truth(Path(name))
+        flaws = [flaw for number in range(rounds) for flaw in truth.round(number, chance)]
+        return flaws, truth.acknowledged
+
+
+def main(rounds: int) -> int:
+    """Print what was lost; 1 when anything was."""
+    flaws, acknowledged = kills(rounds, 1)
+    print("\n".join([*flaws, f"{rounds} kills after {acknowledged} acknowledgements: {len(flaws)} lost"]))
     return bool(flaws)
 
 
-def _kill_one(directory: Path, saves: int, after: float) -> int:
-    """Let a process save so often, kill it; the number of the last save that it knows to be done."""
-    command = [sys.executable, "-m", "tests.storage.kills", "save", str(directory)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(saves)]
-        time.sleep(after)
-        process.kill()
-        lines += process.stdout.read().splitlines(keepends=True)
-    return int([line for line in lines if line.endswith("\n")][-1])
-
-
-def save(directory: Path) -> None:
-    """Save a larger number each time, in a file that takes several writes, and print it once it is saved."""
-    file, number = StateFile(directory), 0
-    others = {f"component-{n}": Deploy(float(n), "00742") for n in range(2000)}
-    while True:
-        file.save(Memory("test", journal=Journal(deploys={**others, "target": Deploy(float(number), str(number))})))
-        print(number, flush=True)
-        number += 1
-
-
 if __name__ == "__main__":
-    if sys.argv[1] == "save":
-        save(Path(sys.argv[2]))
     sys.exit(main(int(sys.argv[1])))

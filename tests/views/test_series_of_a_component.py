@@ -11,8 +11,9 @@ from staging_exporter.core.model import Component, Layer, Priority, Topology
 from staging_exporter.engine.prober import Prober
 from staging_exporter.net.resolve import Resolver
 from staging_exporter.probes import load
+from staging_exporter.views.exporter_status import ExporterStatus
 from staging_exporter.views.exposition import TEXT
-from staging_exporter.views.metrics import ExporterStatus, Metrics
+from staging_exporter.views.metrics import Metrics
 
 from tests.support.web import Web, ca_file, response, server_tls, serving
 

@@ -84,12 +84,18 @@ class Listen(click.ParamType[HostPort]):
     name = "address"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> HostPort:
-        """`:9877`, `127.0.0.1:9877` or `[::1]:0`."""
+        """`:9877`, `127.0.0.1:9877`, `[::1]:0` or `unix:/run/staging-exporter.sock`."""
         if isinstance(value, HostPort):
             return value
+        if str(value).startswith("unix:/"):
+            return HostPort(str(value).removeprefix("unix:"), 0)
         host, colon, port = str(value).rpartition(":")
         if not colon or not port.isdecimal() or int(port) > 65535:
-            self.fail(f"{value!r} is not an address; write it like :9877 or 127.0.0.1:9877", param, ctx)
+            self.fail(
+                f"{value!r} is not an address; write it like :9877, 127.0.0.1:9877 or unix:/run/staging-exporter.sock",
+                param,
+                ctx,
+            )
         return HostPort(host.strip("[]"), int(port))
 
 

@@ -11,8 +11,7 @@ from staging_exporter.app import App
 from staging_exporter.commands.common import Command, Listen, config_files, give_up, load, run_loop
 from staging_exporter.logs import set_up
 from staging_exporter.net.address import HostPort
-from staging_exporter.storage.reports import ReportStore
-from staging_exporter.storage.state import StateFile
+from staging_exporter.storage.directory import StorageDirectory, StorageRefused
 
 
 @click.command(cls=Command)
@@ -54,13 +53,14 @@ def run(config: tuple[Path, ...], listen: tuple[HostPort, ...], level: str, form
     set_up(level, form)
     loaded = load(config)
     try:
-        state = StateFile(storage) if storage else None
-        reports = ReportStore(storage / "e2e") if storage else None
+        app = App(config, loaded, storage=StorageDirectory(storage) if storage else None)
     except OSError as error:
         give_up(f"cannot store anything in {storage}: {error.strerror or error}")
+    except StorageRefused as error:
+        give_up(str(error))
 
     async def serve() -> None:
-        await App(config, loaded, state=state, reports=reports).run(listen)
+        await app.run(listen)
 
     try:
         run_loop(serve())

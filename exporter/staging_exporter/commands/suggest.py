@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import textwrap
 from pathlib import Path
@@ -13,7 +14,8 @@ from staging_exporter.clock import now
 from staging_exporter.commands.common import Command, call_exporter, columns, config_files, give_up, load
 from staging_exporter.core.coincidence import suggest as suggest_edges
 from staging_exporter.core.graph import Graph
-from staging_exporter.storage.state import StateFile
+from staging_exporter.storage.directory import StorageRefused
+from staging_exporter.storage.store import stored
 from staging_exporter.views.document_types import SuggestionsDocument
 from staging_exporter.views.suggestions import sections, suggestions_document
 
@@ -53,10 +55,12 @@ def _asked(url: str) -> SuggestionsDocument:
 def _stored(config: tuple[Path, ...], storage: Path) -> SuggestionsDocument:
     topology = load(config).topology
     try:
-        journal = StateFile(storage).read(topology.environment).journal
+        journal = stored(storage, topology.environment).journal
     except FileNotFoundError:
         give_up(f"{storage} has no state of an exporter")
-    except (OSError, ValueError, RecursionError) as error:
+    except StorageRefused as error:
+        give_up(f"{error}: ask it with --from URL")
+    except (OSError, sqlite3.Error, ValueError, RecursionError) as error:
         give_up(f"cannot read the state in {storage}: {getattr(error, 'strerror', None) or error}")
     found = suggest_edges(Graph(topology.components), journal.incidents)
     return suggestions_document(topology.environment, now(), found)

@@ -141,13 +141,13 @@ class Board:
 
     def maintain(self, window: MaintenanceWindow, now: float) -> None:
         """Add a maintenance window to the configured ones. Raises KeyError for an unknown component."""
-        self._require(window.components)
+        self.require(window.components)
         self.journal = self.journal.with_window(window, now)
         self.tick(now)
 
     def deploy(self, components: Collection[str], deploy: Deploy) -> None:
         """These components were deployed: their startup budget begins anew. Raises KeyError for an unknown one."""
-        self._require(components)
+        self.require(components)
         self.journal = self.journal.with_deploy(components, deploy)
         for name in components:
             if name in self._records:
@@ -222,7 +222,8 @@ class Board:
         at_risk_from = publisher.at_risk_from(name)
         return checked_status(component, record, verdict, at_risk_from, grace, roots, self.journal, stats)
 
-    def _require(self, components: Collection[str]) -> None:
+    def require(self, components: Collection[str]) -> None:
+        """Raises KeyError with the first of them that is not in the configuration."""
         for name in components:
             if name not in self.topology.components:
                 raise KeyError(name)

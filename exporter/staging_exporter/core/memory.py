@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from staging_exporter.core.health import Health
@@ -14,6 +14,7 @@ from staging_exporter.core.model import State
 from staging_exporter.core.snapshot import Deploy
 
 VERSION = 1
+_LATEST = 1e11  # Unix seconds, the year 5138
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,15 @@ class Memory:
     environment: str
     components: Mapping[str, Remembered] = field(default_factory=dict)
     journal: Journal = field(default_factory=Journal)
+
+    def with_window(self, window: MaintenanceWindow, now: float) -> Memory:
+        """With this maintenance window as the last one that was posted."""
+        return replace(self, journal=self.journal.with_window(window, now))
+
+    def with_deploy(self, names: Collection[str], deploy: Deploy) -> Memory:
+        """With this deploy of these components, which grants their startup budgets anew."""
+        anew = {n: replace(c, first_failure=deploy.at, spent=False) for n, c in self.components.items() if n in names}
+        return replace(self, components={**self.components, **anew}, journal=self.journal.with_deploy(names, deploy))
 
 
 def remember(
@@ -70,7 +80,7 @@ def parse(document: Any) -> Memory:
             for name, c in document["components"].items()
         }
         windows = tuple(_window(window) for window in document["windows"])
-        deploys = {name: Deploy(float(d["at"]), str(d["revision"])) for name, d in document["deploys"].items()}
+        deploys = {name: Deploy(_time(d["at"]), str(d["revision"])) for name, d in document["deploys"].items()}
         incidents = tuple(_incident(incident) for incident in document["incidents"])
         shallow = {name: int(count) for name, count in document.get("shallow", {}).items()}
     except (KeyError, TypeError, AttributeError) as error:
@@ -79,18 +89,27 @@ def parse(document: Any) -> Memory:
 
 
 def _moment(raw: Any) -> float | None:
-    return None if raw is None else float(raw)
+    return None if raw is None else _time(raw)
+
+
+def _time(raw: Any) -> float:
+    """Unix seconds. Raises ValueError for what no page could show."""
+    seconds = float(raw)
+    if not 0 <= seconds < _LATEST:
+        raise ValueError(f"{raw!r} is not a time")
+    return seconds
 
 
 def _window(raw: Mapping[str, Any]) -> MaintenanceWindow:
-    return MaintenanceWindow(tuple(raw["components"]), Once(float(raw["start"]), float(raw["end"])))
+    return MaintenanceWindow(tuple(raw["components"]), Once(_time(raw["start"]), _time(raw["end"])))
 
 
 def _incident(raw: Mapping[str, Any]) -> Incident:
     roots = tuple(_incident_root_cause(root) for root in raw["roots"])
-    return Incident(float(raw["began"]), _moment(raw["ended"]), roots, tuple(map(float, raw["moved"])))
+    return Incident(_time(raw["began"]), _moment(raw["ended"]), roots, tuple(map(_time, raw["moved"])))
 
 
 def _incident_root_cause(raw: Mapping[str, Any]) -> IncidentRootCause:
     lists = {name: tuple(map(str, raw.get(name, ()))) for name in ("contradicted_by", "through")}
-    return IncidentRootCause(**{**raw, **lists})
+    times = {"since": _time(raw["since"]), "until": _moment(raw.get("until")), "began": _moment(raw.get("began"))}
+    return IncidentRootCause(**{**raw, **lists, **times})

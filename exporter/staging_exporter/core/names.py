@@ -256,4 +256,16 @@ LOG_LINES_DROPPED = Metric(
     "Log lines that were not written because nobody read standard error.",
     (),
 )
+STORAGE_LAST_SUCCESS = Metric(
+    "staging_storage_last_success_timestamp_seconds",
+    GAUGE,
+    "Time at which the state was last stored; with --storage.path.",
+    (),
+)
+STORAGE_ERRORS = Metric(
+    "staging_storage_errors_total",
+    COUNTER,
+    "Attempts to store or read the state that failed; with --storage.path.",
+    (),
+)
 ONLINE = Metric("staging_exporter_online", GAUGE, "0 while all vantage checks fail, else 1.", ())

@@ -131,6 +131,16 @@ class Monitoring:
             hold=600,
         )
         yield Alert(
+            "StagingStorageFailing",
+            _P2,
+            Role.META,
+            f"sum by (environment) (increase({self._of(names.STORAGE_ERRORS)}[5m])) > 0",
+            "The exporter of {{ $labels.environment }} cannot store its state.",
+            "Maintenance windows and deploys are refused, and a restart forgets what happens now.",
+            layer="platform",
+            hold=300,
+        )
+        yield Alert(
             EXPORTER_DOWN,
             _P0,
             Role.META,

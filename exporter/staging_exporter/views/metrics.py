@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 
@@ -16,6 +15,7 @@ from staging_exporter.core import names
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import Certainty, Layer, Outcome, State, Trait
 from staging_exporter.core.snapshot import ComponentStatus, JourneyState, RootCause, Snapshot
+from staging_exporter.views.exporter_status import ExporterStatus
 from staging_exporter.views.exposition import OPENMETRICS, Family, Histograms, Samples, label, label_set, render
 from staging_exporter.views.probe_metrics import Components, about_probes
 
@@ -23,19 +23,6 @@ _UP = {State.UP: 1.0, State.DEGRADED: 1.0, State.DOWN: 0.0, State.FLAPPING: 0.0,
 _UP_BY_OUTCOME = {Outcome.PASS: 1.0, Outcome.DEGRADED: 1.0, Outcome.FAIL: 0.0}
 _DETAIL = 200  # bytes of a detail in a label
 _TEST_OUTCOMES = ("passed", "failed", "error", "skipped", "environment_skipped", "harness_error")
-
-
-@dataclass(frozen=True, slots=True)
-class ExporterStatus:
-    """How the exporter itself is doing.
-
-    Whether the last reload succeeded, when the configuration was last loaded (Unix seconds), and how many log lines
-    nobody read in time.
-    """
-
-    reload_successful: bool
-    loaded_at: float
-    log_lines_dropped: int = 0
 
 
 class Metrics:
@@ -215,4 +202,8 @@ def _about_exporter(env: str, snapshot: Snapshot, exporter: ExporterStatus) -> I
     yield Samples(names.RELOAD_OK, [(env, exporter.reload_successful)])
     yield Samples(names.RELOAD_TIME, [(env, exporter.loaded_at)])
     yield Samples(names.LOG_LINES_DROPPED, [(env, exporter.log_lines_dropped)])
+    if storage := exporter.storage:
+        last = storage.last_success
+        yield Samples(names.STORAGE_LAST_SUCCESS, [] if last is None else [(env, last)])
+        yield Samples(names.STORAGE_ERRORS, [(env, storage.errors)])
     yield Samples(names.ONLINE, [(env, snapshot.online)])

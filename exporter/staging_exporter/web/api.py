@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable
 
 from aiohttp import web
 
@@ -17,7 +17,7 @@ from staging_exporter.views.metrics import Metrics
 from staging_exporter.views.probe import body as probe_body
 from staging_exporter.views.probe import debug
 from staging_exporter.views.suggestions import suggestions_document
-from staging_exporter.web.exporter import Exporter, ReportRefused
+from staging_exporter.web.exporter import Exporter, NotStored, ReportRefused
 from staging_exporter.web.requests import Deployed, Maintenance, parsed, probe_deadline, run_id, upload
 from staging_exporter.web.responses import compressed, joined_in_slices, unknown_component
 
@@ -83,12 +83,12 @@ class Api:
     async def maintain(self, request: web.Request) -> web.Response:
         """Start or end a maintenance window."""
         body = await parsed(Maintenance, request)
-        return _applied(lambda: self._exporter.maintain(body.components, body.duration), body)
+        return await _applied(self._exporter.maintain(body.components, body.duration), body)
 
     async def deploy(self, request: web.Request) -> web.Response:
         """Mark components as deployed."""
         body = await parsed(Deployed, request)
-        return _applied(lambda: self._exporter.deploy(body.components, body.revision), body)
+        return await _applied(self._exporter.deploy(body.components, body.revision), body)
 
     async def push(self, request: web.Request) -> web.Response:
         """Store a report of a test suite; those with the same `run` belong together."""
@@ -127,9 +127,11 @@ class Api:
         return web.Response(status=500, text=f"reload failed, the previous configuration stays in use:\n{errors}\n")
 
 
-def _applied(change: Callable[[], None], body: Model) -> web.Response:
+async def _applied(change: Awaitable[None], body: Model) -> web.Response:
     try:
-        change()
+        await change
     except KeyError as error:
         return unknown_component(error.args[0])
+    except NotStored as error:
+        return web.Response(status=507, text=f"not changed, since it cannot be stored: {error}.\n")
     return web.json_response(body.model_dump(mode="json"))

@@ -9,11 +9,15 @@ from staging_exporter.core.blackbox import ProbeResult
 from staging_exporter.core.coincidence import Suggestions
 from staging_exporter.core.incidents import Incident
 from staging_exporter.core.snapshot import Snapshot
-from staging_exporter.views.metrics import ExporterStatus
+from staging_exporter.views.exporter_status import ExporterStatus
 
 
 class ReportRefused(Exception):
     """A pushed report is not accepted; the text is the reason."""
+
+
+class NotStored(Exception):
+    """A change could not be stored, so it was not made; the text is the reason."""
 
 
 class Exporter(Protocol):
@@ -34,11 +38,14 @@ class Exporter(Protocol):
         Raises KeyError, NoCheck and RateLimitExceeded.
         """
 
-    def maintain(self, components: Sequence[str], duration: float) -> None:
-        """Start a maintenance window of `duration` seconds; 0 ends it. Raises KeyError for an unknown component."""
+    async def maintain(self, components: Sequence[str], duration: float) -> None:
+        """Start a maintenance window of `duration` seconds, stored when this returns; 0 ends it.
 
-    def deploy(self, components: Sequence[str], revision: str) -> None:
-        """Mark components as deployed just now. Raises KeyError for an unknown component."""
+        Raises KeyError for an unknown component, NotStored when it could not be stored and is not in force.
+        """
+
+    async def deploy(self, components: Sequence[str], revision: str) -> None:
+        """Mark components as deployed just now, stored when this returns. Raises KeyError and NotStored."""
 
     async def receive_report(self, component: str, chunks: AsyncIterator[bytes], run: str | None) -> dict[str, Any]:
         """Store a pushed report of this run; returns what was read in it, as JSON values.

@@ -28,8 +28,14 @@ _HEADERS = {
 class Pages:
     """The handlers; they belong to one event loop."""
 
-    def __init__(self, snapshot: Callable[[], Snapshot], suggestions: Callable[[], Suggestions]) -> None:
-        self._snapshot, self._suggestions = snapshot, suggestions
+    def __init__(
+        self,
+        snapshot: Callable[[], Snapshot],
+        suggestions: Callable[[], Suggestions],
+        problem: Callable[[], str] = lambda: "",
+    ) -> None:
+        """`problem` says what is wrong with the exporter itself, or nothing."""
+        self._snapshot, self._suggestions, self._problem = snapshot, suggestions, problem
         self._rendered_at = -_MAX_AGE
         self._page = b""
         self._rendering = asyncio.Lock()
@@ -47,7 +53,7 @@ class Pages:
         """The status page; concurrent viewers share one rendering."""
         async with self._rendering:
             if monotonic() - self._rendered_at >= _MAX_AGE:
-                pieces = await asyncio.to_thread(_status_pieces, self._snapshot(), self._suggestions())
+                pieces = await asyncio.to_thread(_status_pieces, self._snapshot(), self._suggestions(), self._problem())
                 self._page, self._rendered_at = await joined_in_slices(pieces), monotonic()
         return await _html(request, self._page)
 
@@ -75,9 +81,10 @@ class Pages:
         return web.Response(body=static(name), content_type=STATIC[name], charset="utf-8", headers=_HEADERS)
 
 
-def _status_pieces(snapshot: Snapshot, found: Suggestions) -> Iterator[str]:
+def _status_pieces(snapshot: Snapshot, found: Suggestions, problem: str) -> Iterator[str]:
     """Document and layout are computed here, in a thread; the text is generated later, piece by piece."""
-    return status_page(document(snapshot), suggestions_document(snapshot.environment, snapshot.generated_at, found))
+    suggestions = suggestions_document(snapshot.environment, snapshot.generated_at, found)
+    return status_page(document(snapshot), suggestions, problem)
 
 
 def _component_pieces(snapshot: Snapshot, name: str) -> Iterator[str]:

@@ -31,7 +31,7 @@ def make_app(exporter: Exporter) -> web.Application:
     app = web.Application()
     app.add_routes(
         [
-            *Pages(exporter.snapshot, exporter.suggestions).routes(),
+            *Pages(exporter.snapshot, exporter.suggestions, lambda: exporter.own_status().problem).routes(),
             web.get("/metrics", api.metrics),
             web.get("/probe", api.probe),
             web.get("/api/v1/status", api.status),

@@ -34,12 +34,12 @@ _INVISIBLE = {code: f"\N{LEFT CEILING}U+{code:04X}\N{RIGHT CEILING}" for code in
               (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C, 0x200B, 0xFEFF)}  # fmt: skip
 
 
-def status_page(document: StatusDocument, suggestions: SuggestionsDocument) -> Iterator[str]:
-    """The status page, in pieces."""
+def status_page(document: StatusDocument, suggestions: SuggestionsDocument, problem: str = "") -> Iterator[str]:
+    """The status page, in pieces; `problem` is what is wrong with the exporter itself."""
     return _template("status.html").generate(
         document=document,
         now=document["generated_at"],
-        banners=list(banners(document)),
+        banners=[*([("exporter", problem)] if problem else []), *banners(document)],
         counts=counts(document),
         graph=graph(document),
         suggestions=sections(suggestions),

@@ -1,0 +1,38 @@
+"""How the exporter itself is doing, as metrics and page show it; made by `app` and `storage`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StorageStatus:
+    """When something was last stored (Unix seconds), how many attempts failed, and why the last one did, or empty."""
+
+    last_success: float | None = None
+    errors: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExporterStatus:
+    """How the exporter itself is doing.
+
+    Whether the last reload succeeded, when the configuration was last loaded (Unix seconds), how many log lines nobody
+    read in time, and how storing goes, None without a store.
+    """
+
+    reload_successful: bool
+    loaded_at: float
+    log_lines_dropped: int = 0
+    storage: StorageStatus | None = None
+
+    @property
+    def problem(self) -> str:
+        """What people must know who look at the page, in one sentence, or empty."""
+        problem = self.storage.problem if self.storage else ""
+        return (
+            f"The exporter cannot store anything, so that a restart loses what happens now: {problem}."
+            if problem
+            else ""
+        )

@@ -1,0 +1,104 @@
+"""Listening sockets, bound before anything else is touched: TCP of both families, unix sockets. Imported by `app`."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from staging_exporter.net.address import HostPort
+
+_BACKLOG = 128
+_WITHOUT_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+_MODE = 0o660  # of a unix socket: who may connect may write
+
+
+def bind(address: HostPort) -> list[socket.socket]:
+    """The sockets of one listen address; an empty host is every address, IPv4 and IPv6. Raises OSError."""
+    if address.unix:
+        return [_unix(Path(address.host))]
+    if address.host == "::":  # what the address says to people, also where the system would bind IPv6 alone
+        dual = socket.has_dualstack_ipv6()
+        return [socket.create_server(("::", address.port), family=socket.AF_INET6, dualstack_ipv6=dual)]
+    if address.host:
+        return _resolved(address.host, address.port)
+    bound: list[socket.socket] = [socket.create_server(("", address.port), backlog=_BACKLOG)]
+    try:
+        bound.append(socket.create_server(("::", bound[0].getsockname()[1]), family=socket.AF_INET6, backlog=_BACKLOG))
+    except OSError as error:
+        if error.errno not in _WITHOUT_FAMILY:
+            bound[0].close()
+            raise
+    return bound
+
+
+def bind_all(addresses: list[HostPort]) -> list[socket.socket]:
+    """The sockets of all listen addresses, or none. Raises OSError."""
+    bound: list[socket.socket] = []
+    try:
+        for address in addresses:
+            bound += bind(address)
+    except OSError:
+        for listener in bound:
+            remove(listener)
+            listener.close()
+        raise
+    return bound
+
+
+def remove(listener: socket.socket) -> None:
+    """Remove the name of a unix socket, so that nobody connects to it any more."""
+    if listener.family == socket.AF_UNIX:
+        with suppress(OSError):
+            Path(listener.getsockname()).unlink()
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where it can be reached from this machine."""
+    if listener.family == socket.AF_UNIX:
+        return f"unix:{listener.getsockname()}"
+    host, port = listener.getsockname()[:2]
+    return f"http://{HostPort('127.0.0.1' if host in ('0.0.0.0', '::') else host, port)}"  # noqa: S104
+
+
+def _resolved(host: str, port: int) -> list[socket.socket]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    bound: list[socket.socket] = []
+    try:
+        for family, _, _, _, at in dict.fromkeys(found):
+            bound.append(socket.create_server(at[:2], family=family, backlog=_BACKLOG))
+    except OSError:
+        for listener in bound:
+            listener.close()
+        raise
+    return bound
+
+
+def _unix(path: Path) -> socket.socket:
+    """A unix socket; one that a killed process left is replaced."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with suppress(FileNotFoundError):
+            if stat.S_ISSOCK(path.stat().st_mode) and not _answers(path):
+                path.unlink()
+        listener.bind(str(path))
+        path.chmod(_MODE)
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(1.0)
+        try:
+            client.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except OSError:
+            return True
+    return True
