@@ -33,6 +33,7 @@ async def asked(answer: Callable[[Seen], bytes], path: str = "/", **options: Any
         return await probe({"kind": "http", "url": f"http://{address}{path}", **options}, timeout=2.0)
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 LENIENT = {
     "white space before a colon": (b"HTTP/1.1 200 OK\r\nX-Powered-By : legacy\r\nContent-Length: 7\r\n\r\nwelcome", 1),
     "of the length too": (b"HTTP/1.1 200 OK\r\nContent-Length : 7\r\n\r\nwelcome and more", 1),
@@ -66,6 +67,13 @@ LENIENT = {
     "a continued line": (b"HTTP/1.1 200 OK\r\nX-Long: a\r\n\tb\r\nContent-Length: 7\r\n\r\nwelcome", 0),
     "no reason": (b"HTTP/1.1 200\r\nContent-Length: 7\r\n\r\nwelcome", 0),
     "HTTP/1.0 to the end": (b"HTTP/1.0 200 OK\r\n\r\nwelcome", 0),
+    "chunk lines that end with LF": (CHUNKED + b"3\nwel\n4\ncome\n0\n\n", 1),
+    "sizes that end with LF": (CHUNKED + b"3\nwel\r\n4 ;a=b\ncome\r\n0\r\n\r\n", 1),
+    "data that end with LF": (CHUNKED + b"3\r\nwel\n4\r\ncome\n0\r\n\r\n", 1),
+    "a last line that ends with LF": (CHUNKED + b"7\r\nwelcome\r\n0\r\n\n", 1),
+    "trailers that end with LF": (CHUNKED + b"7\r\nwelcome\r\n0\r\nX-Sum: 1\nX-End: 2\n\n", 1),
+    "an extension longer than any": (CHUNKED + b"7;" + b"x" * 500 + b"\nwelcome\r\n0\r\n\r\n", 1),
+    "nothing wrong with chunks": (CHUNKED + b"3;a\r\nwel\r\n4\r\ncome\r\n0\r\nX-Sum: 1\r\n\r\n", 0),
     "nothing wrong": (OK, 0),
 }
 
@@ -96,6 +104,11 @@ STRICT = {
     "a length with a sign": b"HTTP/1.1 200 OK\r\nContent-Length: +7\r\n\r\nwelcome",
     "an unknown coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\nwelcome",
     "a NUL byte": b"HTTP/1.1 200 OK\r\nX-Note: a\x00b\r\nContent-Length: 7\r\n\r\nwelcome",
+    "a chunk without an end": CHUNKED + b"7\nwelcome0\n\n",
+    "a chunk longer than its size": CHUNKED + b"3\r\nwelcome\r\n0\r\n\r\n",
+    "a size that ends with CR": CHUNKED + b"7\rwelcome\r\n0\r\n\r\n",
+    "a size with a sign": CHUNKED + b"+7\nwelcome\n0\n\n",
+    "a size of another base": CHUNKED + b"0x7\nwelcome\n0\n\n",
     "another protocol": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
     "a status that is none": b"HTTP/1.1 OK\r\n\r\nwelcome",
 }

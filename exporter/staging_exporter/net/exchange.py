@@ -17,7 +17,7 @@ from staging_exporter.net.charsets import Undecodable, decoded, lossy
 from staging_exporter.net.compression import Decoder
 from staging_exporter.net.connect import Connection
 from staging_exporter.net.context import ProbeContext
-from staging_exporter.net.leniency import Heads
+from staging_exporter.net.leniency import Repairs
 from staging_exporter.net.url import Url
 
 _READ = 16 * 1024  # bytes per read: parsing one-byte chunks is expensive
@@ -105,7 +105,7 @@ class Exchange:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
-        self._heads = Heads()
+        self._repairs = Repairs()
         self._received = 0
         self._events = 0
         self._ended = False
@@ -118,6 +118,7 @@ class Exchange:
         The first of `phases` lasts to the first byte of the response, the second from there. Raises ProbeFailed:
         `closed` when the peer hung up, `protocol` when it does not speak HTTP; OSError.
         """
+        self._repairs.has_body = request.method not in ("CONNECT", "HEAD")
         with context.phase(phases[0]):
             await self._connection.send(self._serialize(request))
             await self._receive(first=True)
@@ -127,8 +128,7 @@ class Exchange:
                 if isinstance(event, h11.Response) or (
                     isinstance(event, h11.InformationalResponse) and event.status_code == 101
                 ):
-                    if self._heads.notes:
-                        context.facts[Fact.HTTP_VIOLATIONS] = self._heads.notes[:_MAX_NOTES]
+                    self._note(context)
                     return self._response(event)
         raise ProbeFailed(Reason.PROTOCOL, f"{_MAX_INTERIM} interim responses and no final one")
 
@@ -143,12 +143,17 @@ class Exchange:
                 decoder.finish()
         except (ProbeFailed, OSError) as error:
             response.fault = error
+        self._note(context)
         response.body, response.unknown_coding = bytes(decoder.body), decoder.unknown
 
     async def read_chunk(self) -> bytes | None:
         """The next part of the body as it comes, not decompressed; None at its end. Raises ProbeFailed, OSError."""
         event = await self._next()
         return bytes(event.data) if isinstance(event, h11.Data) else None
+
+    def _note(self, context: ProbeContext) -> None:
+        if notes := self._repairs.notes:
+            context.facts[Fact.HTTP_VIOLATIONS] = notes[:_MAX_NOTES]
 
     def _serialize(self, request: WireRequest) -> bytes:
         try:
@@ -172,7 +177,7 @@ class Exchange:
             await asyncio.sleep(0)  # a peer that floods us must not block the event loop
         self._received += len(data)
         self._ended = not data
-        if (valid := self._heads.feed(data)) or not data:
+        if (valid := self._repairs.feed(data)) or not data:
             self._http.receive_data(valid)
             if valid and not data:
                 self._http.receive_data(b"")

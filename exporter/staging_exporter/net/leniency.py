@@ -8,29 +8,43 @@ from __future__ import annotations
 
 import re
 
+from staging_exporter.net.chunks import Chunks
+
 _STATUS = re.compile(rb"(?i:HTTP)/(1\.[01])[ \t]+([1-9]\d\d)(?:[ \t]+(.*))?")
 _TOKEN = re.compile(rb"[-!#$%&'*+.^_`|~0-9a-zA-Z]+")
 _CONTROL = re.compile(rb"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NEWLINE = re.compile(rb"\r?\n")
 
 _END = re.compile(rb"\r?\n\r?\n")
+_CHUNKED = re.compile(rb"(?im)^transfer-encoding:[ \t]*chunked[ \t]*\r?$")
+_UPGRADED = re.compile(rb"HTTP/1\.[01] 101")
 _INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)")
 _MAX_HEAD = 64 * 1024  # bytes; the parser refuses what is longer
 
 Fields = list[tuple[bytes, bytes]]
 
 
-class Heads:
-    """Repairs the heads in the bytes of a response, interim ones and the final one; `notes` are of all of them."""
+class Repairs:
+    """Repairs the heads in the bytes of a response, interim ones and the final one, and the lines of its chunks.
+
+    Without `has_body` what follows the head is left as it is.
+    """
 
     def __init__(self) -> None:
-        self.notes: list[str] = []
+        self.has_body = True
+        self._notes: list[str] = []
         self._held: bytearray | None = bytearray()
+        self._chunks: Chunks | None = None
+
+    @property
+    def notes(self) -> list[str]:
+        """What was not valid until now."""
+        return [*self._notes, *(self._chunks.notes if self._chunks else ())]
 
     def feed(self, data: bytes) -> bytes:
         """What the parser may have now; empty while a head is incomplete, and for the end of the stream `b""` too."""
         if self._held is None:
-            return data
+            return self._chunks.feed(data) if self._chunks else data
         begin = max(0, len(self._held) - 3)
         self._held += data
         if not data or len(self._held) > _MAX_HEAD:
@@ -38,12 +52,15 @@ class Heads:
         valid = b""
         while self._held is not None and (end := _END.search(self._held, begin)):
             head, notes = repair(bytes(self._held[: end.end()]))
-            self.notes += notes
+            self._notes += notes
             valid += head
             del self._held[: end.end()]
             begin = 0
             if not _INTERIM.match(head):
-                valid += self._release()
+                chunked = self.has_body and _CHUNKED.search(head) and not _UPGRADED.match(head)
+                self._chunks = Chunks() if chunked else None
+                body = self._release()
+                valid += self._chunks.feed(body) if self._chunks else body
         return valid
 
     def _release(self) -> bytes:
