@@ -110,6 +110,14 @@ def test_validate_warns_of_both(tmp_path: Path) -> None:
     assert "legacy_renegotiation accepts a server without RFC 5746" in second
 
 
+def test_validate_warns_of_a_database_too(tmp_path: Path) -> None:
+    file = tmp_path / "config.yml"
+    check = '{kind: postgres, host: a.test, database: d, user: u, tls: {min_version: "1.1"}}'
+    file.write_text(f"environment: t\ncomponents: {{a: {{layer: test, priority: P2, check: {check}}}}}\n")
+    (warning,) = (str(warning) for warning in load_config(file).warnings)
+    assert "min_version 1.1 accepts TLS 1.0 or 1.1 (RFC 8996)" in warning
+
+
 async def test_the_defaults_accept_neither() -> None:
     async with serving(_quiet, server_tls()) as address:
         assert (

@@ -19,6 +19,7 @@ import pytest
 from staging_exporter.core.model import Outcome, Reason
 from staging_exporter.net.address import HostPort
 from staging_exporter.net.postgres import plain, reason_of
+from staging_exporter.probes import load
 
 from tests.support.peers import Handler, hanging_up, serving, silent, watched
 from tests.support.postgres import PASSWORD, Postgres, running_postgres
@@ -126,6 +127,32 @@ async def test_tls_modes_are_respected(server: Postgres, tls: dict[str, Any], re
     assert seen.facts["tls_names"] == ["db.test"]
     assert seen.facts["tls_verified"] == (reason == Reason.OK and tls.get("mode") != "require")
     assert "tls" in seen.phases
+
+
+@pytest.mark.parametrize(
+    ("versions", "spoken"),
+    [({}, "TLSv1.3"), ({"max_version": "1.2"}, "TLSv1.2"), ({"min_version": "1.3"}, "TLSv1.3")],
+)
+async def test_tls_versions_are_limited(server: Postgres, versions: dict[str, str], spoken: str) -> None:
+    seen = await probe(check(server, user="tlsonly", tls={"mode": "require", **versions}))
+    assert (seen.reason, seen.facts["tls_version"]) == (Reason.OK, spoken), seen.detail
+
+
+async def test_a_server_below_the_lowest_tls_version_fails(server: Postgres) -> None:
+    server.sql("ALTER SYSTEM SET ssl_max_protocol_version = 'TLSv1.2'", "SELECT pg_reload_conf()")
+    try:
+        options = check(server, user="tlsonly", tls={"mode": "require", "min_version": "1.3"})
+        async with asyncio.timeout(10):
+            while (seen := await probe(options)).reason == Reason.OK:
+                await asyncio.sleep(0.02)
+    finally:
+        server.sql("ALTER SYSTEM RESET ssl_max_protocol_version", "SELECT pg_reload_conf()")
+    assert seen.reason == Reason.TLS, seen.detail
+
+
+def test_tls_versions_that_exclude_each_other_are_refused(server: Postgres) -> None:
+    with pytest.raises(ValueError, match="max_version is below min_version"):
+        load("postgres").model_validate(check(server, tls={"min_version": "1.3", "max_version": "1.2"}))
 
 
 async def test_the_certificate_is_verified_against_the_name_that_was_resolved(server: Postgres, tmp_path: Path) -> None:

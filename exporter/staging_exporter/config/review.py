@@ -64,12 +64,12 @@ def all_instead_of_any(check: BaseModel, at: TreePath) -> Iterator[tuple[TreePat
 def weak_tls(check: Check) -> Iterator[str]:
     """One sentence for each option that lets TLS be weaker than it should be."""
     tls = getattr(check, "tls", None)
-    if not isinstance(tls, TlsSettings):
+    if tls is None:
         return
     if min(tls.min_version, tls.max_version or tls.min_version) < "1.2":
         text = "accepts TLS 1.0 or 1.1 (RFC 8996), weak keys and SHA-1"
         yield f"min_version {tls.min_version} {text}; who is on the path can read and change it"
-    if tls.legacy_renegotiation:
+    if isinstance(tls, TlsSettings) and tls.legacy_renegotiation:
         yield "legacy_renegotiation accepts a server without RFC 5746; who is on the path can insert a beginning"
 
 

@@ -29,9 +29,14 @@ class TlsOptions(Model):
 
     @model_validator(mode="after")
     def _in_order(self) -> TlsOptions:
-        if self.max_version is not None and self.max_version < self.min_version:
-            raise ValueError("tls: max_version is below min_version")
+        check_versions(self.min_version, self.max_version)
         return self
+
+
+def check_versions(lowest: Version, highest: Version | None) -> None:
+    """Raises ValueError when no version is left."""
+    if highest is not None and highest < lowest:
+        raise ValueError("tls: max_version is below min_version")
 
 
 def _settings(value: object, validate: ValidatorFunctionWrapHandler) -> TlsSettings:

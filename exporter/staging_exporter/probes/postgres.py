@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import Annotated, ClassVar, Literal
 
 import asyncpg
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
@@ -28,13 +28,14 @@ from staging_exporter.net.postgres import (
     refuses_limit,
     slots_in_use,
 )
-from staging_exporter.net.tls import TlsSettings, client_context
+from staging_exporter.net.tls import TlsSettings, Version, client_context
 from staging_exporter.options.check import Check
 from staging_exporter.options.hostnames import ServerName
 from staging_exporter.options.jsonpath import Selection
 from staging_exporter.options.matchers import Wanted, judge
 from staging_exporter.options.model import Model
 from staging_exporter.options.secrets import Secret
+from staging_exporter.options.tls import check_versions
 
 _MAX_ROWS = 1000  # that are compared
 _CLOSE_WAIT = 0.5  # seconds that the server has to close the session
@@ -52,6 +53,13 @@ class PostgresTls(Model):
     key_file: str | None = None
     key_passphrase: Secret | None = Field(None, description="secret that opens an encrypted key")
     server_name: ServerName | None = None
+    min_version: Version = Field("1.2", description="1.0 and 1.1 also allow weak keys and signatures")
+    max_version: Version | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> PostgresTls:
+        check_versions(self.min_version, self.max_version)
+        return self
 
     def options(self, host: str) -> TlsSettings | None:
         """The general TLS options, with the name to verify; None when TLS is off."""
@@ -64,6 +72,8 @@ class PostgresTls(Model):
             key_passphrase=self.key_passphrase,
             server_name=self.server_name or host,
             insecure_skip_verify=self.mode == "require",
+            min_version=self.min_version,
+            max_version=self.max_version,
         )
 
 
