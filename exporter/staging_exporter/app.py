@@ -228,6 +228,7 @@ class App:
             if old.checks.get(name) == check
             and config.topology.components[name].counts_like(old.topology.components[name])
         }
+        unchanged |= {part for part, owner in config.observed.items() if owner in unchanged}
         await self._engine.scheduler.stop()
         engine = self._build_engine(config)
         requested = engine.board.inherit(self._engine.board, unchanged, now())

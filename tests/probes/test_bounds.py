@@ -118,6 +118,17 @@ async def grpc() -> AsyncIterator[dict[str, Any]]:
         yield {"kind": "grpc", "address": f"127.0.0.1:{port}"}
 
 
+@asynccontextmanager
+async def flow() -> AsyncIterator[dict[str, Any]]:
+    def answer(request: Seen) -> bytes:
+        return response(200, json.dumps({"token": SECRET, "said": echoed(request)}).encode(), {"Set-Cookie": SECRET})
+
+    async with serving(Web({"*": answer})) as address:
+        login = {"name": "login", "http": {"url": f"http://{address}/"}, "capture": {"token": {"json": "token"}}}
+        step = {"name": "leak", "http": {"url": f"http://{address}/{{{{token}}}}", "expect": {"json": {"said": 1}}}}
+        yield {"kind": "flow", "steps": [login, step]}
+
+
 RUNS: dict[str, Callable[[], AbstractAsyncContextManager[dict[str, Any]]]] = {
     "http body": lambda: http({}, lambda request: response(500, echoed(request).encode())),
     "http json": lambda: http(
@@ -134,6 +145,7 @@ RUNS: dict[str, Callable[[], AbstractAsyncContextManager[dict[str, Any]]]] = {
     "domain": domain,
     "exec": command,
     "grpc": grpc,
+    "flow": flow,
 }
 
 
@@ -156,7 +168,7 @@ def judge(kind: str, seen: Observation, text: str) -> None:
     pieces = {SECRET[at : at + 8] for at in range(len(SECRET) - 7)}
     assert not [piece for piece in pieces if piece in text]
     assert len(text) < 30_000
-    assert set(seen.phases) <= set(load(kind).phase_names)
+    assert set(seen.phases) <= (set(load(kind).phase_names) or {"login", "leak"})
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -60,7 +60,7 @@ COMPONENTS = (
         links={"owner": "backend-team"},
     ),
     replace(_component("model-a", Layer.SERVICE), buckets=(0.001, 0.05)),
-    _component("model-b", Layer.SERVICE),
+    _component("model-b", Layer.SERVICE, "flow"),
     _component("report", Layer.SERVICE, "http", "database"),
     _component("silent", Layer.PLATFORM, "tcp"),
     _component("name", Layer.PLATFORM, "dns"),

@@ -33,7 +33,7 @@ def validate(config: tuple[Path, ...], url: str | None) -> None:
     if url is not None:
         for text in _of_incidents(loaded, call_exporter(lambda: Client(url).suggestions())):
             click.echo(f"warning: {names}: {text}", err=True)
-    latent = len(loaded.topology.components) - len(loaded.checks)
+    latent = len(loaded.topology.components) - len(loaded.checks) - len(loaded.observed)
     click.echo(f"{names} {'is' if len(config) == 1 else 'are'} valid: {len(loaded.checks)} checks, {latent} latent.")
 
 

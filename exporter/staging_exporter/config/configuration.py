@@ -27,13 +27,15 @@ class Config:
     """A configuration without errors.
 
     `checks` are by component, in the order of the file, without latent components. `vantage` are our own checks, with
-    the default timing. `servers` are name servers instead of those of the system, `resolvers` those of single checks.
+    the default timing. `observed` are components that steps of the check of another one observe, with that one.
+    `servers` are name servers instead of those of the system, `resolvers` those of single checks.
     `slo` are objectives, shares of time, by component. `warnings` are never fatal.
     """
 
     topology: Topology
     checks: Mapping[str, Check]
     vantage: tuple[tuple[Component, Check], ...]
+    observed: Mapping[str, str]
     limits: Limits
     maintenance: tuple[MaintenanceWindow, ...]
     servers: tuple[HostPort, ...]

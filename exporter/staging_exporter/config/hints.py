@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from staging_exporter.config.problems import TreePath, clip, nearest
+from staging_exporter.config.problems import TreePath, clip
 from staging_exporter.config.schema import CheckExtras, ComponentOptions
+from staging_exporter.core.words import nearest
 from staging_exporter.probes import kinds, load
 
 _BESIDE = tuple(sorted(set(ComponentOptions.model_fields) - {"check"}))

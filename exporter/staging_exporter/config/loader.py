@@ -13,6 +13,7 @@ from staging_exporter.config.problems import Problem, TreePath, clip, did_you_me
 from staging_exporter.config.review import all_instead_of_any, mixed_names, over_limit, weak_tls
 from staging_exporter.config.schema import CheckExtras, ComponentOptions, File
 from staging_exporter.config.sources import Sources, as_paths
+from staging_exporter.config.steps import with_observed
 from staging_exporter.config.validation import Validation
 from staging_exporter.core.durations import format_duration
 from staging_exporter.core.graph import find_cycle
@@ -55,12 +56,15 @@ class _Loader:
         components = {name: self._component(name, options, checks) for name, options in file.components.items()}
         self._interval_covers_timeout(_DEFAULTS, dict(file.defaults), file.defaults.model_fields_set)
         vantage = tuple(self._vantage())
+        observed = with_observed(self._found, file, components, checks)
+        components = observed.components
         self._cycles(components)
         self._rate_limits(components, checks, vantage)
         return Config(
-            topology=Topology(file.environment, components, self._journeys(), file.recovery),
+            topology=Topology(file.environment, components, self._journeys(observed.steps), file.recovery),
             checks=checks,
             vantage=vantage,
+            observed=observed.by,
             limits=file.limits,
             maintenance=self._maintenance(),
             servers=file.resolver.servers,
@@ -212,9 +216,9 @@ class _Loader:
         for number, name in enumerate(names):
             self._known_one(name, (*at, number))
 
-    def _known_one(self, name: str, at: TreePath) -> None:
+    def _known_one(self, name: str, at: TreePath, others: tuple[str, ...] = ()) -> None:
         if name not in self._declared:
-            hint = did_you_mean(name, self._declared)
+            hint = did_you_mean(name, self._declared.union(others))
             self._found.report(at, f"there is no component `{clip(name)}`{hint}")
 
     def _cycles(self, components: Mapping[str, Component]) -> None:
@@ -229,12 +233,15 @@ class _Loader:
             for name in cycle:
                 edges[name] = []
 
-    def _journeys(self) -> dict[str, Journey]:
+    def _journeys(self, observed: Mapping[str, str]) -> dict[str, Journey]:
+        """`observed` are components by `FLOW.STEP`, as a journey may name them."""
         journeys = {}
         for name, options in self._file.journeys.items():
             for step, component in options.steps.items():
-                self._known_one(component, ("journeys", name, "steps", step))
-            journeys[name] = Journey(name, options.priority, tuple(options.steps.items()))
+                if component not in observed:
+                    self._known_one(component, ("journeys", name, "steps", step), tuple(observed))
+            steps = tuple((step, observed.get(place, place)) for step, place in options.steps.items())
+            journeys[name] = Journey(name, options.priority, steps)
         return journeys
 
     def _maintenance(self) -> tuple[MaintenanceWindow, ...]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
-from functools import lru_cache
 
-from staging_exporter.core.words import joined
+from staging_exporter.core.words import Names, joined, nearest
 
 MAX_PROBLEMS = 200  # a hostile file of 1 MiB can have 50,000
 
 TreePath = tuple[str | int, ...]
-Names = tuple[str, ...] | frozenset[str]  # hashable, for the cache of `nearest`
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +51,6 @@ def format_path(path: TreePath) -> str:
     """`components.backend.depends_on[0]`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{clip(step)}" for step in path)
     return text.removeprefix(".")
-
-
-@lru_cache(maxsize=1024)
-def nearest(word: str, names: Names) -> str | None:
-    """The name most similar to `word`, None without one."""
-    by_lower = {name.lower(): name for name in names}
-    near = get_close_matches(word.lower()[:80], by_lower, n=1, cutoff=0.6)
-    return by_lower[near[0]] if near else None
 
 
 def did_you_mean(word: str, names: Names) -> str:

@@ -20,10 +20,9 @@ from staging_exporter.config.problems import (
     clip,
     did_you_mean,
     format_path,
-    nearest,
 )
 from staging_exporter.config.sources import Sources
-from staging_exporter.core.words import joined
+from staging_exporter.core.words import joined, nearest
 from staging_exporter.options.secrets import FOLDER
 
 M = TypeVar("M", bound=BaseModel)

@@ -36,13 +36,15 @@ class StateGauge:
 class BlackboxNames:
     """`duration` is the metric of the phases, `phases` its label for each phase of ours.
 
-    Without a `duration` the phases of the run are shown by our own names.
+    Without `phases` those of the run are shown by our own names, without a `duration` by our own metric. `label` is
+    what a phase is called.
     """
 
     duration: str = ""
     phases: Mapping[str, str] = field(default_factory=dict)
     gauges: tuple[Gauge, ...] = ()
     states: tuple[StateGauge, ...] = ()
+    label: str = "phase"
 
 
 def fact(name: str) -> Value:

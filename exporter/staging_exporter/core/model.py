@@ -115,6 +115,7 @@ class Trait(StrEnum):
     """What a kind of check declares about itself, so that metrics and alerts need not know kinds by name."""
 
     COMPARES_NAMES = "compares names"  # fact `siblings`: other forms of the name that work where it does not
+    HAS_STEPS = "has steps"  # its phases are its steps, one after another
     JUDGES_TESTS = "judges tests"  # facts `tests`, `run_timestamp`, `run_duration`: the outcome of a test suite
 
 
@@ -224,6 +225,7 @@ class Observation:
     It is `scheduled` when it was due by the schedule, unlike a retry or a run that a round asked for.
     `stalled` is true when our own event loop stalled: an inconclusive run because of that is worth another try.
     `phases` are seconds by phase, `facts` JSON values that the kind exposes (`status`, `tls_not_after` ...).
+    `also` are the results for components that single steps of the run observe.
     """
 
     component: str
@@ -238,6 +240,7 @@ class Observation:
     stalled: bool = False
     phases: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    also: tuple[Observation, ...] = ()
 
     @property
     def ended(self) -> float:

@@ -143,6 +143,12 @@ PROBE_PHASE = Metric(
     "Duration of the phases of the last probe.",
     (COMPONENT, "phase"),
 )
+PROBE_STEP = Metric(
+    "staging_probe_step_duration_seconds",
+    GAUGE,
+    "Duration of the steps of the last probe, kind flow.",
+    (COMPONENT, "step"),
+)
 PROBES = Metric("staging_probes_total", COUNTER, "Probes that have finished.")
 PROBE_FAILURES = Metric(
     "staging_probe_failures_total",

@@ -1,8 +1,12 @@
-"""Lists and lengths of time in a sentence, and the verb that goes with a list."""
+"""Lists and lengths of time in a sentence, the verb that goes with a list, and the name that a word is meant to be."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from difflib import get_close_matches
+from functools import lru_cache
+
+Names = tuple[str, ...] | frozenset[str]  # hashable, for the cache of `nearest`
 
 
 def joined(names: Iterable[str], conjunction: str = "and") -> str:
@@ -22,3 +26,11 @@ def span(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+@lru_cache(maxsize=1024)
+def nearest(word: str, names: Names) -> str | None:
+    """The name most similar to `word`, None without one."""
+    by_lower = {name.lower(): name for name in names}
+    near = get_close_matches(word.lower()[:80], by_lower, n=1, cutoff=0.6)
+    return by_lower[near[0]] if near else None

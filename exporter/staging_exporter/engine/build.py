@@ -46,6 +46,7 @@ def build_engine(
     rate_limiter = RateLimiter(config.limits.requests_per_minute, config.limits.shared, targets)
     own = {name: Resolver(servers) for name, servers in config.resolvers.items()}
     owners = {host: name for name, check in config.checks.items() for host in check.hosts()[:1]}
-    prober = Prober(Resolver(config.servers), loop_lag, pushed, own, owners)
-    scheduler = Scheduler(board, targets, prober.attempt, rate_limiter, lambda: on_tick(board), spread)
-    return Engine(board, scheduler, prober, OnDemand(targets, prober, rate_limiter), rate_limiter)
+    steps = config.observed
+    prober = Prober(Resolver(config.servers), loop_lag, pushed, own, owners, observed=steps)
+    scheduler = Scheduler(board, targets, prober.attempt, rate_limiter, lambda: on_tick(board), spread, steps)
+    return Engine(board, scheduler, prober, OnDemand(targets, prober, rate_limiter, steps), rate_limiter)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 from staging_exporter.clock import now
 from staging_exporter.core.blackbox import NoCheck, ProbeResult, RateLimitExceeded
@@ -21,9 +22,15 @@ class OnDemand:
     """Runs single checks of one configuration; at most one run of a component at a time."""
 
     def __init__(
-        self, targets: Mapping[str, tuple[Component, Check]], prober: Prober, rate_limiter: RateLimiter
+        self,
+        targets: Mapping[str, tuple[Component, Check]],
+        prober: Prober,
+        rate_limiter: RateLimiter,
+        observed: Mapping[str, str] | None = None,
     ) -> None:
+        """`observed` are components that steps of the check of another one observe, with that one."""
         self._targets, self._prober, self._rate_limiter = targets, prober, rate_limiter
+        self._observed = observed or {}
         self._running: dict[str, asyncio.Task[ProbeResult]] = {}
 
     async def probe(self, name: str, longest: float | None = None) -> ProbeResult:
@@ -31,6 +38,9 @@ class OnDemand:
 
         Raises NoCheck for a latent component, RateLimitExceeded when its host may not be probed now.
         """
+        if owner := self._observed.get(name):
+            result = await self.probe(owner, longest)
+            return replace(result, seen=next(each for each in result.seen.also if each.component == name))
         if name not in self._targets:
             raise NoCheck(name)
         task = self._running.get(name)

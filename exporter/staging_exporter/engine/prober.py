@@ -6,7 +6,8 @@ Used by the scheduler, `/probe` and `check`; when to run and what a failure mean
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from staging_exporter.clock import now
@@ -26,7 +27,7 @@ from staging_exporter.net.context import Cache, ProbeContext
 from staging_exporter.net.failures import classify
 from staging_exporter.net.google import GoogleTokens
 from staging_exporter.net.resolve import Resolver
-from staging_exporter.options.check import Check
+from staging_exporter.options.check import Check, observed
 
 _GRACE = 0.25  # seconds a cancelled run has to end before it is abandoned
 # What a stall of our own loop can cause; a refusal or a response is valid whenever it was read.
@@ -44,12 +45,15 @@ class Prober:
         resolvers: Mapping[str, Resolver] | None = None,
         owners: Mapping[str, str] | None = None,
         google: GoogleTokens | None = None,
+        observed: Collection[str] = (),
     ) -> None:
         """`loop_lag`, when running, turns a failure that a stall of our own loop can cause into a `probe_error`.
 
         `pushed` gives the directory of the pushed reports of a component. `resolvers` are those of single components,
-        `owners` are components by the host that they probe, `google` are the tokens of Google Cloud that runs share.
+        `owners` are components by the host that they probe, `google` are the tokens of Google Cloud that runs share,
+        `observed` are components that steps of other checks observe.
         """
+        self._observed = frozenset(observed)
         self._resolvers, self._owners = resolvers or {}, owners or {}
         self._resolver = resolver or Resolver()
         self._loop_lag = loop_lag or LoopLagMonitor()
@@ -92,7 +96,7 @@ class Prober:
             reason, detail = Reason.PROBE_ERROR, f"event loop stalled for {stall:.2f} s; the run ended with: {detail}"
         detail = clean(detail, context.secrets)
         context.log(f"{reason}: {detail}" if detail else str(reason))
-        return Observation(
+        seen = Observation(
             component=component.name,
             started=started,
             duration=duration,
@@ -104,6 +108,33 @@ class Prober:
             phases=dict(context.phases),
             facts=clean_facts(context.facts, context.secrets),
         )
+        return replace(seen, also=tuple(self._of_steps(seen, check, context)))
+
+    def _of_steps(self, run: Observation, check: Check, context: ProbeContext) -> Iterator[Observation]:
+        """What the run says about the components that its steps observe; an inconclusive run says nothing of them."""
+        for name, steps in observed(run.component, check).items():
+            if name not in self._observed:
+                continue
+            parts = [context.parts[step] for step in steps if step in context.parts]
+            errors = [part.error for part in parts if part.error is not None]
+            error = min(errors, key=lambda each: isinstance(each, ProbeDegraded), default=None)
+            if run.stalled and error is not None:
+                error = ProbeFailed(Reason.PROBE_ERROR, run.detail)
+            elif len(parts) < len(steps) and (error is None or isinstance(error, ProbeDegraded)):
+                reason = run.reason if run.outcome is Outcome.UNKNOWN else Reason.NO_EVIDENCE
+                error = ProbeFailed(reason, f"not reached: {run.detail}")
+            reason = Reason.OK if error is None else error.reason
+            yield Observation(
+                component=name,
+                started=run.started + (parts[0].began if parts else 0.0),
+                duration=parts[-1].began + parts[-1].seconds - parts[0].began if parts else run.duration,
+                outcome=_outcome(error, reason),
+                reason=reason,
+                detail=clean(error.detail, context.secrets) if error else "",
+                lag=run.lag,
+                stalled=run.stalled,
+                facts=clean_facts({k: v for part in parts for k, v in part.facts.items()}, context.secrets),
+            )
 
     async def _run(self, component: Component, check: Check, context: ProbeContext) -> BaseException | None:
         """What the run raised, None for a pass; `TimeoutError` when the deadline cut it off."""

@@ -35,13 +35,17 @@ class Scheduler:
         rate_limiter: RateLimiter,
         on_tick: Callable[[], None] = lambda: None,
         spread: float = SPREAD,
+        observed: Mapping[str, str] | None = None,
     ) -> None:
         """`targets` are components and vantage checks; `attempt` runs one check once.
+
+        `observed` are components that steps of the check of another one observe, with that one.
 
         `on_tick` is called several times a second.
         """
         self._board, self._targets, self._attempt, self._rate_limiter = board, targets, attempt, rate_limiter
-        self._on_tick, self._spread = on_tick, spread
+        self._on_tick, self._spread, self._runs_of = on_tick, spread, observed or {}
+        self._observes = {name: [part for part, owner in self._runs_of.items() if owner == name] for name in targets}
         self._schedules: dict[str, Schedule] = {}
         self._requested = {name: asyncio.Event() for name in targets}
         self._tasks: list[asyncio.Task[None]] = []
@@ -66,7 +70,7 @@ class Scheduler:
 
     def request(self, names: Iterable[str]) -> None:
         """Probe these as soon as their `retry_interval` and the rate limit allow; after `start` only."""
-        for name in names:
+        for name in {self._runs_of.get(name, name) for name in names}:
             self._schedules[name].request()
             self._requested[name].set()
 
@@ -80,9 +84,18 @@ class Scheduler:
             lag = schedule.started(begins)
             seen = await self._probe(component, check, lag)
             seen = replace(seen, scheduled=scheduled, skipped=seen.skipped + schedule.take_skipped())
-            requested = self._board.record(seen)
-            schedule.finished(now(), seen.outcome, confirming=self._board.confirming(name))
+            requested = frozenset[str]().union(*map(self._board.record, [*self._of_steps(name, seen), seen]))
+            confirming = any(map(self._board.confirming, [name, *self._observes[name]]))
+            schedule.finished(now(), seen.outcome, confirming=confirming)
             self.request(requested)
+
+    def _of_steps(self, name: str, seen: Observation) -> list[Observation]:
+        """What a run says about the components that its steps observe: of one that did not happen the same of each."""
+        also = {each.component: each for each in seen.also}
+        return [
+            replace(also.get(part) or replace(seen, component=part), scheduled=seen.scheduled, skipped=seen.skipped)
+            for part in self._observes[name]
+        ]
 
     async def _until_allowed(self, name: str) -> None:
         """Sleep until a run is due and the rate limit allows it."""

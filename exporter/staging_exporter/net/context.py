@@ -6,16 +6,20 @@ import asyncio
 import math
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.background import in_background
+from staging_exporter.net.cookies import Cookies
 from staging_exporter.net.resolve import Resolver
 from staging_exporter.net.tokens import GoogleTokenSource, date_of, token_end
+
+if TYPE_CHECKING:
+    from staging_exporter.net.exchange import Response  # which is made with a context
 
 T = TypeVar("T")
 
@@ -44,6 +48,15 @@ class Expired(NamedTuple):
 
     text: str
     symptoms: frozenset[Reason]
+
+
+class Part(NamedTuple):
+    """How a step of a run went: what it raised, when it began, in seconds since the run did, and how long it took."""
+
+    error: ProbeFailed | None
+    began: float
+    seconds: float
+    facts: Mapping[str, Any] = {}
 
 
 class Cache:
@@ -80,9 +93,11 @@ class ProbeContext:
 
     `phases` are seconds by phase, added up when a phase is repeated (redirects). `facts` are JSON values.
     `lines` are (seconds since start, text), the log of this run. `secrets` are the values that the run has read: the
-    prober masks them in everything that leaves the run. `helpers` are the helpers (a proxy, a token server) that were
-    in use when the run failed. `cache` outlives the run. `pushed` is the directory of the reports that were pushed for
-    the component, None where none are accepted. `google` are the tokens of Google Cloud that runs share.
+    prober masks them in everything that leaves the run. `cookies` are those that several requests share, None where
+    each begins without; `response` is the last response, `captured` are values of responses and messages by name.
+    `helpers` are the helpers (a proxy, a token server) that were in use when the run failed. `cache` outlives the run.
+    `parts` are the steps that it came to, by name. `pushed` is the directory of the reports that were pushed for the
+    component, None where none are accepted. `google` are the tokens of Google Cloud that runs share.
     """
 
     def __init__(self, timeout: float, resolver: Resolver, cache: Cache | None = None) -> None:
@@ -95,6 +110,9 @@ class ProbeContext:
         self.facts: dict[str, Any] = {}
         self.lines: list[tuple[float, str]] = []
         self.secrets: set[str] = set()
+        self.cookies: Cookies | None = None
+        self.response: Response | None = None
+        self.captured: dict[str, Any] = {}
         self.current: list[str] = []  # the phases that are open now
         self.target = ""  # the address of the last connection, for the detail
         self.helpers: list[Helper] = []
@@ -103,6 +121,7 @@ class ProbeContext:
         self.hint = ""  # appended to the detail of any failure
         self.pushed: Path | None = None
         self.google: GoogleTokenSource | None = None
+        self.parts: dict[str, Part] = {}
 
     @property
     def elapsed(self) -> float:
@@ -148,10 +167,10 @@ class ProbeContext:
         self.phases[name] = self.phases.get(name, 0.0) + took
         self.log(f"{name} took {took * 1000:.1f} ms")
 
-    def log(self, text: str) -> None:
-        """Add a line to the log of this run; at most 200 are kept."""
+    def log(self, text: str, at: float | None = None) -> None:
+        """Add a line to the log of this run, by default at this moment of it; at most 200 are kept."""
         if len(self.lines) < _MAX_LINES:
-            self.lines.append((self.elapsed, text))
+            self.lines.append((self.elapsed if at is None else at, text))
 
     async def reveal(self, secret: Readable) -> str:
         """The value of a secret, masked from now on. Raises ProbeFailed (`probe_error`, `credentials`)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from email.message import Message
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.request import Request
@@ -29,6 +29,14 @@ class Cookies:
         if found:
             self._jar.extract_cookies(_Response(found), _request(url))  # type: ignore[arg-type]
 
+    def value(self, name: str) -> str | None:
+        """The value of a cookie of that name, None without one."""
+        return next((cookie.value for cookie in self._jar if cookie.name == name), None)
+
+    def values(self) -> list[str]:
+        """The values of all cookies."""
+        return [cookie.value for cookie in self._jar if cookie.value]
+
     def header(self, url: Url, own: str | None = None) -> str | None:
         """The value of `Cookie` in a request for `url`, None without cookies.
 
@@ -40,6 +48,13 @@ class Cookies:
         names = {pair.partition("=")[0].strip() for pair in received.split(";")}
         kept = [pair.strip() for pair in (own or "").split(";") if pair.partition("=")[0].strip() not in names]
         return "; ".join([*filter(None, kept), *filter(None, [received])]) or None
+
+    def added_to(self, headers: Mapping[str, str], url: Url) -> Mapping[str, str]:
+        """The headers of a request for `url`, with the cookies for it."""
+        own = next((value for name, value in headers.items() if name.lower() == "cookie"), None)
+        if (value := self.header(url, own)) is None:
+            return headers
+        return {name: item for name, item in headers.items() if name.lower() != "cookie"} | {"Cookie": value}
 
 
 class _Response:

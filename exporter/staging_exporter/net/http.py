@@ -98,7 +98,7 @@ async def fetch(
     `read` reads the body instead, such as that of a stream.
     Raises ProbeFailed, OSError, ssl.SSLError.
     """
-    first, jar = request.url.address, Cookies()
+    first, jar = request.url.address, context.cookies or Cookies()
     for redirects in range(MAX_REDIRECTS + 1):
         context.facts.update({Fact.FINAL_HOST: request.url.host, Fact.REDIRECTS: redirects})
         hop = transport if request.url.address == first else transport.elsewhere()
@@ -118,6 +118,7 @@ async def fetch(
             if location is None:
                 await (read(context, exchange, response) if read else exchange.read_body(context, response, max_body))
                 context.facts[Fact.BODY_LENGTH] = len(response.body)
+                context.response = response
                 return response
         try:
             following = request.redirected(join_url(request.url, location), response.status)

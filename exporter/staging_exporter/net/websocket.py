@@ -242,10 +242,13 @@ async def upgrade(
     """
     protocol = _protocol(url, subprotocols, origin)
     exchange = Exchange(connection)
-    response = await exchange.ask(
-        context, WireRequest("GET", url.target, _headers(protocol, headers)), ("upgrade", "upgrade")
-    )
+    if context.cookies is not None:
+        headers = context.cookies.added_to(headers, url)
+    sent = _headers(protocol, headers)
+    response = await exchange.ask(context, WireRequest("GET", url.target, sent), ("upgrade", "upgrade"))
     record_head(context, response)
+    if context.cookies is not None:
+        context.cookies.take(url, response.headers)
     if response.status != 101:
         await exchange.read_body(context, response, _MAX_REFUSAL, "upgrade")
         return response, None

@@ -73,6 +73,22 @@ class Check(Model):
         """Reads a report that was pushed for the component; None when the check accepts none."""
         return None
 
+    def observes(self) -> Mapping[str, str | None]:
+        """The steps of a run, each with the component that it is the check of, None for one of its own."""
+        return {}
+
     def names(self) -> tuple[str, ...]:
         """Host names of the target: `validate` warns where two checks use dash and dot forms of one name."""
         return self.hosts()
+
+
+def observed(name: str, check: Check) -> dict[str, tuple[str, ...]]:
+    """The components that steps of this check of the component `name` can observe, with those steps.
+
+    A step for which no component is named has one of its own: `NAME.STEP`.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for step, component in check.observes().items():
+        place = component or f"{name}.{step}"
+        found[place] = (*found.get(place, ()), step)
+    return found

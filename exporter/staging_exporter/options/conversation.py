@@ -73,6 +73,13 @@ class Step(Model):
             raise ValueError("absent goes with within, the time in which no such message may come, and skips others")
         return self
 
+    def completed(self, context: ProbeContext) -> Step:
+        """The step with what was captured since the conversation began."""
+        return self
+
+    def received(self, context: ProbeContext, message: Message) -> None:
+        """The message that ended the step. Raises ProbeFailed when it lacks what is to be captured."""
+
     @property
     def awaited(self) -> Awaited | None:
         """What it waits for, if it waits for messages."""
@@ -130,27 +137,39 @@ async def converse(
     Raises ProbeFailed for the first that fails, OSError.
     """
     for step in steps:
-        if step.send is not None:
-            sent = step.send if isinstance(step.send, Binary) else await fill(context, step.send, secrets)
-            await _send(session, sent)
-        elif step.hold is not None:
-            await _hold(context, session, step.hold)
-        elif step.ping:
-            async with waiting(context, step.within, "a pong", Received()):
-                await session.ping()
-        elif step.expect is not None and step.expect.absent:
-            await _must_not_come(context, session, step.expect, step.within or 0.0)
-        else:
-            await _listen(context, session, step)
+        message = await _take(context, session, step.completed(context), secrets)
+        if message is not None:
+            step.received(context, message)
 
 
-async def _listen(context: ProbeContext, session: Session, step: Step) -> None:
+async def _take(
+    context: ProbeContext, session: Session, step: Step, secrets: Mapping[str, AnySecret]
+) -> Message | None:
+    """Run one step: the message that ended it, None where none did. Raises ProbeFailed, OSError."""
+    if step.send is not None:
+        sent = step.send if isinstance(step.send, Binary) else await fill(context, step.send, secrets)
+        await _send(session, sent)
+    elif step.hold is not None:
+        await _hold(context, session, step.hold)
+    elif step.ping:
+        async with waiting(context, step.within, "a pong", Received()):
+            await session.ping()
+    elif step.expect is not None and step.expect.absent:
+        await _must_not_come(context, session, step.expect, step.within or 0.0)
+    else:
+        return await _listen(context, session, step)
+    return None
+
+
+async def _listen(context: ProbeContext, session: Session, step: Step) -> Message:
     progress, received = _Progress(step), Received()
     async with waiting(context, step.within, progress, received):
-        while not progress.done:
+        while True:
             message = await _next(session, progress.framing)
             progress.take(message)
             received.add(label_of(message, progress.framing))
+            if progress.done:
+                return message
 
 
 async def _must_not_come(context: ProbeContext, session: Session, unwanted: ExpectedMessage, seconds: float) -> None:

@@ -13,6 +13,7 @@ from jsonpath_rfc9535.segments import JSONPathRecursiveDescentSegment, JSONPathS
 from jsonpath_rfc9535.selectors import IndexSelector, JSONPathSelector, NameSelector
 from pydantic import BeforeValidator
 
+from staging_exporter.options.model import Filled
 from staging_exporter.options.patterns import search
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
@@ -44,9 +45,15 @@ _ENVIRONMENT = JSONPathEnvironment()
 _ENVIRONMENT.function_extensions |= {"match": _Match(), "search": _Search()}
 
 
-@lru_cache(maxsize=4096)
 def compile_jsonpath(text: str) -> JSONPathQuery:
-    """A compiled JSONPath; a bare key is short for `$.key`, dots included. Raises ValueError."""
+    """A compiled JSONPath; a bare key is short for `$.key`, dots included. Kept, unless it is new in each run.
+
+    Raises ValueError.
+    """
+    return _compile(text) if isinstance(text, Filled) else _compile_once(text)
+
+
+def _compile(text: str) -> JSONPathQuery:
     if text.startswith("."):  # of jq; `$..key` finds keys at any depth
         raise ValueError(f"{text!r} is not a JSONPath: it begins with a dot{_suggestion(text)}")
     try:
@@ -54,6 +61,9 @@ def compile_jsonpath(text: str) -> JSONPathQuery:
     except JSONPathError as error:
         why = str(error).partition(", line")[0]
         raise ValueError(f"{text!r} is not a JSONPath: {why}{_suggestion(text)}") from None
+
+
+_compile_once = lru_cache(maxsize=4096)(_compile)
 
 
 def _suggestion(text: str) -> str:

@@ -14,6 +14,10 @@ T = TypeVar("T")
 Listed = Annotated[tuple[T, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
 
 
+class Filled(str):
+    """A text whose placeholders were replaced, perhaps by secrets: it differs from run to run."""
+
+
 class Model(BaseModel):
     """The base of everything configured: frozen, and an unknown key is an error."""
 

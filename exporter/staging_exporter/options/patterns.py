@@ -9,12 +9,20 @@ from typing import Annotated, Any
 import re2
 from pydantic import BeforeValidator, Field
 
+from staging_exporter.options.model import Filled
+
 _AROUND = re.compile(r"\(\?<?[=!]")
 
 
-@lru_cache(maxsize=4096)
 def compile_pattern(text: str) -> Any:
-    """A compiled RE2 pattern, unanchored when used with `search`. Raises ValueError."""
+    """A compiled RE2 pattern, unanchored when used with `search`; kept, unless it is new in each run.
+
+    Raises ValueError.
+    """
+    return _compile(text) if isinstance(text, Filled) else _compile_once(text)
+
+
+def _compile(text: str) -> Any:
     options = re2.Options()
     options.log_errors = False
     try:
@@ -31,6 +39,7 @@ def _pattern(value: object) -> object:
     return value
 
 
+_compile_once = lru_cache(maxsize=4096)(_compile)
 Pattern = Annotated[str, BeforeValidator(_pattern), Field(json_schema_extra={"format": "regex"})]
 
 

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from staging_exporter.net.context import ProbeContext
-from staging_exporter.options.model import Model
+from staging_exporter.options.model import Filled, Model
 from staging_exporter.options.secrets import AnySecret, FromEnv, FromFile, FromGoogle, Secret
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+PLACEHOLDER = re.compile(r"\{\{([a-z][a-z0-9_]*)\}\}")
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "x-auth-token"})
 
 
@@ -30,13 +31,19 @@ class Json(Model):
     json_: Any = Field(alias="json")
 
 
-_FORMS = {FromEnv: "env", FromFile: "file", FromGoogle: "google_secret", Prefixed: "prefix", Json: "json"}
+class Form(Model):
+    """The fields of a form, `application/x-www-form-urlencoded`."""
+
+    form: dict[str, str | int | float]
+
+
+_FORMS = {FromEnv: "env", FromFile: "file", FromGoogle: "google_secret", Prefixed: "prefix", Json: "json", Form: "form"}
 
 
 def _form(value: object) -> str | None:
     if isinstance(value, str):
         return "text"
-    if isinstance(value, AnySecret | Prefixed | Json):
+    if isinstance(value, AnySecret | Prefixed | Json | Form):
         return _FORMS[type(value)]
     if isinstance(value, dict):
         return next((form for form in _FORMS.values() if form in value), None)
@@ -66,10 +73,19 @@ Payload = Annotated[
     ),
 ]
 
+Body = Annotated[
+    _Text | _Env | _File | Annotated[Json, Tag("json")] | Annotated[Form, Tag("form")],
+    Discriminator(
+        _form,
+        custom_error_type="body",
+        custom_error_message="write a text in quotes, {json: ...}, {form: ...}, {file: PATH} or {env: NAME}",
+    ),
+]
+
 
 def is_secret(text: Any) -> bool:
     """True when the text is, or contains, a secret."""
-    return isinstance(text, AnySecret | Prefixed)
+    return isinstance(text, AnySecret | Prefixed | Filled)
 
 
 async def reveal(context: ProbeContext, text: str | AnySecret | Prefixed | Json) -> str:
@@ -94,10 +110,16 @@ HeaderName = Annotated[str, AfterValidator(_header_name)]
 Headers = dict[HeaderName, Text]
 
 
-def check_headers(headers: Mapping[str, object], has_auth: bool, what: str = "header") -> None:
-    """Raises ValueError for a secret that is written out as a header, and for two sources of Authorization."""
+def check_headers(
+    headers: Mapping[str, object], has_auth: bool, what: str = "header", *, placeholders: bool = False
+) -> None:
+    """Raises ValueError for a secret that is written out as a header, and for two sources of Authorization.
+
+    With `placeholders` a text may have some, so that it holds no secret itself.
+    """
     for name, value in headers.items():
-        if name.lower() in _SECRET_HEADERS and isinstance(value, str):
+        hidden = placeholders and isinstance(value, str) and PLACEHOLDER.search(value)
+        if name.lower() in _SECRET_HEADERS and isinstance(value, str) and not hidden:
             raise ValueError(f"{what} {name}: a secret does not belong in this file; write {{env: NAME}}")
         if name.lower() == "authorization" and has_auth:
             raise ValueError(f"auth and {what} {name} exclude each other")

@@ -13,8 +13,9 @@ from staging_exporter.options.check import Check
 
 @cache
 def kinds() -> tuple[str, ...]:
-    """Names of all kinds, sorted; the files of this package are the list."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    """Names of all kinds, sorted; the files of this package are the list. Those with `_` before are parts of kinds."""
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(sorted(name for name in found if not name.startswith("_")))
 
 
 @cache

@@ -36,13 +36,14 @@ from staging_exporter.options.check import Check, Degraded
 from staging_exporter.options.each_address import each_address
 from staging_exporter.options.event_stream import StreamEvents, Wanted, is_event_stream, read_events
 from staging_exporter.options.model import Size
-from staging_exporter.options.payload import Headers, Json, Payload, check_headers, is_secret
+from staging_exporter.options.payload import Body, Form, Headers, Json, check_headers, is_secret
 from staging_exporter.options.placeholders import Placeholders, check_placeholders, fill, fill_url
 from staging_exporter.options.proxy import Proxy
 from staging_exporter.options.tls import Tls
 
 # Names that `facts` may not take: all that the exporter gives a meaning to, but the uptime of the server.
 _RESERVED_FACTS = frozenset(value for name, value in vars(Fact).items() if name.isupper()) - {Fact.UPTIME}
+_MEDIA: dict[type, str] = {Json: "application/json", Form: "application/x-www-form-urlencoded"}
 
 
 class HttpDegraded(Degraded, Matchers):
@@ -90,7 +91,7 @@ class Http(Check):
     url: HttpUrl
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"
     headers: Headers = Field(default_factory=dict)
-    body: Payload | None = None
+    body: Body | None = None
     auth: Auth | None = None
     tls: Tls | None = None
     proxy: Proxy | None = None
@@ -110,8 +111,7 @@ class Http(Check):
 
     @model_validator(mode="after")
     def _checked(self) -> Http:
-        check_headers(self.headers, self.auth is not None and self.auth.is_authorization)
-        check_placeholders(self.secrets, self.url, self.body, *self.headers.values())
+        self._check_placeholders()
         if self._several and self.proxy is not None:
             raise ValueError("ip_family: both and resolve: all work without a proxy, which resolves the name itself")
         if self.events is not None and self.stream is None:
@@ -119,6 +119,13 @@ class Http(Check):
         if taken := sorted(_RESERVED_FACTS & set(self.facts)):
             raise ValueError(f"facts: {', '.join(taken)} is a name that the exporter itself uses; write another one")
         return self
+
+    def _check_placeholders(self) -> None:
+        """Raises ValueError for one without a secret; a step of a flow has values of other sources."""
+        check_headers(
+            self.headers, self.auth is not None and self.auth.is_authorization, placeholders=bool(self.secrets)
+        )
+        check_placeholders(self.secrets, self.url, self.body, *self.headers.values())
 
     def hosts(self) -> tuple[str, ...]:
         """The host of the URL, and that of the token server; with several addresses the host at least twice."""
@@ -157,8 +164,9 @@ class Http(Check):
     async def _request(self, context: ProbeContext) -> HttpRequest:
         headers = {name: await fill(context, value, self.secrets) for name, value in self.headers.items()}
         private = {name.lower() for name, value in self.headers.items() if is_secret(value) or value != headers[name]}
-        if isinstance(self.body, Json) and "content-type" not in {name.lower() for name in headers}:
-            headers["Content-Type"] = "application/json"
+        media = _MEDIA.get(type(self.body))
+        if media is not None and "content-type" not in {name.lower() for name in headers}:
+            headers["Content-Type"] = media
         if self.stream:
             headers = {"Accept": MEDIA_TYPE, "Accept-Encoding": "identity", "Cache-Control": "no-cache"} | headers
         body = b"" if self.body is None else (await fill(context, self.body, self.secrets)).encode()

@@ -104,15 +104,20 @@ class WebSocket(Check):
 
     @model_validator(mode="after")
     def _checked(self) -> WebSocket:
-        sent = [*(step.send for step in self.steps), self.keepalive and self.keepalive.send]
         check_steps(self.steps, len(self._credentials))
         for own in self._credentials:
             auth, headers = own.auth or self.auth, self.headers | own.headers
-            check_headers(headers, auth is not None and auth.is_authorization)
-            check_placeholders(self.secrets | own.secrets, self.url, sent, *headers.values())
+            self._check_texts(headers, own.secrets, is_authorized=auth is not None and auth.is_authorization)
             if auth:
                 auth.require_in_advance()
         return self
+
+    def _check_texts(self, headers: Headers, own: Placeholders, *, is_authorized: bool) -> None:
+        """Raises ValueError for a placeholder without a secret; a step of a flow has values of other sources."""
+        secrets = self.secrets | own
+        check_headers(headers, is_authorized, placeholders=bool(secrets))
+        sent = [*(step.send for step in self.steps), self.keepalive and self.keepalive.send]
+        check_placeholders(secrets, self.url, sent, *headers.values())
 
     @property
     def _credentials(self) -> tuple[OwnCredentials, ...]:

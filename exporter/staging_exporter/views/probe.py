@@ -98,8 +98,8 @@ def _states(gauge: StateGauge, current: object) -> Samples:
 def _phases(names: BlackboxNames, phases: Mapping[str, float]) -> Samples:
     """All phases that blackbox_exporter has for the kind, or else those that the run came to."""
     seconds = {theirs: phases.get(ours, 0.0) for ours, theirs in names.phases.items()} or phases
-    metric = _gauge(names.duration, help=_PHASE_HELP, labels=_PHASES.labels) if names.duration else _PHASES
-    return Samples(metric, [(label("phase", phase), took) for phase, took in seconds.items()])
+    metric = _gauge(names.duration, help=_PHASE_HELP, labels=(names.label,)) if names.duration else _PHASES
+    return Samples(metric, [(label(names.label, phase), took) for phase, took in seconds.items()])
 
 
 def _certificate(facts: Facts) -> Iterator[Family]:

@@ -35,10 +35,11 @@ def _runs(checked: Components) -> Iterator[Family]:
     yield Samples(
         names.PROBE_SUCCESS, ((at, _SUCCESS[s.last_outcome]) for at, s in checked if s.last_outcome in _SUCCESS)
     )
-    yield Samples(
-        names.PROBE_PHASE,
-        ((label_set(at, names.PROBE_PHASE, phase), took) for at, s in checked for phase, took in s.phases.items()),
-    )
+    for metric, steps in ((names.PROBE_PHASE, False), (names.PROBE_STEP, True)):
+        of_runs = [(at, s.phases) for at, s in checked if (Trait.HAS_STEPS in s.component.traits) is steps]
+        yield Samples(
+            metric, ((label_set(at, metric, name), took) for at, phases in of_runs for name, took in phases.items())
+        )
     yield Samples(names.PROBES, ((at, s.runs) for at, s in stats))
     yield Samples(names.BUDGET_RUNS, ((at, s.budget_runs) for at, s in stats))
     yield Samples(names.BUDGET_FAILURES, ((at, s.budget_failures) for at, s in stats))
