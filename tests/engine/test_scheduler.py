@@ -45,6 +45,7 @@ class Bench:
 
     def __init__(self, *components: Component, limit: int | None = None) -> None:
         self.runs: list[Observation] = []
+        self.requested: list[bool] = []
         self.script: Callable[[str], Reason] = lambda _name: Reason.OK
         self.takes = 0.0
         self.facts: dict[str, float] = {}
@@ -53,7 +54,8 @@ class Bench:
         targets = {c.name: (c, CHECK) for c in components}
         self.scheduler = Scheduler(self.board, targets, self.attempt, RateLimiter(limit, [], targets))
 
-    async def attempt(self, component: Component, _check: Check, lag: float) -> Observation:
+    async def attempt(self, component: Component, _check: Check, lag: float, requested: bool) -> Observation:
+        self.requested.append(requested)
         started, reason = now(), self.script(component.name)
         if self.takes:
             await asyncio.sleep(self.takes)
@@ -231,7 +233,7 @@ async def test_the_scheduler_stops_within_two_seconds_with_fifty_hanging_runs() 
 async def test_the_scheduler_stops_although_a_run_ignores_its_cancellation() -> None:
     bench, entered, leave = Bench(component("a")), asyncio.Event(), asyncio.Event()
 
-    async def stubborn(component: Component, _check: Check, _lag: float) -> Observation:
+    async def stubborn(component: Component, _check: Check, _lag: float, _requested: bool) -> Observation:
         entered.set()
         while not leave.is_set():
             with contextlib.suppress(asyncio.CancelledError):
@@ -247,3 +249,11 @@ async def test_the_scheduler_stops_although_a_run_ignores_its_cancellation() -> 
     assert now() - held_up() - begin < 2.0
     leave.set()
     await scheduler.stop()
+
+
+async def test_a_run_knows_whether_it_was_requested() -> None:
+    async with Bench(component("a", interval=60.0)) as bench:
+        await until(lambda: bool(bench.runs))
+        bench.scheduler.request(["a"])
+        await until(lambda: len(bench.runs) == 2)
+    assert bench.requested == [False, True]

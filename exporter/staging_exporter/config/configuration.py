@@ -17,6 +17,7 @@ from staging_exporter.net.address import HostPort
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.resolve import Resolver
 from staging_exporter.options.check import Check
+from staging_exporter.options.google import GoogleOptions
 from staging_exporter.options.secrets import AnySecret, FromGoogle
 
 _PATIENCE = 1.0  # seconds that reading all secrets together may take
@@ -42,6 +43,7 @@ class Config:
     resolvers: Mapping[str, tuple[HostPort, ...]]
     slo: Mapping[str, float]
     alerting: AlertingOptions
+    google: GoogleOptions
     token: AnySecret | None
     warnings: tuple[Problem, ...]
 

@@ -1,12 +1,14 @@
-"""Where an unknown key belongs: many are right, but beside `check` instead of inside it, or the other way round."""
+"""Which keys belong where: many unknown ones are right, but beside `check` instead of inside it, or in a section."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from staging_exporter.config.problems import TreePath, clip
-from staging_exporter.config.schema import CheckExtras, ComponentOptions
+from staging_exporter.config.schema import CheckExtras, ComponentOptions, File
 from staging_exporter.core.words import nearest
+from staging_exporter.options.check import Check
 from staging_exporter.probes import kinds, load
 
 _BESIDE = tuple(sorted(set(ComponentOptions.model_fields) - {"check"}))
@@ -16,6 +18,22 @@ def option_names(kind: str) -> tuple[str, ...]:
     """The keys that a check of this kind accepts."""
     own = {field.alias or name for name, field in load(kind).model_fields.items() if not field.exclude}
     return tuple(sorted(own | set(CheckExtras.model_fields)))
+
+
+def startup_options(model: type[Check], given: Collection[str]) -> set[str]:
+    """The keys among `given` that only the loader may set. The other kinds are loaded only for a key of theirs."""
+    known = (
+        {model.startup_option} if model.model_fields.keys() >= set(given) else {load(k).startup_option for k in kinds()}
+    )
+    return {key for key in known if key is not None and key in given}
+
+
+def section_defaults(file: File, model: type[Check]) -> dict[str, Any]:
+    """Defaults of options of this kind, from the top-level section that it names."""
+    if model.environment_section is None:
+        return {}
+    section = getattr(file, model.environment_section).model_dump(mode="json", exclude_unset=True)
+    return {key: value for key, value in section.items() if key in model.model_fields and value is not None}
 
 
 def misplaced(tree: Any, place: TreePath) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from staging_exporter.config.configuration import Config
-from staging_exporter.config.hints import misplaced, option_names
+from staging_exporter.config.hints import misplaced, option_names, section_defaults, startup_options
 from staging_exporter.config.problems import Problem, TreePath, clip, did_you_mean, unknown_choice
 from staging_exporter.config.review import all_instead_of_any, mixed_names, over_limit, weak_tls
 from staging_exporter.config.schema import CheckExtras, ComponentOptions, File
@@ -71,6 +71,7 @@ class _Loader:
             resolvers=self._resolvers,
             slo=self._objectives(),
             alerting=file.alerting,
+            google=file.google,
             token=file.api.token,
             warnings=tuple(self._warnings(checks)),
         )
@@ -160,8 +161,8 @@ class _Loader:
             self._resolvers[str(at[1]) if at[0] == "components" else f"vantage[{at[1]}]"] = extras.resolver.servers
         if model is None:
             return None, intrinsic
-        rest = {key: value for key, value in raw.items() if key not in given}
-        for key in sorted(_startup_options(model, rest)):
+        rest = {**section_defaults(self._file, model), **{key: value for key, value in raw.items() if key not in given}}
+        for key in sorted(startup_options(model, rest)):
             del rest[key]
             self._found.report((*at, key), f"unknown key `{key}`; write startup.when on the component")
         names = option_names(raw["kind"])
@@ -286,14 +287,6 @@ class _Loader:
                 yield self._found.problem(("components", name, "check", "tls"), text)
             for at, text in all_instead_of_any(check, ("components", name, "check")):
                 yield self._found.problem(at, text)
-
-
-def _startup_options(model: type[Check], given: Collection[str]) -> set[str]:
-    """The keys among `given` that only the loader may set. The other kinds are loaded only for a key of theirs."""
-    known = (
-        {model.startup_option} if model.model_fields.keys() >= set(given) else {load(k).startup_option for k in kinds()}
-    )
-    return {key for key in known if key is not None and key in given}
 
 
 def _shown(entry: object) -> str:

@@ -21,6 +21,7 @@ from staging_exporter.core.model import BUCKETS, INCONCLUSIVE, FailureRatio, Lay
 from staging_exporter.generate.options import AlertingOptions
 from staging_exporter.net.names import ascii_name
 from staging_exporter.options.addresses import WebLink
+from staging_exporter.options.google import GoogleOptions
 from staging_exporter.options.model import Duration, Listed, Model, PositiveDuration
 from staging_exporter.options.resolver import ResolverOptions
 from staging_exporter.options.secrets import Secret
@@ -254,6 +255,7 @@ class File(Model):
     alerting: AlertingOptions = AlertingOptions()
     api: Api = Api()
     resolver: ResolverOptions = ResolverOptions()
+    google: GoogleOptions = GoogleOptions()
     recovery: Duration = Field(60.0, description="how long a symptom may take to recover after its root cause")
 
 

@@ -90,6 +90,11 @@ class Schedule:
             return self._postponed_until
         return min(self._due, self._earliest) if self._requested else self._due
 
+    @property
+    def requested(self) -> bool:
+        """True when somebody asked for the next run."""
+        return self._requested
+
     def request(self) -> None:
         """Somebody needs a run that starts from now on; several requests before it starts are one."""
         self._requested = True

@@ -15,6 +15,7 @@ from staging_exporter.engine.on_demand import OnDemand
 from staging_exporter.engine.prober import Prober
 from staging_exporter.engine.rate_limit import RateLimiter
 from staging_exporter.engine.scheduler import Scheduler
+from staging_exporter.net.google import GoogleTokens
 from staging_exporter.net.resolve import Resolver
 
 
@@ -47,6 +48,8 @@ def build_engine(
     own = {name: Resolver(servers) for name, servers in config.resolvers.items()}
     owners = {host: name for name, check in config.checks.items() for host in check.hosts()[:1]}
     steps = config.observed
-    prober = Prober(Resolver(config.servers), loop_lag, pushed, own, owners, observed=steps)
+    resolver = Resolver(config.servers)
+    tokens = GoogleTokens(resolver, config.google.endpoint)
+    prober = Prober(resolver, loop_lag, pushed, own, owners, tokens, observed=steps)
     scheduler = Scheduler(board, targets, prober.attempt, rate_limiter, lambda: on_tick(board), spread, steps)
     return Engine(board, scheduler, prober, OnDemand(targets, prober, rate_limiter, steps), rate_limiter)

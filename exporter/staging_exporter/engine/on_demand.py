@@ -65,6 +65,7 @@ class OnDemand:
         component, check = self._targets[name]
         timeout = component.timeout if longest is None else min(component.timeout, longest)
         context = self._prober.context(timeout)
+        context.investigating = True
         seen = await self._prober.attempt_with(component, check, context)
         self._rate_limiter.note_retry_after(seen)
         log = tuple((at, clean(line, context.secrets)) for at, line in context.lines)

@@ -63,9 +63,13 @@ class Prober:
         self.running = 0  # probes at this moment
         self._abandoned: dict[str, asyncio.Task[None]] = {}
 
-    async def attempt(self, component: Component, check: Check, lag: float = 0.0) -> Observation:
+    async def attempt(
+        self, component: Component, check: Check, lag: float = 0.0, investigating: bool = False
+    ) -> Observation:
         """One run, over within the component's timeout plus a quarter second. Raises nothing but CancelledError."""
-        return await self.attempt_with(component, check, self.context(component.timeout), lag)
+        context = self.context(component.timeout)
+        context.investigating = investigating
+        return await self.attempt_with(component, check, context, lag)
 
     def context(self, timeout: float) -> ProbeContext:
         """The context of one run of at most `timeout` seconds."""

@@ -20,7 +20,7 @@ from staging_exporter.options.check import Check
 
 _STOP = 1.0  # seconds that cancelled runs have to end
 
-Attempt = Callable[[Component, Check, float], Awaitable[Observation]]
+Attempt = Callable[[Component, Check, float, bool], Awaitable[Observation]]
 Targets = Mapping[str, tuple[Component, Check]]
 
 
@@ -37,7 +37,8 @@ class Scheduler:
         spread: float = SPREAD,
         observed: Mapping[str, str] | None = None,
     ) -> None:
-        """`targets` are components and vantage checks; `attempt` runs one check once.
+        """`targets` are components and vantage checks; `attempt` runs one check once, with its lag, and whether it
+        was requested.
 
         `observed` are components that steps of the check of another one observe, with that one.
 
@@ -80,14 +81,14 @@ class Scheduler:
         while True:
             await self._until_allowed(name)
             begins = now()
-            scheduled = schedule.counts_as_scheduled(begins)
+            scheduled, requested = schedule.counts_as_scheduled(begins), schedule.requested
             lag = schedule.started(begins)
-            seen = await self._probe(component, check, lag)
+            seen = await self._probe(component, check, lag, requested)
             seen = replace(seen, scheduled=scheduled, skipped=seen.skipped + schedule.take_skipped())
-            requested = frozenset[str]().union(*map(self._board.record, [*self._of_steps(name, seen), seen]))
+            needed = frozenset[str]().union(*map(self._board.record, [*self._of_steps(name, seen), seen]))
             confirming = any(map(self._board.confirming, [name, *self._observes[name]]))
             schedule.finished(now(), seen.outcome, confirming=confirming)
-            self.request(requested)
+            self.request(needed)
 
     def _of_steps(self, name: str, seen: Observation) -> list[Observation]:
         """What a run says about the components that its steps observe: of one that did not happen the same of each."""
@@ -115,14 +116,14 @@ class Scheduler:
                 async with asyncio.timeout(wait):
                     await requested.wait()
 
-    async def _probe(self, component: Component, check: Check, lag: float) -> Observation:
+    async def _probe(self, component: Component, check: Check, lag: float, requested: bool) -> Observation:
         """One run; while a Retry-After of its host holds, an inconclusive observation instead."""
         until = self._rate_limiter.blocked_until(component.name)
         if until > now():
             free = datetime.fromtimestamp(until, UTC)
             detail = f"not probed: its host answered 429 with a Retry-After until {free:%H:%M:%S} UTC"
             return Observation(component.name, now(), 0.0, Outcome.UNKNOWN, Reason.RATE_LIMITED, detail, skipped=1)
-        seen = await self._attempt(component, check, lag)
+        seen = await self._attempt(component, check, lag, requested)
         self._rate_limiter.note_retry_after(seen)
         return seen
 

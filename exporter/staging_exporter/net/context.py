@@ -98,6 +98,8 @@ class ProbeContext:
     `helpers` are the helpers (a proxy, a token server) that were in use when the run failed. `cache` outlives the run.
     `parts` are the steps that it came to, by name. `pushed` is the directory of the reports that were pushed for the
     component, None where none are accepted. `google` are the tokens of Google Cloud that runs share.
+    `investigating` is true when the run was requested because another component fails, or by a person: what is cached
+    may be too old for it.
     """
 
     def __init__(self, timeout: float, resolver: Resolver, cache: Cache | None = None) -> None:
@@ -122,6 +124,7 @@ class ProbeContext:
         self.pushed: Path | None = None
         self.google: GoogleTokenSource | None = None
         self.parts: dict[str, Part] = {}
+        self.investigating = False
 
     @property
     def elapsed(self) -> float:

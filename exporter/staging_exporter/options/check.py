@@ -42,7 +42,8 @@ class Check(Model):
     component has its own; `traits` decide which metrics and alerts a component has beside those of all components;
     `blackbox` holds the names of blackbox_exporter for `/probe`; `covers_option` is the option that lists the
     components that the check tests, `startup_option` the field that takes the `startup.when` of the component; None
-    for a kind without one.
+    for a kind without one. `environment_section` is the top-level key whose values are the defaults of options with the
+    same names.
     """
 
     phase_names: ClassVar[tuple[str, ...]] = ()
@@ -51,6 +52,7 @@ class Check(Model):
     blackbox: ClassVar[BlackboxNames] = BlackboxNames()
     covers_option: ClassVar[str | None] = None
     startup_option: ClassVar[str | None] = None
+    environment_section: ClassVar[str | None] = None
 
     kind: str
     degraded: Degraded = Degraded()

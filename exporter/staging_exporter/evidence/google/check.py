@@ -1,0 +1,125 @@
+"""What the kinds `gcp_*` have in common: where they read, and what a finding means for a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
+from staging_exporter.evidence.google.answers import Answer
+from staging_exporter.evidence.google.reader import reader_of
+from staging_exporter.evidence.google.reads import ApiRead
+from staging_exporter.net.context import ProbeContext
+from staging_exporter.options.addresses import HttpUrl
+from staging_exporter.options.check import Check
+from staging_exporter.options.google import CACHE, Project, Region
+from staging_exporter.options.model import PositiveDuration
+
+_FRESH = 10.0  # seconds that an answer may be old when another component fails and this one is asked why
+
+
+class Health(StrEnum):
+    """What the fields of a resource say."""
+
+    UP = "up"
+    DEGRADED = "degraded"
+    STARTING = "starting"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+
+
+_REASONS = {
+    Health.UP: Reason.OK,
+    Health.DEGRADED: Reason.CONTENT,
+    Health.STARTING: Reason.STARTING,
+    Health.DOWN: Reason.FAILED,
+    Health.UNKNOWN: Reason.NO_EVIDENCE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is concluded from the fields of a resource; without a `reason`, the one that belongs to `health`."""
+
+    health: Health
+    detail: str = ""
+    reason: Reason | None = None
+
+    def conclude(self) -> None:
+        """Return for a pass. Raises ProbeFailed, ProbeDegraded."""
+        reason = self.reason or _REASONS[self.health]
+        if self.health == Health.DEGRADED:
+            raise ProbeDegraded(reason, self.detail)
+        if self.health != Health.UP:
+            raise ProbeFailed(reason, self.detail)
+
+
+class GoogleCheck(Check):
+    """A resource of Google Cloud, by the API that manages it.
+
+    A state that an API reports is no measurement, so one report is enough to change the state of the component.
+    """
+
+    phase_names: ClassVar[tuple[str, ...]] = ("read",)
+    thresholds: ClassVar[Mapping[str, int]] = {"fall": 1, "rise": 1}
+    environment_section: ClassVar[str | None] = "google"
+
+    project: Project | None = None
+    endpoint: HttpUrl | None = Field(None, description="instead of scheme and host of every Google API")
+    cache: PositiveDuration = Field(CACHE, description="how long an answer of the API is used")
+
+    @model_validator(mode="after")
+    def _has_project(self) -> GoogleCheck:
+        if self.project is None:
+            raise ValueError("no project: write `project` here, or once as `google.project`")
+        return self
+
+    @property
+    def in_project(self) -> str:
+        """The project, which is always set."""
+        assert self.project is not None, "validated above"
+        return self.project
+
+    async def read(self, context: ProbeContext, wanted: ApiRead) -> Answer:
+        """The answer, shared with other components. Raises ApiFailed, which is never about the component."""
+        max_age = min(self.cache, _FRESH) if context.investigating else self.cache
+        answer = await reader_of(context, self.endpoint).read(context, wanted, max_age)
+        context.facts["read_age"] = max(round(answer.age, 1), context.facts.get("read_age", 0.0))
+        return answer
+
+
+class RegionalCheck(GoogleCheck):
+    """A resource of one region."""
+
+    region: Region | None = None
+
+    @model_validator(mode="after")
+    def _has_region(self) -> RegionalCheck:
+        if self.region is None:
+            raise ValueError("no region: write `region` here, or once as `google.region`")
+        return self
+
+    @property
+    def in_region(self) -> str:
+        """The region, which is always set."""
+        assert self.region is not None, "validated above"
+        return self.region
+
+
+def absent(what: str, place: str, answer: Answer) -> Finding:
+    """The finding for a resource that a list does not have: not down while the list is incomplete."""
+    if answer.missing:
+        return Finding(Health.UNKNOWN, f"{what} is not in the list of {place}, which is incomplete: {answer.missing}")
+    return Finding(Health.DOWN, f"there is no {what} in {place}")
+
+
+def fields(resource: Mapping[str, Any], *path: str) -> Any:
+    """The value at that path, None where a part is missing: the APIs leave out what has its default."""
+    value: Any = resource
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
