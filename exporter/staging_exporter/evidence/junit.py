@@ -79,6 +79,8 @@ class JunitReader:
         if len(self._open) > _MAX_DEPTH:
             raise Unreadable(f"nested more than {_MAX_DEPTH} deep")
         if tag in ("testsuite", "testsuites"):
+            if name := attributes.get("name"):
+                self._report.names.add_group(f"suite {name}")
             self._suites.append(_Suite(attributes.get("name", ""), _claimed(attributes)))
             self._begun += 1
         if tag == "testsuite":
@@ -104,6 +106,7 @@ class JunitReader:
 
     def _start_case(self, attributes: dict[str, str]) -> None:
         own = attributes.get("classname") or attributes.get("class") or attributes.get("file") or ""
+        self._report.names.add_group(own)
         name = "::".join(part for part in (own, attributes.get("name", "")) if part)
         self._case = _Case(name or "a test without a name", seconds(attributes.get("time")))
         if _NOT_RUN & {attributes.get("status", "").lower(), attributes.get("result", "").lower()}:

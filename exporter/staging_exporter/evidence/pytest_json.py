@@ -96,6 +96,7 @@ class PytestJsonReader:
         test, self._test = self._test, {}
         name = test.get("nodeid") or "a test without a name"
         message = " ".join(test[key] for key in _LONG if key in test)[:MAX_MESSAGE]
+        self._report.names.add_group(name.partition("::")[0])
         if self._path[0] == "tests":
             self._report.add(name, _OUTCOMES.get(test.get("outcome", ""), "skipped"), message)
         elif test.get("outcome") == "failed":

@@ -11,8 +11,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from staging_exporter.evidence.reruns import Reruns, Written
 from staging_exporter.evidence.testcases import Incomplete, Report, Rules, Unreadable
 from staging_exporter.options.moments import Moment
+from staging_exporter.options.patterns import compile_pattern
 
 PUSHED = "*.report"  # names of the files that hold pushed reports
 RUN_ID = r"[A-Za-z0-9._-]{1,64}"
@@ -39,13 +41,20 @@ class TooSlow(Unreadable):
 class Files(NamedTuple):
     """Where reports are: those that match a glob, and those in the directory of pushed ones.
 
-    Of the former, those that were written within `window` seconds before the newest belong to its run; 0 is the
-    newest alone.
+    Of the former, those that were written within `window` seconds before the newest belong to its run, unless newer
+    ones replace them; 0 is the newest alone. With `run_id`, an RE2 pattern with one group, those whose path has the
+    same id as the newest belong to its run, whenever they were written.
     """
 
     pattern: str | None
     pushed: Path | None
     window: float
+    run_id: str | None = None
+
+    def id_of(self, path: Path) -> str | None:
+        """The id of the run in a path, None when there is none."""
+        found = compile_pattern(self.run_id).search(str(path)) if self.run_id else None
+        return found[1] if found else None
 
 
 class _Found(NamedTuple):
@@ -95,10 +104,11 @@ def newest_run(files: Files, rules: Rules, read: Callable[[Path], Report], cache
     kept: dict[Path, tuple[tuple[int, int, int], Report | Unreadable]] = {}
     run: Run | None = None
     newest: _Found | None = None
+    reruns = Reruns()
     waiting = ""
     try:
         for file in found:
-            if newest is not None and not _belongs(file, newest, files.window):
+            if newest is not None and not _belongs(file, newest, files):
                 continue
             entry = known.get(file.path)
             content = entry[1] if entry and entry[0] == file.signature else _content(file, read)
@@ -107,7 +117,8 @@ def newest_run(files: Files, rules: Rules, read: Callable[[Path], Report], cache
                 waiting = waiting or f"{file.path.name} is incomplete: {content}"
                 continue
             newest = newest or file
-            run = _with(run, file, content, rules)
+            if not _is_replaced(file, content, reruns):
+                run = _with(run, file, content, rules)
     finally:
         cache.put(("reports", files, rules), kept)
     if run is None:
@@ -115,6 +126,14 @@ def newest_run(files: Files, rules: Rules, read: Callable[[Path], Report], cache
     if not run.names:
         raise Unreadable(run.problem)
     return run
+
+
+def _is_replaced(file: _Found, content: Report | Unreadable, reruns: Reruns) -> bool:
+    """True for an older run of tests that newer files have."""
+    if file.pushed or isinstance(content, Unreadable):
+        return False
+    written = Written(file.path, file.written, content.started, content.duration, content.names)
+    return reruns.is_replaced(written)
 
 
 def _found(files: Files) -> list[_Found]:
@@ -127,12 +146,14 @@ def _found(files: Files) -> list[_Found]:
     return sorted(found, key=lambda file: (file.written, file.path), reverse=True)
 
 
-def _belongs(file: _Found, newest: _Found, window: float) -> bool:
+def _belongs(file: _Found, newest: _Found, files: Files) -> bool:
     if file.pushed != newest.pushed:
         return False
     if file.pushed:
         return newest.run is not None and file.run == newest.run
-    return window > 0 and newest.written - file.written <= window
+    if (run := files.id_of(newest.path)) is not None:
+        return files.id_of(file.path) == run
+    return files.window > 0 and newest.written - file.written <= files.window
 
 
 def _content(file: _Found, read: Callable[[Path], Report]) -> Report | Unreadable:

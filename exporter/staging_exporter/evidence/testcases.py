@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import dataclass, field
 
+from staging_exporter.evidence.reruns import Names
 from staging_exporter.options.moments import Moment, parse_moment
 from staging_exporter.options.patterns import search
 
@@ -42,12 +43,14 @@ class Report:
     """Counts of a run. `started` is when it began, None when the report does not say.
 
     `claimed` is the number of tests by the attributes of the report, `claimed_bad` that of failures and errors, `bad`
-    that of those which were read, repeated ones included; `failing` are the first ten names, `environment_skip` is the
-    message of the first skip because of the environment, `harness` that of the first harness error.
+    that of those which were read, repeated ones included; `names` are those of all tests, `failing` the first ten that
+    fail; `environment_skip` is the message of the first skip because of the environment, `harness` that of the first
+    harness error.
     """
 
     rules: Rules
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
+    names: Names = field(default_factory=Names)
     failing: list[str] = field(default_factory=list)
     flaky: int = 0
     environment_skip: str = ""
@@ -74,6 +77,7 @@ class Report:
 
         `place` is the suite that it is in: the same test in another one, such as that of another browser, is no retry.
         """
+        self.names.add(name)
         self.bad += outcome in _BAD
         if name in self._bad:
             self._repeated(name, outcome, place)

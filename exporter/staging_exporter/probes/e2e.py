@@ -26,7 +26,7 @@ from staging_exporter.options.addresses import HttpUrl
 from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
 from staging_exporter.options.check import Check
 from staging_exporter.options.model import Duration, Listed, PositiveDuration
-from staging_exporter.options.patterns import Pattern
+from staging_exporter.options.patterns import Pattern, compile_pattern
 from staging_exporter.options.placeholders import Placeholders, check_placeholders, fill_url
 from staging_exporter.options.tls import Tls
 
@@ -73,12 +73,17 @@ class E2e(Check):
     run_window: Duration = Field(
         600.0, description="files that match path and are at most this much older than the newest belong to its run"
     )
+    run_id: Pattern | None = Field(
+        None, description="with one group: what files of one run have in common in their path, instead of run_window"
+    )
     retries: Literal["fail", "pass"] = Field("fail", description="of a test that fails and then passes in one report")
 
     @model_validator(mode="after")
     def _at_most_one_source(self) -> E2e:
         if self.path is not None and self.url is not None:
             raise ValueError("path and url exclude each other")
+        if self.run_id is not None and compile_pattern(self.run_id).groups != 1:
+            raise ValueError("run_id has one group, around the id of the run: build-(\\d+)")
         check_placeholders(self.secrets, self.url)
         return self
 
@@ -123,7 +128,7 @@ class E2e(Check):
         with context.phase("read"):
             if self.path is None and context.pushed is None:
                 raise Unreadable("no report can be pushed: this exporter runs without --storage.path")
-            rules, files = self._rules(), Files(self.path, context.pushed, self.run_window)
+            rules, files = self._rules(), Files(self.path, context.pushed, self.run_window, self.run_id)
             read = partial(read_file, report_format=self.format, rules=rules, deadline=context.deadline - _MARGIN)
             return await context.in_background(
                 "the report",
