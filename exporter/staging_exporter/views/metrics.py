@@ -17,7 +17,7 @@ from staging_exporter.core.model import Certainty, Layer, Outcome, State, Trait
 from staging_exporter.core.snapshot import ComponentStatus, JourneyState, RootCause, Snapshot
 from staging_exporter.views.exporter_status import ExporterStatus
 from staging_exporter.views.exposition import OPENMETRICS, Family, Histograms, Samples, label, label_set, render
-from staging_exporter.views.probe_metrics import Components, about_probes
+from staging_exporter.views.probe_metrics import Components, about_probes, unix_time
 
 _UP = {State.UP: 1.0, State.DEGRADED: 1.0, State.DOWN: 0.0, State.FLAPPING: 0.0, State.STARTING: 0.0}
 _UP_BY_OUTCOME = {Outcome.PASS: 1.0, Outcome.DEGRADED: 1.0, Outcome.FAIL: 0.0}
@@ -74,7 +74,7 @@ def _about_components(components: Components) -> Iterator[Family]:
         names.COMPONENT_STATE,
         ((f"{at},{text}", s.state == state) for at, s in components for state, text in _states(State)),
     )
-    yield Samples(names.STATE_SINCE, ((at, s.since) for at, s in components if s.since is not None))
+    yield Samples(names.STATE_SINCE, ((at, unix_time(s.since)) for at, s in components if s.since is not None))
     yield Samples(
         names.LINKS, ((label_set(at, names.LINKS, *_links(s)), 1) for at, s in components if s.component.links)
     )

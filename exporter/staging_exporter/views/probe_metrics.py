@@ -31,14 +31,15 @@ def _runs(checked: Components) -> Iterator[Family]:
     stats = [(at, status.stats) for at, status in checked if status.stats]
     yield Histograms(names.PROBE_DURATION, ((at, s.durations) for at, s in stats))
     failed = [(at, s.last_failure_duration) for at, s in stats]
-    yield Samples(names.LAST_FAILURE_DURATION, ((at, took) for at, took in failed if took is not None))
+    yield Samples(names.LAST_FAILURE_DURATION, ((at, seconds(took)) for at, took in failed if took is not None))
     yield Samples(
         names.PROBE_SUCCESS, ((at, _SUCCESS[s.last_outcome]) for at, s in checked if s.last_outcome in _SUCCESS)
     )
     for metric, steps in ((names.PROBE_PHASE, False), (names.PROBE_STEP, True)):
         of_runs = [(at, s.phases) for at, s in checked if (Trait.HAS_STEPS in s.component.traits) is steps]
         yield Samples(
-            metric, ((label_set(at, metric, name), took) for at, phases in of_runs for name, took in phases.items())
+            metric,
+            ((label_set(at, metric, name), seconds(took)) for at, phases in of_runs for name, took in phases.items()),
         )
     yield Samples(names.PROBES, ((at, s.runs) for at, s in stats))
     yield Samples(names.BUDGET_RUNS, ((at, s.budget_runs) for at, s in stats))
@@ -50,7 +51,7 @@ def _runs(checked: Components) -> Iterator[Family]:
 
 
 def _schedule(checked: Components) -> Iterator[Family]:
-    yield Samples(names.LAST_RUN, ((at, s.last_probe) for at, s in checked if s.last_probe is not None))
+    yield Samples(names.LAST_RUN, ((at, unix_time(s.last_probe)) for at, s in checked if s.last_probe is not None))
     yield Samples(names.INTERVAL, ((at, s.component.interval) for at, s in checked))
     yield Samples(names.TIMEOUT, ((at, s.component.timeout) for at, s in checked))
     yield Samples(names.SKIPPED, ((at, s.stats.skipped) for at, s in checked if s.stats))
@@ -78,6 +79,16 @@ def _answers(checked: Components) -> Iterator[Family]:
     slots = [(at, s.facts[Fact.CONNECTIONS]) for at, s in checked if Fact.CONNECTIONS in s.facts]
     yield Samples(names.CONNECTIONS, ((at, seen["used"]) for at, seen in slots))
     yield Samples(names.MAX_CONNECTIONS, ((at, seen["usable"]) for at, seen in slots))
+
+
+def seconds(duration: float) -> float:
+    """To the microsecond: digits of chance are a fifth of a compressed scrape."""
+    return round(duration, 6)
+
+
+def unix_time(moment: float) -> float:
+    """To the millisecond."""
+    return round(moment, 3)
 
 
 def address_hash(address: str) -> float:
