@@ -74,7 +74,7 @@ Payload = Annotated[
 ]
 
 Body = Annotated[
-    _Text | _Env | _File | Annotated[Json, Tag("json")] | Annotated[Form, Tag("form")],
+    _Text | _Env | _File | _Google | Annotated[Json, Tag("json")] | Annotated[Form, Tag("form")],
     Discriminator(
         _form,
         custom_error_type="body",
