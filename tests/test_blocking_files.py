@@ -31,6 +31,7 @@ from tests.support.peers import saying, serving, silent, watched
 SECRET = {"file": "PIPE"}
 BEARER = {"auth": {"bearer": SECRET}}
 HTTP = {"kind": "http", "url": "http://127.0.0.1:PORT/"}
+TOKENS = "http://127.0.0.1:PORT/t"
 WEBSOCKET = {"kind": "websocket", "url": "ws://127.0.0.1:PORT/"}
 UPGRADED = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n"
@@ -73,7 +74,20 @@ SECRETS: dict[str, dict[str, Any]] = {
     "http auth.bearer": {**HTTP, **BEARER},
     "http auth.oauth2.client_secret": {
         **HTTP,
-        "auth": {"oauth2": {"token_url": "http://127.0.0.1:PORT/t", "client_id": "c", "client_secret": SECRET}},
+        "auth": {"oauth2": {"token_url": TOKENS, "client_id": "c", "client_secret": SECRET}},
+    },
+    "http auth.oauth2.password": {
+        **HTTP,
+        "auth": {"oauth2": {"token_url": TOKENS, "client_id": "c", "username": "u", "password": SECRET}},
+    },
+    "http auth.oauth2.refresh_token": {
+        **HTTP,
+        "auth": {"oauth2": {"token_url": TOKENS, "client_id": "c", "refresh_token": SECRET}},
+    },
+    "flow secrets": {
+        "kind": "flow",
+        "steps": [{"name": "s", "http": {"url": "http://127.0.0.1:PORT/?k={{k}}"}}],
+        "secrets": {"k": SECRET},
     },
     "http body": {**HTTP, "method": "POST", "body": SECRET},
     "http headers": {**HTTP, "headers": {"X-Key": SECRET}},
@@ -166,6 +180,8 @@ def covered(kind: str, option: str) -> bool:
         return True
     if first == "connections":  # each has the options of the check itself
         return covered(kind, rest)
+    if kind == "flow" and first == "steps":  # each has the options of its kind
+        return covered(*rest.split(".", 1))
     if option.startswith("tls."):
         return kind in TLS
     other, name = SAME.get(first, ("", ""))
@@ -178,6 +194,7 @@ def test_every_option_that_takes_a_secret_or_a_file_is_walked() -> None:
         missing -= (
             {"steps.send", "keepalive.send"} if kind == "websocket" else set()
         )  # below: it is read after the handshake
+        missing -= {"steps.websocket.steps.send", "steps.websocket.keepalive.send"}
         assert not missing, (kind, missing)
     with_tls = {kind for kind in kinds() if "tls" in load(kind).model_fields}
     assert with_tls == set(TLS)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -310,6 +312,124 @@ async def test_a_value_that_is_no_secret_is_a_fact() -> None:
     first = {**LOGIN, "capture": {"user": {"json": "$.user.id", "secret": False}, "token": {"json": "$.token"}}}
     seen, _ = await run(first, {**ME, "http": {**ME["http"], "expect": {"json": {"id": "{{user}}"}}}})
     assert (seen.reason, seen.facts["user"]) == (Reason.OK, "4711")
+
+
+def jwt(**claims: object) -> str:
+    parts = ({"alg": "none"}, claims)
+    return ".".join(
+        [*(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts), "x"]
+    )
+
+
+class Logins:
+    """A server whose tokens last so many seconds, and that accepts only the newest one with its cookie."""
+
+    def __init__(self, lasts: float = 3600.0) -> None:
+        self.lasts, self.made, self.accepts = lasts, 0, ""
+        self.web = Web({"/login": self.login, "/me": self.me})
+
+    def login(self, _request: Seen) -> bytes:
+        self.made += 1
+        self.accepts = jwt(exp=time.time() + self.lasts, jti=self.made, aud="netra")
+        body = json.dumps({"token": self.accepts}).encode()
+        return response(200, body, {"Set-Cookie": f"sid=session-{self.made}; Path=/"})
+
+    def me(self, request: Seen) -> bytes:
+        bearer, cookie = request.headers.get("authorization"), request.headers.get("cookie")
+        good = bearer == f"Bearer {self.accepts}" and cookie == f"sid=session-{self.made}"
+        return response(200 if good else 401)
+
+    def flow(self, host: str, **login: Any) -> dict[str, Any]:
+        first = {"name": "login", "http": {"url": f"http://{host}/login"}, "capture": {"t": {"json": "token"}}, **login}
+        bearer = {"Authorization": "Bearer {{t}}"}
+        return {
+            "kind": "flow",
+            "steps": [first, {"name": "me", "http": {"url": f"http://{host}/me", "headers": bearer}}],
+        }
+
+
+REUSED: dict[str, tuple[float, Any, int]] = {
+    "until the token ends": (3600.0, True, 1),
+    "not when the token ends at once": (0.0, True, 3),
+    "for a configured time": (3600.0, "10m", 1),
+    "not without reuse": (3600.0, False, 3),
+}
+
+
+@pytest.mark.parametrize("name", REUSED)
+async def test_a_login_is_reused(name: str) -> None:
+    lasts, reuse, made = REUSED[name]
+    logins, prober = Logins(lasts), Prober()
+    async with serving(logins.web) as host:
+        runs = [await probe(logins.flow(host, reuse=reuse), prober=prober) for _ in range(3)]
+    assert [seen.reason for seen in runs] == [Reason.OK] * 3, runs
+    assert logins.made == made
+
+
+async def test_the_end_of_a_reused_token_is_a_fact_of_every_run() -> None:
+    logins, prober = Logins(), Prober()
+    async with serving(logins.web) as host:
+        runs = [await probe(logins.flow(host, reuse=True), prober=prober) for _ in range(2)]
+    assert all(3590 < seen.facts["token_not_after"] - time.time() <= 3600 for seen in runs)
+    assert [list(seen.phases) for seen in runs] == [["login", "me"], ["me"]]
+
+
+async def test_a_reused_login_that_is_refused_is_made_again_in_the_same_run() -> None:
+    logins, prober = Logins(), Prober()
+    async with serving(logins.web) as host:
+        await probe(logins.flow(host, reuse=True), prober=prober)
+        logins.accepts = "another"  # all sessions were ended
+        seen = await probe(logins.flow(host, reuse=True), prober=prober)
+    assert (seen.reason, logins.made) == (Reason.OK, 2), seen.detail
+
+
+async def test_a_token_that_is_always_refused_is_the_fault_of_the_step() -> None:
+    logins, prober = Logins(), Prober()
+    async with serving(logins.web) as host:
+        await probe(logins.flow(host, reuse=True), prober=prober)
+        logins.web.routes["/me"] = response(403)
+        seen = await probe(logins.flow(host, reuse=True), prober=prober)
+    assert (seen.reason, seen.detail, logins.made) == (Reason.DENIED, "step me: status 403, expected 2xx", 2)
+
+
+async def test_a_refused_login_is_our_own_fault_when_the_step_says_so() -> None:
+    seen, _ = await run({**LOGIN, "login": True}, routes={"/login": response(401, b"wrong password")})
+    assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, Reason.CREDENTIALS)
+    assert seen.detail == (
+        "step login: the credentials of the exporter were refused: status 401, expected 2xx; body: wrong password"
+    )
+
+
+@pytest.mark.parametrize(
+    ("claims", "detail"),
+    [
+        ({"aud": "netra"}, ""),
+        ({"aud": "other"}, 'step login: t has the wrong claims: claim aud is "netra", expected "other"'),
+        ({"sub": {"exists": True}}, "step login: t has the wrong claims: claim sub is missing, expected exists true"),
+    ],
+)
+async def test_the_claims_of_a_token_are_judged_where_it_is_captured(claims: dict[str, Any], detail: str) -> None:
+    logins = Logins()
+    async with serving(logins.web) as host:
+        seen = await probe(logins.flow(host, capture={"t": {"json": "token", "claims": claims}}))
+    assert (seen.reason, seen.detail) == (Reason.CONTENT if detail else Reason.OK, detail)
+
+
+async def test_a_text_that_is_no_token_has_no_claims() -> None:
+    seen, _ = await run({**LOGIN, "capture": {"t": {"json": "token", "claims": {"aud": "x"}}}})
+    assert seen.detail == "step login: t is not a JSON Web Token, expected one with claims"
+
+
+async def test_users_have_their_own_cookies() -> None:
+    def cookie(request: Seen) -> bytes:
+        return response(200, b"", {"Set-Cookie": f"sid={request.target[-4:]}-session; Path=/"})
+
+    steps = [
+        {"name": name, "user": user, "http": {"url": f"http://HOST/{path}"}}
+        for name, user, path in (("a", "anna", "login/anna"), ("b", "bert", "login/bert"), ("c", "anna", "home"))
+    ]
+    _, web = await run(*steps, routes={"/login/anna": cookie, "/login/bert": cookie, "*": echo}, secrets={})
+    assert [request.headers.get("cookie") for request in web.seen] == [None, None, "sid=anna-session"]
 
 
 BAD: dict[str, tuple[list[dict[str, Any]], str]] = {

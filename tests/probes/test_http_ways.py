@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from pydantic import ValidationError
 from staging_exporter.core.model import Observation, Outcome, Reason
 from staging_exporter.engine.prober import Prober
 from staging_exporter.net.address import HostPort
@@ -401,6 +403,78 @@ async def test_an_oauth2_token_is_cached_until_a_401(stack: AsyncExitStack, monk
     assert (refused.reason, refused.detail) == (Reason.DENIED, "status 401, expected 2xx; body: Bearer ***")
     assert (await get(f"http://{address}/", prober, auth=auth)).outcome == Outcome.PASS
     assert tokens.issued == 2
+
+
+GRANTS: dict[str, tuple[dict[str, Any], dict[str, list[str]]]] = {
+    "password": (
+        {"username": "anna", "password": {"env": "CLIENT_SECRET"}, "client_secret": None},
+        {"grant_type": ["password"], "username": ["anna"], "password": ["s/cret"], "client_id": ["me:x"]},
+    ),
+    "refresh token": (
+        {"refresh_token": {"env": "CLIENT_SECRET"}, "client_secret": None},
+        {"grant_type": ["refresh_token"], "refresh_token": ["s/cret"], "client_id": ["me:x"]},
+    ),
+    "password of a confidential client": (
+        {"username": "anna", "password": {"env": "CLIENT_SECRET"}},
+        {"grant_type": ["password"], "username": ["anna"], "password": ["s/cret"]},
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "form"), GRANTS.values(), ids=GRANTS)
+async def test_the_grants_of_oauth2(
+    options: dict[str, Any], form: dict[str, list[str]], stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIENT_SECRET", "s/cret")
+    tokens = Tokens()
+    address = await stack.enter_async_context(serving(tokens.web))
+    auth = oauth2(address, **options)
+    auth["oauth2"] = {name: value for name, value in auth["oauth2"].items() if value is not None}
+    seen = await get(f"http://{address}/", auth=auth)
+    assert (seen.outcome, seen.detail) == (Outcome.PASS, "")
+    assert parse_qs(tokens.web.seen[0].body.decode()) == form
+    assert ("authorization" in tokens.web.seen[0].headers) == ("client_id" not in form)
+    assert 3590 < seen.facts["token_not_after"] - time.time() <= 3600
+
+
+async def test_a_refresh_token_that_came_with_a_token_is_used_until_it_is_refused(
+    stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIENT_SECRET", "s")
+    asked: list[str] = []
+
+    def issue(request: Seen) -> bytes:
+        form = parse_qs(request.body.decode())
+        asked.append(form["grant_type"][0] + ":" + form.get("refresh_token", ["none"])[0])
+        if form.get("refresh_token") == ["refresh-2"]:
+            return response(400, b'{"error": "invalid_grant"}')
+        answer = {"access_token": "the-token", "expires_in": 1, "refresh_token": f"refresh-{len(asked)}"}
+        return response(200, json.dumps(answer).encode())
+
+    web, prober = Web({"/token": issue, "*": response(200)}), Prober()
+    address = await stack.enter_async_context(serving(web))
+    auth = oauth2(address, username="anna", password={"env": "CLIENT_SECRET"})
+    for _ in range(3):
+        assert (await get(f"http://{address}/", prober, auth=auth)).outcome == Outcome.PASS
+    assert asked == ["password:none", "refresh_token:refresh-1", "refresh_token:refresh-2", "password:none"]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"username": "anna"}, "username and password go together"),
+        ({"client_secret": None}, "give client_secret, username and password, or refresh_token"),
+        (
+            {"username": "a", "password": {"env": "A"}, "refresh_token": {"env": "B"}},
+            "password and refresh_token exclude each other",
+        ),
+    ],
+)
+def test_a_grant_that_cannot_be_is_refused(options: dict[str, Any], text: str) -> None:
+    auth = oauth2("h", **options)
+    auth["oauth2"] = {name: value for name, value in auth["oauth2"].items() if value is not None}
+    with pytest.raises(ValidationError, match=text):
+        load("http").model_validate({"kind": "http", "url": "http://h/", "auth": auth})
 
 
 WITH_A_TOKEN: dict[str, dict[str, Any]] = {

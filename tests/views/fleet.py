@@ -28,6 +28,7 @@ SEEN = {
     "ip": "192.0.2.1",
     "close_code": 1011,
     "credential_not_after": 1.8e9,
+    "token_not_after": 1.85e9,
     "tls_not_after": 2e9,
     "tls_chain_not_after": 1.7e9,
     "tls_verified_not_after": 1.9e9,

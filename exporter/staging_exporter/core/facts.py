@@ -33,6 +33,8 @@ class Fact:
     # What the prober itself shows
     CREDENTIAL_NOT_AFTER: Final = "credential_not_after"  # the first to expire of its token and client certificate
 
+    TOKEN_NOT_AFTER: Final = "token_not_after"  # the first to expire of the tokens that it renews itself
+
     # HTTP
     STATUS: Final = "status"
     HTTP_VERSION: Final = "http_version"

@@ -203,6 +203,11 @@ CREDENTIAL_NOT_AFTER = Metric(
     GAUGE,
     "Earliest expiry of the credentials that the exporter itself uses: a token that says so, a client certificate.",
 )
+TOKEN_NOT_AFTER = Metric(
+    "staging_probe_token_not_after_timestamp_seconds",
+    GAUGE,
+    "Earliest expiry of the tokens that the exporter fetches and renews itself.",
+)
 HTTP_STATUS = Metric("staging_probe_http_status_code", GAUGE, "HTTP status in the last probe; absent without one.")
 CLOSE_CODE = Metric(
     "staging_probe_websocket_close_code", GAUGE, "Code with which the server closed the WebSocket in the last probe."

@@ -52,8 +52,9 @@ class Certificates:
 
     def add(self, facts: Mapping[str, Any]) -> None:
         """Take over what a run saw."""
-        if Fact.CREDENTIAL_NOT_AFTER in facts:
-            self.expiries = self.expiries | {Fact.CREDENTIAL_NOT_AFTER: facts[Fact.CREDENTIAL_NOT_AFTER]}
+        own = {name: facts[name] for name in (Fact.CREDENTIAL_NOT_AFTER, Fact.TOKEN_NOT_AFTER) if name in facts}
+        if own:
+            self.expiries = self.expiries | own
         if not facts.keys().isdisjoint(_OF_THE_CHAIN):
             kept = {name: at for name, at in self.expiries.items() if name not in _OF_THE_CHAIN}
             self.expiries = kept | {name: facts[name] for name in _OF_THE_CHAIN if name in facts}

@@ -92,7 +92,8 @@ class Prober:
         if error is None and slower_than is not None and spent > slower_than:
             error = ProbeDegraded(Reason.SLOW, f"took {spent:.2f} s, expected under {format_duration(slower_than)}")
         reason, detail = (Reason.OK, "") if error is None else classify(error, context)
-        helpers = [self._owners[helper.host] for helper in context.helpers if helper.host in self._owners]
+        hosts = [*(helper.host for helper in context.helpers), *context.helper_hosts]
+        helpers = [self._owners[host] for host in hosts if host in self._owners]
         if reason == Reason.CREDENTIALS and helpers and helpers[0] != component.name:
             detail += f"; this server is the component {helpers[0]}"
         stall = self._loop_lag.longest_since(started) if reason in _STALLABLE else 0.0

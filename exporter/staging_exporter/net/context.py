@@ -118,6 +118,7 @@ class ProbeContext:
         self.current: list[str] = []  # the phases that are open now
         self.target = ""  # the address of the last connection, for the detail
         self.helpers: list[Helper] = []
+        self.helper_hosts: list[str] = []  # of the helpers that were in use when a step failed
         self.expired: list[Expired] = []
         self.latency: float | None = None  # seconds that `slower_than` judges, when not those of the run
         self.hint = ""  # appended to the detail of any failure

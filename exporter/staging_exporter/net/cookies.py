@@ -49,6 +49,17 @@ class Cookies:
         kept = [pair.strip() for pair in (own or "").split(";") if pair.partition("=")[0].strip() not in names]
         return "; ".join([*filter(None, kept), *filter(None, [received])]) or None
 
+    def copy(self) -> Cookies:
+        """The same cookies."""
+        other = Cookies()
+        other.update(self)
+        return other
+
+    def update(self, other: Cookies) -> None:
+        """Take over the cookies of another one."""
+        for cookie in other._jar:
+            self._jar.set_cookie(cookie)
+
     def added_to(self, headers: Mapping[str, str], url: Url) -> Mapping[str, str]:
         """The headers of a request for `url`, with the cookies for it."""
         own = next((value for name, value in headers.items() if name.lower() == "cookie"), None)

@@ -6,7 +6,7 @@ import base64
 import json
 import math
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 _LAST = 253402300799  # the end of the year 9999
 
@@ -24,13 +24,19 @@ class GoogleTokenSource(Protocol):
         """A server answered 401 to this token: the next one is a new one."""
 
 
-def token_end(text: str) -> float | None:
-    """Unix seconds of the `exp` of a JSON Web Token, alone or behind a scheme such as `Bearer`; None without one."""
+def claims_of(text: str) -> Any:
+    """The claims of a JSON Web Token, alone or behind a scheme such as `Bearer`, not verified; None of other texts."""
     try:
         _, claims, _ = text.split()[-1].split(".")
-        end = json.loads(base64.urlsafe_b64decode(claims + "=="))["exp"]
+        return json.loads(base64.urlsafe_b64decode(claims + "=="))
     except (ValueError, TypeError, LookupError, RecursionError):
         return None
+
+
+def token_end(text: str) -> float | None:
+    """Unix seconds of the `exp` of a JSON Web Token, alone or behind a scheme such as `Bearer`; None without one."""
+    claims = claims_of(text)
+    end: Any = claims.get("exp") if isinstance(claims, dict) else None
     usable = isinstance(end, int | float) and not isinstance(end, bool) and math.isfinite(end)
     return float(end) if usable and 0 < end < _LAST else None
 

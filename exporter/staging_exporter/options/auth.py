@@ -5,26 +5,22 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
-from urllib.parse import quote, urlencode
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.digest import find_challenge
-from staging_exporter.net.exchange import Response, status_reason
+from staging_exporter.net.exchange import Response
 from staging_exporter.net.http import MAX_BODY, BodyReader, HttpRequest, Transport, fetch
 from staging_exporter.net.proxy import basic
 from staging_exporter.net.tokens import date_of, token_end
 from staging_exporter.net.url import Url
-from staging_exporter.options.addresses import HttpUrl
 from staging_exporter.options.google_tokens import GoogleAccessToken, GoogleIdToken
-from staging_exporter.options.model import Listed, Model
+from staging_exporter.options.model import Model
+from staging_exporter.options.oauth2 import OAuth2
 from staging_exporter.options.secrets import Secret
-
-_EARLY = 30.0  # seconds before it expires when a token is fetched again
-_MAX_TOKEN = 64 * 1024
 
 
 class Basic(Model):
@@ -32,57 +28,6 @@ class Basic(Model):
 
     username: str
     password: Secret
-
-
-class OAuth2(Model):
-    """A token by client credentials, RFC 6749 section 4.4."""
-
-    token_url: HttpUrl
-    client_id: str
-    client_secret: Secret
-    scopes: Listed[str] = ()
-    params: dict[str, str] = Field(default_factory=dict, description="further fields of the request, such as audience")
-
-    @property
-    def server(self) -> str:
-        """Who issues the token, for details."""
-        return f"token server {self.token_url.authority}"
-
-    @property
-    def host(self) -> str:
-        """The host of that server."""
-        return self.token_url.host
-
-    async def token(self, context: ProbeContext, transport: Transport) -> str:
-        """The access token, cached until 30 s before it expires. Raises ProbeFailed, OSError, ssl.SSLError."""
-        token: str | None = context.cache.get(self.cache_key)
-        if token is None:
-            token, end = await self._fetch(context, transport)
-            context.cache.put(self.cache_key, token, end)
-        return token
-
-    @property
-    def cache_key(self) -> tuple[str, str]:
-        """Under which the token is cached: everything that it was fetched with."""
-        return "oauth2", self.model_dump_json()
-
-    async def _fetch(self, context: ProbeContext, transport: Transport) -> tuple[str, float]:
-        secret = await context.reveal(self.client_secret)
-        # RFC 6749 section 2.3.1: both are form-encoded before they become Basic credentials.
-        headers = {
-            "Authorization": basic(context, quote(self.client_id, ""), quote(secret, "")),
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Accept": "application/json",
-        }
-        form = {"grant_type": "client_credentials", **({"scope": " ".join(self.scopes)} if self.scopes else {})}
-        request = HttpRequest(self.token_url, "POST", headers, urlencode(form | self.params).encode())
-        answer = _document(await _fetch_token(context, request, transport))
-        token = answer.get("access_token")
-        if not isinstance(token, str) or not token:
-            raise ProbeFailed(Reason.CONTENT, "the response has no access_token")
-        lifetime = answer.get("expires_in")
-        seconds = float(lifetime) if isinstance(lifetime, int | float) else 0.0
-        return token, time.monotonic() + seconds - _EARLY
 
 
 class Auth(Model):
@@ -199,27 +144,3 @@ async def _with_digest(
     context.secrets.add(value)
     context.log("answering the challenge for digest credentials")
     return replace(request, url=url, headers={**request.headers, "Authorization": value})
-
-
-async def _fetch_token(context: ProbeContext, request: HttpRequest, transport: Transport) -> Response:
-    """A successful response; its phases and facts are not added to those of the target."""
-    inner = context.aside(context.remaining)
-    inner.helpers = context.helpers
-    with context.phase("token"):
-        response = await fetch(inner, request, transport, follow=False, max_body=_MAX_TOKEN)
-    if response.status != 200:
-        detail = f"status {response.status}, expected 200; body: {response.text[:200]}"
-        raise ProbeFailed(status_reason(response.status), detail)
-    if response.fault is not None:
-        raise response.fault
-    return response
-
-
-def _document(response: Response) -> dict[str, Any]:
-    try:
-        document = response.document
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise ProbeFailed(Reason.CONTENT, f"the response is not a JSON object: {response.text[:100]}")
-    return document

@@ -12,8 +12,9 @@ from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.cookies import Cookies
 from staging_exporter.net.exchange import Response
 from staging_exporter.net.message import Message
+from staging_exporter.net.tokens import claims_of
 from staging_exporter.options.jsonpath import JsonPath, find
-from staging_exporter.options.matchers import shown
+from staging_exporter.options.matchers import JsonMatcher, first_mismatch, shown
 from staging_exporter.options.messages import Framing, parsed
 from staging_exporter.options.model import Model
 from staging_exporter.options.patterns import Pattern, compile_pattern
@@ -56,11 +57,12 @@ class Capture(Model):
     header: HeaderName | None = Field(None, description="name of a header of the response")
     cookie: str | None = Field(None, description="name of a cookie")
     matches: Pattern | None = Field(None, description="pattern with one group, on the text, or on the value above")
+    claims: JsonMatcher = Field(default_factory=dict, description="JSONPath to value, in the claims of a token (JWT)")
     secret: bool = Field(True, description="false: the value may be shown")
 
     @model_validator(mode="after")
     def _one_source(self) -> Capture:
-        given = self.model_fields_set - {"secret", "matches"}
+        given = self.model_fields_set - {"secret", "matches", "claims"}
         if len(given) > 1 or (not given and self.matches is None):
             raise ValueError("capture from exactly one of json, header and cookie, or from the text with matches")
         if self.matches is not None and (groups := compile_pattern(self.matches).groups) != 1:
@@ -83,7 +85,18 @@ class Capture(Model):
             value = str(match[1])
         if isinstance(value, str) and not 0 < len(value) <= _LONGEST:
             raise _missing(name, f"{self._place} is {'longer than 64 KiB' if value else 'empty'}")
+        if self.claims:
+            self._check_claims(name, value)
         return Value(value, self.secret)
+
+    def _check_claims(self, name: str, value: Scalar) -> None:
+        """Raises ProbeFailed (`content`) when the value is no token with these claims."""
+        claims = claims_of(value) if isinstance(value, str) else None
+        if not isinstance(claims, dict):
+            raise ProbeFailed(Reason.CONTENT, f"{name} is not a JSON Web Token, expected one with claims")
+        if (wrong := first_mismatch(claims, self.claims)) is not None:
+            seen = wrong.seen.replace("json ", "claim ", 1)
+            raise ProbeFailed(Reason.CONTENT, f"{name} has the wrong claims: {seen}, expected {wrong.wanted}")
 
     @property
     def _place(self) -> str:

@@ -116,6 +116,11 @@ class FlowStep(Model):
     capture: Captures = Field(default_factory=dict, description="name to where its value is in the response")
     within: PositiveDuration | None = Field(None, description="time for this step")
     always: bool = Field(False, description="true: also after a step has failed, for cleaning up")
+    user: str = Field("", description="whose cookies it has; steps of other users have their own")
+    login: bool = Field(False, description="true: 401 and 403 mean that our own credentials are wrong")
+    reuse: bool | PositiveDuration = Field(
+        False, description="keep what it captures and its cookies for the next runs, until the token ends or so long"
+    )
     component: str | None = Field(None, description="the component, without a check, that this step is the check of")
     _names: frozenset[str] = PrivateAttr(frozenset())
 
@@ -129,6 +134,8 @@ class FlowStep(Model):
             raise ValueError("capture from a message: write `capture` beside its `expect` or `events`")
         if self.capture and self.redis is not None:
             raise ValueError("redis has nothing to capture")
+        if self.reuse is not False and (self.http is None or self.always):
+            raise ValueError("reuse goes with an http step that does not clean up")
         if self.postgres is not None:
             _require_no_head(self.capture, "a query")
         self._names = frozenset(name for _, name in placeholders(self.check))

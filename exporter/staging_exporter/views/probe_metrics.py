@@ -64,6 +64,7 @@ def _credentials(checked: Components) -> Iterator[Family]:
         (names.TLS_NOT_AFTER, (Fact.TLS_NOT_AFTER,)),
         (names.TLS_CHAIN_NOT_AFTER, (Fact.TLS_VERIFIED_NOT_AFTER, Fact.TLS_CHAIN_NOT_AFTER)),
         (names.CREDENTIAL_NOT_AFTER, (Fact.CREDENTIAL_NOT_AFTER,)),
+        (names.TOKEN_NOT_AFTER, (Fact.TOKEN_NOT_AFTER,)),
     ):
         ends = [(at, next((s.expiries[fact] for fact in facts if fact in s.expiries), None)) for at, s in stats]
         yield Samples(metric, [(at, end) for at, end in ends if end is not None])
