@@ -73,6 +73,25 @@ class Seen:
         return [list(some) for bad, some in groupby(since, lambda run: run.outcome != Outcome.PASS) if bad]
 
     @property
+    def last_bad(self) -> float:
+        return max((run.ended for run in self.runs if run.outcome != Outcome.PASS), default=LONG_AGO)
+
+    @property
+    def last_good_anew(self) -> float:
+        """The last of the passes that ended an outage, so that what fails since fails anew; else `last_good`."""
+        since = self.runs[self.first_bad :] if self.first_bad is not None else ()
+        found, failed, number = self.last_good, 0, 0
+        for bad, some in groupby(since, lambda run: run.outcome != Outcome.PASS):
+            runs = list(some)
+            if bad:
+                failed, number = len(runs), number + 1
+                continue
+            outage = failed >= 4 or (number == 1 and failed >= 2)
+            if len(runs) >= (2 if outage else 4 if number == 2 and failed == 3 else 12):
+                found = runs[-1].started
+        return found
+
+    @property
     def passes_lately(self) -> int:
         return next((n for n, run in enumerate(reversed(self.runs)) if run.outcome != Outcome.PASS), len(self.runs))
 
@@ -140,16 +159,20 @@ def how_it_fits(cause: Seen, effect: Seen) -> str:
     if bad == runs and cause.onset > latest and cause.last_good > latest:
         return "cleared"
     outages = cause.outages
+    over = cause.last_bad < effect.last_good_anew
+    passed, often = cause.passes_lately, len(outages) >= 3
+    if over and passed >= 4:
+        return "open" if often and passed < 6 else "cleared"
     was_out = outages and (len(outages[-1]) >= 4 or (len(outages) == 1 and len(outages[0]) >= 2))
-    if was_out and cause.passes_lately >= 2:
-        return "recovered" if outages[-1][-1].ended >= effect.last_good else "cleared"
+    if was_out and passed >= 2:
+        return "cleared" if over else "recovered"
     rate = 0.75 if bad == runs else max(0.2, 0.45 * bad / runs)
     failed, of = cause.bad_of(min(cause.onset, effect.onset))
     likelihood = rate**failed * (1 - rate) ** (of - failed) / (0.03**failed * 0.97 ** (of - failed))
     if likelihood < math.e:
         return "cleared" if likelihood <= math.e**-1.5 else "open"
-    if cause.passes_lately >= 6:
-        return "recovered"
+    if passed >= 6:
+        return "cleared" if over else "recovered"
     return "unstable" if len(outages) >= 2 else "open"
 
 

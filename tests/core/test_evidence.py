@@ -207,6 +207,10 @@ def test_the_cause_of_what_fails_now_and_then_may_be_seen_later() -> None:
         pytest.param("PFPPF", 10.0, 0.0, id="a single failure is no outage"),
         pytest.param("PFPFFPPF", 10.0, 0.0, id="nor are two, after another failure"),
         pytest.param("PFPFFFFPPF", 90.0, 80.0, id="four in a row are one, whatever failed before"),
+        pytest.param("PFFPPFFFPPPP", None, 110.0, id="four passes end three in a row, after a first outage"),
+        pytest.param("PFFPPFFFPPP", 50.0, 40.0, id="three passes do not end it"),
+        pytest.param("PFFPPFFPPPP", 50.0, 40.0, id="two in a row after a first outage are none"),
+        pytest.param("PFPFPFFFPPPP", 10.0, 0.0, id="three in a row of what fails now and then are none"),
     ],
 )
 def test_what_begins_anew_after_an_outage(runs: str, since: float | None, good_at: float) -> None:
@@ -217,6 +221,20 @@ def test_a_fault_that_was_over_before_the_effect_was_last_seen_up_explains_nothi
     assert fit(recent("PFFPPPP"), recent("PFFPPPPF", 0.0), 10.0) == Fit.CLEARED
     assert fit(recent("PFFPPPP"), recent("PPPPF", 0.0), 10.0) == Fit.CLEARED
     assert fit(recent("PFFPPPP"), recent("PPF", 0.0), 10.0) == Fit.RECOVERED
+
+
+@pytest.mark.parametrize(
+    ("cause", "found"),
+    [
+        pytest.param("PFFPPFFFPPP", Fit.UNSTABLE, id="not seen up often enough"),
+        pytest.param("PFFPPFFFPPPP", Fit.CLEARED, id="four passes clear what failed twice"),
+        pytest.param("PFPFPFFFPPPPP", Fit.OPEN, id="five passes do not clear what fails now and then"),
+        pytest.param("PFPFPFFFPPPPPP", Fit.CLEARED, id="six do"),
+    ],
+)
+def test_two_outages_that_both_are_over_explain_nothing_that_fails_anew(cause: str, found: Fit) -> None:
+    """Cause and effect failed together, recovered, and the effect alone fails again: another fault, soon after."""
+    assert fit(recent(cause), recent("PFFPPFFFFPPPPFFF", 10.0), 10.0) == found
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
-"""`python -m tests.simulation [TIMES]`: every scenario TIMES [200] times, and four days, with their figures."""
+"""`python -m tests.simulation [TIMES]`: every scenario TIMES [200] times, twice as many faults in
+quick succession, and four days, with their figures."""
 
 from __future__ import annotations
 
 import sys
 from random import Random
 
+from tests.simulation import quick_succession
 from tests.simulation.day import faults, live
 from tests.simulation.incidents import repeat
 
@@ -14,7 +16,7 @@ _ROW = "{:<20} {:>6} {:>7} {:>9} {:>9} {:>9}"
 def main() -> int:
     """Print one row per scenario and per day; 1 when anything was published that is not so."""
     times = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    return 1 if _incidents(times) + _days() else 0
+    return 1 if _incidents(times) + quick_succession.report(2 * times, 1) + _days() else 0
 
 
 def _incidents(times: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from tests.simulation.day import HOUR, Chance, environment, faults, live
+from tests.simulation.quick_succession import LATE, follow_each_other
 from tests.support.world import HEALTHY, START
 
 
@@ -39,3 +40,9 @@ def test_twenty_faults_publish_those_twenty_and_nothing_else() -> None:
     assert all(0 < named - begins < 50 for (named, _), (begins, _) in zip(day.began, planned, strict=True))
     assert day.roots_at_the_end == ()
     assert not day.unsettled_at_the_end
+
+
+def test_what_was_over_a_moment_ago_does_not_hide_what_fails_now() -> None:
+    found = follow_each_other(60, 3)
+    assert [one for one in found if one.named != (one.root,)] == []
+    assert [one for one in found if one.seconds > LATE] == []

@@ -24,6 +24,7 @@ _KNOWN_AFTER = 2  # passes, before which it is not known how long one takes
 _WEIGHT = 0.05  # of one run in the average
 
 OUTAGE = 4  # failures in a row that are an outage, which two passes end, whatever failed before
+_ONE_MORE, _ONE_MORE_OVER = 3, 4  # failures in a row, soon after a first outage, and the passes that end them
 _NOW_AND_THEN = 3  # outages, with passes between them
 SUBSIDED = 6  # passes in a row after which a component no longer counts as failing now and then
 
@@ -106,7 +107,7 @@ class Recent:
 
     @property
     def began_anew(self) -> tuple[float | None, float]:
-        """Like `since` and `good_at`, but of what failed after the last outage that two passes ended."""
+        """Like `since` and `good_at`, but of what failed after the last outage that a few passes ended."""
         since, good_at = self.since, self.good_at
         failed = passed = blocks = 0
         for run in self.runs:
@@ -114,7 +115,7 @@ class Recent:
                 continue
             if run.outcome == Outcome.PASS:
                 passed += 1
-                if passed >= 2 and is_outage(failed, blocks):
+                if passed >= _passes_that_end(failed, blocks):
                     since, good_at = None, run.started
                 continue
             failed, blocks = (1, blocks + 1) if passed or not failed else (failed + 1, blocks)
@@ -182,6 +183,13 @@ def is_outage(failed: int, blocks: int) -> bool:
     return failed >= OUTAGE or (blocks == 1 and failed >= 2)
 
 
+def _passes_that_end(failed: int, blocks: int) -> int:
+    """How many passes in a row end a block of so many failures, so that what fails then fails anew."""
+    if is_outage(failed, blocks):
+        return 2
+    return _ONE_MORE_OVER if blocks == 2 and failed >= _ONE_MORE else CLEAN_AFTER
+
+
 class Fit(Enum):
     """Whether a component that is up can be the cause of a failing dependent."""
 
@@ -200,14 +208,15 @@ def fit(cause: Recent, effect: Recent, slack: float) -> Fit:
     steady = others == all_runs
     if steady and min(cause.since, cause.good_at) > effect.since + slack:
         return Fit.CLEARED
+    before = cause.last_failure < effect.began_anew[1]
+    if before and cause.passes >= _ONE_MORE_OVER:
+        return Fit.OPEN if cause.now_and_then and not cause.subsided else Fit.CLEARED
     failed, runs = cause.failures_since(min(cause.since, effect.since))
     expected = _MOST if steady else max(_SHARE * others / all_runs, _LEAST)
     weight = failed * log(expected / _CHANCE) + (runs - failed) * log((1 - expected) / (1 - _CHANCE))
-    if cause.passes >= 2 and cause.was_out:
-        return Fit.RECOVERED if cause.last_failure >= effect.began_anew[1] else Fit.CLEARED
+    if (cause.passes >= 2 and cause.was_out) or (cause.subsided and weight >= _ENOUGH):
+        return Fit.CLEARED if before else Fit.RECOVERED
     if weight >= _ENOUGH:
-        if cause.subsided:
-            return Fit.RECOVERED
         return Fit.UNSTABLE if len(cause.blocks) >= 2 else Fit.OPEN
     return Fit.CLEARED if weight <= _CLEARED else Fit.OPEN
 

@@ -64,6 +64,7 @@ examples, `a -> b` means that a depends on b.
 7. **Recovery and blindness** (`verdict_lifecycle`). Recovery is not a new fault, and blindness never resolves an alert.
    When what explains a component recovers, it has a time to recover, too, even if the fault was over before it was
    confirmed. Only a failure of a run that began after that time makes it a root cause, which *has not recovered*.
+   What was up meanwhile, and fails again by itself, is another fault and has none (`evidence` says when one is over).
    Example: the database was down for a minute, and the API needs another to reconnect: one root cause, not two.
    Where both failed now and then it is five minutes: such a fault may be back at any time.
    After maintenance a component must fail anew, and has that time as well.

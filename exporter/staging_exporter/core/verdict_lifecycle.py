@@ -204,7 +204,8 @@ def _left_without_cause(
     for name, new in checked.items():
         state = new.state if new.inference is None else seen[name].state  # not as its dependents would have it
         drafted = state == State.UNKNOWN and before[name].inference is not None and name not in published.roots
-        if not drafted and stops_explaining(before[name].state, state):
+        failing = before[name].judged is not None and not seen[name].recent.passes  # it was merely judged otherwise
+        if not drafted and not failing and stops_explaining(before[name].state, state):
             eased.add(name)
     if not eased:
         return
