@@ -200,7 +200,7 @@ VERDICTS |= {
         "<testsuite name='a.spec.ts' hostname='firefox'><testcase name='t'/></testsuite></testsuites>",
         {"retries": "pass"},
         Reason.FAILED,
-        "1 of 1 tests failed: t",
+        "1 of 2 tests failed: t",
     ),
     "the date of Mocha's xunit reporter": (
         "<testsuite tests='1' timestamp='Sun, 30 Oct 2016 02:23:05 GMT'><testcase name='t'/></testsuite>",
@@ -367,6 +367,90 @@ async def test_a_download_without_a_valid_time_is_aged_by_its_report() -> None:
     async with serving(saying(head.encode() + PASSED.encode())) as port:
         seen = await probe({"kind": "e2e", "url": f"http://127.0.0.1:{port}/r.xml"})
     assert (seen.reason, "nothing says when" in seen.detail) == (Reason.NO_EVIDENCE, True)
+
+
+# Shapes of reports that were found in public repositories.
+FOUND: dict[str, tuple[str, Reason, str]] = {
+    "the same test fails in three browsers": (
+        '<testsuites tests="3" failures="3">'
+        + "".join(
+            f'<testsuite name="login.spec.ts" hostname="{browser}" tests="1" failures="1"><testcase '
+            'classname="login.spec.ts" name="logs in"><failure message="503"/></testcase></testsuite>'
+            for browser in ("chromium", "firefox", "webkit")
+        )
+        + "</testsuites>",
+        Reason.FAILED,
+        "3 of 3 tests failed: login.spec.ts::logs in",
+    ),
+    "a test fails in one browser and passes in the next": (
+        '<testsuites><testsuite hostname="a"><testcase name="t"><failure/></testcase></testsuite>'
+        '<testsuite hostname="b"><testcase name="t"/></testsuite></testsuites>',
+        Reason.FAILED,
+        "1 of 2 tests failed: t",
+    ),
+    "two suites have a test of the same name without a class": (
+        '<testsuites failures="2"><testsuite name="a"><testcase name="works"><failure/></testcase></testsuite>'
+        '<testsuite name="b"><testcase name="works"><failure/></testcase></testsuite></testsuites>',
+        Reason.FAILED,
+        "2 of 2 tests failed: works",
+    ),
+    "surefire counts the attempts of a flaky test": (
+        '<testsuite tests="3" failures="2"><testcase name="t"><flakyFailure message="x"/><flakyFailure/></testcase>'
+        "</testsuite>",
+        Reason.OK,
+        "",
+    ),
+    "surefire counts all attempts of a failing test": (
+        '<testsuite tests="4" failures="4"><testcase name="t"><failure/><rerunFailure/><rerunFailure/><rerunFailure/>'
+        "</testcase></testsuite>",
+        Reason.FAILED,
+        "1 of 1 tests failed: t",
+    ),
+    "a test with several failures": (
+        '<testsuite tests="2" failures="3"><testcase name="t"><failure/><failure/><failure/></testcase>'
+        '<testcase name="u"/></testsuite>',
+        Reason.FAILED,
+        "1 of 2 tests failed: t",
+    ),
+    "a claim beyond the attempts of a flaky test": (
+        '<testsuite tests="3" failures="3"><testcase name="t"><flakyFailure/><flakyFailure/></testcase></testsuite>',
+        Reason.FAILED,
+        "1 tests, none of which failed, but the attributes of the report claim 1",
+    ),
+    "tests without names": (
+        "<testsuite><testcase><failure/></testcase><testcase><error/></testcase><testcase/></testsuite>",
+        Reason.FAILED,
+        "2 of 3 tests failed: a test without a name",
+    ),
+    "an empty line before the declaration": ('\n\n  <?xml version="1.0"?>\n' + PASSED, Reason.OK, ""),
+    "Eclipse": (
+        '<testrun name="All" tests="2" failures="0" errors="0" ignored="1"><testsuite name="T">'
+        '<testcase name="a" classname="T" time="0.1"/><testcase name="b" classname="T" ignored="true"/></testsuite>'
+        "</testrun>",
+        Reason.OK,
+        "",
+    ),
+    "Maven's time zone": (
+        '<testsuite timestamp="2021-03-07T10:36:56 UTC"><testcase name="a"/></testsuite>',
+        Reason.NO_EVIDENCE,
+        "old, expected at most 1d",
+    ),
+    "dotnet": (
+        '<TestRun xmlns="http://microsoft.com/schemas/VisualStudio/TeamTest/2010"/>',
+        Reason.NO_EVIDENCE,
+        "the root is <TestRun>, expected <testsuites> or <testsuite>; `dotnet test --logger junit` with the package",
+    ),
+    "Robot Framework": ("<robot/>", Reason.NO_EVIDENCE, "`robot --xunit FILE` writes that"),
+    "NUnit": ("<test-run/>", Reason.NO_EVIDENCE, "NUnit writes that with `--result=FILE;transform=...`"),
+}
+
+
+@pytest.mark.parametrize("case", FOUND)
+async def test_reports_of_real_tools_are_judged_right(case: str, tmp_path: Path) -> None:
+    text, reason, detail = FOUND[case]
+    seen = await read(tmp_path, text)
+    assert (seen.reason, detail in seen.detail) == (reason, True), seen.detail
+    assert "not among its test cases" in seen.detail or "claim" not in seen.detail, seen.detail
 
 
 COUNTS: dict[str, tuple[str | bytes, dict[str, int]]] = {

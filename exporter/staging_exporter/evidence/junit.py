@@ -17,8 +17,19 @@ _MAX_DEPTH = 100
 _INCOMPLETE = frozenset({3, 5, 6, 20})
 # Control characters that XML forbids and tools write nevertheless, such as colour codes.
 _CONTROLS = bytes(c if c >= 32 or c in b"\t\n\r" else ord("?") for c in range(256))
+_ROOTS = frozenset({"testsuites", "testsuite", "testrun"})  # the last is of Eclipse
+# Reports of other formats, and how their tools write JUnit XML.
+_OTHERS = {
+    "TestRun": "`dotnet test --logger junit` with the package JunitXml.TestLogger writes that",
+    "assemblies": "`dotnet test --logger junit` with the package JunitXml.TestLogger writes that",
+    "test-run": "NUnit writes that with `--result=FILE;transform=...` or the package JunitXml.TestLogger",
+    "test-results": "NUnit writes that with `--result=FILE;transform=...` or the package JunitXml.TestLogger",
+    "testng-results": "TestNG writes that into the directory `junitreports`",
+    "robot": "`robot --xunit FILE` writes that",
+}
 _CHILDREN = {"failure": "failed", "error": "error", "skipped": "skipped"}
 _RERUNS = frozenset({"rerunFailure", "rerunError", "flakyFailure", "flakyError"})
+_BAD = ("failed", "error")
 _NOT_RUN = frozenset({"notrun", "disabled", "skipped", "ignored"})
 _FAILED = frozenset({"failed", "failure", "fail", "error", "errored", "broken"})
 
@@ -50,6 +61,7 @@ class JunitReader:
         """The next bytes."""
         if self._wide is None:
             self._wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+            data = data if self._wide else data.lstrip(b" \t\r\n")  # nothing may come before the declaration
         self._fed += len(data)
         self._parse(data if self._wide else data.translate(_CONTROLS), final=False)
         if self._fed > MAX_SIZE:
@@ -73,12 +85,13 @@ class JunitReader:
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         tag = tag.rpartition(":")[2]
-        if not self._open and tag not in ("testsuites", "testsuite"):
-            raise Unreadable(f"the root is <{tag[:50]}>, expected <testsuites> or <testsuite>")
+        if not self._open and tag not in _ROOTS:
+            hint = f"; {_OTHERS[tag]}" if tag in _OTHERS else ""
+            raise Unreadable(f"the root is <{tag[:50]}>, expected <testsuites> or <testsuite>{hint}")
         self._open.append(tag)
         if len(self._open) > _MAX_DEPTH:
             raise Unreadable(f"nested more than {_MAX_DEPTH} deep")
-        if tag in ("testsuite", "testsuites"):
+        if tag in _ROOTS:
             if name := attributes.get("name"):
                 self._report.names.add_group(f"suite {name}")
             self._suites.append(_Suite(attributes.get("name", ""), _claimed(attributes)))
@@ -90,7 +103,7 @@ class JunitReader:
         elif "testcase" in self._open and (tag in _CHILDREN or tag in _RERUNS):
             self._case.see(tag, attributes)
             self._text = self._case.message
-        elif tag in ("failure", "error") and self._open[-2] in ("testsuite", "testsuites"):
+        elif tag in ("failure", "error") and self._open[-2] in _ROOTS:
             name = next((suite.name for suite in reversed(self._suites) if suite.name), "without a name")
             self._outside = _Case(f"suite {name}", 0.0)
             self._outside.see(tag, attributes)
@@ -108,8 +121,11 @@ class JunitReader:
         own = attributes.get("classname") or attributes.get("class") or attributes.get("file") or ""
         self._report.names.add_group(own)
         name = "::".join(part for part in (own, attributes.get("name", "")) if part)
-        self._case = _Case(name or "a test without a name", seconds(attributes.get("time")))
-        if _NOT_RUN & {attributes.get("status", "").lower(), attributes.get("result", "").lower()}:
+        self._case = _Case(name, seconds(attributes.get("time")))
+        if attributes.get("ignored") == "true" or _NOT_RUN & {
+            attributes.get("status", "").lower(),
+            attributes.get("result", "").lower(),
+        }:
             self._case.outcome = "skipped"
         elif _FAILED & {attributes.get("status", "").lower(), attributes.get("result", "").lower()}:
             self._case.outcome = "failed"
@@ -121,7 +137,7 @@ class JunitReader:
     def _end(self, tag: str) -> None:
         closed = self._open.pop()
         self._text = None
-        if closed in ("testsuite", "testsuites"):
+        if closed in _ROOTS:
             self._close_suite()
         elif self._outside is not None and closed in ("failure", "error"):
             case, self._outside = self._outside, None
@@ -130,7 +146,8 @@ class JunitReader:
             case = self._case
             self._case_times += case.seconds
             self._report.flaky += case.rerun and case.outcome == "passed"
-            self._report.add(case.name, case.outcome, "\n".join(case.message)[:MAX_MESSAGE], str(self._begun))
+            message = "\n".join(case.message)[:MAX_MESSAGE]
+            self._report.add(case.name, case.outcome, message, str(self._begun), case.bad)
 
     def _close_suite(self) -> None:
         suite = self._suites.pop()
@@ -164,8 +181,15 @@ class _Case:
         self.outcome = "passed"
         self.message: list[str] = []
         self.rerun = False
+        self._seen = 0  # failures and errors, those of further attempts among them
+
+    @property
+    def bad(self) -> int:
+        """How many failures and errors it has; one that only an attribute shows is one."""
+        return max(self._seen, self.outcome in _BAD)
 
     def see(self, tag: str, attributes: dict[str, str]) -> None:
+        self._seen += tag != "skipped"
         if tag in _RERUNS:
             self.rerun = True
             return

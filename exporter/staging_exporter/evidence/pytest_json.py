@@ -94,7 +94,7 @@ class PytestJsonReader:
         if self._path not in (["tests", "item"], ["collectors", "item"]):
             return
         test, self._test = self._test, {}
-        name = test.get("nodeid") or "a test without a name"
+        name = test.get("nodeid", "")
         message = " ".join(test[key] for key in _LONG if key in test)[:MAX_MESSAGE]
         self._report.names.add_group(name.partition("::")[0])
         if self._path[0] == "tests":

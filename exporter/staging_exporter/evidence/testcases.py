@@ -14,8 +14,11 @@ OUTCOMES = ("passed", "failed", "error", "skipped", "environment_skipped", "harn
 _BAD = ("failed", "error", "harness_error")
 MAX_SIZE = 64 * 1024 * 1024  # bytes of a report
 MAX_MESSAGE = 4096  # characters of a message that are searched
-_MAX_NAMES = 10
+MAX_NAMES = 10
 _MAX_REMEMBERED = 10_000  # failing cases that are recognised when they are repeated
+
+
+NAMELESS = "a test without a name"
 
 
 class Unreadable(Exception):
@@ -43,9 +46,9 @@ class Report:
     """Counts of a run. `started` is when it began, None when the report does not say.
 
     `claimed` is the number of tests by the attributes of the report, `claimed_bad` that of failures and errors, `bad`
-    that of those which were read, repeated ones included; `names` are those of all tests, `failing` the first ten that
-    fail; `environment_skip` is the message of the first skip because of the environment, `harness` that of the first
-    harness error.
+    that of those which were read, repeated ones and further attempts included; `names` are those of all tests,
+    `failing` the first ten that fail; `environment_skip` is the message of the first skip because of the environment,
+    `harness` that of the first harness error.
     """
 
     rules: Rules
@@ -60,7 +63,7 @@ class Report:
     claimed: int | None = None
     claimed_bad: int = 0
     bad: int = 0
-    _bad: dict[str, tuple[str, str]] = field(default_factory=dict)  # name -> outcome, place
+    _bad: dict[tuple[str, str], str] = field(default_factory=dict)  # place and name -> outcome
 
     @property
     def total(self) -> int:
@@ -72,16 +75,19 @@ class Report:
         """How many failures and errors the report claims that are not among its cases."""
         return max(0, self.claimed_bad - self.bad)
 
-    def add(self, name: str, outcome: str, message: str = "", place: str = "") -> None:
+    def add(self, name: str, outcome: str, message: str = "", place: str = "", bad: int | None = None) -> None:
         """Count a case; a failing one that is repeated, as pytest's teardown errors are, is counted once.
 
-        `place` is the suite that it is in: the same test in another one, such as that of another browser, is no retry.
+        `place` is the suite that it is in: the same test in another one, such as that of another browser, is another
+        case. `bad` is how many failures and errors it has, where that is not one for a failing case.
         """
         self.names.add(name)
-        self.bad += outcome in _BAD
-        if name in self._bad:
-            self._repeated(name, outcome, place)
+        self.bad += (outcome in _BAD) if bad is None else bad
+        key = place, name
+        if name and key in self._bad:
+            self._repeated(key, outcome)
             return
+        name = name or NAMELESS
         if outcome == "skipped" and search(self.rules.environment_skips, message):
             outcome = "environment_skipped"
             self.environment_skip = self.environment_skip or message
@@ -90,20 +96,19 @@ class Report:
             self.harness = self.harness or f"{name}: {message}"
         self.counts[outcome] += 1
         if outcome in _BAD and len(self._bad) < _MAX_REMEMBERED:
-            self._bad[name] = outcome, place
-        if outcome in ("failed", "error") and len(self.failing) < _MAX_NAMES:
+            self._bad[key] = outcome
+        if outcome in ("failed", "error") and len(self.failing) < MAX_NAMES and name[:200] not in self.failing:
             self.failing.append(name[:200])
 
-    def _repeated(self, name: str, outcome: str, place: str) -> None:
+    def _repeated(self, key: tuple[str, str], outcome: str) -> None:
         """A further attempt of a failing test, where the runner retries."""
-        before, where = self._bad[name]
-        if outcome != "passed" or not self.rules.retries or where != place:
+        if outcome != "passed" or not self.rules.retries:
             return
-        del self._bad[name]
-        self.counts[before] -= 1
+        self.counts[self._bad.pop(key)] -= 1
         self.counts["passed"] += 1
         self.flaky += 1
-        if name[:200] in self.failing:
+        name = key[1]
+        if name[:200] in self.failing and not any(other == name for _, other in self._bad):
             self.failing.remove(name[:200])
 
     def close(self) -> None:
@@ -122,7 +127,7 @@ class Report:
         """Add another report of the same run; `started` stays as it is."""
         for outcome, count in other.counts.items():
             self.counts[outcome] += count
-        self.failing = (self.failing + other.failing)[:_MAX_NAMES]
+        self.failing = list(dict.fromkeys(self.failing + other.failing))[:MAX_NAMES]
         self.flaky += other.flaky
         self.environment_skip = self.environment_skip or other.environment_skip
         self.harness = self.harness or other.harness

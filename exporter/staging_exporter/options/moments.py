@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from typing import NamedTuple
 FUTURE = 60.0  # seconds that another clock may be ahead of ours
 _UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (math.inf, 1e9))  # below the first number: seconds, and so on
 _EARLIEST = 946684800.0  # 2000-01-01: what is before it is no time, but a zero or a counter
+_ZONE = re.compile(r" ?(UTC|GMT)$")  # as Maven's and others write it
 _ZONES = 15 * 3600.0  # seconds that times without a time zone may differ: UTC-12 to UTC+14
 
 
@@ -64,7 +66,7 @@ def _of_number(number: float) -> Moment | None:
 def _of_text(text: str) -> Moment | None:
     try:
         # That of HTTP and mail, as Mocha writes: Sun, 30 Oct 2016 02:23:05 GMT.
-        moment = parsedate_to_datetime(text) if text[3:4] == "," else datetime.fromisoformat(text)
+        moment = parsedate_to_datetime(text) if text[3:4] == "," else datetime.fromisoformat(_ZONE.sub("Z", text))
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None

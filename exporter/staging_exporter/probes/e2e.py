@@ -16,7 +16,7 @@ from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeFailed, Reason, Trait
 from staging_exporter.evidence.reports import Format, read_file, read_report
 from staging_exporter.evidence.runs import Files, Run, began_at, newest_run
-from staging_exporter.evidence.testcases import Report, Rules, Unreadable
+from staging_exporter.evidence.testcases import MAX_NAMES, Report, Rules, Unreadable
 from staging_exporter.net.background import in_background
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import status_reason
@@ -189,7 +189,7 @@ def _require_no_failures(report: Report) -> None:
     bad = report.counts["failed"] + report.counts["error"]
     claims = f"the attributes of the report claim {report.unseen} failures that are not among its test cases"
     if bad:
-        names = ", ".join(report.failing) + (", ..." if bad > len(report.failing) else "")
+        names = ", ".join(report.failing) + (", ..." if bad > len(report.failing) == MAX_NAMES else "")
         more = f"; {claims}" if report.unseen else ""
         raise ProbeFailed(Reason.FAILED, f"{bad} of {report.total} tests failed: {names}{more}")
     if report.unseen:
