@@ -67,6 +67,12 @@ class Fact:
     CONNECTIONS: Final = "connections"  # {"used": number, "usable": number}
     VALUE: Final = "value"
 
+    # Resources of a cloud, as its API describes them
+    CLOUD_INSTANCES: Final = "instances"
+    CLOUD_MAX_INSTANCES: Final = "max_instances"
+    CLOUD_UTILIZATION: Final = "utilization"  # of what it can do at most, as a ratio
+    CLOUD_STARTUP_BUDGET: Final = "startup_budget"  # what its startup probe allows
+
     # Test reports
     TESTS: Final = "tests"  # outcome -> number
     FAILING: Final = "failing"

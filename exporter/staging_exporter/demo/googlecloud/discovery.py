@@ -149,11 +149,14 @@ def _object_faults(api: str, schema: Mapping[str, Any], value: Mapping[str, Any]
             yield f"{at}.{name} is unknown"
 
 
+_KEPT = frozenset({"value", "capacityScaler"})  # fields that say whether they are set: the value of a point may be 0
+
+
 def without_defaults(value: Any) -> Any:
-    """As the APIs write it: what is empty, zero or false is left out of objects, but in the value of a point."""
+    """As the APIs write it: what is empty, zero or false is left out of objects, but for `_KEPT`."""
     if isinstance(value, list):
         return [without_defaults(item) for item in value]
     if not isinstance(value, dict):
         return value
-    kept = {key: item if key == "value" else without_defaults(item) for key, item in value.items()}
-    return {key: item for key, item in kept.items() if key == "value" or item not in (None, "", 0, False, [], {})}
+    kept = {key: item if key in _KEPT else without_defaults(item) for key, item in value.items()}
+    return {key: item for key, item in kept.items() if key in _KEPT or item not in (None, "", 0, False, [], {})}

@@ -69,8 +69,8 @@ def _short(value: Any) -> str:
 
 
 def short_name(resource: object) -> str:
-    """The last part of a resource's name or URL."""
-    return str(resource).rpartition("/")[2]
+    """The last part of a resource's name or URL; empty for one that is left out."""
+    return str(resource or "").rpartition("/")[2]
 
 
 def same_resource(one: object, other: object) -> bool:

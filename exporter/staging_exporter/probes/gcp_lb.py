@@ -1,0 +1,156 @@
+"""Kind `gcp_lb`: an HTTP load balancer, link by link: forwarding rule, proxy, URL map, backend services, groups."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from staging_exporter.evidence.google.answers import Answer, same_resource, short_name
+from staging_exporter.evidence.google.check import Finding, GoogleCheck, Health, absent
+from staging_exporter.evidence.google.reads import compute
+from staging_exporter.net.context import ProbeContext
+
+Resource = Mapping[str, Any]
+Lists = Mapping[str, Answer]
+
+FRONT = ("forwardingRules", "targetHttpsProxies", "targetHttpProxies")
+BACK = ("backendServices", "networkEndpointGroups")
+
+
+class GcpLb(GoogleCheck):
+    """A load balancer: does its configuration lead anywhere? Serverless groups have no health that could be read."""
+
+    kind: Literal["gcp_lb"]
+    url_map: str | None = Field(None, description="the whole load balancer")
+    backend_service: str | None = Field(None, description="one backend service alone")
+
+    @model_validator(mode="after")
+    def _one(self) -> GcpLb:
+        if (self.url_map is None) == (self.backend_service is None):
+            raise ValueError("write either `url_map` or `backend_service`")
+        return self
+
+    async def run(self, context: ProbeContext) -> None:
+        """Read and judge. Raises ProbeFailed, ProbeDegraded."""
+        wanted = (*FRONT, "urlMaps", *BACK) if self.url_map else BACK
+        reads = [self.read(context, compute(self.in_project, name)) for name in wanted]
+        lists: Lists = dict(zip(wanted, await asyncio.gather(*reads), strict=True))
+        if self.url_map:
+            finding = judge_map(self.url_map, lists, context.facts)
+        else:
+            finding = judge_backend(str(self.backend_service), lists, context.facts)
+        finding.conclude()
+
+
+def judge_map(name: str, lists: Lists, facts: dict[str, Any]) -> Finding:
+    """The finding on a URL map with all that leads to it and all that it leads to; writes what is shown to `facts`."""
+    found = _named(lists["urlMaps"].items("urlMaps"), name)
+    if found is None:
+        return absent(f"URL map {name}", "the project", lists["urlMaps"])
+    proxies = [
+        proxy
+        for collection in FRONT[1:]
+        for proxy in lists[collection].items(collection)
+        if same_resource(proxy.get("urlMap"), found.get("selfLink"))
+    ]
+    rules = [
+        rule
+        for rule in lists["forwardingRules"].items("forwardingRules")
+        if any(same_resource(rule.get("target"), proxy.get("selfLink")) for proxy in proxies)
+    ]
+    facts["addresses"] = sorted({str(rule["IPAddress"]) for rule in rules if rule.get("IPAddress")})
+    facts["hosts"] = [host for rule in found.get("hostRules") or () for host in rule.get("hosts") or ()]
+    broken = [_front_fault(proxies, rules, lists)] if not rules else []
+    links = {str(link): None for link in _services(found)}
+    findings = [_backend(link, lists, facts) for link in links if "/backendBuckets/" not in link]
+    return _worst([*broken, *findings])
+
+
+def judge_backend(name: str, lists: Lists, facts: dict[str, Any]) -> Finding:
+    """The finding on one backend service."""
+    found = _named(lists["backendServices"].items("backendServices"), name)
+    if found is None:
+        return absent(f"backend service {name}", "the project", lists["backendServices"])
+    return _backend(str(found.get("selfLink")), lists, facts)
+
+
+def _front_fault(proxies: Sequence[Resource], rules: Sequence[Resource], lists: Lists) -> Finding:
+    gaps = "; ".join(dict.fromkeys(lists[name].missing for name in FRONT if lists[name].missing))
+    if gaps:
+        return Finding(Health.UNKNOWN, f"no forwarding rule was found in lists that are incomplete: {gaps}")
+    what = "no forwarding rule leads to its proxies" if proxies else "no proxy uses it"
+    return Finding(Health.DOWN, f"no address leads to the URL map: {what}")
+
+
+def _services(url_map: Resource) -> Iterator[Any]:
+    """Links to all backends of a URL map; a redirect has none."""
+    matchers = url_map.get("pathMatchers") or ()
+    for place in (url_map, *matchers):
+        if link := place.get("defaultService"):
+            yield link
+        yield from _of_action(place.get("defaultRouteAction"))
+    for rule in (
+        rule for matcher in matchers for key in ("pathRules", "routeRules") for rule in matcher.get(key) or ()
+    ):
+        if link := rule.get("service"):
+            yield link
+        yield from _of_action(rule.get("routeAction"))
+
+
+def _of_action(action: Resource | None) -> Iterator[Any]:
+    for weighted in (action or {}).get("weightedBackendServices") or ():
+        if link := weighted.get("backendService"):
+            yield link
+
+
+def _backend(link: str, lists: Lists, facts: dict[str, Any]) -> Finding:
+    """The finding on the backend service at that link and its groups."""
+    name, services = short_name(link), lists["backendServices"]
+    found = next((one for one in services.items("backendServices") if same_resource(one.get("selfLink"), link)), None)
+    if found is None:
+        return absent(f"backend service {name}", "the project", services)
+    backends = found.get("backends") or ()
+    if not backends:
+        return Finding(Health.DOWN, f"backend service {name} has no backends")
+    drained = [one for one in backends if one.get("capacityScaler", 1.0) == 0]
+    findings = [_group(str(one.get("group")), name, lists, facts) for one in backends]
+    if len(drained) == len(backends):
+        findings.append(Finding(Health.DOWN, f"all backends of {name} are drained: capacityScaler is 0"))
+    elif drained:
+        text = f"{len(drained)} of {len(backends)} backends of {name} are drained: capacityScaler is 0"
+        findings.append(Finding(Health.DEGRADED, text))
+    return _worst(findings)
+
+
+def _group(link: str, service: str, lists: Lists, facts: dict[str, Any]) -> Finding:
+    """The finding on a group of endpoints; instance groups are another collection, and are not looked up."""
+    if "/networkEndpointGroups/" not in link:
+        return Finding(Health.UP)
+    groups = lists["networkEndpointGroups"]
+    listed = groups.items("networkEndpointGroups")
+    found = next((one for one in listed if same_resource(one.get("selfLink"), link)), None)
+    if found is None:
+        return absent(f"network endpoint group {short_name(link)} of {service}", "the project", groups)
+    if found.get("networkEndpointType") == "SERVERLESS":
+        run = found.get("cloudRun") or {}
+        facts.setdefault("services", {})[service] = run.get("service") or run.get("urlMask") or "not Cloud Run"
+    return Finding(Health.UP)
+
+
+def _named(resources: Sequence[Resource], name: str) -> Resource | None:
+    return next((one for one in resources if one.get("name") == name), None)
+
+
+_ORDER = (Health.DOWN, Health.UNKNOWN, Health.DEGRADED, Health.STARTING, Health.UP)
+
+
+def _worst(findings: Sequence[Finding]) -> Finding:
+    """The worst finding, with the details of all that are as bad."""
+    if not findings:
+        return Finding(Health.UP)
+    health = min((one.health for one in findings), key=_ORDER.index)
+    texts = dict.fromkeys(one.detail for one in findings if one.health == health and one.detail)
+    return Finding(health, "; ".join(texts))

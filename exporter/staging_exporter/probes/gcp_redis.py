@@ -1,0 +1,55 @@
+"""Kind `gcp_redis`: an instance of Memorystore for Redis, by the API that manages it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from staging_exporter.evidence.google.answers import short_name
+from staging_exporter.evidence.google.check import Finding, GoogleCheck, Health, absent
+from staging_exporter.evidence.google.reads import redis_instances
+from staging_exporter.net.context import ProbeContext
+
+Resource = Mapping[str, Any]
+
+STATES = {
+    "READY": Health.UP,
+    "CREATING": Health.STARTING,
+    "UPDATING": Health.DEGRADED,
+    "DELETING": Health.DOWN,
+    "REPAIRING": Health.DEGRADED,
+    "MAINTENANCE": Health.DEGRADED,
+    "IMPORTING": Health.DEGRADED,
+    "FAILING_OVER": Health.DEGRADED,
+    "STATE_UNSPECIFIED": Health.UNKNOWN,
+}
+
+
+class GcpRedis(GoogleCheck):
+    """An instance of Memorystore. Whether it answers is what kind `redis` is for."""
+
+    kind: Literal["gcp_redis"]
+    instance: str = Field(min_length=1, max_length=40)
+
+    async def run(self, context: ProbeContext) -> None:
+        """Read and judge. Raises ProbeFailed, ProbeDegraded."""
+        answer = await self.read(context, redis_instances(self.in_project))
+        found = next((one for one in answer.items("instances") if short_name(one.get("name")) == self.instance), None)
+        if found is None:
+            absent(f"Redis instance {self.instance}", f"project {self.in_project}", answer).conclude()
+            return
+        shown = ("state", "host", "port", "tier", "authEnabled", "transitEncryptionMode")
+        context.facts.update({name: found[name] for name in shown if name in found})
+        judge(found).conclude()
+
+
+def judge(instance: Resource) -> Finding:
+    """The finding from the fields of an instance."""
+    state = str(instance.get("state", "absent"))
+    message = f": {instance['statusMessage']}" if instance.get("statusMessage") else ""
+    if suspended := instance.get("suspensionReasons"):
+        return Finding(Health.DOWN, f"it is suspended: {', '.join(map(str, suspended))}; state is {state}{message}")
+    health = STATES.get(state, Health.UNKNOWN)
+    return Finding(health, "" if health == Health.UP else f"state is {state}{message}")

@@ -1,0 +1,106 @@
+"""Kind `gcp_sql`: a Cloud SQL instance, by the API that manages it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import Field
+
+from staging_exporter.evidence.google.answers import short_name, whole_number
+from staging_exporter.evidence.google.check import Finding, GoogleCheck, Health, absent, fields
+from staging_exporter.evidence.google.errors import ApiFailed
+from staging_exporter.evidence.google.reads import sql_instances, sql_operations
+from staging_exporter.net.context import ProbeContext
+
+Resource = Mapping[str, Any]
+
+STATES = {
+    "RUNNABLE": (Health.UP, ""),
+    "SUSPENDED": (Health.DOWN, "it is suspended"),
+    "PENDING_DELETE": (Health.DOWN, "it is being deleted"),
+    "PENDING_CREATE": (Health.STARTING, "it is being created"),
+    "MAINTENANCE": (Health.DOWN, "it is down for maintenance"),
+    "FAILED": (Health.DOWN, "its creation failed, or an operation left it in an unknown state"),
+    "ONLINE_MAINTENANCE": (Health.UP, ""),
+    "REPAIRING": (Health.UNKNOWN, "its read pool is being repaired"),
+    "SQL_INSTANCE_STATE_UNSPECIFIED": (Health.UNKNOWN, "the API does not know its state"),
+}
+# RUNNABLE means "running, or has been stopped by owner": only this tells the two apart.
+POLICIES = {
+    "ALWAYS": Health.UP,
+    "NEVER": Health.DOWN,
+    "ON_DEMAND": Health.UNKNOWN,
+    "SQL_ACTIVATION_POLICY_UNSPECIFIED": Health.UNKNOWN,
+}
+RESTARTS = frozenset({"RESTART", "AUTO_RESTART", "FAILOVER", "UPDATE", "SWITCHOVER", "MAINTENANCE"})
+
+
+class GcpSql(GoogleCheck):
+    """An instance of Cloud SQL. It says nothing about the network to it: that is what kind `postgres` is for."""
+
+    kind: Literal["gcp_sql"]
+    instance: str = Field(min_length=1, max_length=98)
+
+    async def run(self, context: ProbeContext) -> None:
+        """Read and judge. Raises ProbeFailed, ProbeDegraded."""
+        answer = await self.read(context, sql_instances(self.in_project))
+        found = next((one for one in answer.items("items") if one.get("name") == self.instance), None)
+        if found is None:
+            absent(f"Cloud SQL instance {self.instance}", f"project {self.in_project}", answer).conclude()
+            return
+        running = running_operation(await self._operations(context), self.instance)
+        context.facts.update(facts_of(found, running))
+        judge(found, running).conclude()
+
+    async def _operations(self, context: ProbeContext) -> Sequence[Resource]:
+        """The last operations; they only add to what the instance says, so their absence is no failure."""
+        try:
+            return (await self.read(context, sql_operations(self.in_project))).items("items")
+        except ApiFailed as error:
+            context.log(f"operations cannot be read: {error.detail}")
+            return []
+
+
+def running_operation(operations: Sequence[Resource], instance: str) -> str:
+    """The type of the operation on the instance that is under way, empty without one."""
+    for one in operations:
+        if short_name(one.get("targetId")) == instance and one.get("status") in ("RUNNING", "PENDING"):
+            return str(one.get("operationType", "UNKNOWN"))
+    return ""
+
+
+def facts_of(instance: Resource, operation: str) -> dict[str, Any]:
+    """What is shown of an instance."""
+    flags = fields(instance, "settings", "databaseFlags") or ()
+    limit = next((flag.get("value") for flag in flags if flag.get("name") == "max_connections"), None)
+    facts = {
+        "state": instance.get("state"),
+        "activation_policy": fields(instance, "settings", "activationPolicy"),
+        "operation": operation or None,
+        "availability_type": fields(instance, "settings", "availabilityType"),
+        "max_connections": whole_number(limit),
+        "maintenance": fields(instance, "scheduledMaintenance", "startTime"),
+    }
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def judge(instance: Resource, operation: str = "") -> Finding:
+    """The finding from the fields of an instance and the operation on it that is under way."""
+    state = str(instance.get("state", "absent"))
+    health, words = STATES.get(state, (Health.UNKNOWN, "a state that this version does not know"))
+    policy = str(fields(instance, "settings", "activationPolicy") or "absent")
+    shown = f"state is {state}, activationPolicy is {policy}"
+    if operation in RESTARTS and health == Health.UP and policy != "NEVER":
+        return Finding(Health.STARTING, f"the operation {operation} is under way; {shown}")
+    if health != Health.UP:
+        why = ", ".join(map(str, instance.get("suspensionReason") or ()))
+        return Finding(health, f"{words}{f' ({why})' if why else ''}: {shown}")
+    if policy == "NEVER":
+        return Finding(Health.DOWN, f"it was stopped by its owner: {shown}")
+    if POLICIES.get(policy, Health.UNKNOWN) == Health.UNKNOWN:
+        return Finding(Health.UNKNOWN, f"whether it runs is unknown: {shown}")
+    disk = fields(instance, "outOfDiskReport", "sqlOutOfDiskState")
+    if disk == "SOFT_SHUTDOWN":
+        return Finding(Health.DEGRADED, f"its disk is nearly full: sqlOutOfDiskState is {disk}; {shown}")
+    return Finding(Health.UP)
