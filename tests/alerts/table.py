@@ -176,6 +176,12 @@ ROWS = (
         HERE | {of(names.CONNECTIONS): _when(10, 76), of(names.MAX_CONNECTIONS): _always(100)},
         almost={of(names.CONNECTIONS): _when(10, 75)},
     ),
+    Row(
+        "StagingConnectorNearlySaturated",
+        HERE | {of(names.CLOUD_UTILIZATION): _when(0.3, 0.61)},
+        almost={of(names.CLOUD_UTILIZATION): _when(0.3, 0.6)},
+        nor=({of(names.CLOUD_UTILIZATION): _always(None)},),  # it has room for more instances
+    ),
     Row("StagingNotProbed", HERE | {LAST: lambda now, began: now if now < began else None}, almost={LAST: _always(0)}),
     Row(
         "StagingComponentUnknown",

@@ -39,6 +39,7 @@ SEEN = {
     "tls_serial": "1f",
     "tls_fingerprint_sha256": "ab" * 32,
 }
+CLOUD = {"instances": 10, "max_instances": 10, "utilization": 0.9, "startup_budget": 240.0}
 TESTS = {"passed": 7, "failed": 0, "error": 0, "skipped": 1, "environment_skipped": 0, "harness_error": 0}
 
 
@@ -98,6 +99,6 @@ def _seen(name: str, at: float) -> Observation:
     if name == "name":
         facts = {"siblings": {"na-me.test": ["192.0.2.1"]}}
     if name == "cache":
-        facts = {"connections": {"used": 70, "usable": 97}}
+        facts = {"connections": {"used": 70, "usable": 97}, **CLOUD}
     skipped = 2 if name == "model-a" else 0
     return Observation(name, at, 0.01, Outcome.PASS, Reason.OK, "", 0.0, skipped, True, phases=PHASES, facts=facts)

@@ -146,6 +146,10 @@ def test_every_state_is_always_present_and_one_is_true(component: str, samples: 
         ("staging_probe_domain_drift", {"component": "name"}, [1]),
         ("staging_probe_connections", {"component": "cache"}, [70]),
         ("staging_probe_connections_limit", {"component": "cache"}, [97]),
+        ("staging_gcp_instances", {"component": "cache"}, [10]),
+        ("staging_gcp_max_instances", {"component": "cache"}, [10]),
+        ("staging_gcp_utilization_ratio", {"component": "cache"}, [0.9]),
+        ("staging_gcp_startup_budget_seconds", {"component": "cache"}, [240]),
         ("staging_component_startup_budget_seconds", {}, [600]),
         ("staging_component_startup_budget_end_timestamp_seconds", {"component": "slow"}, [601]),
         (

@@ -226,6 +226,18 @@ CONNECTIONS = Metric(
 MAX_CONNECTIONS = Metric(
     "staging_probe_connections_limit", GAUGE, "Connections available to ordinary users, reported by the server."
 )
+CLOUD_INSTANCES = Metric(
+    "staging_gcp_instances", GAUGE, "Instances of the resource by Cloud Monitoring, a few minutes old."
+)
+CLOUD_MAX_INSTANCES = Metric("staging_gcp_max_instances", GAUGE, "Configured maximum of instances of the resource.")
+CLOUD_UTILIZATION = Metric(
+    "staging_gcp_utilization_ratio",
+    GAUGE,
+    "Utilization of a VPC connector that has all its instances, the larger of CPU and throughput; absent below that.",
+)
+CLOUD_STARTUP_BUDGET = Metric(
+    "staging_gcp_startup_budget_seconds", GAUGE, "Time that the startup probe of a Cloud Run service allows."
+)
 JOURNEY_STATE = Metric(
     "staging_journey_state", GAUGE, "1 for the published state of the journey, 0 for the others.", (JOURNEY, "state")
 )

@@ -16,6 +16,7 @@ _P0, _P1, _P2 = Priority
 _DAY = 86400
 _CREDENTIAL_DAYS = 7
 _SATURATION = 0.75  # of the connections; by default the check is degraded above 80 %
+_BUSY = 0.6  # of a connector with all its instances; by default the check is degraded above 80 %
 _LEFT = 0.1  # share of the startup budget
 _COMPONENT = "{{ $labels.component }}"
 
@@ -248,5 +249,15 @@ class Environment:
             "A server in {{ $labels.environment }} is running out of connections.",
             f"{value(names.CONNECTIONS, 'humanize')} of the {value(names.MAX_CONNECTIONS, 'humanize')} connections "
             f"of {_COMPONENT} are in use.",
+            hold=600,
+        )
+        yield Alert(
+            "StagingConnectorNearlySaturated",
+            _P2,
+            Role.RISK,
+            self._of.components(f"and {HERE} ({self._of(names.CLOUD_UTILIZATION)} > {_BUSY})"),
+            "A VPC connector of {{ $labels.environment }} is nearly saturated.",
+            f"{_COMPONENT} has all its instances, {value(names.CLOUD_UTILIZATION, 'humanizePercentage')} busy. "
+            "Nothing behind it will be reachable when it is full.",
             hold=600,
         )

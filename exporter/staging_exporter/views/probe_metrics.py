@@ -12,6 +12,14 @@ from staging_exporter.core.snapshot import ComponentStatus
 from staging_exporter.views.exposition import Family, Histograms, Samples, label_set
 
 Components = Sequence[tuple[str, ComponentStatus]]  # the label set of each, as text
+_OF_FACTS = (
+    (names.HTTP_STATUS, Fact.STATUS),
+    (names.CLOSE_CODE, Fact.CLOSE_CODE),
+    (names.CLOUD_INSTANCES, Fact.CLOUD_INSTANCES),
+    (names.CLOUD_MAX_INSTANCES, Fact.CLOUD_MAX_INSTANCES),
+    (names.CLOUD_UTILIZATION, Fact.CLOUD_UTILIZATION),
+    (names.CLOUD_STARTUP_BUDGET, Fact.CLOUD_STARTUP_BUDGET),
+)
 _SUCCESS = {Outcome.PASS: 1.0, Outcome.DEGRADED: 1.0, Outcome.FAIL: 0.0}
 
 
@@ -72,7 +80,7 @@ def _credentials(checked: Components) -> Iterator[Family]:
 
 
 def _answers(checked: Components) -> Iterator[Family]:
-    for metric, fact in ((names.HTTP_STATUS, Fact.STATUS), (names.CLOSE_CODE, Fact.CLOSE_CODE)):
+    for metric, fact in _OF_FACTS:
         yield Samples(metric, [(at, s.facts[fact]) for at, s in checked if fact in s.facts])
     yield Samples(names.ADDRESS_HASH, ((at, address_hash(s.facts[Fact.IP])) for at, s in checked if Fact.IP in s.facts))
     named = [(at, s) for at, s in checked if Trait.COMPARES_NAMES in s.component.traits]
