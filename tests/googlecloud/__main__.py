@@ -43,7 +43,7 @@ METHODS = {
     ),
     "monitoring.v3": ("monitoring.projects.timeSeries.list",),
     "redis.v1": ("redis.projects.locations.instances.list",),
-    "run.v1": ("run.namespaces.domainmappings.list",),
+    "run.v1": ("run.namespaces.domainmappings.list", "run.namespaces.services.replaceService"),
     "run.v2": (
         "run.projects.locations.services.list",
         "run.projects.locations.services.revisions.list",

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.google import GoogleTokens
+from staging_exporter.net.google_transport import readable_by_others
 from staging_exporter.net.resolve import Resolver
 from staging_exporter.net.url import parse_url
 
@@ -341,3 +342,20 @@ async def test_a_token_server_that_is_down_or_refuses(monkeypatch: pytest.Monkey
     async with cloud(monkeypatch, **{"/token": answer}) as place:
         expected = "token server oauth2.googleapis.com: status 400, expected 200: invalid_grant: Invalid JWT Signature."
         assert await failure(place.tokens) == expected
+
+
+# Endpoints
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        ("https://apis.internal", False),
+        ("http://127.0.0.1:9", False),
+        ("http://localhost:9", False),
+        ("http://10.0.0.9:8080", True),
+        ("http://emulator.test", True),
+    ],
+)
+def test_plain_http_to_another_machine_gets_no_token(endpoint: str, expected: bool) -> None:
+    assert readable_by_others(parse_url(endpoint, ("http", "https"))) == expected

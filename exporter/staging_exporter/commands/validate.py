@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 
 from staging_exporter.client import Client
-from staging_exporter.commands.common import Command, call_exporter, config_files, load
+from staging_exporter.commands.common import Command, call_exporter, config_files, give_up, load
+from staging_exporter.commands.google import inventory_of
 from staging_exporter.config import Config
+from staging_exporter.drafts.gcp.compare import differences
 from staging_exporter.views.document_types import SuggestionsDocument
 from staging_exporter.views.suggestions import doubtful, shallow
 
@@ -17,12 +19,17 @@ from staging_exporter.views.suggestions import doubtful, shallow
 @click.command(cls=Command)
 @config_files()
 @click.option(
+    "--against",
+    type=click.Choice(["gcp"]),
+    help="Also warn of differences to what is deployed in `google.project`.",
+)
+@click.option(
     "--from",
     "url",
     metavar="URL",
     help="Also warn of edges and checks that incidents at this exporter contradicted.",
 )
-def validate(config: tuple[Path, ...], url: str | None) -> None:
+def validate(config: tuple[Path, ...], url: str | None, against: str | None) -> None:
     """Report every error in a configuration.
 
     Exits 2 when there is one.
@@ -33,8 +40,20 @@ def validate(config: tuple[Path, ...], url: str | None) -> None:
     if url is not None:
         for text in _of_incidents(loaded, call_exporter(lambda: Client(url).suggestions())):
             click.echo(f"warning: {names}: {text}", err=True)
+    if against is not None:
+        for text in _of_the_cloud(loaded):
+            click.echo(f"warning: {names}: {text}", err=True)
     latent = len(loaded.topology.components) - len(loaded.checks) - len(loaded.observed)
     click.echo(f"{names} {'is' if len(config) == 1 else 'are'} valid: {len(loaded.checks)} checks, {latent} latent.")
+
+
+def _of_the_cloud(config: Config) -> Iterator[str]:
+    """What is different in Google Cloud."""
+    if config.google.project is None:
+        give_up("--against gcp needs google.project in the configuration")
+    regions = {config.google.region, *(getattr(check, "region", None) for check in config.checks.values())} - {None}
+    found = inventory_of(config.google.project, sorted(map(str, regions)), config.google.endpoint, config.servers)
+    yield from differences(found, config.topology.components, config.checks)
 
 
 def _of_incidents(config: Config, document: SuggestionsDocument) -> Iterator[str]:

@@ -14,7 +14,7 @@ from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import Response
 from staging_exporter.net.failures import classify
 from staging_exporter.net.google import GoogleTokens, patience, tokens_of
-from staging_exporter.net.google_transport import error_in_words, located
+from staging_exporter.net.google_transport import error_in_words, located, readable_by_others
 from staging_exporter.net.http import HttpRequest, Transport, fetch
 from staging_exporter.net.renewed import Fetched, Renewed
 from staging_exporter.net.url import Url
@@ -45,9 +45,9 @@ async def read_secret(context: ProbeContext, name: str) -> bytes:
 
 async def _fetch(tokens: GoogleTokens, name: str) -> Fetched[bytes]:
     try:
-        token = await tokens.access_token(_FETCH)
+        token = "" if readable_by_others(tokens.endpoint) else await tokens.access_token(_FETCH)
         response = await _access(tokens, name, token)
-        if response.status == 401:
+        if response.status == 401 and token:
             tokens.refused(token)
             response = await _access(tokens, name, await tokens.access_token(_FETCH))
         value = _payload(response)
@@ -61,7 +61,7 @@ async def _access(tokens: GoogleTokens, name: str, token: str) -> Response:
     version = name if "/versions/" in name else f"{name}/versions/latest"
     place, own = located(Url("https", _host(name), 443, f"/v1/{version}:access"), tokens.endpoint)
     context = ProbeContext(_FETCH, tokens.resolver)
-    request = HttpRequest(place, headers={"Authorization": f"Bearer {token}", **own})
+    request = HttpRequest(place, headers=own | ({"Authorization": f"Bearer {token}"} if token else {}))
     try:
         async with asyncio.timeout(_FETCH):
             return await fetch(context, request, Transport(), follow=False, max_body=_MAX_ANSWER)

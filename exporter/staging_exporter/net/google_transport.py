@@ -21,12 +21,18 @@ _REQUEST = 10.0  # seconds for one request
 _MAX_ANSWER = 64 * 1024
 _METADATA_SERVER = "metadata server"
 _HINT = ": not on Google Cloud?"
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _APIS = ".googleapis.com"
 
 
 def metadata_host() -> str:
     """Host and port of the metadata server; the variables are those of Google's own libraries."""
     return os.environ.get("GCE_METADATA_HOST") or os.environ.get("GCE_METADATA_ROOT") or "metadata.google.internal"
+
+
+def readable_by_others(endpoint: Url | None) -> bool:
+    """True for plain HTTP to another machine, where no token may be sent."""
+    return endpoint is not None and not endpoint.secure and endpoint.host not in _LOOPBACK
 
 
 def located(url: Url, endpoint: Url | None) -> tuple[Url, dict[str, str]]:
@@ -81,7 +87,7 @@ class GoogleTransport:
         if metadata:  # google-auth read the variables when it was imported
             url = parse_url(f"http://{metadata_host()}{url.target}", ("http",))
         self.asking = f"{_METADATA_SERVER} {url.authority}" if metadata else f"token server {url.authority}"
-        place, own = located(url, None if metadata else self._endpoint)
+        place, own = located(url, None if metadata or readable_by_others(self._endpoint) else self._endpoint)
         request = HttpRequest(place, method, headers | own, body)
         context = ProbeContext(min(_REQUEST, max(0.01, self._end - monotonic())), self._resolver)
         try:

@@ -1,0 +1,1 @@
+"""Foreign files and clouds -> the text of a configuration. Imported by `commands`."""
