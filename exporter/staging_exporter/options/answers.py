@@ -13,6 +13,7 @@ from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
 from staging_exporter.net.charsets import Undecodable
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import Response, status_reason
+from staging_exporter.options.failing_parts import failing_parts
 from staging_exporter.options.jsonpath import JsonPath, find
 from staging_exporter.options.matchers import JsonMatcher, MatcherResult, json_tests
 from staging_exporter.options.model import Model
@@ -144,7 +145,8 @@ def _json_tests(response: Response, matcher: JsonMatcher, every: bool) -> Iterat
         yield _undecodable(str(error), f"json {next(iter(matcher))}")
         return
     except ValueError as error:
-        yield MatcherResult(False, f"the body is not JSON ({error})", f"json {next(iter(matcher))}")
+        seen = f"the body is not JSON ({error})" if response.body.strip() else "the body is empty"
+        yield MatcherResult(False, seen, f"json {next(iter(matcher))}")
         return
     yield from json_tests(document, matcher, every=every)
 
@@ -183,10 +185,15 @@ def snippet(response: Response) -> str:
     return f"; body: {text[:_SNIPPET]}" if text else ""
 
 
+def _failing(response: Response) -> str:
+    """What a body says is broken, where its beginning does not show it all."""
+    return failing_parts(response) if len(response.text) > _SNIPPET else ""
+
+
 def require_status(response: Response, expected: tuple[str, ...]) -> None:
     """Raises ProbeFailed with the reason of the status when it is not among the expected ones."""
     if not status_in(expected, response.status):
-        seen = f"status {response.status}, expected {' or '.join(expected)}{snippet(response)}"
+        seen = f"status {response.status}, expected {' or '.join(expected)}{_failing(response)}{snippet(response)}"
         raise ProbeFailed(status_reason(response.status), seen)
 
 
@@ -227,7 +234,7 @@ def require_identity(context: ProbeContext, response: Response, identity: Matche
 def degrade_on_any(response: Response, matchers: Matchers, statuses: tuple[str, ...] = ()) -> None:
     """Raises ProbeDegraded (`content`) for one of `statuses`, or for the first matcher that holds."""
     if status_in(statuses, response.status):
-        seen = f"status {response.status}, degraded when {' or '.join(statuses)}{snippet(response)}"
+        seen = f"status {response.status}, degraded when {' or '.join(statuses)}{_failing(response)}{snippet(response)}"
         raise ProbeDegraded(Reason.CONTENT, seen)
     for test in matchers.tests(response, every=False):
         if test.holds:

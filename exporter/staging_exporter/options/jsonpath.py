@@ -76,13 +76,13 @@ def _suggestion(text: str) -> str:
     if not _KEYS.fullmatch(bare):
         return "; a key that is no identifier is written like $['db-status']"
     steps = [int(index) if index else key for index, key in _STEPS.findall(bare)]
-    forms = ["$" + "".join(_step(step) for step in steps)]
+    forms = ["$" + "".join(step_of(step) for step in steps)]
     if len(steps) > 1 and "[" not in bare and "$." + bare != forms[0]:
         forms.append(f"$[{bare!r}]")
     return f"; write {' or '.join(forms)}"
 
 
-def _step(key: str | int) -> str:
+def step_of(key: str | int) -> str:
     """One step of a normalized path, in its short form where there is one."""
     if isinstance(key, int):
         return f"[{key}]"
@@ -156,7 +156,7 @@ def _lacking(nodes: Sequence[JSONPathNode], segment: JSONPathSegment) -> str | N
 
 
 def _place(node: JSONPathNode) -> str:
-    return "$" + "".join(_step(step) for step in node.location)
+    return "$" + "".join(step_of(step) for step in node.location)
 
 
 def find(document: Any, path: str) -> list[object]:

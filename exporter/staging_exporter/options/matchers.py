@@ -16,11 +16,12 @@ from pydantic import Field, model_validator
 
 from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import Reason
-from staging_exporter.options.jsonpath import JsonPath, Selection, select
+from staging_exporter.options.jsonpath import JsonPath, Selection, select, selects_several
 from staging_exporter.options.model import Duration, Model
 from staging_exporter.options.moments import FUTURE, unix_seconds
 from staging_exporter.options.patterns import Pattern, search
 
+_EMPTY = "; `empty: pass` would accept none"
 Scalar = str | int | float | bool | None
 
 
@@ -187,7 +188,9 @@ def json_tests(document: Any, matcher: Mapping[str, Wanted], *, every: bool = Tr
             yield MatcherResult(None, f"json {path}: the document is {error}", wanted_text(wanted), Reason.CONTENT)
             continue
         result = judge(found, wanted, every=every)
-        yield result._replace(seen=f"json {result.seen}")
+        nothing = every and result.holds is False and not found.values and not found.lacking and selects_several(path)
+        hint = _EMPTY if nothing else ""
+        yield result._replace(seen=f"json {result.seen}", wanted=f"{result.wanted}{hint}")
 
 
 def first_mismatch(document: Any, matcher: Mapping[str, Wanted]) -> MatcherResult | None:
