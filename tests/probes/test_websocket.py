@@ -421,3 +421,28 @@ async def test_a_refusal_by_another_server_has_the_reason_of_its_status() -> Non
     async with serving(plain) as address:
         seen = await probe({"kind": "websocket", "url": f"ws://{address}/ws"})
     assert (seen.reason, seen.detail) == (Reason.STATUS, 'status 200, expected 101; body: {"service": "frontend"}')
+
+
+def sends_events(*events: tuple[str, int]) -> Talk:
+    async def talk(socket: ServerConnection) -> None:
+        for name, number in events:
+            await socket.send(json.dumps({"type": name, "id": number}))
+        await socket.wait_closed()
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("events", "detail"),
+    [
+        ((("a", 1), ("b", 2), ("b", 3), ("c", 4)), ""),
+        ((("a", 1), ("b", 2), ("b", 2), ("c", 4)), "b came twice, with the same id"),
+        ((("a", 1), ("other", 1), ("b", 2), ("c", 4)), ""),
+    ],
+    ids=["each once", "one twice", "another message with that id"],
+)
+async def test_no_event_may_come_twice(events: tuple[tuple[str, int], ...], detail: str) -> None:
+    step = {"events": {"order": ["a", "b", "c"], "repeat": ["b"], "unique": "id"}}
+    seen = await run(sends_events(*events), step)
+    assert (seen.detail.startswith(detail), seen.reason) == (True, Reason.CONTENT if detail else Reason.OK)
+    assert {"a", "b"} <= set(seen.facts["event_seconds"])

@@ -31,6 +31,7 @@ from staging_exporter.options.payload import Payload
 from staging_exporter.options.placeholders import fill
 from staging_exporter.options.secrets import AnySecret
 
+_MOST_EVENTS = 10_000  # of one step that are kept to find one that comes twice
 _ACTIONS = ("send", "expect", "events", "ping", "hold")
 
 
@@ -162,12 +163,14 @@ async def _take(
 
 
 async def _listen(context: ProbeContext, session: Session, step: Step) -> Message:
-    progress, received = _Progress(step), Received()
+    progress, received, begin = _Progress(step), Received(), context.elapsed
     async with waiting(context, step.within, progress, received):
         while True:
             message = await _next(session, progress.framing)
             progress.take(message)
             received.add(label_of(message, progress.framing))
+            if step.events is not None and (name := step.events.name(message)) is not None:
+                context.facts.setdefault("event_seconds", {}).setdefault(name, round(context.elapsed - begin, 3))
             if progress.done:
                 return message
 
@@ -202,6 +205,7 @@ class _Progress:
         self._step = step
         self._order = OrderProgress(step.events) if step.events is not None else None
         self._matched = False
+        self._identities: set[object] = set()
         framing = step.expect or step.events
         assert framing is not None
         self.framing: Framing = framing
@@ -214,11 +218,22 @@ class _Progress:
     def take(self, message: Message) -> None:
         """Take a message. Raises ProbeFailed (`content`) when it is not allowed now."""
         if self._order is not None and self._step.events is not None:
+            self._require_new(self._step.events, message)
             self._order.take(self._step.events.names(message))
         elif self._step.expect is not None:
             self._matched = self._step.expect.describes(message)
             if not self._matched and not self._step.skip_others:
                 raise ProbeFailed(Reason.CONTENT, f"the next message was {label_of(message, self.framing)}")
+
+    def _require_new(self, events: Events, message: Message) -> None:
+        if (identity := events.identity(message)) is None or not events.describes(message):
+            return
+        if len(self._identities) > _MOST_EVENTS:
+            raise ProbeFailed(Reason.CONTENT, f"more than {_MOST_EVENTS} events came")
+        if identity in self._identities:
+            text = f"{label_of(message, self.framing)} came twice, with the same {events.unique}"
+            raise ProbeFailed(Reason.CONTENT, text)
+        self._identities.add(identity)
 
     def __str__(self) -> str:
         return str(self._order if self._order is not None else self._step.expect)

@@ -145,14 +145,24 @@ class Events(Order, Awaited):
     """Events in messages, named by their JSON."""
 
     path: JsonPath = Field("type", description="JSONPath to what names the event")
+    unique: JsonPath | None = Field(None, description="JSONPath to what no two events may share, such as an id")
+
+    def identity(self, message: Message) -> object:
+        """What no other event may have, as JSON; None without it."""
+        found = find(self.document(message), self.unique) if self.unique is not None else []
+        return json.dumps(found[0], sort_keys=True) if found else None
 
     def names(self, message: Message) -> Iterable[object]:
         """What may be the name of the event in that message."""
         return find(self.document(message), self.path)
 
+    def name(self, message: Message) -> str | None:
+        """Which of the events the message is, None when it is none."""
+        return next((str(name) for name in self.names(message) if name in self.order), None)
+
     def describes(self, message: Message) -> bool:
         """True when the message is one of the events."""
-        return any(name in self.order for name in self.names(message))
+        return self.name(message) is not None
 
 
 class OrderProgress:

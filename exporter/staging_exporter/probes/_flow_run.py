@@ -19,7 +19,7 @@ from staging_exporter.probes._flow_steps import FlowStep
 _MARGIN = 0.1  # seconds before the deadline when steps end, so that the failing one can be named
 _CLEANING = 1.0  # seconds that a step for cleaning up gets, unless it says how many
 _MOST_CLEANING = 0.25  # of the run
-_KEPT = (Fact.STATUS, Fact.CLOSE_CODE)  # facts of a step
+_KEPT = (Fact.STATUS, Fact.CLOSE_CODE, "event_seconds")  # facts of a step
 _EARLIEST = (Fact.CREDENTIAL_NOT_AFTER, Fact.TOKEN_NOT_AFTER)
 
 
