@@ -506,6 +506,27 @@ async def test_a_conversation_sends_cookies_and_captures_from_messages() -> None
     assert (seen.reason, seen.detail) == (Reason.OK, "")
 
 
+async def test_a_conversation_of_several_users_captures_too() -> None:
+    async def talk(socket: ServerConnection) -> None:
+        await socket.send(json.dumps({"type": "welcome"}))
+        async for asked in socket:
+            await socket.send(json.dumps({"type": "answer", "room": "room-77", "said": str(asked)}))
+
+    steps = [
+        {"expect": {"json": {"type": "welcome"}}},
+        {"send": "hello"},
+        {"expect": {"json": {"type": "answer"}}, "capture": {"room": {"json": "room"}}},
+        {"send": "in {{room}}"},
+        {"expect": {"json": {"said": "in {{room}}"}}},
+    ]
+    async with talking(talk) as address:
+        users = [{"headers": {"Authorization": "Bearer {{token}}"}}, {}]
+        chat = {"name": "chat", "websocket": {"url": f"ws://{address}/", "connections": users, "steps": steps}}
+        after = {"name": "after", "http": {"url": "http://HOST/echo?{{room}}"}}
+        seen, web = await run(LOGIN, chat, after, routes={"*": echo})
+    assert (seen.reason, seen.detail, web.seen[-1].target) == (Reason.OK, "", "/echo?room-77")
+
+
 async def test_what_a_message_lacks_is_named() -> None:
     async def talk(socket: ServerConnection) -> None:
         await socket.send(json.dumps({"type": "welcome"}))

@@ -10,12 +10,12 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from staging_exporter.demo.accounts import Accounts
+from staging_exporter.demo.chat import EVENTS, Chat
 from staging_exporter.demo.network import LOOPBACK
 from staging_exporter.demo.services import Service, unhealthy
 from staging_exporter.demo.switches import Switch
 from staging_exporter.demo.witnesses import Database, redis_answers
-
-AGENT_EVENTS = ("agent_started", "agent_thinking", "tool_executing", "tool_completed", "agent_completed")
 
 _WEBSOCKET_MODES = {
     "ok": "sends a welcome message and runs agents",
@@ -32,9 +32,17 @@ class Backend(Service):
     name = "backend"
 
     def __init__(
-        self, database: Database, redis: int, redis_password: str, llm: int, token: str, scale: float = 1.0
+        self,
+        database: Database,
+        redis: int,
+        redis_password: str,
+        llm: int,
+        token: str,
+        accounts: Accounts,
+        scale: float = 1.0,
     ) -> None:
         super().__init__(scale)
+        self.chat = Chat(accounts, self._complete, scale)
         self._database = database
         self._redis = redis
         self._redis_password = redis_password
@@ -53,16 +61,17 @@ class Backend(Service):
     @property
     def switches(self) -> list[Switch]:
         """The switches beside the one that every service has."""
-        return [self.websocket, self.ready, self.ws_health]
+        return [self.websocket, self.ready, self.ws_health, self.chat.switch]
 
     def routes(self) -> list[web.RouteDef]:
-        """The health endpoints and `/ws`."""
+        """The health endpoints, `/ws` and the chat."""
         return [
             web.get("/health", self._health),
             web.get("/health/ready", self._health_ready),
             web.get("/health/backend", self._health_backend),
             web.get("/ws/health", self._health_websocket),
             web.get("/ws", self._ws),
+            *self.chat.routes(),
         ]
 
     async def _database_answers(self) -> bool:
@@ -131,12 +140,12 @@ class Backend(Service):
                 await self._run_agent(socket)
 
     async def _run_agent(self, socket: web.WebSocketResponse) -> None:
-        for event in AGENT_EVENTS[:-1]:
+        for event in EVENTS[:-1]:
             await socket.send_json({"type": event, "agent": "cost-advisor"})
         answer = await self._complete()
         await socket.send_json(
             {
-                "type": AGENT_EVENTS[-1],
+                "type": EVENTS[-1],
                 "agent": "cost-advisor",
                 "answer": answer or "a canned answer",
                 "fallback": not answer,

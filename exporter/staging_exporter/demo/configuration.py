@@ -13,13 +13,16 @@ _INTERVAL, _TIMEOUT = 5.0, 1.5  # seconds, before the scale
 _STEADY = 1.2  # seconds that the parts of a fast demo may need on a busy machine
 
 
-def render(values: Mapping[str, str], scale: float) -> str:
+GOLDEN_PATH = "golden-path.yml"  # the golden path as a flow, loaded beside the other file
+
+
+def render(values: Mapping[str, str], scale: float, name: str = "config.yml") -> str:
     """The file's text: `<name>` becomes that value, `<5s>` five seconds times `scale`. Raises ValueError.
 
     `<timeout>` is scaled too, but leaves a busy machine the time to answer.
     """
     known = {**values, "timeout": format_duration(patience(_TIMEOUT, _INTERVAL, scale))}
-    template = files(__package__).joinpath("config.yml").read_text(encoding="utf-8")
+    template = files(__package__).joinpath(name).read_text(encoding="utf-8")
     return _PLACE.sub(lambda match: _fill(match[1], known, scale), template)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from staging_exporter.demo.configuration import render
+from staging_exporter.demo.configuration import GOLDEN_PATH, render
 from staging_exporter.demo.faults import FAULTS
 from staging_exporter.demo.network import LOOPBACK
 from staging_exporter.demo.switches import Switchboard
@@ -67,6 +67,8 @@ class DemoEnvironment:
         self.control = f"http://{LOOPBACK}:{wiring.values['control']}"
         self.config = self.state_dir / "demo.yml"
         self.config.write_text(render(wiring.values, self._scale), encoding="utf-8")
+        golden_path = render(wiring.values, self._scale, GOLDEN_PATH)
+        self.config.with_name(GOLDEN_PATH).write_text(golden_path, encoding="utf-8")
         for name in self._faults:
             await self.board.inject(name)
 

@@ -92,4 +92,14 @@ FAULTS: Mapping[str, Fault] = {
         postgres_proxy="refuse",
         revision="failed",
     ),
+    # What only a user sees: with `--golden-path`.
+    "F50": _fault("the password of the prober is no longer valid", login="wrong-password"),
+    "F51": _fault("the login sets no cookie", login="no-cookie"),
+    "F52": _fault("the login gives a token for another audience", login="other-audience"),
+    "F53": _fault("the answer of the chat is not saved", chat="not-saved"),
+    "F54": _fault("the answer of the chat also reaches another user", chat="wrong-user"),
+    "F55": _fault("the events of the chat come out of order", chat="out-of-order"),
+    "F56": _fault("an event of the chat comes twice", chat="doubled"),
+    "F57": _fault("the chat answers in fallback mode", chat="fallback"),
+    "F58": _fault("the chat stops after two events", chat="stops"),
 }

@@ -26,8 +26,8 @@ class SecretFiles:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.postgres, self.redis, self.token = (
-            self._make(name) for name in ("postgres-password", "redis-password", "token")
+        self.postgres, self.redis, self.token, self.user = (
+            self._make(name) for name in ("postgres-password", "redis-password", "token", "user-password")
         )
         modes = {"ok": "the Postgres check can read its password", "broken": "its password file is missing"}
         self.switch = Switch("postgres-check", modes, changed=self._changed)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import aiohttp
 from aiohttp import web
 
+from staging_exporter.demo.accounts import COOKIE, Accounts
 from staging_exporter.demo.network import LOOPBACK, bind
 from staging_exporter.demo.switches import Switch
 from staging_exporter.demo.witnesses import Database
@@ -128,14 +129,38 @@ class Auth(Service):
         "blind": "an old revision: reports `connected` without checking",
     }
 
-    def __init__(self, database: Database, scale: float = 1.0) -> None:
+    def __init__(self, database: Database, accounts: Accounts, scale: float = 1.0) -> None:
         super().__init__(scale)
-        self._database = database
+        self._database, self._accounts = database, accounts
         self._started = time.monotonic()
 
     def routes(self) -> list[web.RouteDef]:
-        """`/health`."""
-        return [web.get("/health", self._health)]
+        """`/health`, `POST /login` and `/session`."""
+        return [
+            web.get("/health", self._health),
+            web.post("/login", self._log_in),
+            web.get("/session", self._session),
+        ]
+
+    async def _log_in(self, request: web.Request) -> web.Response:
+        try:
+            sent = await request.json()
+        except ValueError:
+            sent = None
+        given = sent if isinstance(sent, dict) else {}
+        if self.switch.mode != "blind" and not await self._database.answers(0.7 * self.scale):
+            return web.json_response({"error": "Database connectivity failed"}, status=503)
+        made = self._accounts.log_in(given.get("user"), given.get("password"))
+        if made is None:
+            return web.json_response({"error": "wrong user or password"}, status=401)
+        response = web.json_response({"access_token": made[0], "token_type": "Bearer"})
+        if made[1] is not None:
+            response.set_cookie(COOKIE, made[1], httponly=True, secure=True)
+        return response
+
+    async def _session(self, request: web.Request) -> web.Response:
+        user = self._accounts.of_session(request.cookies.get(COOKIE))
+        return web.json_response({"user": user} if user else {"error": "not logged in"}, status=200 if user else 401)
 
     async def _health(self, _request: web.Request) -> web.Response:
         if self.switch.mode != "blind" and not await self._database.answers(0.7 * self.scale):

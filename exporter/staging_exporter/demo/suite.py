@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from staging_exporter.demo.backend import AGENT_EVENTS
+from staging_exporter.demo.chat import EVENTS
 from staging_exporter.demo.configuration import patience
 from staging_exporter.demo.nameserver import API, APP, AUTH, Nameserver
 from staging_exporter.demo.switches import Switch
@@ -99,7 +99,7 @@ class Suite:
             "test_login_is_there": lambda session: self._service(session, AUTH, "auth-service"),
             "test_api_answers": lambda session: self._service(session, API, "netra-ai-platform"),
             "test_websocket_welcomes": lambda session: self._talk(session, {}, ("connection_established",)),
-            "test_agent_runs": lambda session: self._talk(session, {"type": "start_agent"}, AGENT_EVENTS),
+            "test_agent_runs": lambda session: self._talk(session, {"type": "start_agent"}, EVENTS),
         }
         connector = aiohttp.TCPConnector(
             resolver=_Names(self._nameserver), ssl=self._context, local_addr=(_ADDRESS, 0), force_close=True

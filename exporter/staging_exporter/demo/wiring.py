@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from staging_exporter.demo.accounts import Accounts
 from staging_exporter.demo.backend import Backend
 from staging_exporter.demo.certificates import Authority
 from staging_exporter.demo.control import Control
@@ -79,7 +80,7 @@ class Wiring:
         self._switches += [*backend.switches, keys.switch, revision.switch, suite.switch]
         board = await self._start_control(suite)
         paths = {
-            **{name: keys.path(name) for name in ("postgres-password", "redis-password", "token")},
+            **{name: keys.path(name) for name in ("postgres-password", "redis-password", "token", "user-password")},
             "ca-file": authority.ca_file,
             "report": suite.report,
             "revision-script": revision.script,
@@ -108,8 +109,10 @@ class Wiring:
         scale, port = self._scale, self._port
         await self._serve(ClickHouse(scale))
         await self._serve(Llm(scale))
-        await self._serve(Auth(self._database(keys), scale))
-        backend = Backend(self._database(keys), port["redis"], keys.redis, port["llm"], keys.token, scale)
+        accounts = Accounts(keys.user, scale)
+        self._switches.append(accounts.switch)
+        await self._serve(Auth(self._database(keys), accounts, scale))
+        backend = Backend(self._database(keys), port["redis"], keys.redis, port["llm"], keys.token, accounts, scale)
         await self._serve(backend)
         await self._serve(Frontend(port["backend"], port["auth"], scale))
         return backend

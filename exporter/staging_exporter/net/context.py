@@ -141,6 +141,7 @@ class ProbeContext:
         """A context for another request of this run, beside the target's: own phases and facts, shared secrets."""
         other = ProbeContext(min(timeout, self.remaining), self.resolver, self.cache)
         other.secrets, other.expired, other.google = self.secrets, self.expired, self.google
+        other.captured = self.captured
         return other
 
     @contextmanager

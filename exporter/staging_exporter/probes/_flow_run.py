@@ -56,8 +56,12 @@ class Walk:
     async def _next(self, number: int) -> ProbeFailed | None:
         """Take a step, unless nothing is left to do: it is not reached, or its result is known."""
         step = self._steps[number]
-        if (self._failed is not None and not step.always) or self._values.missing(step.needs):
+        missing = self._values.missing(step.needs)
+        if (self._failed is not None and not step.always) or (missing and step.always):
             return None
+        if missing:
+            detail = f"step {step.name}: no step captured {{{{{missing[0]}}}}}"
+            return ProbeFailed(Reason.CONTENT, detail)
         if step.reuse is not False and (login := kept_login(self._context, (self._key, step.name))) is not None:
             self._take_over(number, login)
             return None
