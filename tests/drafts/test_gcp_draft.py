@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +129,26 @@ def another_project(world: World) -> None:
     service(world, AUTH)["volumes"][0]["cloudSqlInstance"]["instances"] = ["other:us-central1:db"]
 
 
+def other_paths(world: World) -> None:
+    url_map = world.compute["urlMaps"][0]
+    backends = {one["name"]: one["selfLink"] for one in world.compute["backendServices"]}
+    rule = {"paths": ["/login", "/login/*"], "service": backends[f"{AUTH}-backend"]}
+    next(one for one in url_map["pathMatchers"] if one["name"] == BACKEND)["pathRules"] = [rule]
+
+
+def wildcard(world: World) -> None:
+    world.compute["urlMaps"][0]["hostRules"][0]["hosts"].append("*.preview.netrasystems.ai")
+
+
 NOTES: dict[str, tuple[Change, str]] = {
+    "paths of a host that lead to another service": (
+        other_paths,
+        f"URL map netra-staging-lb, {BACKEND}: /login, /login/* lead to {AUTH}: add a check of one",
+    ),
+    "a host with a wildcard": (
+        wildcard,
+        "URL map netra-staging-lb: *.preview.netrasystems.ai is a wildcard: name the hosts that matter",
+    ),
     "all traffic through a VPC without NAT": (
         without_nat,
         f"{BACKEND}: vpcAccess.egress is ALL_TRAFFIC, and no Cloud NAT was found",
@@ -210,6 +231,55 @@ async def test_a_domain_mapping_leads_to_its_service() -> None:
     assert edges(parsed(await drafted(change))["edge-old-example-com"])[0] == ["dns-old-example-com", AUTH]
 
 
+async def test_a_certificate_map_has_the_certificates() -> None:
+    def change(world: World) -> None:
+        name = f"projects/{world.project}/locations/global/certificateMaps/m"
+        world.compute["targetHttpsProxies"][0]["certificateMap"] = f"//certificatemanager.googleapis.com/{name}"
+        world.map_entries.append(
+            {"name": f"{name}/certificateMapEntries/e", "certificates": [world.certificates[0]["name"]]}
+        )
+        world.certificates[0]["managed"]["domains"] = ["*.staging.netrasystems.ai"]
+
+    found = parsed(await drafted(change))
+    assert "certificate-netra-previews" in edges(found["edge-api-staging-netrasystems-ai"])[0]
+    assert "certificate-netra-previews" not in edges(found["edge-staging-netrasystems-ai"])[0]  # one label more or less
+
+
+async def test_a_replica_needs_its_primary() -> None:
+    def change(world: World) -> None:
+        world.sql.append(
+            {**world.sql[0], "name": "replica", "masterInstanceName": "netra-staging:staging-shared-postgres"}
+        )
+
+    assert edges(parsed(await drafted(change))["sql-replica-state"])[0] == ["sql-staging-shared-postgres-state"]
+
+
+async def test_direct_vpc_egress_is_a_subnetwork_of_its_own() -> None:
+    def change(world: World) -> None:
+        interface = {"network": "staging-vpc", "subnetwork": "run-subnet"}
+        service(world, BACKEND)["vpcAccess"] = {"networkInterfaces": [interface], "egress": "ALL_TRAFFIC"}
+
+    found = parsed(await drafted(change))
+    assert "subnet-run-subnet" in edges(found[BACKEND])[0]
+    assert "check" not in found["subnet-run-subnet"]
+
+
+STARTUP: dict[str, tuple[dict[str, Any] | None, str]] = {
+    "without a probe": (None, "4m"),
+    "with the defaults": ({"tcpSocket": {"port": 8000}}, "30s"),
+    "with a delay": ({"initialDelaySeconds": 60, "periodSeconds": 20, "failureThreshold": 9}, "4m"),
+}
+
+
+@pytest.mark.parametrize(("probe", "budget"), STARTUP.values(), ids=STARTUP)
+async def test_the_startup_budget_is_what_the_probe_allows(probe: dict[str, Any] | None, budget: str) -> None:
+    def change(world: World) -> None:
+        container = service(world, BACKEND)["containers"][0]
+        container["startupProbe"] = probe or {}
+
+    assert parsed(await drafted(change))[BACKEND]["startup"]["budget"] == budget
+
+
 # Permissions
 
 
@@ -257,6 +327,14 @@ async def test_the_command_writes_a_file_once(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
     assert (again.returncode, again.stderr) == (2, f"{output}: File exists\n")
     assert shown.stdout == output.read_text()
+
+
+async def test_without_the_extra_the_command_says_so() -> None:
+    code = "import sys; sys.modules['google'] = None; from staging_exporter.cli import main; main()"
+    command = [sys.executable, "-c", code, "init", "--from", "gcp", "netra-staging"]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "tokens of Google Cloud need the extra gcp: pip install 'staging-exporter[gcp]'\n"
 
 
 async def test_a_project_that_cannot_be_read_ends_with_the_command_that_helps() -> None:

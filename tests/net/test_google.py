@@ -222,6 +222,13 @@ async def test_the_key_of_a_service_account(monkeypatch: pytest.MonkeyPatch, tmp
         assert claims(await place.tokens.id_token(AUDIENCE, 5.0))["aud"] == AUDIENCE
 
 
+async def test_the_login_of_a_person_is_refreshed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    info = {"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "of-a-person"}
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", write(tmp_path, info))
+    async with cloud(monkeypatch) as place:
+        assert await place.tokens.access_token(5.0) == "refreshed of-a-person"
+
+
 async def test_the_login_of_gcloud_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "gcloud").mkdir()
     path = tmp_path / "gcloud" / "application_default_credentials.json"

@@ -75,7 +75,10 @@ class TokenApis(Web):
         method = request.target.rpartition(":")[2] if ":" in request.target else request.target
         match request.headers["host"], method:
             case "oauth2.googleapis.com", "/token":
-                grant = parse_qs(request.body.decode())["assertion"][0]
+                form = parse_qs(request.body.decode())
+                if refresh := form.get("refresh_token"):
+                    return document({"access_token": f"refreshed {refresh[0]}", "expires_in": 3600})
+                grant = form["assertion"][0]
                 claims = json.loads(base64.urlsafe_b64decode(grant.split(".")[1] + "=="))
                 if audience := claims.get("target_audience"):
                     return document({"id_token": jwt(aud=audience, email=claims["iss"])})

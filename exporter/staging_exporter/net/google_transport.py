@@ -18,6 +18,7 @@ from staging_exporter.net.resolve import Resolver
 from staging_exporter.net.url import Url, parse_url
 
 _REQUEST = 10.0  # seconds for one request
+_GRACE = 5.0  # seconds more before a thread stops waiting for the loop
 _MAX_ANSWER = 64 * 1024
 _METADATA_SERVER = "metadata server"
 _HINT = ": not on Google Cloud?"
@@ -79,7 +80,7 @@ class GoogleTransport:
         if isinstance(body, str):
             body = body.encode()
         sent = asyncio.run_coroutine_threadsafe(self._send(url, method, body or b"", dict(headers or {})), self._loop)
-        return sent.result()
+        return sent.result(_REQUEST + _GRACE)  # a loop that ended answers nobody
 
     async def _send(self, text: str, method: str, body: bytes, headers: dict[str, str]) -> Answer:
         url = parse_url(text, ("http", "https"))

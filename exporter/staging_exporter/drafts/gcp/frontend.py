@@ -83,12 +83,21 @@ class _Walker:
         for rule in url_map.get("hostRules") or ():
             matcher = matchers.get(rule.get("pathMatcher"), {})
             service, protected = self._behind(matcher.get("defaultService") or url_map.get("defaultService"))
+            self._note_paths(name, matcher, service)
             for host in rule.get("hosts") or ():
                 if "*" in host:
                     self.notes.append(f"URL map {name}: {host} is a wildcard: name the hosts that matter")
                     continue
                 source = f"URL map {name}: hostRules, pathMatcher {rule.get('pathMatcher')}"
                 yield Front(str(host), service, name, source, certificates, protected)
+
+    def _note_paths(self, name: str, matcher: Resource, default: str) -> None:
+        """Paths of a host that lead to another service: which of them matters is for a person to say."""
+        for rule in (*(matcher.get("pathRules") or ()), *(matcher.get("routeRules") or ())):
+            service, _ = self._behind(rule.get("service")) if rule.get("service") else ("", "")
+            if service and service != default:
+                places = ", ".join(rule.get("paths") or ["some paths"])
+                self.notes.append(f"URL map {name}, {matcher['name']}: {places} lead to {service}: add a check of one")
 
     def _behind(self, link: object) -> tuple[str, str]:
         """The Cloud Run service behind a backend service, and the OAuth client of IAP."""
