@@ -422,6 +422,11 @@ FOUND: dict[str, tuple[str, Reason, str]] = {
         Reason.FAILED,
         "2 of 3 tests failed: a test without a name",
     ),
+    "a test inside of a test that fails": (
+        '<testsuite><testcase name="outer"><failure/><testcase name="inner"/></testcase></testsuite>',
+        Reason.FAILED,
+        "1 of 2 tests failed: outer",
+    ),
     "an empty line before the declaration": ('\n\n  <?xml version="1.0"?>\n' + PASSED, Reason.OK, ""),
     "Eclipse": (
         '<testrun name="All" tests="2" failures="0" errors="0" ignored="1"><testsuite name="T">'

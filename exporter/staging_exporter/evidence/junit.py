@@ -40,7 +40,7 @@ class JunitReader:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._open: list[str] = []
-        self._case = _Case("", 0.0)
+        self._cases: list[_Case] = []  # those that are open: one may be inside of another
         self._text: list[str] | None = None
         self._suites: list[_Suite] = []  # those that are open, the root among them
         self._begun = 0  # suites so far
@@ -100,9 +100,9 @@ class JunitReader:
             self._start_suite(attributes)
         elif tag == "testcase":
             self._start_case(attributes)
-        elif "testcase" in self._open and (tag in _CHILDREN or tag in _RERUNS):
-            self._case.see(tag, attributes)
-            self._text = self._case.message
+        elif self._cases and (tag in _CHILDREN or tag in _RERUNS):
+            self._cases[-1].see(tag, attributes)
+            self._text = self._cases[-1].message
         elif tag in ("failure", "error") and self._open[-2] in _ROOTS:
             name = next((suite.name for suite in reversed(self._suites) if suite.name), "without a name")
             self._outside = _Case(f"suite {name}", 0.0)
@@ -121,14 +121,15 @@ class JunitReader:
         own = attributes.get("classname") or attributes.get("class") or attributes.get("file") or ""
         self._report.names.add_group(own)
         name = "::".join(part for part in (own, attributes.get("name", "")) if part)
-        self._case = _Case(name, seconds(attributes.get("time")))
+        case = _Case(name, seconds(attributes.get("time")))
+        self._cases.append(case)
         if attributes.get("ignored") == "true" or _NOT_RUN & {
             attributes.get("status", "").lower(),
             attributes.get("result", "").lower(),
         }:
-            self._case.outcome = "skipped"
+            case.outcome = "skipped"
         elif _FAILED & {attributes.get("status", "").lower(), attributes.get("result", "").lower()}:
-            self._case.outcome = "failed"
+            case.outcome = "failed"
 
     def _characters(self, data: str) -> None:
         if self._text is not None and sum(map(len, self._text)) < MAX_MESSAGE:
@@ -143,7 +144,7 @@ class JunitReader:
             case, self._outside = self._outside, None
             self._report.add(case.name, case.outcome, "\n".join(case.message)[:MAX_MESSAGE])
         if closed == "testcase":
-            case = self._case
+            case = self._cases.pop()
             self._case_times += case.seconds
             self._report.flaky += case.rerun and case.outcome == "passed"
             message = "\n".join(case.message)[:MAX_MESSAGE]
