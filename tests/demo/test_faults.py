@@ -66,6 +66,13 @@ SEEN: Mapping[str, dict[str, str]] = {
     "F40": BACKEND_DOWN | {"e2e": "unknown no_evidence"},
     "F41": WEBSOCKET_DOWN,
     "F43": {"e2e": "unknown no_evidence"},
+    # Those of Google Cloud, where the configuration has no components of it.
+    "G01": {},
+    "G02": DATABASE_DOWN | AUTH_DOWN | {"postgres": "fail refused"},
+    "G03": BACKEND_DOWN,
+    "G04": {},
+    "G05": {"edge-app": "fail tls_expired"} | SUITE_FAILS,
+    "G06": {},
     "F44": DATABASE_DOWN | AUTH_DOWN | {"postgres": "fail refused", "backend-revision": "fail failed"},
     **{f"F{number}": {} for number in range(50, 59)},  # only a user sees these: test_golden_path
 }

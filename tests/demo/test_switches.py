@@ -80,4 +80,5 @@ async def test_the_scale_applies_to_a_switch_s_seconds() -> None:
 def test_every_scenario_has_a_fault() -> None:
     numbers = [1, 3, 6, 7, 8, 9, 10, 11, 12, 14, 16, 19, 21, 22, 25, 27, 30, 31, 37, 40, 41, 43, 44]
     numbers += range(50, 59)
-    assert list(FAULTS) == [f"F{number:02}" for number in numbers]
+    cloud = [f"G{number:02}" for number in range(1, 7)]
+    assert list(FAULTS) == [f"F{number:02}" for number in numbers] + cloud

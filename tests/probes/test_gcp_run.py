@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -11,9 +12,18 @@ from staging_exporter.demo.googlecloud.reference import reference
 from staging_exporter.demo.googlecloud.server import FakeGoogleCloud
 from staging_exporter.demo.googlecloud.world import World
 from staging_exporter.engine.prober import Prober
-from staging_exporter.evidence.google.check import Health
+from staging_exporter.evidence.google.check import Finding, Health
 from staging_exporter.evidence.google.crashes import Exits, find_cause, find_exits
-from staging_exporter.probes.gcp_run import facts_of, judge, looked_at, startup_budget, traffic_of, with_conditions
+from staging_exporter.evidence.google.logs import Crash
+from staging_exporter.probes.gcp_run import (
+    facts_of,
+    judge,
+    looked_at,
+    startup_budget,
+    traffic_of,
+    with_conditions,
+    with_crash,
+)
 
 from tests.support.googlecloud import BACKEND, of_world, run
 
@@ -165,6 +175,15 @@ async def test_logs_of_a_crash_loop_are_read_on_without_being_asked_and_once_a_m
         assert fake.asked["logging.entries.list"] == 2
 
 
+async def test_logs_are_read_on_after_they_were_asked_for_since_an_exit_may_come_later() -> None:
+    async with FakeGoogleCloud(reference()) as fake:
+        prober = Prober()
+        assert (await run("gcp_run", fake, prober, investigating=True, cache="1ms")).outcome == Outcome.PASS
+        crashed()(fake.world)
+        await asyncio.sleep(0.002)
+        assert (await run("gcp_run", fake, prober, cache="1ms")).outcome == Outcome.FAIL
+
+
 async def test_a_single_exit_is_a_fact_and_no_crash_loop() -> None:
     seen = await of_world("gcp_run", crashed(8.0), investigating=True)
     assert (seen.outcome, seen.facts["exits"]) == (Outcome.PASS, 1)
@@ -217,6 +236,25 @@ async def test_logs_that_cannot_be_read_change_no_state(trouble: str) -> None:
         seen = await run("gcp_run", fake, timeout=1.0)
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, Reason.FAILED)
     assert "logs: logging.googleapis.com" in seen.detail
+
+
+@pytest.mark.parametrize("trouble", ["forbidden", "throttled", "broken", "silent"])
+async def test_logs_that_fail_in_mid_flight_end_no_crash_loop(trouble: str) -> None:
+    async with FakeGoogleCloud(reference()) as fake:
+        crashed()(fake.world)
+        prober = Prober()
+        await run("gcp_run", fake, prober, investigating=True, cache="1ms")
+        fake.troubles["logging.googleapis.com"] = trouble
+        await asyncio.sleep(0.002)
+        seen = await run("gcp_run", fake, prober, cache="1ms", timeout=1.0)
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL, Reason.FAILED)
+    assert seen.detail.startswith(LINE)
+
+
+def test_a_crash_loop_that_cannot_be_seen_any_more_is_unknown() -> None:
+    finding = with_crash(Finding(Health.UP), Crash(unread="logging.googleapis.com: 403", lost=True))
+    assert finding.health == Health.UNKNOWN
+    assert finding.detail == "it crash-looped when its logs could be read; logs: logging.googleapis.com: 403"
 
 
 def entry(at: float, text: str = "", **more: Any) -> dict[str, Any]:

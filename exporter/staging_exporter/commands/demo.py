@@ -39,6 +39,7 @@ _STOP = 10.0
     help="Multiply intervals, timeouts and faults; 0.2 is five times as fast.",
 )
 @click.option("--golden-path", is_flag=True, help="Also log in, chat and look at the history, as a user does.")
+@click.option("--google-cloud", is_flag=True, help="Also probe the resources of a fake Google Cloud.")
 @click.option(
     "--web.listen-address",
     "listen",
@@ -47,7 +48,7 @@ _STOP = 10.0
     show_default=True,
     help="Address to serve metrics, status page and API on.",
 )
-def demo(faults: tuple[str, ...], scale: float | None, golden_path: bool, listen: HostPort) -> None:
+def demo(faults: tuple[str, ...], scale: float | None, golden_path: bool, google_cloud: bool, listen: HostPort) -> None:
     """Start a demo environment on this machine and probe it.
 
     Inject faults, and see the root cause named.
@@ -55,6 +56,7 @@ def demo(faults: tuple[str, ...], scale: float | None, golden_path: bool, listen
     set_up("warn", "logfmt")
     arguments = [word for fault in faults for word in ("--fault", fault)]
     arguments += [] if scale is None else ["--scale", str(scale)]
+    arguments += ["--google-cloud"] if google_cloud else []
     try:
         names = (GOLDEN_PATH,) if golden_path else ()
         colour, width = colours(sys.stdout), columns(sys.stdout)

@@ -31,13 +31,16 @@ from staging_exporter.demo.faults import FAULTS
     help="Start with this fault injected; repeatable.",
 )
 @click.option("--scale", type=click.FloatRange(0.05, 20), default=1.0, help="Multiply intervals, timeouts and faults.")
+@click.option("--google-cloud", is_flag=True, help="Also probe the resources of a fake Google Cloud.")
 @click.option(
     "--until-stdin-closes", is_flag=True, help="Stop when stdin closes, as it does when the parent process ends."
 )
-def main(state_dir: Path | None, faults: tuple[str, ...], scale: float, until_stdin_closes: bool) -> None:
+def main(
+    state_dir: Path | None, faults: tuple[str, ...], scale: float, google_cloud: bool, until_stdin_closes: bool
+) -> None:
     """Run a small staging environment on loopback until a signal."""
     try:
-        asyncio.run(_run(DemoEnvironment(state_dir, faults, scale), until_stdin_closes))
+        asyncio.run(_run(DemoEnvironment(state_dir, faults, scale, cloud=google_cloud), until_stdin_closes))
     except DemoError as error:
         raise click.ClickException(str(error)) from None
 

@@ -15,15 +15,36 @@ _STEADY = 1.2  # seconds that the parts of a fast demo may need on a busy machin
 
 GOLDEN_PATH = "golden-path.yml"  # the golden path as a flow, loaded beside the other file
 
+# What depends on the components of Google Cloud, by its place in the template.
+_CLOUD = {
+    "connector-needs": ", depends_on: [cloud-connector]",
+    "load-balancer-needs": ", depends_on: [cloud-load-balancer, cloud-certificate]",
+    "postgres-needs": ", cloud-sql",
+    "redis-needs": ", cloud-redis",
+    "backend-needs": ", cloud-run-backend",
+}
+_GOOGLE = """\
+# Google Cloud: a fake one on this machine. Each API is read once per interval for all components.
+google: {project: netra-staging, region: us-central1, endpoint: "http://127.0.0.1:<cloud>", cache: <5s>}
 
-def render(values: Mapping[str, str], scale: float, name: str = "config.yml") -> str:
+"""
+
+
+def render(values: Mapping[str, str], scale: float, name: str = "config.yml", *, cloud: bool = False) -> str:
     """The file's text: `<name>` becomes that value, `<5s>` five seconds times `scale`. Raises ValueError.
 
-    `<timeout>` is scaled too, but leaves a busy machine the time to answer.
+    `<timeout>` is scaled too, but leaves a busy machine the time to answer. With `cloud`, its components are added.
     """
+    parts = {**_CLOUD, "google": _GOOGLE, "google-cloud": _template("googlecloud.yml")}
     known = {**values, "timeout": format_duration(patience(_TIMEOUT, _INTERVAL, scale))}
-    template = files(__package__).joinpath(name).read_text(encoding="utf-8")
-    return _PLACE.sub(lambda match: _fill(match[1], known, scale), template)
+    whole = _PLACE.sub(
+        lambda match: (parts[match[1]] if cloud else "") if match[1] in parts else match[0], _template(name)
+    )
+    return _PLACE.sub(lambda match: _fill(match[1], known, scale), whole)
+
+
+def _template(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def patience(seconds: float, interval: float, scale: float) -> float:

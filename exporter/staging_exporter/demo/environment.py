@@ -22,12 +22,15 @@ class DemoEnvironment:
     """An async context manager: inside it the environment runs.
 
     `config` is the configuration file for the exporter, `control` the URL of the control API, `notes` are deviations
-    that users should know. `scale` makes every interval, timeout and fault shorter (or longer). Without
-    `state_dir` it uses a temporary one. Entering raises DemoError, and KeyError for an unknown fault.
+    that users should know. `scale` makes every interval, timeout and fault shorter (or longer). With `cloud` the
+    configuration also has the components of a fake Google Cloud. Without `state_dir` it uses a temporary one. Entering
+    raises DemoError, and KeyError for an unknown fault.
     """
 
-    def __init__(self, state_dir: Path | None = None, faults: Sequence[str] = (), scale: float = 1.0) -> None:
-        self._wanted_dir = state_dir
+    def __init__(
+        self, state_dir: Path | None = None, faults: Sequence[str] = (), scale: float = 1.0, *, cloud: bool = False
+    ) -> None:
+        self._wanted_dir, self._cloud = state_dir, cloud
         self._faults = faults
         self._scale = scale
         self._stack = contextlib.AsyncExitStack()
@@ -66,7 +69,7 @@ class DemoEnvironment:
         self.notes = wiring.notes
         self.control = f"http://{LOOPBACK}:{wiring.values['control']}"
         self.config = self.state_dir / "demo.yml"
-        self.config.write_text(render(wiring.values, self._scale), encoding="utf-8")
+        self.config.write_text(render(wiring.values, self._scale, cloud=self._cloud), encoding="utf-8")
         golden_path = render(wiring.values, self._scale, GOLDEN_PATH)
         self.config.with_name(GOLDEN_PATH).write_text(golden_path, encoding="utf-8")
         for name in self._faults:

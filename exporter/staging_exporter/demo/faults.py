@@ -102,4 +102,23 @@ FAULTS: Mapping[str, Fault] = {
     "F56": _fault("an event of the chat comes twice", chat="doubled"),
     "F57": _fault("the chat answers in fallback mode", chat="fallback"),
     "F58": _fault("the chat stops after two events", chat="stops"),
+    # With `--google-cloud`: what the APIs of the cloud say as well.
+    "G01": _fault("the VPC connector has all its instances, and they are busy", cloud_connector="full"),
+    "G02": _fault(
+        "the owner of the database instance stopped it: Postgres refuses, the API says RUNNABLE",
+        cloud_sql="stopped",
+        postgres_proxy="refuse",
+    ),
+    "G03": _fault(
+        "the backend crash-loops every 7 s, the API says that it was deployed",
+        cloud_run="crash-loop",
+        backend="crash-loop",
+    ),
+    "G04": _fault("the newest revision of the backend does not start, an older one serves", cloud_run="failed"),
+    "G05": _fault(
+        "the managed certificate expired",
+        cloud_certificate="expired",
+        certificate={"mode": "expired", "host": "app.staging.netra.test"},
+    ),
+    "G06": _fault("the exporter loses the permission to read database instances", cloud_access="removed"),
 }

@@ -15,6 +15,9 @@ from staging_exporter.demo.certificates import Authority
 from staging_exporter.demo.control import Control
 from staging_exporter.demo.edge import Edge
 from staging_exporter.demo.files import Revision, SecretFiles
+from staging_exporter.demo.googlecloud.faults import CloudSwitches
+from staging_exporter.demo.googlecloud.reference import reference
+from staging_exporter.demo.googlecloud.server import FakeGoogleCloud
 from staging_exporter.demo.nameserver import Nameserver
 from staging_exporter.demo.network import Ports
 from staging_exporter.demo.postgres import find_programs, postgres
@@ -29,6 +32,7 @@ from staging_exporter.demo.witnesses import Database
 # Preferred ports, below those that systems give to clients.
 _PORTS = {
     "control": 18099,
+    "cloud": 18097,
     "vantage": 18098,
     "nameserver": 18053,
     "edge": 18443,
@@ -75,6 +79,7 @@ class Wiring:
         revision = Revision(self._directory)
         await revision.write()
         await self._start_servers(keys)
+        await self._start_cloud()
         backend = await self._start_services(keys)
         suite = await self._start_edge(authority, keys.token)
         self._switches += [*backend.switches, keys.switch, revision.switch, suite.switch]
@@ -104,6 +109,11 @@ class Wiring:
         else:
             server = redis_server(redis_program, keys.redis, leftovers)
             await self._front("redis", await self._stack.enter_async_context(server))
+
+    async def _start_cloud(self) -> None:
+        fake = await self._run(FakeGoogleCloud(reference(), self._claim("cloud")))
+        self._switches += CloudSwitches(fake).all
+        self.values["cloud"] = str(fake.port)
 
     async def _start_services(self, keys: SecretFiles) -> Backend:
         scale, port = self._scale, self._port

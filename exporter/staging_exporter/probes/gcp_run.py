@@ -67,11 +67,15 @@ class GcpRun(RegionalCheck):
             finding = with_conditions(finding, await self._revision(context, found))
         if self.logs:
             failing = finding.health in (Health.DOWN, Health.DEGRADED) or context.investigating
-            logs = RevisionLogs(context, reader_of(context, self.endpoint), self.in_project, self.in_region)
+            logs = RevisionLogs(context, reader_of(context, self.endpoint), *self._place, self.cache)
             crash = await logs.crash(self.service, looked_at(found), failing=failing)
             context.facts.update(facts_of_crash(crash))
             finding = with_crash(finding, crash)
         finding.conclude()
+
+    @property
+    def _place(self) -> tuple[str, str]:
+        return self.in_project, self.in_region
 
     async def _revision(self, context: ProbeContext, service: Resource) -> Resource:
         """The newest revision; without it, the condition of the service says less."""
@@ -169,6 +173,8 @@ def with_conditions(finding: Finding, revision: Resource) -> Finding:
 
 def with_crash(finding: Finding, crash: Crash) -> Finding:
     """The finding with the crash line first. A crash loop is down, also where the API says that it was deployed."""
+    if crash.lost and finding.health == Health.UP:
+        return Finding(Health.UNKNOWN, f"it crash-looped when its logs could be read; {crash.text}")
     if crash.exits is None:
         return Finding(finding.health, f"{finding.detail}; {crash.text}", finding.reason) if crash.text else finding
     if finding.health == Health.DOWN:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections import Counter
 from typing import Any
 
@@ -26,14 +27,15 @@ class FakeGoogleCloud:
     gets 400 or 404 with the fault in words, and is in `refused`.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, claimed: socket.socket | None = None) -> None:
+        """`claimed` is a socket to listen on, by default one on a free port."""
         self.world = world
         self.troubles: dict[str, str] = {}
         self.removed: set[str] = set()
         self.asked: Counter[str] = Counter()
         self.refused: list[str] = []
         self.tokens: list[str] = []
-        self._socket = bind(0)
+        self._socket = claimed or bind(0)
         self._runner: web.AppRunner | None = None
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"

@@ -87,7 +87,7 @@ class GoogleCheck(Check):
     async def read(self, context: ProbeContext, wanted: ApiRead) -> Answer:
         """The answer, shared with other components. Raises ApiFailed, which is never about the component."""
         max_age = min(self.cache, _FRESH) if context.investigating else self.cache
-        answer = await reader_of(context, self.endpoint).read(context, wanted, max_age)
+        answer = await reader_of(context, self.endpoint).read(context, wanted, max_age, self.cache)
         context.facts["read_age"] = max(round(answer.age, 1), context.facts.get("read_age", 0.0))
         return answer
 

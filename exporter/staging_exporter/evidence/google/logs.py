@@ -13,21 +13,21 @@ from staging_exporter.evidence.google.reader import GoogleReader
 from staging_exporter.evidence.google.reads import log_entries
 from staging_exporter.net.context import ProbeContext
 
-_PERIOD = 60.0  # seconds between two reads for a revision
-_WATCH = 300.0  # seconds after an exit in which the logs are read although nothing fails
+_WATCH = 180.0  # seconds after it was asked for or exited in which the logs are read on: an exit may come later
 _MARGIN = 0.5  # seconds that are left when logs are not read any more
 
 
 class Crash(NamedTuple):
     """What the logs say of a revision: its exits and their cause, None without; `unread` is why they were not read.
 
-    `looping` is true when it exits again and again.
+    `looping` is true when it exits again and again; `lost` when it did, and its logs cannot be read any more.
     """
 
     exits: Exits | None = None
     cause: Cause | None = None
     unread: str = ""
     looping: bool = False
+    lost: bool = False
 
     @property
     def text(self) -> str:
@@ -40,21 +40,37 @@ class Crash(NamedTuple):
 class RevisionLogs:
     """The logs of one revision."""
 
-    def __init__(self, context: ProbeContext, reader: GoogleReader, project: str, region: str) -> None:
-        self._context, self._reader = context, reader
+    def __init__(
+        self, context: ProbeContext, reader: GoogleReader, project: str, region: str, period: float = 60.0
+    ) -> None:
+        """`period` are the seconds between two reads for a revision."""
+        self._context, self._reader, self._period = context, reader, period
         self._project, self._region = project, region
 
     async def crash(self, service: str, revision: str, *, failing: bool) -> Crash:
-        """Why it dies, from at most a minute ago; nothing is read unless it is `failing`, or died lately."""
+        """Why it dies, at most one period old; nothing is read unless it is `failing`, or was lately, or exited."""
         key = ("crash", self._project, self._region, service, short_name(revision))
         cache = self._context.cache
         found: Crash | None = cache.get(key)
-        if found is None and (failing or cache.get(("crashed", *key))):
-            found = await self._read(service, short_name(revision))
-            cache.put(key, found, time.monotonic() + _PERIOD)
-            if found.exits:
-                cache.put(("crashed", *key), True, time.monotonic() + _WATCH)
+        watched = ("watched", *key)
+        if failing:
+            cache.put(watched, True, time.monotonic() + _WATCH)
+        if found is None and cache.get(watched):
+            found = self._known(key, await self._read(service, short_name(revision)))
+            cache.put(key, found, time.monotonic() + self._period)
+            if found.exits or found.lost:
+                cache.put(watched, True, time.monotonic() + _WATCH)
         return found or Crash()
+
+    def _known(self, key: tuple[str, ...], found: Crash) -> Crash:
+        """What was read; while nothing can be read, a crash loop that was seen before: its end was not."""
+        last: tuple[Crash, float] | None = self._context.cache.get(("last", *key))
+        if found.unread and found.exits is None and last is not None and last[0].looping:
+            crash, read_at = last
+            return Crash(unread=found.unread, lost=True) if time.monotonic() - read_at > _WATCH else crash
+        if not found.unread:
+            self._context.cache.put(("last", *key), (found, time.monotonic()))
+        return found
 
     async def _read(self, service: str, revision: str) -> Crash:
         base = (
@@ -88,7 +104,9 @@ class RevisionLogs:
     async def _entries(self, *terms: str) -> list[dict[str, object]]:
         if self._context.remaining < _MARGIN:
             raise ProbeFailed(Reason.NO_EVIDENCE, "no time left in this probe")
-        answer = await self._reader.read(self._context, log_entries(self._project, " AND ".join(terms)), _PERIOD)
+        answer = await self._reader.read(
+            self._context, log_entries(self._project, " AND ".join(terms)), self._period, self._period
+        )
         return answer.items("entries")
 
     def _log(self, name: str) -> str:

@@ -79,11 +79,11 @@ class _Api:
     sent: deque[float] = field(default_factory=deque)
     blocked_until: float = 0.0
 
-    def has_room(self, now: float) -> bool:
+    def has_room(self, now: float, limit: float) -> bool:
         """True when one more request is within the limit."""
         while self.sent and self.sent[0] <= now - _WINDOW:
             self.sent.popleft()
-        return len(self.sent) < self.limit
+        return len(self.sent) < limit
 
 
 class GoogleReader:
@@ -95,8 +95,10 @@ class GoogleReader:
         self._flights: dict[ApiRead, _Flight] = {}
         self._apis: dict[str, _Api] = {}
 
-    async def read(self, context: ProbeContext, wanted: ApiRead, max_age: float) -> Answer:
+    async def read(self, context: ProbeContext, wanted: ApiRead, max_age: float, period: float = _WINDOW) -> Answer:
         """All pages, at most `max_age` seconds old, in phase `read` where they are not kept.
+
+        `period` is how often answers are meant to be read anew: below a minute the limit of the API grows with it.
 
         Raises ApiFailed, whose reason is `credentials`, `rate_limited`, `no_evidence` or `probe_error`.
         """
@@ -110,10 +112,11 @@ class GoogleReader:
                 wait = api.blocked_until - now
                 text = f"{wanted.host}: not asked: it answered 429, next request in {wait:.0f} s"
                 raise ApiFailed(Reason.RATE_LIMITED, text, wait)
-            if not api.has_room(now):
+            limit = int(api.limit * max(1.0, _WINDOW / period))
+            if not api.has_room(now, limit):
                 if kept is not None and kept.answer is not None and now - kept.at < _USABLE:
                     return kept.use(now)
-                text = f"{wanted.host}: not asked: the exporter reads it at most {api.limit} times a minute"
+                text = f"{wanted.host}: not asked: the exporter reads it at most {limit} times a minute"
                 raise ApiFailed(Reason.NO_EVIDENCE, text)
             flight = self._take_off(context, wanted)
         return await self._join(context, wanted, flight)
