@@ -149,6 +149,7 @@ class Tokens:
     def __init__(self, *tokens: str) -> None:
         self._tokens = list(tokens)
         self.refusals: list[str] = []
+        self.quota_headers: dict[str, str] = {}
 
     async def access_token(self, timeout: float) -> str:
         return self._tokens[0]

@@ -227,6 +227,11 @@ async def test_the_login_of_a_person_is_refreshed(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", write(tmp_path, info))
     async with cloud(monkeypatch) as place:
         assert await place.tokens.access_token(5.0) == "refreshed of-a-person"
+        assert place.tokens.quota_headers == {}
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", write(tmp_path, {**info, "quota_project_id": "netra-staging"}))
+    async with cloud(monkeypatch) as place:
+        await place.tokens.access_token(5.0)
+        assert place.tokens.quota_headers == {"X-Goog-User-Project": "netra-staging"}
 
 
 async def test_the_login_of_gcloud_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -115,6 +115,15 @@ async def test_runs_share_a_token_until_it_is_refused(monkeypatch: pytest.Monkey
     assert first == second != third
 
 
+async def test_the_project_of_the_quota_goes_with_access_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_CLOUD_QUOTA_PROJECT", "netra-staging")
+    target = Web({"*": response(200)})
+    async with cloud(monkeypatch) as google, serving(target) as address:
+        for auth in (ACCESS, IDENTITY):
+            await probe({**options("http", address), "auth": auth}, prober=google.prober)
+    assert [seen.headers.get("x-goog-user-project") for seen in target.seen] == ["netra-staging", None]
+
+
 async def failed(auth: dict[str, Any], timeout: float = 5.0) -> Observation:
     """A run whose token cannot be had: the target is not asked, and is not down."""
     target = Web({"*": response(200)})

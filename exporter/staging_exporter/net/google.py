@@ -33,6 +33,7 @@ class GoogleTokens:
         self.resolver, self.endpoint = resolver, endpoint
         self._tokens: dict[Wanted, Renewed[str]] = {}
         self._asking: dict[Wanted, GoogleTransport] = {}
+        self._quota: dict[str, str] = {}
 
     async def access_token(self, timeout: float, scopes: Sequence[str] = (CLOUD_PLATFORM,), account: str = "") -> str:
         """An access token for the APIs of Google Cloud."""
@@ -41,6 +42,11 @@ class GoogleTokens:
     async def id_token(self, audience: str, timeout: float, account: str = "") -> str:
         """An identity token, which a private Cloud Run service or IAP accepts when `audience` is its own."""
         return await self.token(Wanted(audience=audience, account=account), timeout)
+
+    @property
+    def quota_headers(self) -> dict[str, str]:
+        """Sent with access tokens: the project whose quota is used, where the credentials name one."""
+        return self._quota
 
     def refused(self, token: str) -> None:
         """A server answered 401 to this token: the next one is a new one."""
@@ -67,6 +73,8 @@ class GoogleTokens:
     async def _fetch(self, wanted: Wanted) -> Fetched[str]:
         transport = self._asking[wanted] = GoogleTransport(self.resolver, self.endpoint, _FETCH)
         token: Token = await in_background(lambda: mint(wanted, transport))
+        if not wanted.audience and not wanted.account:
+            self._quota = {"X-Goog-User-Project": token.quota_project} if token.quota_project else {}
         end = time.monotonic() + token.end - time.time()
         return Fetched(token.text, end - _EARLY, end - _LAST)
 

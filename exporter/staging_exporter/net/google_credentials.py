@@ -34,10 +34,11 @@ class Wanted(NamedTuple):
 
 
 class Token(NamedTuple):
-    """A token and the Unix time at which it ends."""
+    """A token, the Unix time at which it ends, and the project whose quota its requests use, empty for its own."""
 
     text: str
     end: float
+    quota_project: str = ""
 
 
 def require_google_auth() -> None:
@@ -56,7 +57,9 @@ def mint(wanted: Wanted, transport: GoogleTransport) -> Token:
         info = _read_file()
         if wanted.account or (wanted.audience and _kind(info) in _MINTED):
             return _impersonated(wanted, info, transport)
-        return _identity(wanted.audience, info, transport) if wanted.audience else _access(wanted, info, transport)
+        if wanted.audience:
+            return _identity(wanted.audience, info, transport)
+        return _access(wanted, info, transport)._replace(quota_project=_quota_project(info))
     except ProbeFailed:
         raise
     except Exception as error:  # google-auth raises also TypeError and KeyError for an answer that it does not expect
@@ -89,6 +92,11 @@ def _read_file() -> Mapping[str, Any] | None:
     if not isinstance(info, dict):
         raise ProbeFailed(Reason.CREDENTIALS, f"credentials file {file} {_NOT_JSON}")
     return info
+
+
+def _quota_project(info: Mapping[str, Any] | None) -> str:
+    """A person's login has no project of its own: `gcloud auth application-default set-quota-project` writes one."""
+    return os.environ.get("GOOGLE_CLOUD_QUOTA_PROJECT") or str((info or {}).get("quota_project_id") or "")
 
 
 def _kind(info: Mapping[str, Any] | None) -> str:

@@ -61,7 +61,8 @@ async def _access(tokens: GoogleTokens, name: str, token: str) -> Response:
     version = name if "/versions/" in name else f"{name}/versions/latest"
     place, own = located(Url("https", _host(name), 443, f"/v1/{version}:access"), tokens.endpoint)
     context = ProbeContext(_FETCH, tokens.resolver)
-    request = HttpRequest(place, headers=own | ({"Authorization": f"Bearer {token}"} if token else {}))
+    sent = {"Authorization": f"Bearer {token}", **tokens.quota_headers} if token else {}
+    request = HttpRequest(place, headers=own | sent)
     try:
         async with asyncio.timeout(_FETCH):
             return await fetch(context, request, Transport(), follow=False, max_body=_MAX_ANSWER)

@@ -61,7 +61,8 @@ class Auth(Model):
         """
         if self.digest is not None:
             return {}
-        return {self.header: await self._value(context, transport)}
+        value = await self._value(context, transport)
+        return {self.header: value, **(self.google_access_token.more(context) if self.google_access_token else {})}
 
     async def _value(self, context: ProbeContext, transport: Transport) -> str:
         if self.basic is not None:

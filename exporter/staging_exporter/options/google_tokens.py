@@ -58,6 +58,10 @@ class GoogleAccessToken(_GoogleToken):
 
     scopes: Listed[str] = Field((CLOUD_PLATFORM,), min_length=1)
 
+    def more(self, context: ProbeContext) -> dict[str, str]:
+        """Headers that go with the token."""
+        return {} if self.service_account else tokens_of(context).quota_headers
+
     @property
     def wanted(self) -> Wanted:
         """An access token."""

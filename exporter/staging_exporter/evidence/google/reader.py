@@ -37,7 +37,11 @@ _MAX_KEPT = 500
 
 
 class TokenSource(Protocol):
-    """Where access tokens come from."""
+    """Where access tokens come from, and what is sent with them."""
+
+    @property
+    def quota_headers(self) -> dict[str, str]:
+        """The project whose quota is used, where the credentials name one."""
 
     async def access_token(self, timeout: float) -> str:
         """A valid token, within `timeout` seconds. Raises ProbeFailed (`credentials`)."""
@@ -191,8 +195,8 @@ class GoogleReader:
         if wanted.body:
             headers["Content-Type"] = "application/json"
         token = await self._token(context)
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
+        if token and self._tokens is not None:
+            headers |= {"Authorization": f"Bearer {token}", **self._tokens.quota_headers}
         api = self._api(wanted.host)
         api.sent.append(time.monotonic())
         try:
