@@ -458,6 +458,57 @@ async def test_reports_of_real_tools_are_judged_right(case: str, tmp_path: Path)
     assert "not among its test cases" in seen.detail or "claim" not in seen.detail, seen.detail
 
 
+PYTEST: dict[str, tuple[dict[str, Any], Reason, str]] = {
+    "a summary alone, of failures": (
+        {"exitcode": 1, "summary": {"passed": 42, "failed": 14, "error": 1, "total": 57}},
+        Reason.FAILED,
+        "15 of 57 tests failed",
+    ),
+    "a summary alone": (
+        {"exitcode": 0, "summary": {"passed": 42, "xfailed": 1, "skipped": 2, "total": 45, "collected": 45}},
+        Reason.OK,
+        "",
+    ),
+    "a summary alone, of skipped tests": (
+        {"exitcode": 0, "summary": {"skipped": 2, "total": 2}},
+        Reason.NO_EVIDENCE,
+        "all 2 tests were skipped",
+    ),
+    "interrupted after a test that passed": (
+        {"exitcode": 2, "summary": {"passed": 1, "total": 1}, "tests": [{"nodeid": "t.py::a", "outcome": "passed"}]},
+        Reason.NO_EVIDENCE,
+        "pytest ended with exit code 2, interrupted",
+    ),
+    "an internal error": (
+        {"exitcode": 3, "summary": {"passed": 1, "total": 1}},
+        Reason.NO_EVIDENCE,
+        "pytest ended with exit code 3, an internal error",
+    ),
+    "wrong usage": (
+        {"exitcode": 4, "summary": {"total": 0}},
+        Reason.NO_EVIDENCE,
+        "pytest ended with exit code 4, wrong usage",
+    ),
+    "interrupted after a failure": (
+        {"exitcode": 2, "summary": {"failed": 1}, "tests": [{"nodeid": "t.py::a", "outcome": "failed"}]},
+        Reason.FAILED,
+        "1 of 1 tests failed: t.py::a",
+    ),
+    "interrupted by a collection error": (
+        {"exitcode": 2, "summary": {}, "collectors": [{"nodeid": "t.py", "outcome": "failed", "longrepr": "x"}]},
+        Reason.NO_EVIDENCE,
+        "1 harness errors, not the environment's: t.py: collection failure",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PYTEST)
+async def test_a_pytest_json_report_is_judged_by_its_summary_and_exit_code_too(case: str, tmp_path: Path) -> None:
+    document, reason, detail = PYTEST[case]
+    seen = await read(tmp_path, json.dumps(document))
+    assert (seen.reason, detail in seen.detail) == (reason, True), seen.detail
+
+
 COUNTS: dict[str, tuple[str | bytes, dict[str, int]]] = {
     "surefire with reruns": (
         '<testsuite name="A" time="3,600.5" tests="3" errors="0">'

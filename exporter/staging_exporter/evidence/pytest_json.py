@@ -12,6 +12,9 @@ from staging_exporter.evidence.testcases import MAX_MESSAGE, MAX_SIZE, Incomplet
 _MAX_VALUE = 4 * 1024 * 1024  # bytes of one value
 _MAX_DEPTH = 100
 _OUTCOMES = {"passed": "passed", "xpassed": "passed", "failed": "failed", "error": "error"}
+_SUMMARY = _OUTCOMES | {"skipped": "skipped", "xfailed": "skipped"}
+# https://docs.pytest.org/en/stable/reference/exit-codes.html
+_CUT_OFF = {2: "interrupted", 3: "an internal error", 4: "wrong usage"}
 _LONG = tuple(
     f"{stage}{key}" for stage in ("", "setup.", "call.", "teardown.") for key in ("crash.message", "longrepr")
 )
@@ -27,6 +30,7 @@ class PytestJsonReader:
         self._parser = ijson.basic_parse_coro(self._events, use_float=True)
         self._path: list[str] = []  # the key in each open mapping, `item` in each open list
         self._test: dict[str, str] = {}
+        self._summary: dict[str, int] = {}
         self._is_one = False
         self._fed = self._quiet = 0
 
@@ -48,6 +52,15 @@ class PytestJsonReader:
         self._look()
         if not self._is_one:
             raise Unreadable("JSON without a summary is no pytest-json-report")
+        self._report.claimed_bad += sum(self._summary.get(outcome, 0) for outcome in ("failed", "error"))
+        if not self._report.total:
+            self._count_the_summary()
+
+    def _count_the_summary(self) -> None:
+        """Of `--json-report-summary`, which writes no tests."""
+        for name, outcome in _SUMMARY.items():
+            self._report.counts[outcome] += self._summary.get(name, 0)
+        self._report.bad = self._report.claimed_bad
 
     def _take(self, step: Callable[[], object], kind: type[Unreadable]) -> None:
         try:
@@ -82,10 +95,12 @@ class PytestJsonReader:
                 self._report.begin(value)
             case ["duration"]:
                 self._report.duration = seconds(value)
+            case ["exitcode"] if value in _CUT_OFF:
+                self._report.cut_off = f"pytest ended with exit code {value}, {_CUT_OFF[value]}"
             case ["summary", "total"] if isinstance(value, int):
                 self._report.claimed = value
-            case ["summary", "failed" | "error"] if isinstance(value, int) and value > 0:
-                self._report.claimed_bad += value
+            case ["summary", outcome] if isinstance(value, int) and value > 0:
+                self._summary[outcome] = value
             case ["tests" | "collectors", "item", *keys] if (key := ".".join(keys)) in _KNOWN:
                 self._test[key] = str(value)[:MAX_MESSAGE]
 

@@ -58,6 +58,7 @@ class Report:
     flaky: int = 0
     environment_skip: str = ""
     harness: str = ""
+    cut_off: str = ""  # why the run has not ended as it should
     started: Moment | None = None
     duration: float = 0.0
     claimed: int | None = None
@@ -129,6 +130,7 @@ class Report:
             self.counts[outcome] += count
         self.failing = list(dict.fromkeys(self.failing + other.failing))[:MAX_NAMES]
         self.flaky += other.flaky
+        self.cut_off = self.cut_off or other.cut_off
         self.environment_skip = self.environment_skip or other.environment_skip
         self.harness = self.harness or other.harness
         self.duration += other.duration

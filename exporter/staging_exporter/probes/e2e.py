@@ -161,10 +161,12 @@ class E2e(Check):
         _require_no_failures(report)
         if run.problem:
             _unknown(run.problem)
-        if report.total < self.min_tests:
-            _unknown(f"{report.total} tests, expected at least {self.min_tests}")
         if counts["harness_error"]:
             _unknown(f"{counts['harness_error']} harness errors, not the environment's: {report.harness}")
+        if report.cut_off:
+            _unknown(report.cut_off)
+        if report.total < self.min_tests:
+            _unknown(f"{report.total} tests, expected at least {self.min_tests}")
         if not counts["passed"]:
             _unknown(
                 f"all {report.total} tests were skipped{report.environment_skip and f': {report.environment_skip}'}"
@@ -191,6 +193,6 @@ def _require_no_failures(report: Report) -> None:
     if bad:
         names = ", ".join(report.failing) + (", ..." if bad > len(report.failing) == MAX_NAMES else "")
         more = f"; {claims}" if report.unseen else ""
-        raise ProbeFailed(Reason.FAILED, f"{bad} of {report.total} tests failed: {names}{more}")
+        raise ProbeFailed(Reason.FAILED, f"{bad} of {report.total} tests failed{names and f': {names}'}{more}")
     if report.unseen:
         raise ProbeFailed(Reason.FAILED, f"{report.total} tests, none of which failed, but {claims}")
