@@ -56,6 +56,7 @@ def of(metric: Metric, **labels: str) -> Series:
 
 INFO = of(names.COMPONENT_INFO, kind="http", layer="application", priority="P0")
 SUITE = of(names.TEST_CONFLICT)  # only components that judge a test suite have it
+STEP = of(names.COMPONENT_INFO, kind="step", layer="application", priority="P0")  # a step of a flow
 ROOT = of(names.ROOT_CAUSE)
 OTHER_ROOT = of(names.ROOT_CAUSE, component="clickhouse")
 LAST, INTERVAL = of(names.LAST_RUN), of(names.INTERVAL)
@@ -189,7 +190,11 @@ ROWS = (
         | {LAST: lambda now, _began: now, INTERVAL: _always(20)}
         | {_state(State.UNKNOWN): _when(0, 1), of(names.ONLINE): _always(1)},
         almost={of(names.ONLINE): _when(1, 0)},
-        nor=({LAST: lambda now, began: min(now, began)}, {SUITE: _always(0)}),  # covered by other alerts
+        nor=(
+            {LAST: lambda now, began: min(now, began)},
+            {SUITE: _always(0)},
+            {STEP: _always(1)},
+        ),  # covered by other alerts
     ),
     Row(
         "StagingResultsStale",

@@ -41,14 +41,14 @@ def loaded(tmp_path: Path, changes: dict[str, Any] | None = None, journeys: Any 
 def test_a_step_is_the_check_of_the_component_that_it_names(tmp_path: Path) -> None:
     config = loaded(tmp_path)
     component = config.topology.components["auth-login"]
-    assert (component.kind, component.interval, component.timeout) == ("flow", 30.0, 20.0)
+    assert (component.kind, component.interval, component.timeout) == ("step", 30.0, 20.0)
     assert (component.depends_on, component.priority) == ((("auth",),), "P1")
     assert config.observed == {"auth-login": "user", "user.page": "user"}
 
 
 def test_a_step_that_a_journey_asks_for_is_a_component_like_the_flow(tmp_path: Path) -> None:
     page = loaded(tmp_path).topology.components["user.page"]
-    assert (page.kind, page.layer, page.priority, page.depends_on) == ("flow", "application", "P0", (("auth",),))
+    assert (page.kind, page.layer, page.priority, page.depends_on) == ("step", "application", "P0", (("auth",),))
 
 
 def test_the_flow_depends_on_its_steps(tmp_path: Path) -> None:

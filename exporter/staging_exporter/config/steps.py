@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from staging_exporter.config.problems import TreePath, clip, did_you_mean
 from staging_exporter.config.schema import File
 from staging_exporter.config.validation import Validation
-from staging_exporter.core.model import Component
+from staging_exporter.core.model import STEP, Component
 from staging_exporter.options.check import Check, observed
 
 _TIMING = ("interval", "timeout", "fall", "rise", "retry_interval", "failure_ratio", "buckets")
@@ -73,9 +73,9 @@ def _mentions(checks: Mapping[str, Check]) -> Iterator[tuple[str, TreePath, str]
 
 
 def _observed(name: str, own: Component | None, owner: Component, file: File) -> Component:
-    """The component as its step observes it: with the kind of the owner, and its timing where it has none."""
+    """The component as its step observes it: with the timing of the owner where it has none."""
     if own is None:
-        return replace(owner, name=name, traits=frozenset(), startup=None, covers=())
+        return replace(owner, name=name, kind=STEP, traits=frozenset(), startup=None, covers=())
     options = file.components[name]
     timing = {key: getattr(owner, key) for key in _TIMING if getattr(options, key) is None}
-    return replace(own, kind=owner.kind, **timing)
+    return replace(own, kind=STEP, **timing)

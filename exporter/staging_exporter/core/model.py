@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 LATENT = "latent"  # the `kind` of a component without a check
+STEP = "step"  # the `kind` of a component that a step of another one's check observes
 
 
 class State(StrEnum):

@@ -26,7 +26,7 @@ class Metric:
 COMPONENT_INFO = Metric(
     "staging_component_info",
     GAUGE,
-    "Configured component, always 1; kind is latent without a check, priority is the configured one.",
+    "Configured component, always 1; kind is latent without a check, step for one of a flow; priority as configured.",
     (COMPONENT, "kind", "layer", "priority"),
 )
 COMPONENT_UP = Metric(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from staging_exporter.core import names
-from staging_exporter.core.model import Priority, Reason, State
+from staging_exporter.core.model import STEP, Priority, Reason, State
 from staging_exporter.generate.alerts import Alert, Role
 from staging_exporter.generate.promql import HERE, Selectors, quoted
 
@@ -60,7 +60,10 @@ class Monitoring:
         )
 
     def _component_unknown(self) -> Alert:
-        """Unless another alert covers it: a test suite, old results, the rate limit, an exporter that is offline."""
+        """Unless another alert covers it: a test suite, old results, the rate limit, an exporter that is offline.
+
+        A step that was not reached has the alert of what failed before it.
+        """
         return Alert(
             "StagingComponentUnknown",
             _P2,
@@ -69,6 +72,7 @@ class Monitoring:
                 f"and {HERE} {self._of(names.LAST_RUN)}",
                 f"and {HERE} ({self._of.state(State.UNKNOWN)})",
                 f"unless {HERE} {self._of(names.TEST_CONFLICT)}",
+                f"unless {HERE} {self._of(names.COMPONENT_INFO, kind=STEP)}",
                 f"unless {HERE} ({self._stale()})",
                 f"unless {HERE} ({self._limited()})",
                 f"unless on (environment) ({self._of(names.ONLINE)} == 0)",
