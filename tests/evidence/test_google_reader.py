@@ -11,7 +11,7 @@ from staging_exporter.demo.googlecloud.reference import add_service, reference
 from staging_exporter.demo.googlecloud.server import FakeGoogleCloud
 from staging_exporter.evidence.google import reads
 from staging_exporter.evidence.google.errors import ApiFailed
-from staging_exporter.evidence.google.reader import LIMIT, GoogleReader
+from staging_exporter.evidence.google.reader import EARLY, LIMIT, GoogleReader
 from staging_exporter.evidence.google.reads import ApiRead
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.resolve import Resolver
@@ -120,12 +120,45 @@ async def test_after_a_429_the_api_is_left_alone() -> None:
 
 async def test_an_api_has_a_limit_of_requests_a_minute() -> None:
     async with FakeGoogleCloud(reference()) as fake:
-        reader = GoogleReader(url(fake))
-        for _ in range(2 * LIMIT):
-            assert (await reader.read(run(), SERVICES, 0.0)).items("services")
-        assert fake.asked[METHOD] == LIMIT
+        clock = Clock()
+        reader = GoogleReader(url(fake), clock=clock)
+        for number in range(LIMIT):
+            await reader.read(run(), reads.run_services(PROJECT, f"region-{number}"), 60.0)
         with pytest.raises(ApiFailed, match=f"reads it at most {LIMIT} times a minute"):
-            await reader.read(run(), reads.run_services(PROJECT, "europe-west1"), 0.0)
+            await reader.read(run(), SERVICES, 60.0)
+        await reader.read(run(), SERVICES, 60.0, period=30.0)  # who asks for more gets more
+        assert fake.asked[METHOD] == LIMIT + 1
+        clock.now += 61.0
+        assert (await reader.read(run(), SERVICES, 60.0)).items("services")
+
+
+async def test_many_that_begin_at_once_stay_within_the_limit() -> None:
+    async with FakeGoogleCloud(reference()) as fake:
+        reader = GoogleReader(url(fake))
+        several = [reads.run_services(PROJECT, f"region-{number}") for number in range(2 * LIMIT)]
+        ends = await asyncio.gather(*(reader.read(run(), one, 60.0) for one in several), return_exceptions=True)
+        assert sum(isinstance(end, ApiFailed) for end in ends) == LIMIT
+        assert fake.asked[METHOD] == LIMIT
+
+
+async def test_reads_before_their_time_are_few_and_else_get_what_is_kept() -> None:
+    async with FakeGoogleCloud(reference()) as fake:
+        clock = Clock()
+        reader = GoogleReader(url(fake), clock=clock)
+        for _ in range(3 * EARLY):
+            clock.now += 1.0
+            assert (await reader.read(run(), SERVICES, 0.5)).items("services")
+        assert fake.asked[METHOD] == 1 + EARLY
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 async def test_a_run_that_cannot_wait_leaves_the_read_to_others() -> None:

@@ -77,12 +77,12 @@ class Rig:
 
 
 @contextmanager
-def rig(directory: Path) -> Iterator[Rig]:
-    """All parts, running and healthy."""
+def rig(directory: Path, *arguments: str) -> Iterator[Rig]:
+    """All parts, running and healthy; `arguments` are more options of the demo."""
     addresses = {name: f"127.0.0.1:{free_port()}" for name in ("exporter", "prometheus", "alertmanager")}
     urls = {name: f"http://{address}" for name, address in addresses.items()}
     with ExitStack() as stack:
-        environment = stack.enter_context(demo("--scale", str(DEMO_SCALE)))
+        environment = stack.enter_context(demo("--scale", str(DEMO_SCALE), *arguments))
         box = stack.enter_context(inbox())
         config = load_config(environment.config)
         (directory / "rules.yml").write_text(scaled.rules(config, TIME))

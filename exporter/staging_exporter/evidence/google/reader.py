@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -26,6 +26,7 @@ from staging_exporter.net.url import Url
 
 LIMITS: Mapping[str, int] = {"logging.googleapis.com": 10}  # requests in a minute; the project's own is about 60
 LIMIT = 20  # of every other API
+EARLY = 7  # reads in a minute that come before their time, since a component fails
 _WINDOW = 60.0
 _LONGEST = 10.0  # seconds of a read that several runs wait for
 _MARGIN = 0.1  # seconds before the deadline of a run when waiting ends: a silent API says nothing about the component
@@ -77,7 +78,7 @@ class _Flight:
 
 @dataclass(slots=True)
 class _Api:
-    """How often an API was asked in the last minute, and until when it must not be asked."""
+    """The requests to an API in the last minute, and until when it must not be asked."""
 
     limit: int
     sent: deque[float] = field(default_factory=deque)
@@ -93,37 +94,54 @@ class _Api:
 class GoogleReader:
     """Reads for one endpoint; `tokens` None sends no token. Used by one event loop."""
 
-    def __init__(self, endpoint: Url | None = None, tokens: TokenSource | None = None) -> None:
-        self._endpoint, self._tokens = endpoint, tokens
+    def __init__(
+        self,
+        endpoint: Url | None = None,
+        tokens: TokenSource | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._endpoint, self._tokens, self._clock = endpoint, tokens, clock
         self._kept: dict[ApiRead, _Kept] = {}
         self._flights: dict[ApiRead, _Flight] = {}
         self._apis: dict[str, _Api] = {}
+        self._early = _Api(EARLY)
 
     async def read(self, context: ProbeContext, wanted: ApiRead, max_age: float, period: float = _WINDOW) -> Answer:
         """All pages, at most `max_age` seconds old, in phase `read` where they are not kept.
 
-        `period` is how often answers are meant to be read anew: below a minute the limit of the API grows with it.
+        `period` is how often answers are meant to be read anew: below a minute the limits grow with it. A read that
+        comes before the period is over, because a component fails, may get an answer that is kept.
 
         Raises ApiFailed, whose reason is `credentials`, `rate_limited`, `no_evidence` or `probe_error`.
         """
-        now, kept = time.monotonic(), self._kept.get(wanted)
+        now, kept = self._clock(), self._kept.get(wanted)
         if kept is not None and now - kept.at < max_age:
             return kept.use(now)
         flight = self._flights.get(wanted)
         if flight is None:
-            api = self._api(wanted.host)
-            if now < api.blocked_until:
-                wait = api.blocked_until - now
-                text = f"{wanted.host}: not asked: it answered 429, next request in {wait:.0f} s"
-                raise ApiFailed(Reason.RATE_LIMITED, text, wait)
-            limit = int(api.limit * max(1.0, _WINDOW / period))
-            if not api.has_room(now, limit):
-                if kept is not None and kept.answer is not None and now - kept.at < _USABLE:
-                    return kept.use(now)
-                text = f"{wanted.host}: not asked: the exporter reads it at most {limit} times a minute"
-                raise ApiFailed(Reason.NO_EVIDENCE, text)
+            if (refused := self._refusal(wanted, kept, now, period)) is not None:
+                return refused.use(now)
             flight = self._take_off(context, wanted)
         return await self._join(context, wanted, flight)
+
+    def _refusal(self, wanted: ApiRead, kept: _Kept | None, now: float, period: float) -> _Kept | None:
+        """What to use instead of a new read; None when one is allowed. Raises ApiFailed when there is nothing."""
+        api, more = self._api(wanted.host), max(1.0, _WINDOW / period)
+        if now < api.blocked_until:
+            wait = api.blocked_until - now
+            text = f"{wanted.host}: not asked: it answered 429, next request in {wait:.0f} s"
+            raise ApiFailed(Reason.RATE_LIMITED, text, wait)
+        if kept is not None and now - kept.at < period:
+            if not self._early.has_room(now, EARLY * more):
+                return kept
+            self._early.sent.append(now)
+        if api.has_room(now, api.limit * more):
+            api.sent.append(now)  # before the request is: many may begin at once
+            return None
+        if kept is not None and kept.answer is not None and now - kept.at < _USABLE:
+            return kept
+        text = f"{wanted.host}: not asked: the exporter reads it at most {api.limit * more:.0f} times a minute"
+        raise ApiFailed(Reason.NO_EVIDENCE, text)
 
     def _api(self, host: str) -> _Api:
         return self._apis.setdefault(host, _Api(LIMITS.get(host, LIMIT)))
@@ -156,7 +174,7 @@ class GoogleReader:
         """Keep what the read gave."""
         if self._flights.get(wanted) is flight:
             del self._flights[wanted]
-        kept = _Kept(time.monotonic())
+        kept = _Kept(self._clock())
         if done.cancelled():
             kept.failure = ApiFailed(Reason.NO_EVIDENCE, f"{wanted.host}: no answer in the time of the last probe")
         elif (error := done.exception()) is None:
@@ -177,6 +195,7 @@ class GoogleReader:
                 break
             if len(pages) == _MAX_PAGES:
                 return Answer(merged(pages), f"more than {_MAX_PAGES} pages")
+            self._api(wanted.host).sent.append(self._clock())
             pages.append(await self._page(context, wanted.page(token)))
         whole = merged(pages)
         return Answer(whole, missing(whole))
@@ -188,6 +207,7 @@ class GoogleReader:
         except ApiFailed as error:
             if error.status != 401 or self._tokens is None:
                 raise
+            self._api(wanted.host).sent.append(self._clock())
             return await self._request(context, wanted)
 
     async def _request(self, context: ProbeContext, wanted: ApiRead) -> dict[str, Any]:
@@ -197,8 +217,6 @@ class GoogleReader:
         token = await self._token(context)
         if token and self._tokens is not None:
             headers |= {"Authorization": f"Bearer {token}", **self._tokens.quota_headers}
-        api = self._api(wanted.host)
-        api.sent.append(time.monotonic())
         try:
             request = HttpRequest(self._url(wanted), wanted.method, headers, wanted.body.encode())
             response = await fetch(context, request, Transport(), follow=False, max_body=_MAX_BODY, cookies=False)
@@ -212,7 +230,8 @@ class GoogleReader:
         failure = refusal(wanted.host, response)
         if response.status == 401 and self._tokens is not None:
             self._tokens.refused(token)
-        api.blocked_until = max(api.blocked_until, time.monotonic() + failure.wait)
+        api = self._api(wanted.host)
+        api.blocked_until = max(api.blocked_until, self._clock() + failure.wait)
         raise failure
 
     async def _token(self, context: ProbeContext) -> str:

@@ -1,0 +1,48 @@
+"""What Alertmanager delivers of an outage of Google Cloud: the crash line, or the field that says why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.paging.rig import Rig, rig
+
+PAGES = {
+    "a crash loop": (
+        "G03",
+        "P0 StagingRootCauseP0 cloud-run-backend",
+        "failed, ModuleNotFoundError: No module named 'langchain_openai' (exit(3) ",
+    ),
+    "an instance that its owner stopped": (
+        "G02",
+        "P0 StagingRootCauseP0 cloud-sql",
+        "failed, it was stopped by its owner: state is RUNNABLE, activationPolicy is NEVER",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    with rig(tmp_path_factory.mktemp("paging"), "--google-cloud") as made:
+        yield made
+
+
+@pytest.mark.parametrize("case", PAGES)
+def test_the_notification_says_why(running: Rig, case: str) -> None:
+    fault, page, evidence = PAGES[case]
+    running.wait(running.healthy, "everything is up")
+    running.fault(fault)
+    try:
+        running.wait(lambda: page in running.inbox.pages(), f"{page} is delivered")
+        sent = next(n for n in running.inbox.all if str(n) == page)
+        described = [
+            alert["annotations"]["evidence"]
+            for alert in sent.body["alerts"]
+            if alert["labels"].get("component") == page.rpartition(" ")[2]
+        ]
+        assert described, json.dumps(sent.body)[:500]
+        assert described[0].startswith(evidence)
+    finally:
+        running.reset()
