@@ -113,6 +113,11 @@ class MessageDegraded(Degraded, Framing):
     json_: JsonMatcher = Field(default_factory=dict, alias="json")
     matches: Pattern | None = Field(None, description="pattern to find in a message, behind its prefix")
 
+    @property
+    def on_messages(self) -> bool:
+        """True when there is a matcher."""
+        return bool(self.json_) or self.matches is not None
+
     def signs(self, message: Message) -> Iterator[str]:
         """What the messages of a frame show of it, as a detail."""
         for one in self.each(message):

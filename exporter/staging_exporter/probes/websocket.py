@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import islice
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -16,6 +17,7 @@ from staging_exporter.net.address import IpFamily
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.heartbeats import default_heartbeats
 from staging_exporter.net.http import Transport
+from staging_exporter.net.message import Message
 from staging_exporter.net.proxy import open_route
 from staging_exporter.net.websocket import Session, upgrade
 from staging_exporter.options.addresses import WebSocketUrl
@@ -179,10 +181,16 @@ class WebSocket(Check):
             require_status(response, ("101",))
             assert session is not None
             self._check_subprotocol(context)
-            session.on_message(lambda message: signs.extend(self.degraded.signs(message)), from_the_start=True)
+            if self.degraded.on_messages:
+                session.on_message(partial(self._look_at, signs), from_the_start=True)
             async with keeping_alive(context, session, self.keepalive or default_keepalive(self.url), secrets):
                 yield session
             await session.close()
+
+    def _look_at(self, signs: list[str], message: Message) -> None:
+        """Keep the first sign of a degraded service."""
+        if not signs:
+            signs.extend(islice(self.degraded.signs(message), 1))
 
     def _check_subprotocol(self, context: ProbeContext) -> None:
         wanted, chosen = self.expect.subprotocol, context.facts[Fact.SUBPROTOCOL]
