@@ -20,8 +20,9 @@ from tests.support.live import EXPORTER, free_port, process, wait_for
 @pytest.fixture
 def command(tmp_path: Path) -> list[str]:
     file = tmp_path / "config.yml"
-    check = "{kind: exec, command: ['true']}"
-    file.write_text(f"environment: test\ncomponents: {{a: {{layer: service, priority: P1, check: {check}}}}}\n")
+    check = "{layer: service, priority: P1, check: {kind: exec, command: ['true']}}"
+    (tmp_path / "token").write_text("open")
+    file.write_text(f"environment: test\napi: {{token: {{file: token}}}}\ncomponents: {{a: {check}}}\n")
     return [*EXPORTER, "run", "--config.file", str(file), "--log.level", "debug", "--web.listen-address"]
 
 
@@ -35,7 +36,8 @@ def healthy(port: int) -> bool:
 
 def deploy(port: int, revision: str) -> None:
     body = json.dumps({"components": ["a"], "revision": revision}).encode()
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/deploys", body, timeout=5) as response:
+    url, headers = f"http://127.0.0.1:{port}/api/v1/deploys", {"Authorization": "Bearer open"}
+    with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=5) as response:
         assert response.status == 200
 
 

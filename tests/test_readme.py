@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import cast
 
 import click
 import pytest
@@ -12,6 +13,7 @@ from staging_exporter.config import load_config
 from staging_exporter.core import names
 from staging_exporter.core.model import Reason, State
 from staging_exporter.core.names import Metric
+from staging_exporter.web.access import Access
 from staging_exporter.web.server import make_app
 
 from tests.support.commands import COMMANDS
@@ -56,7 +58,7 @@ def test_every_metric_is_in_the_reference(metric: Metric) -> None:
 
 async def test_every_route_is_in_the_reference() -> None:
     file = REPOSITORY / "deploy" / "netra-staging.yml"
-    routes = make_app(App(file, load_config(file))).router.resources()
+    routes = make_app(App(file, load_config(file)), cast(Access, None)).router.resources()
     said = set(re.findall(r"`(?:POST |PUT )?(/[^`?]*)", section("api", "")))
     served = {re.sub(r"\{name\}", "NAME", resource.canonical) for resource in routes}
     assert served - said == {"/static/NAME"}  # what the page itself needs

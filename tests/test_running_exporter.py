@@ -47,7 +47,8 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "maintenance: no token": (
         ("maintenance", "--to", "{url}", "--component", "other", "--duration", "1h"),
-        "{url} answered 401: this endpoint requires the api.token: pass --token or set STAGING_EXPORTER_TOKEN.",
+        "{url} answered 401: this endpoint requires an api.token or a user: pass --token or set "
+        "STAGING_EXPORTER_TOKEN.",
     ),
     "maintenance: unknown component": (
         ("maintenance", "--to", "{url}", "--token", TOKEN, "--component", "x", "--duration", "1h"),
@@ -107,7 +108,7 @@ def test_control_characters_of_a_revision_are_removed(tmp_path: Path) -> None:
         staging_exporter("deploy", *to, "--component", "other", "--revision", "r7\x1b[2J\u202e\u2066")
         assert exporter.component("other")["deployed"]["revision"] == "r7 [2J"
         log = (tmp_path / "exporter.log").read_text()
-        assert 'msg=deployed components=other revision="r7 [2J"\n' in log
+        assert 'msg=deployed components=other revision="r7 [2J" by="token at 127.0.0.1"\n' in log
 
 
 def test_a_duration_of_zero_ends_maintenance(tmp_path: Path) -> None:

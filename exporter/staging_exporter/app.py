@@ -5,42 +5,44 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import secrets
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
-
 from staging_exporter.clock import now
 from staging_exporter.config import Config, ConfigError, load_config, missing_secrets
 from staging_exporter.core.blackbox import ProbeResult
 from staging_exporter.core.board import Board
 from staging_exporter.core.coincidence import Suggestions
-from staging_exporter.core.explain import explain
 from staging_exporter.core.incidents import Incident
-from staging_exporter.core.model import ProbeFailed, State
+from staging_exporter.core.model import State
 from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.engine.build import Engine, build_engine
 from staging_exporter.engine.loop_lag import LoopLagMonitor
 from staging_exporter.logs import event, lines_dropped
 from staging_exporter.net.address import HostPort
 from staging_exporter.net.background import in_background
+from staging_exporter.options.access import Token, TokenReader
 from staging_exporter.storage.directory import StorageDirectory
 from staging_exporter.storage.recorder import Recorder
 from staging_exporter.storage.reports import ReportStore
 from staging_exporter.storage.store import StorageFailed, Store
 from staging_exporter.views.exporter_status import ExporterStatus
-from staging_exporter.web.exporter import NotStored, ReportRefused
-from staging_exporter.web.listening import bind_all, remove, url_of
+from staging_exporter.views.verdict_log import VerdictLog
+from staging_exporter.web.access import Access, Options
+from staging_exporter.web.connections import Connections
+from staging_exporter.web.exporter import NotForAnyone, NotStored, ReportRefused
+from staging_exporter.web.failures import FailedLogins
+from staging_exporter.web.listening import bind_all, url_of
 from staging_exporter.web.server import make_app
+from staging_exporter.web.serving import Serving
+from staging_exporter.web.users import NoUsers
 
 log = logging.getLogger("exporter")
-_READ = 1.0  # seconds that reading the token may take
+_READ = 1.0  # seconds that reading a token may take
 _LOAD = 30.0  # and the configuration
 
 
@@ -59,7 +61,7 @@ class App:
         With `storage` the state survives a restart, and test reports may be pushed. Raises OSError.
         """
         self._files = (config_files,) if isinstance(config_files, Path) else tuple(config_files)
-        self._config, self._announce = config, announce or log_verdict
+        self._config, self._announce = config, announce or VerdictLog()
         self._reloaded, self._loaded_at = True, now()
         self._loop_lag = LoopLagMonitor()
         self._reports = ReportStore(storage.path / "e2e") if storage else None
@@ -70,8 +72,8 @@ class App:
         self._seen_changes = -1
         self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._web: web.AppRunner | None = None
-        self._listeners: list[socket.socket] = []
+        self._web: Serving | None = None
+        self._token_reader, self._failures, self._connections = TokenReader(), FailedLogins(), Connections()
 
     async def run(
         self,
@@ -102,12 +104,10 @@ class App:
         """Start probing and serving; returns the first URL. Raises OSError when an address cannot be listened on."""
         listeners = bind_all([listen] if isinstance(listen, HostPort) else [*listen])
         # Only a process that has its addresses, and the lock of its storage, touches what is stored.
-        runner = web.AppRunner(make_app(self), access_log=None, shutdown_timeout=0.5)
-        await runner.setup()
+        access = Access(self._tokens, NoUsers(), self._failures, self._access_options)
+        self._web = Serving(make_app(self, access), listeners, self._connections)
         await self._recorder.start()
-        for listener in listeners:
-            await web.SockSite(runner, listener).start()
-        self._web, self._listeners = runner, listeners
+        await self._web.start()
         await log_unreadable_secrets(self._config)
         gc.collect()
         gc.freeze()  # loaded modules stay, and garbage collections that visit them would delay probes
@@ -123,9 +123,7 @@ class App:
             task.cancel()
         self._engine.on_demand.stop()
         self._loop_lag.stop()
-        for listener in self._listeners:
-            remove(listener)
-        await asyncio.gather(self._engine.scheduler.stop(), self._web.cleanup() if self._web else asyncio.sleep(0))
+        await asyncio.gather(self._engine.scheduler.stop(), self._web.stop() if self._web else asyncio.sleep(0))
         try:
             await self._recorder.stop()
         except TimeoutError:
@@ -143,30 +141,45 @@ class App:
 
     def own_status(self) -> ExporterStatus:
         """How the exporter itself is doing."""
-        return ExporterStatus(self._reloaded, self._loaded_at, lines_dropped(), self._recorder.status)
+        return ExporterStatus(
+            self._reloaded,
+            self._loaded_at,
+            lines_dropped(),
+            self._recorder.status,
+            self._failures.total,
+            self._connections.count,
+        )
 
-    async def probe(self, name: str, longest: float | None) -> ProbeResult:
-        """Run the check of a component now. Raises KeyError, NoCheck and RateLimitExceeded."""
+    async def probe(self, name: str, longest: float | None, *, trusted: bool) -> ProbeResult:
+        """Run the check of a component now. Raises KeyError, NoCheck, NotForAnyone and RateLimitExceeded."""
         if name not in self._config.topology.components:
             raise KeyError(name)
+        check = self._config.checks.get(name)
+        if check and check.runs_programs and not trusted:
+            raise NotForAnyone(f"{name} runs a program: this needs an api.token with the scope probe")
         return await self._engine.on_demand.probe(name, longest)
 
-    async def maintain(self, components: Sequence[str], duration: float) -> None:
-        """Start a maintenance window of `duration` seconds; 0 ends it. Raises KeyError and NotStored."""
+    async def maintain(self, components: Sequence[str], duration: float, by: str) -> None:
+        """Start a maintenance window of `duration` seconds, which `by` asked for; 0 ends it.
+
+        Raises KeyError and NotStored.
+        """
         with _stored_or_refused():
             await self._recorder.maintain(components, duration)
         if duration:
-            event(log, "maintenance started", components=list(components), seconds=duration)
+            event(log, "maintenance started", components=list(components), seconds=duration, by=by)
         else:
-            event(log, "maintenance ended", components=list(components))
+            event(log, "maintenance ended", components=list(components), by=by)
 
-    async def deploy(self, components: Sequence[str], revision: str) -> None:
-        """Mark components as deployed just now. Raises KeyError and NotStored."""
+    async def deploy(self, components: Sequence[str], revision: str, by: str) -> None:
+        """Mark components as deployed just now, as `by` asked. Raises KeyError and NotStored."""
         with _stored_or_refused():
             await self._recorder.deploy(components, revision)
-        event(log, "deployed", components=list(components), revision=revision)
+        event(log, "deployed", components=list(components), revision=revision, by=by)
 
-    async def receive_report(self, component: str, chunks: AsyncIterator[bytes], run: str | None) -> dict[str, Any]:
+    async def receive_report(
+        self, component: str, chunks: AsyncIterator[bytes], run: str | None, by: str
+    ) -> dict[str, Any]:
         """Store a pushed report of this run and probe its component; returns what was read in it, as JSON values.
 
         Raises KeyError for an unknown component, ReportRefused, Unreadable, OSError.
@@ -180,7 +193,7 @@ class App:
         if self._reports is None:
             raise ReportRefused("this exporter does not store reports: it runs without --storage.path")
         report = await self._reports.receive(component, chunks, read, run)
-        event(log, "report pushed", component=component, tests=report.total)
+        event(log, "report pushed", component=component, tests=report.total, by=by)
         self._engine.scheduler.request([component])
         return {"component": component, "tests": report.counts, "failing": report.failing}
 
@@ -192,15 +205,13 @@ class App:
         """What the incidents so far say about the configuration."""
         return self._engine.board.suggestions
 
-    async def token(self) -> str | None:
-        """The token that write endpoints require, None when none is configured; an unreadable one denies everybody."""
-        if self._config.token is None:
-            return None
-        try:
-            return await self._engine.prober.context(_READ).reveal(self._config.token)
-        except ProbeFailed as error:
-            event(log, "cannot read api.token", logging.ERROR, error=error.detail)
-            return secrets.token_hex()
+    async def _tokens(self) -> list[Token]:
+        return await self._token_reader.read(self._config.api, lambda: self._engine.prober.context(_READ))
+
+    def _access_options(self) -> Options:
+        api = self._config.api
+        users = {name: frozenset(scopes) for name, scopes in api.users.items()}
+        return Options(bool(api.secrets), users, api.anonymous_reads, frozenset(host.lower() for host in api.hosts))
 
     async def reload(self) -> str | None:
         """Load the configuration again, keeping the state of unchanged components; returns its errors, or None."""
@@ -267,24 +278,3 @@ def _stored_or_refused() -> Iterator[None]:
         yield
     except StorageFailed as error:
         raise NotStored(str(error)) from None
-
-
-def log_verdict(snapshot: Snapshot) -> None:
-    """Log one line for the verdict and one per root cause."""
-    roots = [root.component for root in snapshot.root_causes]
-    event(log, "verdict", state=snapshot.state, root_causes=roots or "none", settled=snapshot.settled)
-    for root in snapshot.root_causes:
-        event(
-            log,
-            "root cause",
-            logging.WARNING,
-            component=root.component,
-            priority=root.priority,
-            layer=root.layer,
-            reason=root.reason,
-            detail=root.detail,
-            certainty=root.certainty,
-            affected=root.affected,
-            journeys=root.journeys,
-            explanation=explain(snapshot, root.component),
-        )

@@ -90,7 +90,7 @@ def test_all_other_sections(staging: Config) -> None:
     )
     assert [check.kind for _, check in staging.vantage] == ["tcp"]
     assert staging.servers == (HostPort("127.0.0.1", 5353),)
-    assert staging.token == FromFile(file="/run/secrets/token")
+    assert staging.api.token == FromFile(file="/run/secrets/token")
     assert staging.slo == {name: 0.95 if name == "backend" else 0.99 for name in staging.checks}
     once, weekly = staging.maintenance
     assert once.components == ("redis",)
@@ -148,7 +148,7 @@ def test_defaults(tmp_path: Path) -> None:
     config = load(tmp_path, MINIMAL)
     component = config.topology.components["db"]
     assert (component.interval, component.timeout, component.fall, component.rise) == (10, 5, 3, 2)
-    assert (config.topology.recovery, config.token, config.slo, config.maintenance) == (60, None, {}, ())
+    assert (config.topology.recovery, config.api.token, config.slo, config.maintenance) == (60, None, {}, ())
     assert config.limits == Limits(requests_per_minute=None, shared=())
 
 

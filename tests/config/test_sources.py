@@ -125,7 +125,7 @@ def test_a_relative_secret_file_is_beside_the_file_that_names_it(tmp_path: Path)
     )
     config = load_config(tmp_path / "a.yml")
     (_, vantage), web_check, api_check = config.vantage[0], config.checks["web"], config.checks["api"]
-    assert [secret.file for secret in secrets(config.token)] == [str(tmp_path / "token")]
+    assert [secret.file for secret in secrets(config.api.token)] == [str(tmp_path / "token")]
     assert [secret.file for secret in secrets(vantage)] == [str(tmp_path / "secrets" / "token")]
     assert [secret.file for secret in secrets(web_check)] == [str(tmp_path / "own" / "secrets" / "token")]
     assert [secret.file for secret in secrets(api_check)] == ["/run/key"]

@@ -107,7 +107,8 @@ def _rules(config: Path, file: Path) -> Path:
 
 def _deploy(environment: Demo) -> None:
     body = json.dumps({"components": ["redis"], "revision": "r1"}).encode()
-    fetch(f"{environment.url}/api/v1/deploys", "POST", {"Content-Type": "application/json"}, body)
+    token = environment.config.with_name("exporter-token").read_text().strip()
+    fetch(f"{environment.url}/api/v1/deploys", "POST", {"Authorization": f"Bearer {token}"}, body)
 
 
 @pytest.fixture(scope="module", params=SCENES)

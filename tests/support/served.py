@@ -38,7 +38,7 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 
 async def _serve(snapshot: Callable[[], Snapshot]) -> tuple[web.AppRunner, str]:
     app = web.Application()
-    app.add_routes(Pages(snapshot, Suggestions).routes())
+    app.add_routes([web.get(path, handler) for path, handler in Pages(snapshot, Suggestions).routes().items()])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

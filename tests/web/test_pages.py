@@ -25,7 +25,7 @@ from tests.views.fleet import board
 @asynccontextmanager
 async def serving(snapshot: Callable[[], Snapshot]) -> AsyncIterator[str]:
     app = web.Application()
-    app.add_routes(Pages(snapshot, Suggestions).routes())
+    app.add_routes([web.get(path, handler) for path, handler in Pages(snapshot, Suggestions).routes().items()])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -161,6 +161,11 @@ def _guide(demo: Environment, url: str, paint: Paint) -> str:
         f"  curl -X DELETE {demo.control}/faults       clear all faults",
         f"  curl {demo.control}/faults                 list all faults",
         "",
+        paint("Start maintenance or mark a deploy, with the token of this demo:", "bold"),
+        f"  export STAGING_EXPORTER_TOKEN=$(cat {demo.config.with_name('exporter-token')})",
+        f"  staging-exporter maintenance --to {url} --component redis --duration 10m",
+        f"  staging-exporter deploy --to {url} --component backend --revision r2",
+        "",
         f"Configuration: {demo.config}",
         "Press Ctrl-C to stop.",
     ]

@@ -12,6 +12,7 @@ from staging_exporter.commands.common import Command, Listen, config_files, give
 from staging_exporter.logs import set_up
 from staging_exporter.net.address import HostPort
 from staging_exporter.storage.directory import StorageDirectory, StorageRefused
+from staging_exporter.web.connections import raise_descriptor_limit
 
 
 @click.command(cls=Command)
@@ -50,6 +51,7 @@ from staging_exporter.storage.directory import StorageDirectory, StorageRefused
 )
 def run(config: tuple[Path, ...], listen: tuple[HostPort, ...], level: str, form: Any, storage: Path | None) -> None:
     """Run the exporter."""
+    raise_descriptor_limit()
     set_up(level, form)
     loaded = load(config)
     try:

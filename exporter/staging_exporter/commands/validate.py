@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import click
 from staging_exporter.client import Client
 from staging_exporter.commands.common import Command, call_exporter, config_files, give_up, load
 from staging_exporter.commands.google import inventory_of
-from staging_exporter.config import Config
+from staging_exporter.config import Config, missing_secrets
 from staging_exporter.drafts.gcp.compare import differences
+from staging_exporter.options.secrets import EMPTY
 from staging_exporter.views.document_types import SuggestionsDocument
 from staging_exporter.views.suggestions import doubtful, shallow
 
@@ -37,6 +39,8 @@ def validate(config: tuple[Path, ...], url: str | None, against: str | None) -> 
     loaded, names = load(config), ", ".join(map(str, config))
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
+    if empty := list(_empty_tokens(loaded)):
+        give_up("\n".join(f"{names}: {text}" for text in empty))
     if url is not None:
         for text in _of_incidents(loaded, call_exporter(lambda: Client(url).suggestions())):
             click.echo(f"warning: {names}: {text}", err=True)
@@ -54,6 +58,12 @@ def _of_the_cloud(config: Config) -> Iterator[str]:
     regions = {config.google.region, *(getattr(check, "region", None) for check in config.checks.values())} - {None}
     found = inventory_of(config.google.project, sorted(map(str, regions)), config.google.endpoint, config.servers)
     yield from differences(found, config.topology.components, config.checks)
+
+
+def _empty_tokens(config: Config) -> Iterator[str]:
+    """Tokens that are there and have nothing in them; one that is missing may be on another machine."""
+    for error, users in asyncio.run(missing_secrets(config)).items():
+        yield from (f"{user}: {error}" for user in users if user in config.api.secrets and error.startswith(EMPTY))
 
 
 def _of_incidents(config: Config, document: SuggestionsDocument) -> Iterator[str]:

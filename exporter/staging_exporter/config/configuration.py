@@ -16,6 +16,7 @@ from staging_exporter.generate.options import AlertingOptions
 from staging_exporter.net.address import HostPort
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.resolve import Resolver
+from staging_exporter.options.access import Api
 from staging_exporter.options.check import Check
 from staging_exporter.options.google import GoogleOptions
 from staging_exporter.options.secrets import AnySecret, FromGoogle
@@ -44,7 +45,7 @@ class Config:
     slo: Mapping[str, float]
     alerting: AlertingOptions
     google: GoogleOptions
-    token: AnySecret | None
+    api: Api
     warnings: tuple[Problem, ...]
 
 
@@ -58,7 +59,7 @@ async def missing_secrets(config: Config) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     uses = [
         (user, secret)
-        for user, options in {"api.token": config.token, **users}.items()
+        for user, options in {**config.api.secrets, **users}.items()
         for secret in dict.fromkeys(secrets(options))
         if not isinstance(secret, FromGoogle)
     ]

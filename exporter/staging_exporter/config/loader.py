@@ -72,7 +72,7 @@ class _Loader:
             slo=self._objectives(),
             alerting=file.alerting,
             google=file.google,
-            token=file.api.token,
+            api=file.api,
             warnings=tuple(self._warnings(checks)),
         )
 

@@ -20,11 +20,11 @@ from staging_exporter.core.maintenance import Once, Weekly
 from staging_exporter.core.model import BUCKETS, INCONCLUSIVE, FailureRatio, Layer, Priority, Reason
 from staging_exporter.generate.options import AlertingOptions
 from staging_exporter.net.names import ascii_name
+from staging_exporter.options.access import Api
 from staging_exporter.options.addresses import WebLink
 from staging_exporter.options.google import GoogleOptions
 from staging_exporter.options.model import Duration, Listed, Model, PositiveDuration
 from staging_exporter.options.resolver import ResolverOptions
-from staging_exporter.options.secrets import Secret
 from staging_exporter.options.times import DAYS, Clock, Zone
 from staging_exporter.probes import kinds, load
 
@@ -230,12 +230,6 @@ class WindowOptions(Model):
             return Once(self.start, self.end)
         assert self.weekly is not None, "validated above"
         return Weekly(frozenset(self.weekly.days), self.weekly.begin, self.weekly.end, self.weekly.timezone)
-
-
-class Api(Model):
-    """The HTTP interface."""
-
-    token: Secret | None = Field(None, description="required by endpoints that write")
 
 
 class File(Model):

@@ -279,6 +279,10 @@ LOG_LINES_DROPPED = Metric(
     "Log lines that were not written because nobody read standard error.",
     (),
 )
+LOGINS_FAILED = Metric(
+    "staging_exporter_logins_failed_total", COUNTER, "Requests with a wrong token, user or password.", ()
+)
+CLIENTS = Metric("staging_exporter_connections", GAUGE, "Open connections of clients.", ())
 STORAGE_LAST_SUCCESS = Metric(
     "staging_storage_last_success_timestamp_seconds",
     GAUGE,

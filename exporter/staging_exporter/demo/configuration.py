@@ -11,6 +11,7 @@ from staging_exporter.core.durations import format_duration, parse_duration
 _PLACE = re.compile(r"<([a-z0-9-]+)>")
 _INTERVAL, _TIMEOUT = 5.0, 1.5  # seconds, before the scale
 _STEADY = 1.2  # seconds that the parts of a fast demo may need on a busy machine
+TOKEN_FILE = "exporter-token"  # beside the configuration, which names it
 
 
 GOLDEN_PATH = "golden-path.yml"  # the golden path as a flow, loaded beside the other file

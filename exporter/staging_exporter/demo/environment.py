@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import secrets
 import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from staging_exporter.demo.configuration import GOLDEN_PATH, render
+from staging_exporter.demo.configuration import GOLDEN_PATH, TOKEN_FILE, render
 from staging_exporter.demo.faults import FAULTS
 from staging_exporter.demo.network import LOOPBACK
 from staging_exporter.demo.switches import Switchboard
@@ -69,11 +70,19 @@ class DemoEnvironment:
         self.notes = wiring.notes
         self.control = f"http://{LOOPBACK}:{wiring.values['control']}"
         self.config = self.state_dir / "demo.yml"
+        self._make_token(self.state_dir / TOKEN_FILE)
         self.config.write_text(render(wiring.values, self._scale, cloud=self._cloud), encoding="utf-8")
         golden_path = render(wiring.values, self._scale, GOLDEN_PATH)
         self.config.with_name(GOLDEN_PATH).write_text(golden_path, encoding="utf-8")
         for name in self._faults:
             await self.board.inject(name)
+
+    @staticmethod
+    def _make_token(file: Path) -> None:
+        """A token for the exporter, that only this user can read."""
+        file.unlink(missing_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_hex(16) + "\n", encoding="ascii")
 
     def _claim_state_dir(self) -> Path:
         """A directory that no other demo uses, for as long as this one runs."""

@@ -13,6 +13,7 @@ from staging_exporter.core.model import Component, Observation, Reason
 from staging_exporter.options.check import Check
 
 _WINDOW = 60.0  # seconds
+_ON_DEMAND = 0.25  # share of the requests that the schedule leaves over, for runs on demand
 _LONGEST_BAN = 3600.0  # seconds of a Retry-After that are obeyed at most
 
 Group = frozenset[str]  # of hosts that count together, in lower case
@@ -40,6 +41,7 @@ class RateLimiter:
                 self._scheduled[group] = self._scheduled.get(group, 0.0) + _WINDOW / targets[name][0].interval
         self._sent: dict[Group, deque[float]] = {group: deque() for group in self._scheduled}
         self._extra: dict[Group, deque[float]] = {group: deque() for group in self._scheduled}
+        self._demanded: dict[Group, deque[float]] = {group: deque() for group in self._scheduled}
         self._blocked: dict[Group, float] = {}
 
     def inherit(self, old: RateLimiter) -> None:
@@ -51,6 +53,7 @@ class RateLimiter:
             for before in {old._group_of(host) for host in group} & old._scheduled.keys():
                 self._sent[group] = deque(sorted([*self._sent[group], *old._sent[before]]))
                 self._extra[group] = deque(sorted([*self._extra[group], *old._extra[before]]))
+                self._demanded[group] = deque(sorted([*self._demanded[group], *old._demanded[before]]))
                 self._blocked[group] = max(self._blocked.get(group, 0.0), old._blocked.get(before, 0.0))
 
     def _group_of(self, host: str) -> Group:
@@ -68,6 +71,21 @@ class RateLimiter:
                 if not scheduled:
                     self._extra[group].append(now)
         return max(0.0, wait)
+
+    def reserve_on_demand(self, name: str, now: float) -> float:
+        """Like `reserve`, for a run that somebody asked for: they get a quarter of what the schedule leaves over."""
+        groups = set(self._groups[name])
+        limit = self._limit
+        if limit is None or not groups:
+            return 0.0
+        shares = ((group, max(1, int((limit - self._scheduled[group]) * _ON_DEMAND))) for group in groups)
+        if wait := max(_until_fewer(self._demanded[group], share, now) for group, share in shares):
+            return wait
+        wait = self.reserve(name, now, scheduled=False)
+        if wait <= 0:
+            for group in groups:
+                self._demanded[group].append(now)
+        return wait
 
     def note_retry_after(self, seen: Observation) -> None:
         """After a 429 with a Retry-After, no check sends a request to that host for so long."""

@@ -44,6 +44,7 @@ class Check(Model):
     components that the check tests, `startup_option` the field that takes the `startup.when` of the component; None
     for a kind without one. `environment_section` is the top-level key whose values are the defaults of options with the
     same names.
+    `runs_programs`: not everybody who may read may run it on demand.
     """
 
     phase_names: ClassVar[tuple[str, ...]] = ()
@@ -53,6 +54,7 @@ class Check(Model):
     covers_option: ClassVar[str | None] = None
     startup_option: ClassVar[str | None] = None
     environment_section: ClassVar[str | None] = None
+    runs_programs: ClassVar[bool] = False
 
     kind: str
     degraded: Degraded = Degraded()

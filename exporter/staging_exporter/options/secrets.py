@@ -16,6 +16,7 @@ from staging_exporter.net.google_secrets import read_secret
 from staging_exporter.options.model import Model
 
 FOLDER = "folder"
+EMPTY = "the secret is empty"  # begins the detail of one that has nothing in it
 _GOOGLE_SECRET = (
     r"^projects/[a-z0-9.:-]+(/locations/[a-z0-9-]+)?/secrets/[A-Za-z0-9_-]{1,255}(/versions/[A-Za-z0-9_-]+)?$"
 )
@@ -99,7 +100,7 @@ def _stripped(text: str, place: str) -> str:
     """The text without a byte order mark and line ends. Raises ProbeFailed (`probe_error`) when nothing is left."""
     text = text.removeprefix("\ufeff").strip("\r\n")
     if not text.strip():
-        raise ProbeFailed(Reason.PROBE_ERROR, f"the secret is empty: {place}")
+        raise ProbeFailed(Reason.PROBE_ERROR, f"{EMPTY}: {place}")
     return text
 
 

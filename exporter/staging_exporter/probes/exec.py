@@ -58,6 +58,8 @@ class Exec(Check):
 
     phase_names: ClassVar[tuple[str, ...]] = ("run",)
 
+    runs_programs: ClassVar[bool] = True
+
     kind: Literal["exec"]
     command: Annotated[Listed[str], Field(min_length=1)]
     env: dict[str, str | AnySecret] = Field(default_factory=dict)

@@ -16,7 +16,8 @@ from staging_exporter.net.background import in_background
 
 _KEPT = 10  # runs of one component
 _MAX_FILES = 1000  # of one component
-_CONCURRENT = 4  # reports that are received at the same time
+_RECEIVED = 32  # reports that are received at the same time
+_READ = 4  # and read
 _PARTS = "*.part"
 
 T = TypeVar("T")
@@ -28,7 +29,7 @@ class ReportStore:
     def __init__(self, root: Path) -> None:
         """Removes partial files of a crash. Raises OSError when the directory does not exist and cannot be created."""
         self._root = root
-        self._slots = asyncio.Semaphore(_CONCURRENT)
+        self._receiving, self._reading = asyncio.Semaphore(_RECEIVED), asyncio.Semaphore(_READ)
         root.mkdir(parents=True, exist_ok=True)
         for part in root.glob(f"*/{_PARTS}"):
             part.unlink()
@@ -47,7 +48,7 @@ class ReportStore:
         unchanged.
         """
         directory = self.directory(component)
-        async with self._slots:
+        async with self._receiving:
             await in_background(lambda: directory.mkdir(exist_ok=True))
             part = directory / f"{time.time_ns()}-{secrets.token_hex(4)}{pushed_name(run)}.part"
             try:
@@ -55,7 +56,8 @@ class ReportStore:
                     async for chunk in chunks:
                         await in_background(partial(file.write, chunk))
                     await in_background(lambda: _sync(file))
-                result = await in_background(lambda: accept(part))
+                async with self._reading:
+                    result = await in_background(lambda: accept(part))
                 await in_background(lambda: _store(part))
             finally:
                 part.unlink(missing_ok=True)

@@ -19,13 +19,15 @@ class ExporterStatus:
     """How the exporter itself is doing.
 
     Whether the last reload succeeded, when the configuration was last loaded (Unix seconds), how many log lines nobody
-    read in time, and how storing goes, None without a store.
+    read in time, how storing goes (None without a store), how many logins failed, how many connections are open.
     """
 
     reload_successful: bool
     loaded_at: float
     log_lines_dropped: int = 0
     storage: StorageStatus | None = None
+    logins_failed: int = 0
+    connections: int = 0
 
     @property
     def problem(self) -> str:

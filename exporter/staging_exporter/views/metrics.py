@@ -202,6 +202,8 @@ def _about_exporter(env: str, snapshot: Snapshot, exporter: ExporterStatus) -> I
     yield Samples(names.RELOAD_OK, [(env, exporter.reload_successful)])
     yield Samples(names.RELOAD_TIME, [(env, exporter.loaded_at)])
     yield Samples(names.LOG_LINES_DROPPED, [(env, exporter.log_lines_dropped)])
+    yield Samples(names.LOGINS_FAILED, [(env, exporter.logins_failed)])
+    yield Samples(names.CLIENTS, [(env, exporter.connections)])
     if storage := exporter.storage:
         last = storage.last_success
         yield Samples(names.STORAGE_LAST_SUCCESS, [] if last is None else [(env, last)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Awaitable
 
@@ -10,6 +11,8 @@ from aiohttp import web
 
 from staging_exporter.core.blackbox import NoCheck, RateLimitExceeded
 from staging_exporter.evidence.testcases import Unreadable
+from staging_exporter.logs import event
+from staging_exporter.options.access import Scope
 from staging_exporter.options.model import Model
 from staging_exporter.views.document import component_document, document, incident_documents
 from staging_exporter.views.exposition import TEXT, content_type
@@ -17,10 +20,12 @@ from staging_exporter.views.metrics import Metrics
 from staging_exporter.views.probe import body as probe_body
 from staging_exporter.views.probe import debug
 from staging_exporter.views.suggestions import suggestions_document
-from staging_exporter.web.exporter import Exporter, NotStored, ReportRefused
+from staging_exporter.web.access import CALLER
+from staging_exporter.web.exporter import Exporter, NotForAnyone, NotStored, ReportRefused
 from staging_exporter.web.requests import Deployed, Maintenance, parsed, probe_deadline, run_id, upload
 from staging_exporter.web.responses import compressed, joined_in_slices, unknown_component
 
+log = logging.getLogger("exporter")
 _UPLOAD_TIMEOUT = 120.0  # seconds
 
 
@@ -55,9 +60,12 @@ class Api:
         if not name:
             return web.Response(status=400, text="missing parameter: use /probe?component=NAME\n")
         try:
-            run = await self._exporter.probe(name, probe_deadline(request))
+            trusted = Scope.PROBE in request[CALLER].scopes
+            run = await self._exporter.probe(name, probe_deadline(request), trusted=trusted)
         except KeyError:
             return unknown_component(name)
+        except NotForAnyone as error:
+            return web.Response(status=403, text=f"{error}.\n")
         except NoCheck:
             return web.Response(status=400, text=f"{name} has no check: it is inferred from its dependents.\n")
         except RateLimitExceeded as error:
@@ -83,19 +91,22 @@ class Api:
     async def maintain(self, request: web.Request) -> web.Response:
         """Start or end a maintenance window."""
         body = await parsed(Maintenance, request)
-        return await _applied(self._exporter.maintain(body.components, body.duration), body)
+        by = str(request[CALLER])
+        return await _applied(self._exporter.maintain(body.components, body.duration, by), body, by)
 
     async def deploy(self, request: web.Request) -> web.Response:
         """Mark components as deployed."""
         body = await parsed(Deployed, request)
-        return await _applied(self._exporter.deploy(body.components, body.revision), body)
+        by = str(request[CALLER])
+        return await _applied(self._exporter.deploy(body.components, body.revision, by), body, by)
 
     async def push(self, request: web.Request) -> web.Response:
         """Store a report of a test suite; those with the same `run` belong together."""
         name = request.match_info["name"]
         try:
             async with asyncio.timeout(_UPLOAD_TIMEOUT):
-                return web.json_response(await self._exporter.receive_report(name, upload(request), run_id(request)))
+                chunks, by = upload(request), str(request[CALLER])
+                return web.json_response(await self._exporter.receive_report(name, chunks, run_id(request), by))
         except KeyError:
             return unknown_component(name)
         except ReportRefused as error:
@@ -103,7 +114,7 @@ class Api:
         except Unreadable as error:
             return web.Response(status=422, text=f"unreadable report, not stored: {error}.\n")
         except TimeoutError:
-            return web.Response(status=408, text=f"the upload took longer than {_UPLOAD_TIMEOUT:g} s.\n")
+            return web.Response(status=408, text=f"the upload is too slow, or took over {_UPLOAD_TIMEOUT:g} s.\n")
         except (ConnectionError, web.RequestPayloadError):
             return web.Response(status=400, text="the upload is incomplete.\n")
         except OSError as error:
@@ -119,19 +130,20 @@ class Api:
             return web.Response(text="staging-exporter is ready.\n")
         return web.Response(status=503, text="staging-exporter is not ready: some checks have not run yet.\n")
 
-    async def reload(self, _request: web.Request) -> web.Response:
+    async def reload(self, request: web.Request) -> web.Response:
         """Load the configuration again."""
+        event(log, "reload requested", by=str(request[CALLER]))
         errors = await self._exporter.reload()
         if errors is None:
             return web.Response(text="configuration reloaded.\n")
         return web.Response(status=500, text=f"reload failed, the previous configuration stays in use:\n{errors}\n")
 
 
-async def _applied(change: Awaitable[None], body: Model) -> web.Response:
+async def _applied(change: Awaitable[None], body: Model, by: str) -> web.Response:
     try:
         await change
     except KeyError as error:
         return unknown_component(error.args[0])
     except NotStored as error:
         return web.Response(status=507, text=f"not changed, since it cannot be stored: {error}.\n")
-    return web.json_response(body.model_dump(mode="json"))
+    return web.json_response({**body.model_dump(mode="json"), "by": by})

@@ -16,6 +16,10 @@ class ReportRefused(Exception):
     """A pushed report is not accepted; the text is the reason."""
 
 
+class NotForAnyone(Exception):
+    """A check that runs a program is run on demand only for those who may probe; the text says so."""
+
+
 class NotStored(Exception):
     """A change could not be stored, so it was not made; the text is the reason."""
 
@@ -32,22 +36,24 @@ class Exporter(Protocol):
     async def reload(self) -> str | None:
         """Load the configuration again; returns its errors, or None."""
 
-    async def probe(self, name: str, longest: float | None) -> ProbeResult:
-        """Run the check of a component now, within `longest` seconds.
+    async def probe(self, name: str, longest: float | None, *, trusted: bool) -> ProbeResult:
+        """Run the check of a component now, within `longest` seconds; those that run programs for `trusted` callers.
 
-        Raises KeyError, NoCheck and RateLimitExceeded.
+        Raises KeyError, NoCheck, NotForAnyone and RateLimitExceeded.
         """
 
-    async def maintain(self, components: Sequence[str], duration: float) -> None:
-        """Start a maintenance window of `duration` seconds, stored when this returns; 0 ends it.
+    async def maintain(self, components: Sequence[str], duration: float, by: str) -> None:
+        """Start a maintenance window of `duration` seconds, stored when this returns; 0 ends it. `by` is who asked.
 
         Raises KeyError for an unknown component, NotStored when it could not be stored and is not in force.
         """
 
-    async def deploy(self, components: Sequence[str], revision: str) -> None:
+    async def deploy(self, components: Sequence[str], revision: str, by: str) -> None:
         """Mark components as deployed just now, stored when this returns. Raises KeyError and NotStored."""
 
-    async def receive_report(self, component: str, chunks: AsyncIterator[bytes], run: str | None) -> dict[str, Any]:
+    async def receive_report(
+        self, component: str, chunks: AsyncIterator[bytes], run: str | None, by: str
+    ) -> dict[str, Any]:
         """Store a pushed report of this run; returns what was read in it, as JSON values.
 
         Raises KeyError, ReportRefused, Unreadable and OSError.
@@ -58,6 +64,3 @@ class Exporter(Protocol):
 
     def suggestions(self) -> Suggestions:
         """What the incidents so far say about the configuration."""
-
-    async def token(self) -> str | None:
-        """The token that write endpoints require, None when none is configured."""

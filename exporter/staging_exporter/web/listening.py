@@ -10,7 +10,7 @@ from pathlib import Path
 
 from staging_exporter.net.address import HostPort
 
-_BACKLOG = 128
+_BACKLOG = 1024
 _WITHOUT_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 _MODE = 0o660  # of a unix socket: who may connect may write
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from time import monotonic
 
 from aiohttp import web
@@ -40,14 +40,14 @@ class Pages:
         self._page = b""
         self._rendering = asyncio.Lock()
 
-    def routes(self) -> list[web.RouteDef]:
-        """The paths and their handlers."""
-        return [
-            web.get("/", self.status),
-            web.get("/components/{name}", self.component),
-            web.get("/badge/{name}.svg", self.badge),
-            web.get("/static/{name}", self.static),
-        ]
+    def routes(self) -> dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]:
+        """The handlers by path."""
+        return {
+            "/": self.status,
+            "/components/{name}": self.component,
+            "/badge/{name}.svg": self.badge,
+            "/static/{name}": self.static,
+        }
 
     async def status(self, request: web.Request) -> web.Response:
         """The status page; concurrent viewers share one rendering."""

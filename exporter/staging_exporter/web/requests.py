@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
 from collections.abc import AsyncIterator
+from time import monotonic
 from typing import Annotated, Any, TypeVar
 
 from aiohttp import web
@@ -18,6 +20,8 @@ from staging_exporter.options.model import Duration, Listed, Model
 _LONGEST_WINDOW = 30 * 86400.0  # seconds
 _MAX_UPLOAD = 20_000_000  # bytes
 _CHUNK = 256 * 1024  # bytes
+_BODY = 10.0  # seconds that a small body may take
+_SLOWEST = 10_000.0  # bytes per second of an upload that took longer than that
 _SCRAPE_TIMEOUT = "X-Prometheus-Scrape-Timeout-Seconds"
 _OFFSET = 0.5  # seconds before the end of a scrape when its probe ends, as in blackbox_exporter
 Components = Annotated[Listed[str], Field(min_length=1, max_length=1000)]
@@ -43,7 +47,11 @@ M = TypeVar("M", bound=Model)
 async def parsed(model: type[M], request: web.Request) -> M:
     """The JSON body as this model. Raises HTTPBadRequest, with one line per error."""
     try:
-        return parse(model, json.loads(await request.read()))
+        async with asyncio.timeout(_BODY):
+            body = await request.read()
+        return parse(model, json.loads(body))
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text=f"the body took longer than {_BODY:g} s.\n") from None
     except (ValueError, web.RequestPayloadError) as error:
         raise web.HTTPBadRequest(text=f"{error}\n") from None
     except RecursionError:
@@ -82,9 +90,14 @@ def run_id(request: web.Request) -> str | None:
 
 
 async def upload(request: web.Request) -> AsyncIterator[bytes]:
-    """The body in chunks. Raises ConnectionError when the client disconnects, HTTPRequestEntityTooLarge."""
-    received = 0
+    """The body in chunks.
+
+    Raises ConnectionError when the client disconnects, TimeoutError when it is too slow, HTTPRequestEntityTooLarge.
+    """
+    received, began = 0, monotonic()
     async for chunk in request.content.iter_chunked(_CHUNK):
+        if (spent := monotonic() - began) > _BODY and received / spent < _SLOWEST:
+            raise TimeoutError
         received += len(chunk)
         if max(received, request.content_length or 0) > _MAX_UPLOAD:
             raise web.HTTPRequestEntityTooLarge(_MAX_UPLOAD, request.content_length or received)
