@@ -180,6 +180,14 @@ def test_without_the_extra_the_configuration_says_what_is_missing(
         load("http").model_validate({**options("http", "a.test"), "auth": auth})
 
 
+def test_without_the_extra_the_kinds_of_google_cloud_say_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "google", None)
+    check = {"kind": "gcp_sql", "instance": "i", "project": "p"}
+    with pytest.raises(ValueError, match="need the extra gcp"):
+        load("gcp_sql").model_validate(check)
+    load("gcp_sql").model_validate({**check, "endpoint": "http://127.0.0.1:1"})
+
+
 # Secrets
 
 

@@ -17,6 +17,7 @@ _HEAD = """\
 # Each edge names the field that it came from; "a hint" is a plain environment variable. What only a person knows is
 # missing: journeys, owners, credentials, what a right answer contains. To see later what changed in the cloud:
 # staging-exporter validate --against gcp FILE
+# It is meant for an exporter behind the VPC connector (deploy/cloud-run): elsewhere, private addresses do not answer.
 # The account of the exporter needs this role:
 # {grant}
 environment: {project}

@@ -14,6 +14,7 @@ from staging_exporter.evidence.google.answers import Answer
 from staging_exporter.evidence.google.reader import reader_of
 from staging_exporter.evidence.google.reads import ApiRead
 from staging_exporter.net.context import ProbeContext
+from staging_exporter.net.google_credentials import require_google_auth
 from staging_exporter.options.addresses import HttpUrl
 from staging_exporter.options.check import Check
 from staging_exporter.options.google import CACHE, Project, Region
@@ -76,6 +77,8 @@ class GoogleCheck(Check):
     def _has_project(self) -> GoogleCheck:
         if self.project is None:
             raise ValueError("no project: write `project` here, or once as `google.project`")
+        if self.endpoint is None or self.endpoint.secure:  # to an emulator no token is sent
+            require_google_auth()
         return self
 
     @property
