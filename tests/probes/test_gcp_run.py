@@ -50,7 +50,11 @@ TABLE: dict[str, tuple[dict[str, Any], Health, str]] = {
         Health.DOWN,
         "revision s-2 is not ready, and no other serves: REVISION_FAILED",
     ),
-    "the ready revision failed later": ({**BOTH, "terminalCondition": FAILED}, Health.DOWN, "no other serves"),
+    "the newest revision is ready, the service is not": (
+        {**BOTH, "terminalCondition": {"state": "CONDITION_FAILED", "message": "Route is not ready"}},
+        Health.DEGRADED,
+        "revision s-2 is ready, the service is not: Route is not ready",
+    ),
     "the first deployment is under way": (
         {"latestCreatedRevision": NEW, "reconciling": True, "terminalCondition": {"state": "CONDITION_RECONCILING"}},
         Health.STARTING,
@@ -345,6 +349,24 @@ def test_the_exits_of_a_revision(case: str) -> None:
     exits = find_exits([entry(float(n), text) for n, text in enumerate(texts)])
     assert (exits.what if exits else None) == what
     assert exits is None or (exits.count, exits.reason) == (len(texts), reason)
+
+
+@pytest.mark.parametrize(
+    ("texts", "loop"),
+    [
+        (["Container called exit(3)."] * 3, True),
+        (["Container called exit(3)."] * 2, False),
+        (["Container called exit(0)."] * 9, False),
+        (["Uncaught signal: 15, pid=1"] * 9, False),
+        (["Container called exit(0)."] * 9 + ["Container called exit(1)."] * 2, False),
+        (["Container called exit(0)."] * 9 + ["Container called exit(1)."] * 3, True),
+    ],
+)
+def test_a_scale_in_is_no_crash_loop(texts: list[str], loop: bool) -> None:
+    exits = find_exits([entry(float(n), text) for n, text in enumerate(texts)])
+    assert exits is not None
+    assert exits.is_loop(exits.at + 1.0) is loop
+    assert not exits.is_loop(exits.at + 61.0)
 
 
 def test_how_often_it_exits() -> None:

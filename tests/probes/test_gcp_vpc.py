@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from staging_exporter.core.model import Outcome, Reason
+from staging_exporter.core.model import Outcome, Reason, Trait
 from staging_exporter.demo.googlecloud.reference import CONNECTOR, reference
 from staging_exporter.demo.googlecloud.server import FakeGoogleCloud
 from staging_exporter.demo.googlecloud.world import World
 from staging_exporter.evidence.google.check import Health
+from staging_exporter.probes import load
 from staging_exporter.probes.gcp_vpc import Usage, judge, newest_point, utilization
 
 from tests.support.googlecloud import of_world, run
@@ -111,3 +112,8 @@ async def test_without_metrics_none_are_read() -> None:
         full(fake.world)
         assert (await run("gcp_vpc", fake, metrics=False)).outcome == Outcome.PASS
         assert not fake.asked["monitoring.projects.timeSeries.list"]
+
+
+def test_facts_of_that_name_of_another_kind_are_no_metrics_of_the_cloud() -> None:
+    assert Trait.DESCRIBES_CLOUD in load("gcp_vpc").traits
+    assert Trait.DESCRIBES_CLOUD not in load("http").traits

@@ -17,6 +17,7 @@ from staging_exporter.core.model import (
     Reason,
     Startup,
     Topology,
+    Trait,
 )
 from staging_exporter.core.snapshot import Deploy
 from staging_exporter.probes import load
@@ -51,7 +52,7 @@ def _component(name: str, layer: Layer, kind: str = "http", *needs: str, covers:
 COMPONENTS = (
     _component("vpc", Layer.INFRASTRUCTURE, "latent"),
     _component("database", Layer.INFRASTRUCTURE, "postgres", "vpc"),
-    _component("cache", Layer.INFRASTRUCTURE, "redis", "vpc"),
+    replace(_component("cache", Layer.INFRASTRUCTURE, "redis", "vpc"), traits=frozenset({Trait.DESCRIBES_CLOUD})),
     Component(
         "backend",
         Layer.APPLICATION,

@@ -117,6 +117,7 @@ class Trait(StrEnum):
 
     COMPARES_NAMES = "compares names"  # fact `siblings`: other forms of the name that work where it does not
     HAS_STEPS = "has steps"  # its phases are its steps, one after another
+    DESCRIBES_CLOUD = "describes cloud"  # facts `instances`, `max_instances`, `utilization`, `startup_budget`
     JUDGES_TESTS = "judges tests"  # facts `tests`, `run_timestamp`, `run_duration`: the outcome of a test suite
 
 

@@ -149,9 +149,10 @@ def judge(service: Resource) -> Finding:
         return Finding(Health.UP)
     why = _why(condition)
     if health == Health.DOWN:
-        serving = ready and ready != created
-        if serving:
+        if ready and ready != created:
             return Finding(Health.DEGRADED, f"revision {created} is not ready: {why}; {ready} still serves")
+        if ready:
+            return Finding(Health.DEGRADED, f"revision {ready} is ready, the service is not: {why}")
         return Finding(Health.DOWN, f"revision {created or 'none'} is not ready, and no other serves: {why}")
     if ready:
         return Finding(Health.UP)  # the ready one serves while another is rolled out

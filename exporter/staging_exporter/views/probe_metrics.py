@@ -15,6 +15,8 @@ Components = Sequence[tuple[str, ComponentStatus]]  # the label set of each, as 
 _OF_FACTS = (
     (names.HTTP_STATUS, Fact.STATUS),
     (names.CLOSE_CODE, Fact.CLOSE_CODE),
+)
+_OF_CLOUD = (
     (names.CLOUD_INSTANCES, Fact.CLOUD_INSTANCES),
     (names.CLOUD_MAX_INSTANCES, Fact.CLOUD_MAX_INSTANCES),
     (names.CLOUD_UTILIZATION, Fact.CLOUD_UTILIZATION),
@@ -85,6 +87,9 @@ def _answers(checked: Components) -> Iterator[Family]:
     yield Samples(names.ADDRESS_HASH, ((at, address_hash(s.facts[Fact.IP])) for at, s in checked if Fact.IP in s.facts))
     named = [(at, s) for at, s in checked if Trait.COMPARES_NAMES in s.component.traits]
     yield Samples(names.DOMAIN_DRIFT, ((at, bool(s.facts.get(Fact.SIBLINGS))) for at, s in named))
+    cloud = [(at, s) for at, s in checked if Trait.DESCRIBES_CLOUD in s.component.traits]
+    for metric, fact in _OF_CLOUD:
+        yield Samples(metric, [(at, s.facts[fact]) for at, s in cloud if fact in s.facts])
     slots = [(at, s.facts[Fact.CONNECTIONS]) for at, s in checked if Fact.CONNECTIONS in s.facts]
     yield Samples(names.CONNECTIONS, ((at, seen["used"]) for at, seen in slots))
     yield Samples(names.MAX_CONNECTIONS, ((at, seen["usable"]) for at, seen in slots))

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
+from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason, Trait
 from staging_exporter.evidence.google.answers import Answer
 from staging_exporter.evidence.google.reader import reader_of
 from staging_exporter.evidence.google.reads import ApiRead
@@ -67,6 +67,7 @@ class GoogleCheck(Check):
 
     phase_names: ClassVar[tuple[str, ...]] = ("read",)
     thresholds: ClassVar[Mapping[str, int]] = {"fall": 1, "rise": 1}
+    traits: ClassVar[frozenset[Trait]] = frozenset({Trait.DESCRIBES_CLOUD})
     environment_section: ClassVar[str | None] = "google"
 
     project: Project | None = None

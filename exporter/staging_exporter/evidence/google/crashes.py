@@ -17,6 +17,8 @@ from staging_exporter.evidence.google.answers import unix_time
 WINDOW = 180.0  # seconds of system entries that are read
 BEFORE = 5.0  # seconds before an exit in which its cause is written
 LOOP = 3  # exits within the window that are a crash loop
+# How an instance ends that is not needed any more: a scale-in is no crash.
+_STOPPED = frozenset({"exit(0)", "exit(143)", "signal 15"})
 _OVER = 60.0  # seconds without an exit after which the loop is over
 _SHOWN = 200  # characters of a cause
 _EXIT = re.compile(r"Container called exit\((-?\d+)\)|Uncaught signal: (\d+)|Container terminated on signal (\d+)")
@@ -41,8 +43,8 @@ class Exits:
     reason: Reason = Reason.FAILED
 
     def is_loop(self, now: float) -> bool:
-        """True when it exits again and again, until now."""
-        return self.count >= LOOP and now - self.at < _OVER
+        """True when it crashes again and again, until now."""
+        return self.what not in _STOPPED and self.count >= LOOP and now - self.at < _OVER
 
     @property
     def often(self) -> str:
@@ -71,6 +73,7 @@ def find_exits(entries: Sequence[Entry]) -> Exits | None:
             found.append((at, what, str((entry.get("labels") or {}).get("instanceId", ""))))
     if not found:
         return None
+    found = [one for one in found if one[1] not in _STOPPED] or found
     found.sort(reverse=True)
     at, what, instance = found[0]
     reason = Reason.SATURATED if _MEMORY.match(what) else Reason.FAILED
