@@ -117,6 +117,7 @@ SECRETS: dict[str, dict[str, Any]] = {
     "redis username": {"kind": "redis", "address": "127.0.0.1:PORT", "username": SECRET, "password": {"env": "HOME"}},
     "websocket auth.bearer": {**WEBSOCKET, **BEARER},
     "websocket connections.headers": {**WEBSOCKET, "connections": [{"headers": {"X-Key": SECRET}}, {}]},
+    "websocket cancel": {**WEBSOCKET, "cancel": SECRET},
     "websocket headers": {**WEBSOCKET, "headers": {"X-Key": SECRET}},
     "websocket subprotocols": {**WEBSOCKET, "subprotocols": [SECRET]},
 }

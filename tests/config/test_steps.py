@@ -66,6 +66,7 @@ def test_without_a_journey_only_the_named_steps_are_components(tmp_path: Path) -
     assert config.topology.components["auth"].kind != LATENT
 
 
+COSTLY = {"kind": "flow", "steps": STEPS, "max_runs_per_hour": 100}
 TYPO = {**STEPS[0], "http": {"url": "http://h/", "headers": {"X-Id": "{{uid}}"}}}
 CHANGES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "unknown component": (
@@ -87,6 +88,11 @@ CHANGES: dict[str, tuple[dict[str, Any], Any, str]] = {
         {},
         {"path": {"priority": "P0", "steps": {"first": "user.pag"}}},
         "journeys.path.steps.first: there is no component `user.pag`, did you mean `user.page`?",
+    ),
+    "too many runs": (
+        {"user": {**COMPONENTS["user"], "check": COSTLY}},
+        {},
+        "components.user.check.max_runs_per_hour: 100 runs an hour are fewer than the 120 of the interval",
     ),
     "cycle": (
         {"auth-login": {**COMPONENTS["auth-login"], "depends_on": ["user"]}},

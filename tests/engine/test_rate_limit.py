@@ -6,6 +6,7 @@ import pytest
 from staging_exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason
 from staging_exporter.engine.rate_limit import RateLimiter
 from staging_exporter.options.check import Check
+from staging_exporter.probes import load
 from staging_exporter.probes.tcp import Tcp
 
 
@@ -97,3 +98,31 @@ def test_a_merged_group_inherits_from_both() -> None:
     new = RateLimiter(7, [["a.test", "b.test"]], targets(a="a.test", b="b.test"))
     new.inherit(old)
     assert new.reserve("a", 10.0, scheduled=True) == pytest.approx(50.0)
+
+
+def costly(most: int, interval: float) -> dict[str, tuple[Component, Check]]:
+    """A component whose runs cost money."""
+    options = {"kind": "websocket", "url": "ws://a.test/", "max_runs_per_hour": most}
+    component = Component("agent", Layer.SERVICE, Priority.P1, kind="websocket", interval=interval)
+    return {"agent": (component, load("websocket").model_validate(options))}
+
+
+def test_an_hour_has_at_most_so_many_runs() -> None:
+    rate_limiter = RateLimiter(None, [], costly(3, 1200.0))
+    spend(rate_limiter, "agent", 0.0, 10.0, 20.0)
+    assert rate_limiter.reserve("agent", 30.0, scheduled=True) == pytest.approx(3570.0)
+    spend(rate_limiter, "agent", 3600.0)
+
+
+def test_retries_get_the_runs_that_the_schedule_leaves_over() -> None:
+    rate_limiter = RateLimiter(None, [], costly(14, 300.0))
+    spend(rate_limiter, "agent", 0.0, 1.0, scheduled=False)
+    assert rate_limiter.reserve("agent", 2.0, scheduled=False) == pytest.approx(3598.0)
+    spend(rate_limiter, "agent", 2.0)
+
+
+def test_a_reload_does_not_forget_the_runs_of_the_hour() -> None:
+    before, after = (RateLimiter(None, [], costly(3, 1200.0)) for _ in range(2))
+    spend(before, "agent", 0.0, 1.0, 2.0)
+    after.inherit(before)
+    assert after.reserve("agent", 3.0, scheduled=True) > 0

@@ -10,7 +10,7 @@ from typing import Any
 from staging_exporter.config.configuration import Config
 from staging_exporter.config.hints import misplaced, option_names, section_defaults, startup_options
 from staging_exporter.config.problems import Problem, TreePath, clip, did_you_mean, unknown_choice
-from staging_exporter.config.review import all_instead_of_any, mixed_names, over_limit, weak_tls
+from staging_exporter.config.review import all_instead_of_any, mixed_names, over_limit, too_many_runs, weak_tls
 from staging_exporter.config.schema import CheckExtras, ComponentOptions, File
 from staging_exporter.config.sources import Sources, as_paths
 from staging_exporter.config.steps import with_observed
@@ -266,6 +266,8 @@ class _Loader:
         vantage: Iterable[tuple[Component, Check]],
     ) -> None:
         limits = self._file.limits
+        for name, text in too_many_runs(checks, components):
+            self._found.report(("components", name, "check", "max_runs_per_hour"), text)
         if limits.requests_per_minute is None:
             return
         requests = [(name, check, components[name].interval) for name, check in checks.items() if self._timed(name)]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pydantic import BaseModel
 
 from staging_exporter.config.problems import TreePath, clip
+from staging_exporter.core.model import Component
 from staging_exporter.net.tls import TlsSettings
 from staging_exporter.options.check import Check
 from staging_exporter.options.jsonpath import selects_several
@@ -27,6 +28,14 @@ def over_limit(limit: int, shared: Iterable[Iterable[str]], requests: Iterable[R
     for hosts, by_name in rates.items():
         if sum(by_name.values()) > limit:
             yield _too_many(hosts, by_name, limit)
+
+
+def too_many_runs(checks: Mapping[str, Check], components: Mapping[str, Component]) -> Iterator[tuple[str, str]]:
+    """(component, sentence) where the schedule alone needs more runs an hour than are allowed."""
+    for name, check in checks.items():
+        most, scheduled = check.most_runs(), 3600 / components[name].interval
+        if most is not None and scheduled > most:
+            yield name, f"{most} runs an hour are fewer than the {scheduled:.4g} of the interval; use a longer interval"
 
 
 def mixed_names(checks: Mapping[str, Check]) -> Iterator[tuple[str, str]]:

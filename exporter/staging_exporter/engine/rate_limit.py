@@ -1,4 +1,4 @@
-"""The rate limit: how many requests a host gets in a minute, retries and rounds included.
+"""The rate limit: how many requests a host gets in a minute, retries and rounds included, and the runs of an hour.
 
 The schedule comes first: confirmations and rounds get the requests that it leaves over in a minute.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import Component, Observation, Reason
@@ -14,6 +15,7 @@ from staging_exporter.options.check import Check
 
 _WINDOW = 60.0  # seconds
 _ON_DEMAND = 0.25  # share of the requests that the schedule leaves over, for runs on demand
+_HOUR = 3600.0  # seconds
 _LONGEST_BAN = 3600.0  # seconds of a Retry-After that are obeyed at most
 
 Group = frozenset[str]  # of hosts that count together, in lower case
@@ -43,6 +45,9 @@ class RateLimiter:
         self._extra: dict[Group, deque[float]] = {group: deque() for group in self._scheduled}
         self._demanded: dict[Group, deque[float]] = {group: deque() for group in self._scheduled}
         self._blocked: dict[Group, float] = {}
+        self._runs = {
+            name: _Runs(most, c.interval) for name, (c, check) in targets.items() if (most := check.most_runs())
+        }
 
     def inherit(self, old: RateLimiter) -> None:
         """Continue from an earlier configuration: requests sent to its hosts, and the Retry-After of each.
@@ -55,16 +60,21 @@ class RateLimiter:
                 self._extra[group] = deque(sorted([*self._extra[group], *old._extra[before]]))
                 self._demanded[group] = deque(sorted([*self._demanded[group], *old._demanded[before]]))
                 self._blocked[group] = max(self._blocked.get(group, 0.0), old._blocked.get(before, 0.0))
+        for name, runs in self._runs.items():
+            if name in old._runs:
+                runs.began, runs.extra = old._runs[name].began, old._runs[name].extra
 
     def _group_of(self, host: str) -> Group:
         return self._shared.get(host, frozenset({host}))
 
     def reserve(self, name: str, now: float, *, scheduled: bool) -> float:
         """Count a run of this component if it may run now, and return 0; else return the seconds until it may."""
-        groups = self._groups[name]
-        if self._limit is None or not groups:
-            return 0.0
-        wait = max(self._until_room(group, self._limit, now, scheduled) for group in set(groups))
+        groups = self._groups[name] if self._limit is not None else []
+        runs = self._runs.get(name)
+        waits = [self._until_room(group, self._limit or 0, now, scheduled) for group in set(groups)]
+        wait = max([*waits, runs.wait(now, scheduled=scheduled) if runs else 0.0])
+        if wait <= 0 and runs:
+            runs.add(now, scheduled=scheduled)
         if wait <= 0:
             for group in groups:
                 self._sent[group].append(now)
@@ -77,7 +87,7 @@ class RateLimiter:
         groups = set(self._groups[name])
         limit = self._limit
         if limit is None or not groups:
-            return 0.0
+            return self.reserve(name, now, scheduled=False)
         shares = ((group, max(1, int((limit - self._scheduled[group]) * _ON_DEMAND))) for group in groups)
         if wait := max(_until_fewer(self._demanded[group], share, now) for group, share in shares):
             return wait
@@ -109,14 +119,37 @@ class RateLimiter:
         return max(wait, _until_fewer(self._extra[group], int(limit - self._scheduled[group]), now))
 
 
+@dataclass(slots=True)
+class _Runs:
+    """The runs of a component that may have at most `most` an hour; the schedule comes first, retries get the rest."""
+
+    most: int
+    interval: float
+    began: deque[float] = field(default_factory=deque)
+    extra: deque[float] = field(default_factory=deque)
+
+    def wait(self, now: float, *, scheduled: bool) -> float:
+        """Seconds until a run may begin."""
+        wait = _until_fewer(self.began, self.most, now, _HOUR)
+        if scheduled:
+            return wait
+        return max(wait, _until_fewer(self.extra, self.most - int(_HOUR / self.interval), now, _HOUR))
+
+    def add(self, now: float, *, scheduled: bool) -> None:
+        """Count a run."""
+        self.began.append(now)
+        if not scheduled:
+            self.extra.append(now)
+
+
 def _group(hosts: Iterable[str]) -> Group:
     return frozenset(map(str.lower, hosts))
 
 
-def _until_fewer(sent: deque[float], limit: int, now: float) -> float:
-    """Seconds until fewer than `limit` were sent within the last minute."""
-    while sent and sent[0] <= now - _WINDOW:
+def _until_fewer(sent: deque[float], limit: int, now: float, window: float = _WINDOW) -> float:
+    """Seconds until fewer than `limit` were sent within the last `window` seconds."""
+    while sent and sent[0] <= now - window:
         sent.popleft()
     if limit <= 0:
-        return _WINDOW
-    return 0.0 if len(sent) < limit else sent[-limit] + _WINDOW - now
+        return window
+    return 0.0 if len(sent) < limit else sent[-limit] + window - now

@@ -147,6 +147,15 @@ class Session:
         if self._end is not None and self._trace.facts.get(Fact.CLOSE_CODE, 1000) not in _CLEAN_CLOSES:
             raise self._end
 
+    def abandon(self, message: str | None) -> None:
+        """Tell the server that nobody waits any more, by a last message, if any, and a close with 1001."""
+        if self._end is not None or self._protocol.state is not State.OPEN:
+            return
+        if message is not None:
+            self._protocol.send_text(message.encode())
+        self._protocol.send_close(CloseCode.GOING_AWAY)
+        self._connection.writer.write(b"".join(self._protocol.data_to_send()))
+
     def _still_open(self) -> None:
         if self._end is not None:
             raise self._end

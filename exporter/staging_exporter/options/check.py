@@ -77,6 +77,10 @@ class Check(Model):
         """Reads a report that was pushed for the component; None when the check accepts none."""
         return None
 
+    def most_runs(self) -> int | None:
+        """How many runs an hour may have, retries included; None without a limit."""
+        return None
+
     def observes(self) -> Mapping[str, str | None]:
         """The steps of a run, each with the component that it is the check of, None for one of its own."""
         return {}

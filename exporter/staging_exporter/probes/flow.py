@@ -31,6 +31,7 @@ class Flow(Check):
     kind: Literal["flow"]
     secrets: Placeholders
     steps: Annotated[Listed[FlowStep], Field(min_length=1, max_length=50)]
+    max_runs_per_hour: int | None = Field(None, ge=1, description="retries included, for runs that cost money")
 
     @model_validator(mode="after")
     def _checked(self) -> Flow:
@@ -70,6 +71,10 @@ class Flow(Check):
     def hosts(self) -> tuple[str, ...]:
         """The hosts of all steps."""
         return tuple(host for step in self.steps for host in step.check.hosts())
+
+    def most_runs(self) -> int | None:
+        """The configured number."""
+        return self.max_runs_per_hour
 
     def observes(self) -> Mapping[str, str | None]:
         """The steps, with the components that they name."""

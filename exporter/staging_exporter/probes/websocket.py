@@ -40,7 +40,7 @@ from staging_exporter.options.conversation import (
 )
 from staging_exporter.options.messages import MessageDegraded
 from staging_exporter.options.model import Listed, Model
-from staging_exporter.options.payload import Headers, Text, check_headers, reveal
+from staging_exporter.options.payload import Headers, Payload, Text, check_headers, reveal
 from staging_exporter.options.placeholders import Placeholders, check_placeholders, fill, fill_url
 from staging_exporter.options.proxy import Proxy
 from staging_exporter.options.tls import Tls
@@ -93,6 +93,7 @@ class WebSocket(Check):
     secrets: Placeholders
     heartbeats: dict[str, str] | None = Field(None, description="text message to the answer that it gets, at any time")
     keepalive: Keepalive | None = Field(None, description="message that is sent again and again while the steps run")
+    cancel: Payload | None = Field(None, description="message that is sent when a run ends before its steps do")
     close_reasons: CloseReasons = Field(
         default_factory=dict, description="close code to reason; 4401 and 4403 are denied"
     )
@@ -102,6 +103,7 @@ class WebSocket(Check):
         | None
     ) = Field(None, description="how many, or the credentials of each: what one causes the others must not see")
     degraded: MessageDegraded = MessageDegraded()
+    max_runs_per_hour: int | None = Field(None, ge=1, description="retries included, for runs that cost money")
     startup_when: Answer | None = Field(None, exclude=True, description="set from the component's `startup.when`")
 
     @model_validator(mode="after")
@@ -118,7 +120,7 @@ class WebSocket(Check):
         """Raises ValueError for a placeholder without a secret; a step of a flow has values of other sources."""
         secrets = self.secrets | own
         check_headers(headers, is_authorized, placeholders=bool(secrets))
-        sent = [*(step.send for step in self.steps), self.keepalive and self.keepalive.send]
+        sent = [*(step.send for step in self.steps), self.keepalive and self.keepalive.send, self.cancel]
         check_placeholders(secrets, self.url, sent, *headers.values())
 
     @property
@@ -131,6 +133,10 @@ class WebSocket(Check):
     def hosts(self) -> tuple[str, ...]:
         """The host of the URL, and that of the token server, once per connection."""
         return tuple(host for own in self._credentials for host in hosts_asked(self.url, own.auth or self.auth))
+
+    def most_runs(self) -> int | None:
+        """The configured number."""
+        return self.max_runs_per_hour
 
     async def run(self, context: ProbeContext) -> None:
         """Upgrade, run the steps, close. Raises ProbeFailed, ProbeDegraded, OSError, ssl.SSLError."""
@@ -160,6 +166,7 @@ class WebSocket(Check):
         url = await fill_url(context, self.url, secrets)
         offered = self.subprotocols if own.subprotocols is None else own.subprotocols
         subprotocols = [await reveal(context, item) for item in offered]
+        cancel = None if self.cancel is None else await fill(context, self.cancel, secrets)
         auth = own.auth or self.auth
         if auth:
             headers |= await auth.headers(context, Transport(self.tls, self.proxy, self.ip_family))
@@ -183,8 +190,12 @@ class WebSocket(Check):
             self._check_subprotocol(context)
             if self.degraded.on_messages:
                 session.on_message(partial(self._look_at, signs), from_the_start=True)
-            async with keeping_alive(context, session, self.keepalive or default_keepalive(self.url), secrets):
-                yield session
+            try:
+                async with keeping_alive(context, session, self.keepalive or default_keepalive(self.url), secrets):
+                    yield session
+            except BaseException:
+                session.abandon(cancel)
+                raise
             await session.close()
 
     def _look_at(self, signs: list[str], message: Message) -> None:
