@@ -6,9 +6,11 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from staging_exporter.config import ConfigError, load_config
 from staging_exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason
 from staging_exporter.demo.googlecloud.discovery import documents
 from staging_exporter.demo.googlecloud.reference import add_connector, add_service, reference
@@ -117,6 +119,43 @@ def large_world(fake: FakeGoogleCloud) -> list[dict[str, object]]:
         fake.world.sql.append({**fake.world.sql[0], "name": f"sql-{number}"})
         checks.append(options("gcp_sql", fake, instance=f"sql-{number}"))
     return checks
+
+
+def written(tmp_path: Path, section: str, check: str) -> Path:
+    file = tmp_path / "staging.yml"
+    component = f"{{layer: platform, priority: P0, check: {check}}}"
+    file.write_text(f"environment: test\ngoogle: {section}\ncomponents:\n  run: {component}\n")
+    return file
+
+
+def test_the_section_google_has_the_defaults_of_its_kinds(tmp_path: Path) -> None:
+    section = "{project: p, region: us-east1, cache: 2m, endpoint: 'https://googleapis.internal'}"
+    check = load_config(written(tmp_path, section, "{kind: gcp_run, service: s, region: us-west1}")).checks["run"]
+    assert isinstance(check, gcp_run.GcpRun)
+    assert (check.project, check.region, check.cache) == ("p", "us-west1", 120.0)
+    assert check.endpoint is not None
+    assert check.endpoint.host == "googleapis.internal"
+
+
+def test_the_section_google_is_for_its_kinds_alone(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, "{project: p}", "{kind: tcp, address: '127.0.0.1:1'}"))
+    assert not hasattr(config.checks["run"], "project")
+
+
+@pytest.mark.parametrize(
+    ("section", "check", "words"),
+    [
+        ("{region: us-east1}", "{kind: gcp_run, service: s}", "no project: write `project` here"),
+        ("{project: p}", "{kind: gcp_run, service: s}", "no region: write `region` here"),
+        ("{project: p, zone: a}", "{kind: gcp_sql, instance: s}", "unknown key `zone`"),
+        ("{project: p}", "{kind: gcp_sql, instance: s, region: us-east1}", "unknown key `region`"),
+        ("{project: p, endpoint: 'ftp://x'}", "{kind: gcp_sql, instance: s}", "the URL begins with ftp://"),
+    ],
+)
+def test_errors_of_the_configuration_are_plain(tmp_path: Path, section: str, check: str, words: str) -> None:
+    with pytest.raises(ConfigError) as failed:
+        load_config(written(tmp_path, section, check))
+    assert words in str(failed.value)
 
 
 class Fleet:

@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from staging_exporter.evidence.google.answers import short_name
-from staging_exporter.evidence.google.check import Finding, GoogleCheck, Health, absent
+from staging_exporter.evidence.google.check import Finding, GoogleCheck, Health
 from staging_exporter.evidence.google.reads import redis_instances
 from staging_exporter.net.context import ProbeContext
 
@@ -36,10 +35,7 @@ class GcpRedis(GoogleCheck):
     async def run(self, context: ProbeContext) -> None:
         """Read and judge. Raises ProbeFailed, ProbeDegraded."""
         answer = await self.read(context, redis_instances(self.in_project))
-        found = next((one for one in answer.items("instances") if short_name(one.get("name")) == self.instance), None)
-        if found is None:
-            absent(f"Redis instance {self.instance}", f"project {self.in_project}", answer).conclude()
-            return
+        found = self.pick(answer, "instances", self.instance, "Redis instance")
         shown = ("state", "host", "port", "tier", "authEnabled", "transitEncryptionMode")
         context.facts.update({name: found[name] for name in shown if name in found})
         judge(found).conclude()

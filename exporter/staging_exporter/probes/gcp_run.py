@@ -9,7 +9,7 @@ from pydantic import Field
 
 from staging_exporter.core.facts import Fact
 from staging_exporter.evidence.google.answers import short_name, whole_number
-from staging_exporter.evidence.google.check import Finding, Health, RegionalCheck, absent, fields
+from staging_exporter.evidence.google.check import Finding, Health, RegionalCheck, fields
 from staging_exporter.evidence.google.errors import ApiFailed
 from staging_exporter.evidence.google.logs import Crash, RevisionLogs
 from staging_exporter.evidence.google.reader import reader_of
@@ -56,11 +56,7 @@ class GcpRun(RegionalCheck):
     async def run(self, context: ProbeContext) -> None:
         """Read and judge. Raises ProbeFailed, ProbeDegraded."""
         answer = await self.read(context, run_services(self.in_project, self.in_region))
-        place = f"projects/{self.in_project}/locations/{self.in_region}"
-        found = next((one for one in answer.items("services") if short_name(one.get("name")) == self.service), None)
-        if found is None:
-            absent(f"Cloud Run service {self.service}", place, answer).conclude()
-            return
+        found = self.pick(answer, "services", self.service, "Cloud Run service", self.place)
         context.facts.update(facts_of(found))
         finding = judge(found)
         if finding.health in (Health.DOWN, Health.DEGRADED):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from staging_exporter.evidence.google.answers import short_name, whole_number
-from staging_exporter.evidence.google.check import Finding, GoogleCheck, Health, absent, fields
+from staging_exporter.evidence.google.check import Finding, GoogleCheck, Health, fields
 from staging_exporter.evidence.google.errors import ApiFailed
 from staging_exporter.evidence.google.reads import sql_instances, sql_operations
 from staging_exporter.net.context import ProbeContext
@@ -45,10 +45,7 @@ class GcpSql(GoogleCheck):
     async def run(self, context: ProbeContext) -> None:
         """Read and judge. Raises ProbeFailed, ProbeDegraded."""
         answer = await self.read(context, sql_instances(self.in_project))
-        found = next((one for one in answer.items("items") if one.get("name") == self.instance), None)
-        if found is None:
-            absent(f"Cloud SQL instance {self.instance}", f"project {self.in_project}", answer).conclude()
-            return
+        found = self.pick(answer, "items", self.instance, "Cloud SQL instance")
         running = running_operation(await self._operations(context), self.instance)
         context.facts.update(facts_of(found, running))
         judge(found, running).conclude()

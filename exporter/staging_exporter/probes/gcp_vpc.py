@@ -12,8 +12,8 @@ from pydantic import Field
 
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import Reason
-from staging_exporter.evidence.google.answers import short_name, unix_time
-from staging_exporter.evidence.google.check import Finding, Health, RegionalCheck, absent, fields
+from staging_exporter.evidence.google.answers import unix_time
+from staging_exporter.evidence.google.check import Finding, Health, RegionalCheck, fields
 from staging_exporter.evidence.google.errors import ApiFailed
 from staging_exporter.evidence.google.reads import time_series, vpc_connectors
 from staging_exporter.net.context import ProbeContext
@@ -58,11 +58,7 @@ class GcpVpc(RegionalCheck):
     async def run(self, context: ProbeContext) -> None:
         """Read and judge. Raises ProbeFailed, ProbeDegraded."""
         answer = await self.read(context, vpc_connectors(self.in_project, self.in_region))
-        place = f"projects/{self.in_project}/locations/{self.in_region}"
-        found = next((one for one in answer.items("connectors") if short_name(one.get("name")) == self.connector), None)
-        if found is None:
-            absent(f"VPC connector {self.connector}", place, answer).conclude()
-            return
+        found = self.pick(answer, "connectors", self.connector, "VPC connector", self.place)
         usage = await self._usage(context, found) if self.metrics else Usage()
         context.facts.update(facts_of(found, usage))
         judge(found, usage, self.saturated_above).conclude()

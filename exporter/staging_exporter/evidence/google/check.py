@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from pydantic import Field, model_validator
 
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason, Trait
-from staging_exporter.evidence.google.answers import Answer
+from staging_exporter.evidence.google.answers import Answer, short_name
 from staging_exporter.evidence.google.reader import reader_of
 from staging_exporter.evidence.google.reads import ApiRead
 from staging_exporter.net.context import ProbeContext
@@ -95,6 +95,17 @@ class GoogleCheck(Check):
         context.facts["read_age"] = max(round(answer.age, 1), context.facts.get("read_age", 0.0))
         return answer
 
+    def pick(self, answer: Answer, key: str, name: str, what: str, place: str = "") -> Mapping[str, Any]:
+        """The resource of that name in a list; `what` and `place` are for people.
+
+        Raises ProbeFailed: `failed` when a complete list lacks it, else `no_evidence`.
+        """
+        for resource in answer.items(key):
+            if short_name(resource.get("name")) == name:
+                return resource
+        absent(f"{what} {name}", place or f"project {self.in_project}", answer).conclude()
+        raise AssertionError("what is absent is never up")
+
 
 class RegionalCheck(GoogleCheck):
     """A resource of one region."""
@@ -106,6 +117,11 @@ class RegionalCheck(GoogleCheck):
         if self.region is None:
             raise ValueError("no region: write `region` here, or once as `google.region`")
         return self
+
+    @property
+    def place(self) -> str:
+        """The name of its region in resources."""
+        return f"projects/{self.in_project}/locations/{self.in_region}"
 
     @property
     def in_region(self) -> str:
