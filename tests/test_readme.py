@@ -14,6 +14,7 @@ from staging_exporter.core import names
 from staging_exporter.core.model import Reason, State
 from staging_exporter.core.names import Metric
 from staging_exporter.web.access import Access
+from staging_exporter.web.security import WebSecurity
 from staging_exporter.web.server import make_app
 
 from tests.support.commands import COMMANDS
@@ -58,7 +59,7 @@ def test_every_metric_is_in_the_reference(metric: Metric) -> None:
 
 async def test_every_route_is_in_the_reference() -> None:
     file = REPOSITORY / "deploy" / "netra-staging.yml"
-    routes = make_app(App(file, load_config(file)), cast(Access, None)).router.resources()
+    routes = make_app(App(file, load_config(file)), cast(Access, None), WebSecurity()).router.resources()
     said = set(re.findall(r"`(?:POST |PUT )?(/[^`?]*)", section("api", "")))
     served = {re.sub(r"\{name\}", "NAME", resource.canonical) for resource in routes}
     assert served - said == {"/static/NAME"}  # what the page itself needs

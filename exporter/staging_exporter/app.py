@@ -37,9 +37,10 @@ from staging_exporter.web.connections import Connections
 from staging_exporter.web.exporter import NotForAnyone, NotStored, ReportRefused
 from staging_exporter.web.failures import FailedLogins
 from staging_exporter.web.listening import bind_all, url_of
+from staging_exporter.web.security import WebSecurity
 from staging_exporter.web.server import make_app
 from staging_exporter.web.serving import Serving
-from staging_exporter.web.users import NoUsers
+from staging_exporter.web.users import PasswordUsers
 
 log = logging.getLogger("exporter")
 _READ = 1.0  # seconds that reading a token may take
@@ -55,10 +56,12 @@ class App:
         config: Config,
         announce: Callable[[Snapshot], None] | None = None,
         storage: StorageDirectory | None = None,
+        security: WebSecurity | None = None,
     ) -> None:
         """`announce` is called with the snapshot of each change of state or verdict; by default it is logged.
 
         With `storage` the state survives a restart, and test reports may be pushed. Raises OSError.
+        `security` is that of a web configuration file.
         """
         self._files = (config_files,) if isinstance(config_files, Path) else tuple(config_files)
         self._config, self._announce = config, announce or VerdictLog()
@@ -73,7 +76,10 @@ class App:
         self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._web: Serving | None = None
-        self._token_reader, self._failures, self._connections = TokenReader(), FailedLogins(), Connections()
+        self._security = security or WebSecurity()
+        self._token_reader, self._failures = TokenReader(), FailedLogins()
+        self._users = PasswordUsers(lambda: self._security.hashes, self._failures)
+        self._connections = Connections(allowed=self._security.allowed)
 
     async def run(
         self,
@@ -104,8 +110,10 @@ class App:
         """Start probing and serving; returns the first URL. Raises OSError when an address cannot be listened on."""
         listeners = bind_all([listen] if isinstance(listen, HostPort) else [*listen])
         # Only a process that has its addresses, and the lock of its storage, touches what is stored.
-        access = Access(self._tokens, NoUsers(), self._failures, self._access_options)
-        self._web = Serving(make_app(self, access), listeners, self._connections)
+        access = Access(self._tokens, self._users, self._failures, self._access_options)
+        app = make_app(self, access, self._security)
+        self._web = Serving(app, listeners, self._connections, lambda: self._security.tls)
+        self._in_background(self._security.follow())
         await self._recorder.start()
         await self._web.start()
         await log_unreadable_secrets(self._config)
@@ -113,7 +121,7 @@ class App:
         gc.freeze()  # loaded modules stay, and garbage collections that visit them would delay probes
         self._loop_lag.start()
         self._engine.scheduler.start()
-        url = url_of(listeners[0])
+        url = url_of(listeners[0], tls=self._security.tls is not None)
         event(log, "listening", url=url, environment=self._config.topology.environment, checks=len(self._config.checks))
         return url
 

@@ -9,9 +9,11 @@ import asyncio
 import logging
 import resource
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 from time import monotonic
+from typing import cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -30,11 +32,19 @@ _RESERVED = 16  # descriptors that the process has open from its start
 _QUIET = 60.0  # seconds between two lines about the limit
 
 
+def _anyone(_transport: asyncio.BaseTransport) -> bool:
+    return True
+
+
 class Connections:
     """The connections of one exporter."""
 
-    def __init__(self, limit: int | None = None) -> None:
-        """`limit` is by default half of what the process may open, without what it needs for itself."""
+    def __init__(self, limit: int | None = None, allowed: Callable[[asyncio.BaseTransport], bool] = _anyone) -> None:
+        """`limit` is by default half of what the process may open, without what it needs for itself.
+
+        A connection that is not `allowed` is closed at its beginning: after the handshake, where there is one.
+        """
+        self.allowed = allowed
         self.limit = limit if limit is not None else limit_for(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         self._open: dict[Connection, None] = {}  # the oldest first
         self._logged = -_QUIET
@@ -92,6 +102,9 @@ class Connection(RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It may send a request."""
+        if not self._connections.allowed(transport):
+            cast(asyncio.Transport, transport).abort()  # those of uvloop only behave like one
+            return
         self._until(_HEAD)
         super().connection_made(transport)
 

@@ -55,12 +55,13 @@ def remove(listener: socket.socket) -> None:
             Path(listener.getsockname()).unlink()
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket, *, tls: bool = False) -> str:
     """Where it can be reached from this machine."""
     if listener.family == socket.AF_UNIX:
         return f"unix:{listener.getsockname()}"
     host, port = listener.getsockname()[:2]
-    return f"http://{HostPort('127.0.0.1' if host in ('0.0.0.0', '::') else host, port)}"  # noqa: S104
+    scheme = "https" if tls else "http"
+    return f"{scheme}://{HostPort('127.0.0.1' if host in ('0.0.0.0', '::') else host, port)}"  # noqa: S104
 
 
 def _resolved(host: str, port: int) -> list[socket.socket]:

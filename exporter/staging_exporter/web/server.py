@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -15,12 +15,13 @@ from staging_exporter.web.api import Api
 from staging_exporter.web.connections import SERVER, Connection
 from staging_exporter.web.exporter import Exporter
 from staging_exporter.web.pages import Pages
+from staging_exporter.web.security import WebSecurity
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def make_app(exporter: Exporter, access: Access, headers: Callable[[], Mapping[str, str]] = dict) -> web.Application:
-    """The web application over a running exporter; `headers` are further ones of every response."""
+def make_app(exporter: Exporter, access: Access, security: WebSecurity) -> web.Application:
+    """The web application over a running exporter; `security` has the rate limit and further headers."""
     server_logger.addFilter(_without_malformed_requests)
     api = Api(exporter)
     pages = Pages(exporter.snapshot, exporter.suggestions, lambda: exporter.own_status().problem)
@@ -28,9 +29,14 @@ def make_app(exporter: Exporter, access: Access, headers: Callable[[], Mapping[s
     async def prepare(_request: web.Request, response: web.StreamResponse) -> None:
         response.headers["Server"] = SERVER  # without versions
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.update(headers())
+        response.headers.update(security.headers)
 
-    app = web.Application(middlewares=[_timed])
+    @web.middleware
+    async def limited(request: web.Request, handler: Handler) -> web.StreamResponse:
+        security.admit()
+        return await handler(request)
+
+    app = web.Application(middlewares=[_timed, limited])
     app.on_response_prepare.append(prepare)
     routes: list[tuple[str, str, Handler, Scope | None]] = [
         *(("GET", path, handler, Scope.READ) for path, handler in pages.routes().items()),
