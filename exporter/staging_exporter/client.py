@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import socket
+import ssl
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
-from http.client import HTTPException, HTTPMessage, HTTPResponse
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TypeVar
 
@@ -19,6 +23,7 @@ from staging_exporter.views.document_types import IncidentDocument, StatusDocume
 
 MAX_REPORT = 20_000_000  # bytes
 _TIMEOUT = 10.0  # seconds
+TOKEN_HEADER = "X-Staging-Exporter-Token"  # where `Authorization` is taken
 _PUSH_TIMEOUT = 60.0  # seconds
 _POLL = 1.0  # seconds between two requests
 _MAX_RESPONSE = 64 * 1024 * 1024  # bytes
@@ -35,15 +40,62 @@ class Refused(ClientError):
     """The exporter responded that it will not do it."""
 
 
-class Client:
-    """Talks to the exporter at `url`, with its api.token where one is needed."""
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a client shows: a token of the exporter, `NAME:PASSWORD`, further headers, files of certificates.
 
-    def __init__(self, url: str, token: str | None = None, timeout: float = _TIMEOUT) -> None:
-        """Raises ClientError when `url` is not an HTTP address."""
+    `ca_file` replaces the authorities of the system; `cert_file` holds the client's certificate, and its key where
+    `key_file` is not given.
+    """
+
+    token: str | None = None
+    user: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    def as_headers(self) -> dict[str, str]:
+        """The headers of every request; a token leaves `Authorization` to whoever else needs it."""
+        sent = dict(self.headers)
+        if self.user is not None:
+            sent["Authorization"] = f"Basic {base64.b64encode(self.user.encode()).decode()}"
+        if self.token is not None:
+            taken = any(name.lower() == "authorization" for name in sent)
+            sent |= {TOKEN_HEADER: self.token} if taken else {"Authorization": f"Bearer {self.token}"}
+        return sent
+
+    def context(self) -> ssl.SSLContext:
+        """For TLS. Raises ClientError when a file is of no use."""
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+            if self.cert_file is not None:
+                context.load_cert_chain(self.cert_file, self.key_file, password=_no_password)
+        except (OSError, ValueError) as error:
+            raise ClientError(f"cannot use the certificates: {getattr(error, 'strerror', None) or error}") from None
+        return context
+
+
+class Client:
+    """Talks to the exporter at `url`, with credentials where they are needed."""
+
+    def __init__(self, url: str, credentials: Credentials | None = None, timeout: float = _TIMEOUT) -> None:
+        """`url` is an HTTP address, or `unix:/PATH`. Raises ClientError when it is neither."""
+        shown = credentials or Credentials()
+        path = url.removeprefix("unix:") if url.startswith("unix:/") else None
         parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise ClientError(f"{url!r} is not the address of an exporter; write it like http://127.0.0.1:9877")
-        self._url, self._token, self._timeout = url.rstrip("/"), token, timeout
+        if path is None and (parts.scheme not in ("http", "https") or not parts.netloc):
+            example = "http://127.0.0.1:9877 or unix:/run/staging-exporter/socket"
+            raise ClientError(f"{url!r} is not the address of an exporter; write it like {example}")
+        self._name, self._timeout = url.rstrip("/"), timeout
+        self._url = self._name if path is None else "http://localhost"
+        self._headers = shown.as_headers()
+        handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
+        if path is not None:
+            handlers += [_UnixHandler(path), urllib.request.ProxyHandler({})]
+        elif parts.scheme == "https":
+            handlers.append(urllib.request.HTTPSHandler(context=shown.context()))
+        self._opener = urllib.request.build_opener(*handlers)
 
     def status(self) -> StatusDocument:
         """The document of `/api/v1/status`. Raises ClientError."""
@@ -105,7 +157,7 @@ class Client:
         try:
             return TypeAdapter(form).validate_python(without_controls(self._call("GET", path)))
         except ValidationError:
-            message = f"the server at {self._url} is not a staging-exporter, or of another version"
+            message = f"the server at {self._name} is not a staging-exporter, or of another version"
             raise ClientError(message) from None
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
@@ -115,22 +167,20 @@ class Client:
     def _send(
         self, method: str, path: str, body: bytes | BinaryIO | None, headers: Mapping[str, str], timeout: float
     ) -> Any:
-        headers = {"Accept": "application/json", **headers}
-        if self._token is not None:
-            headers["Authorization"] = f"Bearer {self._token}"
+        headers = {"Accept": "application/json", **headers, **self._headers}
         request = urllib.request.Request(self._url + path, body, headers, method=method)  # noqa: S310  http(s) only, see __init__
         try:
-            with _OPENER.open(request, timeout=timeout) as response:
+            with self._opener.open(request, timeout=timeout) as response:
                 return json.loads(_read(response, time.monotonic() + timeout))
         except urllib.error.HTTPError as error:
             kind = ClientError if error.code in _UNAVAILABLE else Refused
             elsewhere = error.headers.get("Location") if 300 <= error.code < 400 else None
             said = f"it points at {_line(elsewhere)}, which is not followed" if elsewhere else _message(error)
-            raise kind(f"{self._url} answered {error.code}: {said}") from None
+            raise kind(f"{self._name} answered {error.code}: {said}") from None
         except (OSError, ValueError, HTTPException, RecursionError) as error:
             reason = getattr(error, "reason", error)
             reason = getattr(reason, "strerror", None) or reason  # without the number of the error
-            raise ClientError(f"cannot reach an exporter at {self._url}: {reason}") from None
+            raise ClientError(f"cannot reach an exporter at {self._name}: {reason}") from None
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -142,7 +192,32 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """None, so that the response is raised as an error."""
 
 
-_OPENER = urllib.request.build_opener(_NoRedirect)
+class _UnixHandler(urllib.request.HTTPHandler):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+
+    def http_open(self, req: urllib.request.Request) -> HTTPResponse:
+        """Open it, whatever the host of the request."""
+        return self.do_open(lambda host, **options: _UnixConnection(self._path, host, **options), req)
+
+
+class _UnixConnection(HTTPConnection):
+    def __init__(self, path: str, host: str, **options: Any) -> None:
+        super().__init__(host, **options)
+        self._path = path
+
+    def connect(self) -> None:
+        """To the socket at the path."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted, and nobody is asked for its password")
 
 
 def _read(response: HTTPResponse, deadline: float) -> bytes:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import click
 
+from staging_exporter.client import Credentials
 from staging_exporter.commands.common import Command, Period, colours, columns, config_files, give_up, split
+from staging_exporter.commands.common import credentials as with_credentials
 from staging_exporter.commands.progress import Progress
 from staging_exporter.commands.status_source import FROM_OPTION, status_source
 from staging_exporter.core.failure_window import LEAST
@@ -24,6 +26,7 @@ from staging_exporter.views.report import text
 @click.command(cls=Command)
 @config_files(required=False)
 @FROM_OPTION
+@with_credentials
 @click.option("--wait", type=Period(), default="0s", help="Wait up to this long for recovery, such as 10m.")
 @click.option(
     "--fail-on",
@@ -49,6 +52,7 @@ from staging_exporter.views.report import text
 def check(
     config: tuple[Path, ...],
     url: str | None,
+    credentials: Credentials,
     wait: float,
     fail_on: str,
     journeys: tuple[str, ...],
@@ -70,7 +74,7 @@ def check(
     With --wait it exits as soon as the check passes, or when a root cause is
     down and has no startup budget left.
     """
-    source = status_source(config, url, wait)
+    source = status_source(config, url, wait, credentials)
     gate = _gate(source.first(), Priority(fail_on), wait, journeys, components)
     live = sys.stderr.isatty() and (wait > 0 or form == "text")
     progress = Progress(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import sys
 from collections import Counter
@@ -15,7 +16,7 @@ from typing import Any, NoReturn, TextIO, TypeVar
 import click
 import uvloop
 
-from staging_exporter.client import ClientError
+from staging_exporter.client import ClientError, Credentials
 from staging_exporter.config import Config, ConfigError, load_config
 from staging_exporter.core.durations import parse_duration
 from staging_exporter.net.address import HostPort
@@ -26,10 +27,7 @@ CONFIG_OPTION = click.option(
     help="A configuration file, or a directory of them; repeatable, they are merged.",
 )  # fmt: skip
 TO = click.option(
-    "--to", "url", required=True, metavar="URL", help="Address of the exporter, such as http://127.0.0.1:9877."
-)
-TOKEN = click.option(
-    "--token", envvar="STAGING_EXPORTER_TOKEN", show_envvar=True, help="The api.token of the exporter, if it has one."
+    "--to", "url", required=True, metavar="URL", help="Address of the exporter: http://127.0.0.1:9877, unix:/PATH."
 )
 COMPONENTS = click.option(
     "--component", "components", multiple=True, required=True, metavar="A,B", help="Names of components; repeatable."
@@ -76,6 +74,53 @@ def chosen(given: tuple[Path, ...], *, required: bool, or_else: str = "") -> tup
         ways = f"FILE, --config.file FILE, or the variable {CONFIG_VARIABLE}"
         give_up(f"give a configuration: {ways}{or_else}")
     return given or ((Path(named),) if required else ())
+
+
+def credentials(function: Callable[..., None]) -> Callable[..., None]:
+    """The options of every command that asks a running exporter, as `credentials`."""
+
+    @click.option("--token", envvar="STAGING_EXPORTER_TOKEN", show_envvar=True, help="A token of the exporter.")
+    @click.option("--token-file", type=Path, metavar="FILE", help="File with a token of the exporter.")
+    @click.option(
+        "--user", envvar="STAGING_EXPORTER_USER", show_envvar=True, metavar="NAME:PASSWORD", help="For basic auth."
+    )
+    @click.option("--header", "headers", multiple=True, metavar="NAME: VALUE", help="Send this header; repeatable.")
+    @click.option("--ca-file", type=Path, metavar="FILE", help="Certificates of the authorities to trust.")
+    @click.option("--cert-file", type=Path, metavar="FILE", help="Certificate of this client.")
+    @click.option("--key-file", type=Path, metavar="FILE", help="Its key.")
+    @wraps(function)
+    def command(
+        token: str | None,
+        token_file: Path | None,
+        user: str | None,
+        headers: tuple[str, ...],
+        ca_file: Path | None,
+        cert_file: Path | None,
+        key_file: Path | None,
+        **others: Any,
+    ) -> None:
+        token = _token_of(token_file) if token_file else token and token.strip()
+        pairs = tuple(map(_header, headers))
+        function(credentials=Credentials(token, user, pairs, ca_file, cert_file, key_file), **others)
+
+    return command
+
+
+def _token_of(file: Path) -> str:
+    try:
+        token = file.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        give_up(f"cannot read the token in {file}: {getattr(error, 'strerror', None) or error}")
+    if not token:
+        give_up(f"the token in {file} is empty")
+    return token
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not value.strip().isprintable():
+        give_up("--header: write it like 'Name: value'")  # what was given may be a secret
+    return name, value.strip()
 
 
 class Listen(click.ParamType[HostPort]):

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
+from staging_exporter.client import Credentials
 from staging_exporter.commands.common import CONFIG_OPTION, Command, columns, give_up
+from staging_exporter.commands.common import credentials as with_credentials
 from staging_exporter.commands.status_source import FROM_OPTION, status_source
 from staging_exporter.views.gate import required_components
 
@@ -17,9 +19,10 @@ from staging_exporter.views.gate import required_components
 @click.argument("component")
 @CONFIG_OPTION
 @FROM_OPTION
-def explain(component: str, config_file: tuple[Path, ...], url: str | None) -> None:
+@with_credentials
+def explain(component: str, config_file: tuple[Path, ...], url: str | None, credentials: Credentials) -> None:
     """Explain the state of a component and name its root cause."""
-    source = status_source(config_file, url)
+    source = status_source(config_file, url, credentials=credentials)
     status = source.first()
     try:
         required_components(status, [], [component])

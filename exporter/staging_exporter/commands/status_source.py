@@ -8,7 +8,7 @@ from typing import Protocol
 
 import click
 
-from staging_exporter.client import Client
+from staging_exporter.client import Client, Credentials
 from staging_exporter.commands.common import call_exporter, chosen, give_up, load, run_loop
 from staging_exporter.config import Config
 from staging_exporter.engine.run_once import run_until, unprobed
@@ -16,7 +16,7 @@ from staging_exporter.views.document import document
 from staging_exporter.views.document_types import StatusDocument
 
 _SETTLE = 60.0  # seconds that a running exporter is given to finish confirming
-FROM_OPTION = click.option("--from", "url", metavar="URL", help="Ask the exporter that runs at this address.")
+FROM_OPTION = click.option("--from", "url", metavar="URL", help="Ask the exporter at this address, or unix:/PATH.")
 
 Done = Callable[[StatusDocument], bool]
 
@@ -69,11 +69,13 @@ class PublishedStatus:
         )
 
 
-def status_source(config: Sequence[Path], url: str | None, seconds: float = 0.0) -> StatusSource:
+def status_source(
+    config: Sequence[Path], url: str | None, seconds: float = 0.0, credentials: Credentials | None = None
+) -> StatusSource:
     """The source that the options name; exits 2 unless exactly one is given. `seconds` as for `PublishedStatus`."""
     config = chosen(tuple(config), required=url is None, or_else="; or --from URL")
     if config and url is None:
         return ProbedStatus(load(config))
     if url is None or config:
         give_up("give either --config.file or --from")
-    return PublishedStatus(call_exporter(lambda: Client(url)), seconds)
+    return PublishedStatus(call_exporter(lambda: Client(url, credentials)), seconds)

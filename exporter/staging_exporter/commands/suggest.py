@@ -9,9 +9,10 @@ from pathlib import Path
 
 import click
 
-from staging_exporter.client import Client
+from staging_exporter.client import Client, Credentials
 from staging_exporter.clock import now
 from staging_exporter.commands.common import Command, call_exporter, columns, config_files, give_up, load
+from staging_exporter.commands.common import credentials as with_credentials
 from staging_exporter.core.coincidence import suggest as suggest_edges
 from staging_exporter.core.graph import Graph
 from staging_exporter.storage.directory import StorageRefused
@@ -30,7 +31,8 @@ from staging_exporter.views.suggestions import sections, suggestions_document
     metavar="DIR",
     help="With FILE: the directory in which `run` stored its state.",
 )
-def suggest(config: tuple[Path, ...], url: str | None, storage: Path | None) -> None:
+@with_credentials
+def suggest(config: tuple[Path, ...], url: str | None, storage: Path | None, credentials: Credentials) -> None:
     """Suggest better dependencies and checks.
 
     Lists missing and doubtful dependencies and shallow checks, with the times of the incidents. Asks a running
@@ -38,7 +40,7 @@ def suggest(config: tuple[Path, ...], url: str | None, storage: Path | None) -> 
     """
     if bool(config) == (url is not None) or bool(config) != (storage is not None):
         give_up("give either --from URL, or FILE and --storage.path DIR")
-    document = _stored(config, storage) if storage else _asked(str(url))
+    document = _stored(config, storage) if storage else _asked(str(url), credentials)
     found, width = sections(document), columns(sys.stdout)
     if not found:
         click.echo(f"no suggestions: the incidents of {document['environment']} fit its configuration")
@@ -48,8 +50,8 @@ def suggest(config: tuple[Path, ...], url: str | None, storage: Path | None) -> 
             click.echo(_wrapped(f"  {sentence}", width))
 
 
-def _asked(url: str) -> SuggestionsDocument:
-    return call_exporter(lambda: Client(url).suggestions())
+def _asked(url: str, credentials: Credentials) -> SuggestionsDocument:
+    return call_exporter(lambda: Client(url, credentials).suggestions())
 
 
 def _stored(config: tuple[Path, ...], storage: Path) -> SuggestionsDocument:

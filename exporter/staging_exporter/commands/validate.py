@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from staging_exporter.client import Client
+from staging_exporter.client import Client, Credentials
 from staging_exporter.commands.common import Command, call_exporter, config_files, give_up, load
+from staging_exporter.commands.common import credentials as with_credentials
 from staging_exporter.commands.google import inventory_of
 from staging_exporter.config import Config, missing_secrets
 from staging_exporter.drafts.gcp.compare import differences
@@ -31,7 +32,8 @@ from staging_exporter.views.suggestions import doubtful, shallow
     metavar="URL",
     help="Also warn of edges and checks that incidents at this exporter contradicted.",
 )
-def validate(config: tuple[Path, ...], url: str | None, against: str | None) -> None:
+@with_credentials
+def validate(config: tuple[Path, ...], url: str | None, against: str | None, credentials: Credentials) -> None:
     """Report every error in a configuration.
 
     Exits 2 when there is one.
@@ -42,7 +44,7 @@ def validate(config: tuple[Path, ...], url: str | None, against: str | None) -> 
     if empty := list(_empty_tokens(loaded)):
         give_up("\n".join(f"{names}: {text}" for text in empty))
     if url is not None:
-        for text in _of_incidents(loaded, call_exporter(lambda: Client(url).suggestions())):
+        for text in _of_incidents(loaded, call_exporter(lambda: Client(url, credentials).suggestions())):
             click.echo(f"warning: {names}: {text}", err=True)
     if against is not None:
         for text in _of_the_cloud(loaded):
