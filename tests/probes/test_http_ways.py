@@ -605,3 +605,25 @@ async def test_ip_family_is_respected(family: object, reasons: set[Reason]) -> N
     async with serving(Web({"*": response(200)})) as address:
         options = {"kind": "http", "url": f"http://localhost:{address.split(':')[1]}/", "ip_family": family}
         assert (await probe(options, servers=servers)).reason in reasons
+
+
+async def test_a_secret_in_the_body_is_sent_to_the_first_origin_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "sesame-street")
+    other = Web({"*": response(200)})
+    async with serving(other) as elsewhere:
+        first = Web({"*": to(f"http://{elsewhere}/", 307)})
+        async with serving(first) as address:
+            secret = {"body": '{"key": "{{key}}"}', "secrets": {"key": {"env": "TOKEN"}}}
+            seen = await get(f"http://{address}/", method="POST", **secret)
+            plain = await get(f"http://{address}/", method="POST", body="text")
+    assert first.seen[0].body == b'{"key": "sesame-street"}'
+    assert [request.body for request in other.seen] == [b"text"]
+    assert (seen.reason, plain.reason) == (Reason.STATUS, Reason.OK)
+    assert "another origin, which must not get the secrets in the body" in seen.detail
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]"])
+async def test_a_redirect_to_a_link_local_address_is_not_followed(host: str) -> None:
+    async with serving(Web({"*": to(f"http://{host}/latest/meta-data/")})) as address:
+        seen = await get(f"http://{address}/")
+    assert (seen.reason, "a link-local address, which is not followed" in seen.detail) == (Reason.STATUS, True)

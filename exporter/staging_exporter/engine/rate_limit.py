@@ -16,7 +16,8 @@ from staging_exporter.options.check import Check
 _WINDOW = 60.0  # seconds
 _ON_DEMAND = 0.25  # share of the requests that the schedule leaves over, for runs on demand
 _HOUR = 3600.0  # seconds
-_LONGEST_BAN = 3600.0  # seconds of a Retry-After that are obeyed at most
+_LONGEST_BAN = 3600.0  # seconds of a Retry-After that are obeyed at most by the check that got it
+_LONGEST_OF_HOST = 300.0  # and by the others of the host: it may be about one path
 
 Group = frozenset[str]  # of hosts that count together, in lower case
 
@@ -48,12 +49,14 @@ class RateLimiter:
         self._runs = {
             name: _Runs(most, c.interval) for name, (c, check) in targets.items() if (most := check.most_runs())
         }
+        self._blocked_alone: dict[str, float] = {}  # by component
 
     def inherit(self, old: RateLimiter) -> None:
         """Continue from an earlier configuration: requests sent to its hosts, and the Retry-After of each.
 
         Where groups differ, each host counts all requests of its former group.
         """
+        self._blocked_alone = {name: until for name, until in old._blocked_alone.items() if name in self._groups}
         for group in self._scheduled:
             for before in {old._group_of(host) for host in group} & old._scheduled.keys():
                 self._sent[group] = deque(sorted([*self._sent[group], *old._sent[before]]))
@@ -98,10 +101,12 @@ class RateLimiter:
         return wait
 
     def note_retry_after(self, seen: Observation) -> None:
-        """After a 429 with a Retry-After, no check sends a request to that host for so long."""
+        """After a 429 with a Retry-After this check, and for a while all of its host, sends no request there."""
         retry_after = seen.facts.get(Fact.RETRY_AFTER)
         if seen.reason == Reason.RATE_LIMITED and isinstance(retry_after, int | float):
-            self.block(seen.component, seen.ended + min(retry_after, _LONGEST_BAN))
+            self.block(seen.component, seen.ended + min(retry_after, _LONGEST_OF_HOST))
+            if self._groups[seen.component]:
+                self._blocked_alone[seen.component] = seen.ended + min(retry_after, _LONGEST_BAN)
 
     def block(self, name: str, until: float) -> None:
         """Send no request to the hosts of this component until then."""
@@ -109,8 +114,9 @@ class RateLimiter:
             self._blocked[group] = max(until, self._blocked.get(group, 0.0))
 
     def blocked_until(self, name: str) -> float:
-        """When the hosts of this component may be probed again, 0 when they are not blocked."""
-        return max((self._blocked.get(group, 0.0) for group in self._groups[name]), default=0.0)
+        """When this component may be probed again, 0 when neither it nor one of its hosts is blocked."""
+        of_hosts = (self._blocked.get(group, 0.0) for group in self._groups[name])
+        return max(self._blocked_alone.get(name, 0.0), *of_hosts, 0.0)
 
     def _until_room(self, group: Group, limit: int, now: float, scheduled: bool) -> float:
         wait = _until_fewer(self._sent[group], limit, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -124,10 +125,30 @@ async def fetch(
             following = request.redirected(join_url(request.url, location), response.status)
         except ValueError as error:
             raise ProbeFailed(Reason.PROTOCOL, f"status {response.status} has a bad Location: {error}") from None
+        _refuse_leak(context, request, following)
         if request.has_credentials and not following.has_credentials:
             context.hint += f"; the credentials were left out, since {following.url.shown} is another origin"
         request = following
     raise ProbeFailed(Reason.STATUS, f"redirected more than {MAX_REDIRECTS} times, at last to {request.url.shown}")
+
+
+def _refuse_leak(context: ProbeContext, request: HttpRequest, following: HttpRequest) -> None:
+    """Raises ProbeFailed for a redirect that would send a secret to another origin, or ask our own machine's cloud."""
+    if following.url.origin == request.url.origin:
+        return
+    shown = following.url.shown
+    if any(secret.encode() in following.body for secret in context.secrets):
+        why = "another origin, which must not get the secrets in the body"
+        raise ProbeFailed(Reason.STATUS, f"redirected to {shown}, {why}")
+    if _is_link_local(following.url.host) and not _is_link_local(request.url.host):
+        raise ProbeFailed(Reason.STATUS, f"redirected to {shown}, a link-local address, which is not followed")
+
+
+def _is_link_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_link_local
+    except ValueError:
+        return False
 
 
 def wire_headers(
