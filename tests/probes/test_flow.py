@@ -286,6 +286,12 @@ async def test_what_is_not_there_cannot_be_captured(capture: dict[str, Any], det
     )
 
 
+async def test_a_value_that_is_too_long_is_not_captured() -> None:
+    body = json.dumps({"token": "x" * 9000, "user": {"id": 1}}).encode()
+    seen, _ = await run(LOGIN, routes={"/login": response(200, body, {"X-Request": "r"})})
+    assert seen.detail == "step login: json $.token is longer than 8 KiB, expected a value to capture as token"
+
+
 async def test_unique_values_are_the_same_within_a_run_and_differ_between_runs() -> None:
     steps = [{"name": name, "http": {"url": "http://HOST/echo?{{uuid}}&{{now}}"}} for name in ("first", "second")]
     targets = [[seen.target for seen in (await run(*steps, routes={"*": echo}, secrets={}))[1].seen] for _ in range(2)]

@@ -72,6 +72,9 @@ def all_instead_of_any(check: BaseModel, at: TreePath) -> Iterator[tuple[TreePat
 
 def weak_tls(check: Check) -> Iterator[str]:
     """One sentence for each option that lets TLS be weaker than it should be."""
+    for step in getattr(check, "steps", ()):
+        inner = getattr(step, "check", None)
+        yield from weak_tls(inner) if isinstance(inner, Check) else ()
     tls = getattr(check, "tls", None)
     if tls is None:
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
@@ -50,12 +50,22 @@ def without_controls(value: Any) -> Any:
 
 def mask(text: str, secrets: Iterable[str]) -> str:
     """`text` with every secret in it replaced, and every piece of one that is `_PIECE` characters long or longer."""
-    forms = {form for secret in secrets for form in _forms(secret)}
-    text = _without_pieces(text, frozenset[str]().union(*map(_pieces, forms)))
-    for form in sorted(forms, key=len, reverse=True):
-        if _SHORTEST <= len(form) < _PIECE:
-            text = text.replace(form, _MASK)
+    pieces, short = _searched(frozenset(secrets))
+    text = _without_pieces(text, pieces)
+    for form in short:
+        text = text.replace(form, _MASK)
     return text
+
+
+@lru_cache(maxsize=8)
+def _searched(secrets: frozenset[str]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The pieces of all forms of the secrets, and the forms that are shorter than a piece, the longest first.
+
+    Kept for the texts of one run, which may be hundreds.
+    """
+    forms = {form for secret in secrets for form in _forms(secret)}
+    short = sorted((form for form in forms if _SHORTEST <= len(form) < _PIECE), key=len, reverse=True)
+    return frozenset(piece for form in forms for piece in _pieces(form)), tuple(short)
 
 
 def _forms(secret: str) -> set[str]:
@@ -64,9 +74,8 @@ def _forms(secret: str) -> set[str]:
     return {secret, quote(secret, safe=""), *(text[1:-1] for text in quoted)}
 
 
-@lru_cache(maxsize=128)
-def _pieces(secret: str) -> frozenset[str]:
-    return frozenset(secret[at : at + _PIECE] for at in range(len(secret) - _PIECE + 1))
+def _pieces(secret: str) -> Iterator[str]:
+    return (secret[at : at + _PIECE] for at in range(len(secret) - _PIECE + 1))
 
 
 def _without_pieces(text: str, pieces: frozenset[str]) -> str:

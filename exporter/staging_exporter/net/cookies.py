@@ -11,6 +11,7 @@ from urllib.request import Request
 from staging_exporter.net.url import Url
 
 _DOMAIN = re.compile(r";\s*domain\s*=\s*([^;\s]*)", re.IGNORECASE)
+_MAX_VALUES = 32 * 1024  # characters of values that are masked in outputs
 _MAX_COOKIES = 50  # of one response: the jar parses each with regular expressions
 
 
@@ -34,8 +35,9 @@ class Cookies:
         return next((cookie.value for cookie in self._jar if cookie.name == name), None)
 
     def values(self) -> list[str]:
-        """The values of all cookies."""
-        return [cookie.value for cookie in self._jar if cookie.value]
+        """The values of all cookies, as long as they are 32 KiB together."""
+        values, left = [cookie.value for cookie in self._jar if cookie.value], _MAX_VALUES
+        return [value for value in values if (left := left - len(value)) >= 0]
 
     def header(self, url: Url, own: str | None = None) -> str | None:
         """The value of `Cookie` in a request for `url`, None without cookies.

@@ -21,7 +21,7 @@ from staging_exporter.options.patterns import Pattern, compile_pattern
 from staging_exporter.options.payload import HeaderName
 from staging_exporter.options.templates import NAME, Scalar, Value
 
-_LONGEST = 64 * 1024  # characters of a captured text
+_LONGEST = 8 * 1024  # characters of a captured text: every output is searched for its pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Capture(Model):
                 raise _missing(name, f"no match of {self.matches!r} in {self._place}")
             value = str(match[1])
         if isinstance(value, str) and not 0 < len(value) <= _LONGEST:
-            raise _missing(name, f"{self._place} is {'longer than 64 KiB' if value else 'empty'}")
+            raise _missing(name, f"{self._place} is {'longer than 8 KiB' if value else 'empty'}")
         if self.claims:
             self._check_claims(name, value)
         return Value(value, self.secret)
