@@ -6,16 +6,19 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import websockets.asyncio.server
 from staging_exporter.core.model import Component, Layer, Observation, Priority, Reason
 from staging_exporter.core.redaction import clean
 from staging_exporter.engine.prober import Prober
+from staging_exporter.evidence.google.reader import GoogleReader
 from staging_exporter.net.address import HostPort
 from staging_exporter.net.resolve import Resolver
+from staging_exporter.net.url import parse_url
 from staging_exporter.probes import kinds, load
 
 from tests.support import peers
@@ -129,6 +132,60 @@ async def flow() -> AsyncIterator[dict[str, Any]]:
         yield {"kind": "flow", "steps": [login, step]}
 
 
+class Tokens:
+    """The secret as access token."""
+
+    quota_headers: ClassVar[dict[str, str]] = {}
+
+    async def access_token(self, timeout: float) -> str:
+        return SECRET
+
+    def refused(self, token: str) -> None:
+        pass
+
+
+def resources(text: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    """By kind: the option that names a resource, and an answer with `text` in all that is shown of it."""
+    failed = {"state": "CONDITION_FAILED", "message": text, "reason": text}
+    service = {"latestCreatedRevision": text, "trafficStatuses": [{"revision": text, "percent": 1}]}
+    managed = {"status": "PROVISIONING_FAILED", "domainStatus": {text: text, "b": text}}
+    url_map = {"selfLink": "x", "defaultService": text, "hostRules": [{"hosts": [text] * 500}]}
+    return {
+        "gcp_run": ("service", {"services": [{"name": "s", "terminalCondition": failed, **service}]}),
+        "gcp_sql": ("instance", {"items": [{"name": "s", "state": "FAILED", "suspensionReason": [text]}]}),
+        "gcp_vpc": ("connector", {"connectors": [{"name": "s", "state": text, "machineType": text}]}),
+        "gcp_redis": ("instance", {"instances": [{"name": "s", "state": "DELETING", "statusMessage": text}]}),
+        "gcp_certificate": (
+            "name",
+            {
+                "items": {
+                    "global": {
+                        "sslCertificates": [{"name": "s", "managed": managed, "subjectAlternativeNames": [text] * 500}]
+                    }
+                }
+            },
+        ),
+        "gcp_lb": ("url_map", {"items": {"global": {"urlMaps": [{"name": "s", **url_map}]}}}),
+    }
+
+
+@asynccontextmanager
+async def google(kind: str, status: int = 200) -> AsyncIterator[dict[str, Any]]:
+    def answer(request: Seen) -> bytes:
+        refused = {"error": {"message": echoed(request), "details": [{"@type": echoed(request)}]}}
+        document = resources(echoed(request))[kind][1] if status == 200 else refused
+        return response(status, json.dumps(document).encode())
+
+    async with serving(Web({"*": answer})) as address:
+        endpoint = parse_url(f"http://{address}", ("http",))
+        prober = Prober()
+        prober._cache.put(("google", str(endpoint)), GoogleReader(endpoint, Tokens()))
+        region = {"region": "us-central1"} if "region" in load(kind).model_fields else {}
+        named = {resources("")[kind][0]: "s", **region}
+        yield {"kind": kind, "project": "p", "endpoint": f"http://{address}", **named, "prober": prober}
+
+
+GOOGLE = tuple(resources(""))
 RUNS: dict[str, Callable[[], AbstractAsyncContextManager[dict[str, Any]]]] = {
     "http body": lambda: http({}, lambda request: response(500, echoed(request).encode())),
     "http json": lambda: http(
@@ -146,12 +203,14 @@ RUNS: dict[str, Callable[[], AbstractAsyncContextManager[dict[str, Any]]]] = {
     "exec": command,
     "grpc": grpc,
     "flow": flow,
+    **{kind: partial(google, kind) for kind in GOOGLE},
+    **{f"{kind} refused": partial(google, kind, 403) for kind in GOOGLE},
 }
 
 
 async def traced(options: dict[str, Any]) -> tuple[Observation, str]:
     """One run, and as text all that users see of it: the result, and the log of `/probe?debug=true`."""
-    prober = Prober(Resolver(options.pop("servers", ())))
+    prober = options.pop("prober", None) or Prober(Resolver(options.pop("servers", ())))
     check = load(options["kind"]).model_validate(options)
     component = Component("target", Layer.SERVICE, Priority.P1, kind=options["kind"])
     context = prober.context(5.0)

@@ -20,6 +20,7 @@ from staging_exporter.options.model import PositiveDuration
 Resource = Mapping[str, Any]
 
 _DAY = 86400.0
+_MOST = 50  # names in a fact
 # Of a managed certificate of Compute Engine, and of Certificate Manager.
 STATES = {
     "ACTIVE": Health.UP,
@@ -89,12 +90,11 @@ def _failing_domains(certificate: Resource) -> dict[str, str]:
 
 def facts_of(certificate: Resource) -> dict[str, Any]:
     """What is shown of a certificate: its end also as that of a certificate that was seen."""
+    names = certificate.get("subjectAlternativeNames") or certificate.get("sanDnsnames")
+    names = names or fields(certificate, "managed", "domains")
     facts: dict[str, Any] = {
         "managed": bool(certificate.get("managed")),
-        "names": certificate.get("subjectAlternativeNames")
-        or certificate.get("sanDnsnames")
-        or fields(certificate, "managed", "domains")
-        or [],
+        "names": list(names or ())[:_MOST],
         "certificate_status": _status(certificate),
         "failing_domains": _failing_domains(certificate),
     }

@@ -17,6 +17,7 @@ Resource = Mapping[str, Any]
 Lists = Mapping[str, Answer]
 
 FRONT = ("forwardingRules", "targetHttpsProxies", "targetHttpProxies")
+_MOST = 50  # hosts in a fact
 BACK = ("backendServices", "networkEndpointGroups")
 
 
@@ -62,7 +63,8 @@ def judge_map(name: str, lists: Lists, facts: dict[str, Any]) -> Finding:
         if any(same_resource(rule.get("target"), proxy.get("selfLink")) for proxy in proxies)
     ]
     facts["addresses"] = sorted({str(rule["IPAddress"]) for rule in rules if rule.get("IPAddress")})
-    facts["hosts"] = [host for rule in found.get("hostRules") or () for host in rule.get("hosts") or ()]
+    hosts = [host for rule in found.get("hostRules") or () for host in rule.get("hosts") or ()]
+    facts["hosts"] = hosts[:_MOST]
     broken = [_front_fault(proxies, rules, lists)] if not rules else []
     links = {str(link): None for link in _services(found)}
     findings = [_backend(link, lists, facts) for link in links if "/backendBuckets/" not in link]
