@@ -120,6 +120,7 @@ class Walk:
         context.phases[step.name] = seconds
         for at, text in inner.lines:
             context.log(f"{step.name}: {text}", began + at)
+        context.log(f"{step.name} took {seconds * 1000:.1f} ms")
         shown = {name: value.text[:200] for name, value in inner.captured.items() if not value.secret}
         facts = {name: inner.facts[name] for name in _KEPT if name in inner.facts}
         context.parts[step.name] = Part(error, began, seconds, {**facts, **shown})
