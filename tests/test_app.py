@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from staging_exporter.app import App
+from staging_exporter.clock import now
 from staging_exporter.config import load_config
 from staging_exporter.net.address import HostPort
 
@@ -225,3 +227,20 @@ async def test_a_port_in_use_is_an_os_error(running: Running) -> None:
     second = App(running.file, load_config(running.file))
     with pytest.raises(OSError):
         await second.start(HostPort("127.0.0.1", port))
+
+
+async def test_a_clock_that_was_an_hour_ahead_and_is_corrected_is_followed(
+    running: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("staging_exporter.app._LOOK", 0.1)
+    await until(lambda: running.states() == {"database": "up", "backend": "up"})
+    now._offset += 3600.0
+    await until(
+        lambda: running.app.snapshot().generated_at - time.time() < 5 and "clock was set back" in caplog.text, 20
+    )
+    await until(lambda: running.states() == {"database": "up", "backend": "up"})
+    for status in running.app.snapshot().components.values():
+        assert status.since is not None
+        assert status.since <= time.time() + 1
+    running.servers["database"].close()
+    await until(lambda: running.app.snapshot().root_causes, 20)

@@ -22,3 +22,11 @@ def test_the_time_of_the_clock(story: str) -> None:
     walls, steadies = ([reading[n] for reading in (readings[0], *readings)] for n in (0, 1))
     clock = Clock(iter(walls).__next__, iter(steadies).__next__)  # the first reading is that of its beginning
     assert [clock() for _ in readings] == pytest.approx(said)
+
+
+def test_a_clock_that_was_set_back_is_followed_on_demand() -> None:
+    walls, steadies = iter([4600.0, 1001.0, 1001.0, 1002.0]), iter([5.0, 6.0, 6.0, 7.0])
+    clock = Clock(walls.__next__, steadies.__next__)
+    assert clock.ahead() == pytest.approx(3600.0)
+    assert clock.set_back() == pytest.approx(3600.0)
+    assert clock() == pytest.approx(1002.0)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from staging_exporter.clock import now
-from staging_exporter.config import Config, ConfigError, load_config, missing_secrets
+from staging_exporter.config import Config, ConfigError, load_config, log_missing_secrets
 from staging_exporter.core.blackbox import ProbeResult
 from staging_exporter.core.board import Board
 from staging_exporter.core.coincidence import Suggestions
@@ -44,6 +44,8 @@ from staging_exporter.web.users import PasswordUsers
 
 log = logging.getLogger("exporter")
 _READ = 1.0  # seconds that reading a token may take
+_LOOK = 10.0  # seconds between two looks at the clock of the machine
+_AHEAD = 5.0  # seconds by which ours may be ahead of it
 _LOAD = 30.0  # and the configuration
 
 
@@ -110,13 +112,14 @@ class App:
         """Start probing and serving; returns the first URL. Raises OSError when an address cannot be listened on."""
         listeners = bind_all([listen] if isinstance(listen, HostPort) else [*listen])
         # Only a process that has its addresses, and the lock of its storage, touches what is stored.
-        access = Access(self._tokens, self._users, self._failures, self._access_options)
+        access = Access(self._tokens, self._users, self._failures, lambda: Options.of(self._config.api))
         app = make_app(self, access, self._security)
         self._web = Serving(app, listeners, self._connections, lambda: self._security.tls)
         self._in_background(self._security.follow())
+        self._in_background(self._follow_clock())
         await self._recorder.start()
         await self._web.start()
-        await log_unreadable_secrets(self._config)
+        await log_missing_secrets(self._config)
         gc.collect()
         gc.freeze()  # loaded modules stay, and garbage collections that visit them would delay probes
         self._loop_lag.start()
@@ -216,11 +219,6 @@ class App:
     async def _tokens(self) -> list[Token]:
         return await self._token_reader.read(self._config.api, lambda: self._engine.prober.context(_READ))
 
-    def _access_options(self) -> Options:
-        api = self._config.api
-        users = {name: frozenset(scopes) for name, scopes in api.users.items()}
-        return Options(bool(api.secrets), users, api.anonymous_reads, frozenset(host.lower() for host in api.hosts))
-
     async def reload(self) -> str | None:
         """Load the configuration again, keeping the state of unchanged components; returns its errors, or None."""
         async with self._reloading:
@@ -235,7 +233,7 @@ class App:
             await self._adopt(config)
             self._reloaded, self._loaded_at = True, now()
             event(log, "configuration reloaded", checks=len(config.checks))
-            await log_unreadable_secrets(config)
+            await log_missing_secrets(config)
             return None
 
     async def _adopt(self, config: Config) -> None:
@@ -256,6 +254,23 @@ class App:
         engine.scheduler.start(known=unchanged)
         engine.scheduler.request(requested)
 
+    async def _follow_clock(self) -> None:
+        """Start over with what is known when the clock of the machine was set back: the rest would be in the future."""
+        while True:
+            await asyncio.sleep(_LOOK)
+            if now.ahead() < _AHEAD:
+                continue
+            async with self._reloading:
+                memory = self._engine.board.memory()
+                await self._engine.scheduler.stop()
+                seconds = now.set_back()
+                event(log, "clock was set back, starting over", logging.WARNING, seconds=round(seconds))
+                engine = self._build_engine(self._config)
+                engine.board.recall(memory.set_back(now(), seconds))
+                self._loop_lag.start()
+                self._engine, self._seen_changes = engine, -1
+                engine.scheduler.start()
+
     def _build_engine(self, config: Config) -> Engine:
         return build_engine(
             config, self._loop_lag, self._on_tick, pushed=self._reports.directory if self._reports else None
@@ -272,12 +287,6 @@ class App:
         if verdict != self._announced and not undecided:
             self._announced = verdict
             self._announce(snapshot)
-
-
-async def log_unreadable_secrets(config: Config) -> None:
-    """Log one line per secret that cannot be read now; the checks that need it end with `probe_error`."""
-    for error, users in (await missing_secrets(config)).items():
-        event(log, "cannot read secret", logging.WARNING, error=error, used_by=users)
 
 
 @contextmanager

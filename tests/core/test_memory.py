@@ -246,3 +246,24 @@ def test_a_memory_with_an_announcement_is_that_of_the_board_after_it() -> None:
 
 def test_an_empty_memory() -> None:
     assert parse(dump(Memory("test"))) == Memory("test")
+
+
+def test_when_the_clock_was_set_back_nothing_that_is_known_is_in_the_future() -> None:
+    before = Stage()
+    before.play(2)
+    before.play(SURE, database=Reason.REFUSED)
+    before.board.deploy(["cache"], Deploy(before.now, "r1"))
+    memory = before.board.memory()
+    weekly = MaintenanceWindow(("cache",), Weekly.__new__(Weekly))
+    early = MaintenanceWindow(("network",), Once(0.5, 900.0))
+    late = MaintenanceWindow(("cache",), Once(before.now, before.now + 60.0))
+    memory = replace(memory, journal=replace(memory.journal, windows=(early, late, weekly)))
+    after = memory.set_back(1.0, before.now - 1.0)
+    assert after.journal.windows == (early, replace(late, when=Once(1.0, 61.0)), weekly)
+    assert after.journal.deploys["cache"] == Deploy(1.0, "r1")
+    assert {c.since for c in after.components.values()} <= {None, 0.0, 1.0} | {
+        c.since for c in memory.components.values() if c.since is not None and c.since <= 1.0
+    }
+    (incident,) = after.journal.incidents
+    assert (incident.began, incident.roots[0].since, incident.roots[0].until, incident.ended) == (1.0, 1.0, None, None)
+    assert memory.set_back(1e9, 0.0) == memory

@@ -43,7 +43,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
 def test_all_three_start_it_with_the_same_options(words: list[str]) -> None:
     arguments = files.parsed(words)
     assert (arguments["config_file"], arguments["storage"]) == ((CONFIG,), STORAGE)
-    assert [address.port for address in arguments["listen"]] == [9877]
+    assert [address.port for address in arguments["listen"] if not address.unix] == [9877]
 
 
 def test_they_start_the_program_that_is_installed() -> None:
@@ -56,6 +56,11 @@ def test_the_unit_keeps_its_state_where_systemd_lets_it_write() -> None:
     service = files.unit()["Service"]
     assert Path("/var/lib") / service["StateDirectory"] == STORAGE
     assert service["ExecReload"].endswith("kill -HUP $MAINPID")
+
+
+def test_the_unit_also_listens_on_a_unix_socket_in_a_directory_of_its_own() -> None:
+    [socket] = [address for address in files.parsed(files.unit_command()[1:])["listen"] if address.unix]
+    assert Path(socket.host).parent == Path("/run") / files.unit()["Service"]["RuntimeDirectory"]
 
 
 def test_the_ports_agree() -> None:

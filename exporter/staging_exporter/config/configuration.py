@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 
@@ -13,6 +14,7 @@ from staging_exporter.config.schema import Limits
 from staging_exporter.core.maintenance import MaintenanceWindow
 from staging_exporter.core.model import Component, ProbeFailed, Topology
 from staging_exporter.generate.options import AlertingOptions
+from staging_exporter.logs import event
 from staging_exporter.net.address import HostPort
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.resolve import Resolver
@@ -21,6 +23,7 @@ from staging_exporter.options.check import Check
 from staging_exporter.options.google import GoogleOptions
 from staging_exporter.options.secrets import AnySecret, FromGoogle
 
+log = logging.getLogger("exporter")
 _PATIENCE = 1.0  # seconds that reading all secrets together may take
 
 
@@ -68,6 +71,12 @@ async def missing_secrets(config: Config) -> dict[str, list[str]]:
         if error is not None and user not in found.setdefault(error, []):
             found[error].append(user)
     return found
+
+
+async def log_missing_secrets(config: Config) -> None:
+    """Log one line per secret that cannot be read now; the checks that need it end with `probe_error`."""
+    for error, users in (await missing_secrets(config)).items():
+        event(log, "cannot read secret", logging.WARNING, error=error, used_by=users)
 
 
 async def _error(run: ProbeContext, secret: AnySecret) -> str | None:

@@ -35,6 +35,23 @@ class Memory:
     components: Mapping[str, Remembered] = field(default_factory=dict)
     journal: Journal = field(default_factory=Journal)
 
+    def set_back(self, at: float, ahead: float) -> Memory:
+        """As a clock would have it that was `ahead` by so many seconds and says `at` now: nothing is in the future.
+
+        Windows that began in its future were announced by that clock: they move with it.
+        """
+        components = {
+            name: replace(c, since=_not_after(c.since, at), first_failure=_not_after(c.first_failure, at))
+            for name, c in self.components.items()
+        }
+        journal = replace(
+            self.journal,
+            windows=tuple(_moved(window, at, ahead) for window in self.journal.windows),
+            deploys={name: replace(d, at=min(d.at, at)) for name, d in self.journal.deploys.items()},
+            incidents=tuple(_incident_until(incident, at) for incident in self.journal.incidents),
+        )
+        return replace(self, components=components, journal=journal)
+
     def with_window(self, window: MaintenanceWindow, now: float) -> Memory:
         """With this maintenance window as the last one that was posted."""
         return replace(self, journal=self.journal.with_window(window, now))
@@ -43,6 +60,26 @@ class Memory:
         """With this deploy of these components, which grants their startup budgets anew."""
         anew = {n: replace(c, first_failure=deploy.at, spent=False) for n, c in self.components.items() if n in names}
         return replace(self, components={**self.components, **anew}, journal=self.journal.with_deploy(names, deploy))
+
+
+def _not_after(moment: float | None, at: float) -> float | None:
+    return None if moment is None else min(moment, at)
+
+
+def _moved(window: MaintenanceWindow, at: float, ahead: float) -> MaintenanceWindow:
+    when = window.when
+    if not isinstance(when, Once) or when.start <= at:
+        return window
+    return replace(window, when=Once(when.start - ahead, when.end - ahead))
+
+
+def _incident_until(incident: Incident, at: float) -> Incident:
+    roots = tuple(
+        replace(r, since=min(r.since, at), until=_not_after(r.until, at), began=_not_after(r.began, at))
+        for r in incident.roots
+    )
+    moved = tuple(min(moment, at) for moment in incident.moved)
+    return Incident(min(incident.began, at), _not_after(incident.ended, at), roots, moved)
 
 
 def remember(

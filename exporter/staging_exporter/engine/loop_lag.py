@@ -20,7 +20,9 @@ class LoopLagMonitor:
         self._last = 0.0
 
     def start(self) -> None:
-        """Start the heartbeat on the running loop."""
+        """Start the heartbeat on the running loop, again after the clock was set back."""
+        self.stop()
+        self._stalls.clear()
         self._last = now()
         self._timer = asyncio.get_running_loop().call_later(_BEAT, self._beat)
 

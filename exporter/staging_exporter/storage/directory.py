@@ -8,10 +8,12 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import time
 from contextlib import suppress
 from pathlib import Path
 
 _MOUNTS = Path("/proc/self/mountinfo")
+_PATIENCE = 1.0  # seconds
 _PID = "lock"  # names the process that holds the lock, which is on the directory itself
 # Their locks and syncs do not hold what SQLite needs: two processes may write, and a full server may forget.
 _UNTRUSTED = re.compile(r"fuse(\..+)?|fuseblk|nfs\d?|cifs|smb\d?|smbfs|virtiofs")
@@ -34,11 +36,9 @@ class StorageDirectory:
             path.mkdir(parents=True, exist_ok=True)
             _refuse_untrusted(path)
         self._lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(self._lock):
             os.close(self._lock)
-            raise StorageRefused(f"{path} is in use by another exporter{_pid(path)}") from None
+            raise StorageRefused(f"{path} is in use by another exporter{_pid(path)}")
         if not read:
             with suppress(OSError):  # a directory that is read-only is still locked
                 (path / _PID).write_text(f"{os.getpid()}\n", encoding="ascii")
@@ -79,6 +79,20 @@ def sync(directory: Path) -> None:
         os.fsync(opened)
     finally:
         os.close(opened)
+
+
+def _locked(directory: int) -> bool:
+    """Lock it; a program that a killed exporter was just starting may hold it for another moment."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
 
 
 def _pid(path: Path) -> str:

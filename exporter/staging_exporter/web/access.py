@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from staging_exporter.options.access import Scope, Token
+from staging_exporter.options.access import Api, Scope, Token
 from staging_exporter.web.failures import FailedLogins
 
 TOKEN_HEADER = "X-Staging-Exporter-Token"  # where a proxy needs Authorization for itself
@@ -138,6 +138,12 @@ class Options:
     users: Mapping[str, frozenset[Scope]]
     anonymous_reads: bool
     hosts: Collection[str]
+
+    @classmethod
+    def of(cls, api: Api) -> Options:
+        """Those of the key `api`."""
+        users = {name: frozenset(scopes) for name, scopes in api.users.items()}
+        return cls(bool(api.secrets), users, api.anonymous_reads, frozenset(host.lower() for host in api.hosts))
 
 
 def refuse_forged(request: web.Request) -> None:

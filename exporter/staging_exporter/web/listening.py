@@ -10,7 +10,7 @@ from pathlib import Path
 
 from staging_exporter.net.address import HostPort
 
-_BACKLOG = 1024
+_BACKLOG = 4096  # a client beyond it waits for a second, until it tries again
 _WITHOUT_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 _MODE = 0o660  # of a unix socket: who may connect may write
 
