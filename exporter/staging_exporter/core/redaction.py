@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from html import escape
 from typing import Any
 from urllib.parse import quote
 
@@ -69,9 +71,12 @@ def _searched(secrets: frozenset[str]) -> tuple[frozenset[str], tuple[str, ...]]
 
 
 def _forms(secret: str) -> set[str]:
-    """As it is, as Python quotes it in texts and bytes, as JSON does, as URLs do."""
-    quoted = (repr(secret), repr(secret.encode("utf-8", "replace"))[1:], json.dumps(secret))
-    return {secret, quote(secret, safe=""), *(text[1:-1] for text in quoted)}
+    """As it is, as Python quotes it in texts and bytes, as JSON, PHP, URLs, HTML and base64 do, in either case."""
+    data = secret.encode("utf-8", "replace")
+    quoted = [text[1:-1] for text in (repr(secret), repr(data)[1:], json.dumps(secret))]
+    encoded = [quote(secret, safe=""), escape(secret), *(text.replace("/", r"\/") for text in quoted)]
+    encoded += [code(data).decode().rstrip("=") for code in (b64encode, urlsafe_b64encode)]
+    return {secret, secret.lower(), secret.upper(), *quoted, *encoded}
 
 
 def _pieces(secret: str) -> Iterator[str]:
