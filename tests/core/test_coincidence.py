@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,8 +74,8 @@ def together(began: float, first: str, then: str, apart: float = 5.0, ends_apart
         ),
         pytest.param(
             [together(0.0, "a", "b"), together(1000.0, "b", "a")],
-            [("b", "a", 1, 0.0, 1000.0)],
-            id="of two directions with as many incidents one is suggested",
+            [("a", "b", 1, 0.0, 1000.0)],
+            id="of two directions that are as likely one is suggested",
         ),
         pytest.param(
             [together(0.0, "a", "b", 31.0), together(1000.0, "a", "b", 31.0)], [], id="not when they begin far apart"
@@ -117,6 +118,23 @@ def together(began: float, first: str, then: str, apart: float = 5.0, ends_apart
 def test_suggested_edges(incidents: list[Incident], edges: list[tuple[Any, ...]]) -> None:
     expected = tuple(SuggestedEdge(a, b, tuple(at), in_order) for a, b, in_order, *at in edges)
     assert suggest(GRAPH, incidents).edges == expected
+
+
+LAYERED = Graph(sketch("db, lb: other|db, other") | {"app": replace(sketch("app")["app"], layer=Layer.APPLICATION)})
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "apart", "edge"),
+    [
+        pytest.param("db", "app", 3.0, ("app", "db", 2), id="a layer nearer to the user depends on the other"),
+        pytest.param("app", "db", 3.0, ("app", "db", 0), id="whichever is seen to fail first"),
+        pytest.param("app", "db", 11.0, ("db", "app", 2), id="unless it is always seen later than an interval"),
+        pytest.param("db", "lb", 3.0, ("lb", "db", 2), id="an alternative that does not help is an edge"),
+    ],
+)
+def test_the_direction_of_a_suggested_edge(first: str, then: str, apart: float, edge: tuple[str, str, int]) -> None:
+    (found,) = suggest(LAYERED, [together(at, first, then, apart) for at in (0.0, 1000.0)]).edges
+    assert (found.component, found.depends_on, found.in_order) == edge
 
 
 def test_edges_that_healthy_dependents_contradicted_are_listed_with_their_incidents() -> None:

@@ -8,24 +8,25 @@ that noticed nothing while what is behind them failed, are listed too. Pure func
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.incidents import Incident, IncidentRootCause
+from staging_exporter.core.model import Layer
 from staging_exporter.core.snapshot import RootCause
 
 BEGAN_WITHIN = 30.0  # seconds between the onsets of two root causes that coincide
 _ENDED_WITHIN = 60.0  # seconds between their ends, for an incident that suggests an edge
 _INCIDENTS = 2  # that suggest an edge
+_LAYERS = tuple(Layer)
 
 K = TypeVar("K")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class SuggestedEdge:
     """`component` may depend on `depends_on`: they failed together in incidents that began at these Unix seconds.
 
@@ -80,18 +81,18 @@ def with_coincidences(graph: Graph, roots: Iterable[RootCause]) -> tuple[RootCau
 
 
 def connected(graph: Graph, a: str, b: str) -> bool:
-    """True when one depends on the other, by whatever path."""
-    return b in graph.ancestors(a) or a in graph.ancestors(b)
+    """True when one cannot do without the other: its failure would explain the other's."""
+    return b in graph.lost_with(a) or a in graph.lost_with(b)
 
 
 def suggest(graph: Graph, incidents: Iterable[Incident]) -> Suggestions:
     """What these incidents suggest; names that are not configured any more are left out."""
-    pairs: dict[tuple[str, str], list[float]] = {}
+    pairs: dict[tuple[str, str], list[_Pair]] = {}
     doubtful: dict[tuple[str, str], list[float]] = {}
     shallow: dict[str, list[float]] = {}
     for incident in incidents:
-        for pair in _failed_together(graph, incident):
-            pairs.setdefault(pair, []).append(incident.began)
+        for names, pair in _failed_together(graph, incident).items():
+            pairs.setdefault(names, []).append(pair)
         for root in incident.roots:
             for name in root.contradicted_by:
                 _add(doubtful, (name, root.component), incident.began)
@@ -99,7 +100,7 @@ def suggest(graph: Graph, incidents: Iterable[Incident]) -> Suggestions:
                 _add(shallow, name, incident.began)
     known = graph.components.keys()
     return Suggestions(
-        tuple(SuggestedEdge(*pair, tuple(at), len(pairs[pair])) for pair, at in _decided(pairs) if known >= set(pair)),
+        tuple(sorted(_edge(graph, *names, found) for names, found in pairs.items() if len(found) >= _INCIDENTS)),
         tuple(DoubtfulEdge(*pair, tuple(at)) for pair, at in sorted(doubtful.items()) if known >= set(pair)),
         tuple(ShallowCheck(name, tuple(at)) for name, at in sorted(shallow.items()) if name in known),
     )
@@ -110,19 +111,24 @@ def _add(found: dict[K, list[float]], key: K, at: float) -> None:
         found[key].append(at)
 
 
-def _failed_together(graph: Graph, incident: Incident) -> Iterable[tuple[str, str]]:
-    """(later, earlier) of each pair of root causes that began and ended together without a path between them."""
-    seen = set()
-    for a, b in combinations(incident.roots, 2):
-        if a.component == b.component or not _together(a, b):
+class _Pair(NamedTuple):
+    """Two that failed together in the incident that began `at`: the second was seen so many seconds after the first."""
+
+    at: float
+    later_by: float
+
+
+def _failed_together(graph: Graph, incident: Incident) -> dict[tuple[str, str], _Pair]:
+    """The pairs of root causes, by name, that began and ended together without a path between them."""
+    seen: dict[tuple[str, str], _Pair] = {}
+    for one, other in combinations(incident.roots, 2):
+        a, b = sorted((one, other), key=lambda root: root.component)
+        names = a.component, b.component
+        if names[0] == names[1] or names in seen or not _together(a, b) or not graph.components.keys() >= set(names):
             continue
-        later, earlier = (a, b) if _onset(a) >= _onset(b) else (b, a)
-        pair = later.component, earlier.component
-        if pair in seen or (pair[1], pair[0]) in seen or not graph.components.keys() >= set(pair):
-            continue
-        if not connected(graph, *pair):
-            seen.add(pair)
-            yield pair
+        if not connected(graph, *names):
+            seen[names] = _Pair(incident.began, _onset(b) - _onset(a))
+    return seen
 
 
 def _together(a: IncidentRootCause, b: IncidentRootCause) -> bool:
@@ -135,12 +141,14 @@ def _onset(root: IncidentRootCause) -> float:
     return root.since if root.began is None else root.began
 
 
-def _decided(pairs: Mapping[tuple[str, str], list[float]]) -> Iterable[tuple[tuple[str, str], list[float]]]:
-    """Each pair once, in the direction that more incidents show, with all of its incidents."""
-    both: Counter[frozenset[str]] = Counter()
-    for pair, at in pairs.items():
-        both[frozenset(pair)] += len(at)
-    for pair, at in sorted(pairs.items()):
-        other = pairs.get((pair[1], pair[0]), [])
-        if both[frozenset(pair)] >= _INCIDENTS and (len(at), pair) > (len(other), (pair[1], pair[0])):
-            yield pair, sorted([*at, *other])
+def _edge(graph: Graph, a: str, b: str, pairs: list[_Pair]) -> SuggestedEdge:
+    """From the one that depends to the other."""
+    apart = [pair.later_by for pair in pairs]
+    layers = [_LAYERS.index(graph.components[name].layer) for name in (a, b)]
+    clear = max(graph.components[a].interval, graph.components[b].interval)
+    if layers[0] == layers[1] or min(apart) > clear or max(apart) < -clear:
+        b_depends = sum(apart) > 0
+    else:
+        b_depends = layers[1] > layers[0]
+    in_order = sum(x >= 0 if b_depends else x <= 0 for x in apart)
+    return SuggestedEdge(*((b, a) if b_depends else (a, b)), tuple(pair.at for pair in pairs), in_order)

@@ -100,6 +100,10 @@ class Graph:
             self._needing[name] = frozenset(_reach(name, self._hard))
         return self._needing[name]
 
+    def lost_with(self, name: str) -> set[str]:
+        """Everything that cannot do without `name`: by edges that have no alternative."""
+        return _reach(name, self.needed_by)
+
     def descendants(self, name: str) -> set[str]:
         """Everything that depends on `name`, by edges of every sort."""
         return _reach(name, self.dependents)

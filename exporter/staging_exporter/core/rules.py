@@ -76,8 +76,9 @@ examples, `a -> b` means that a depends on b.
    waited for, two seconds at most. Example: a P1 database fails a second before the P0 login: one page, not two.
 9. **Journeys** (`journeys`). A journey is blocked when a step's component is down or flapping (the first such step),
    else unknown when one is unknown, starting or in maintenance, else degraded, else up; it names the root causes.
-10. **What the graph does not say** (`coincidence`). Root causes that began within 30 seconds without a path between
-   them coincide. After two such incidents an edge is suggested; edges to what healthy dependents contradicted, and
+10. **What the graph does not say** (`coincidence`). Root causes that began within 30 seconds coincide when neither
+   needs the other without an alternative. After two such incidents an edge is suggested, from the layer nearer to the
+   user, or within a layer from the one that was seen to fail later; edges to what healthy dependents contradicted, and
    checks that noticed nothing, are listed.
 """
 

@@ -65,7 +65,7 @@ def checked_status(
         failed_since=health.first_failure,
         inferred=inferred,
         certainty=verdict.certainty,
-        began=verdict.inference.began if inferred and verdict.inference else health.recent.since,
+        began=verdict.inference.began if inferred and verdict.inference else health.recent.began_anew[0],
         at_risk_from=tuple(root for root in at_risk_from if root in roots),
         failure_ratio=health.window.ratio,
         unnoticed=journal.shallow.get(component.name, 0),
