@@ -95,7 +95,7 @@ def test_an_offline_exporter_is_shown(page: Page, environment: Demo) -> None:
     fetch(f"{environment.control}/switches/vantage-proxy", "PUT", {"Content-Type": "application/json"}, body)
     environment.inject("F01")
     try:
-        expect(page.locator(".banner.offline")).to_contain_text("The exporter is offline", timeout=PATIENCE)
+        expect(page.locator(".banner.offline")).to_contain_text("All vantage checks", timeout=PATIENCE)
         assert serious(page) == []
     finally:
         fetch(f"{environment.control}/switches", "DELETE")

@@ -24,6 +24,23 @@ def test_while_all_vantage_checks_fail_everything_is_unknown_and_nothing_is_down
     assert stage.snapshot.state == State.UNKNOWN
 
 
+def test_a_pass_counts_while_all_vantage_checks_fail() -> None:
+    stage = Stage(vantage=True)
+    stage.play(2)
+    stage.play(6, vantage=False, database=Reason.TIMEOUT)
+    states = {name: stage[name].state for name in stage.checked}
+    assert states == {name: State.UNKNOWN if name == "database" else State.UP for name in stage.checked}
+    assert not stage.snapshot.online
+
+
+def test_a_root_cause_that_is_seen_up_goes_although_all_vantage_checks_fail() -> None:
+    stage = Stage(vantage=True)
+    stage.play(2)
+    stage.play(6, database=Reason.REFUSED, backend=Reason.SERVER_ERROR)
+    stage.play(6, vantage=False)
+    assert stage.snapshot.root_causes == ()
+
+
 def test_a_failure_while_we_were_offline_does_not_count() -> None:
     stage = Stage(vantage=True)
     stage.play(2)

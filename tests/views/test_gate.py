@@ -222,7 +222,7 @@ LINES = {
     ),
     "an open round": (lambda d: d | {"pending": True}, "A change is still being confirmed: the verdict may change"),
     "checks without result": (lambda d: d | {"settled": False}, "Some checks did not finish in time: the verdict was"),
-    "an offline exporter": (lambda d: d | {"online": False}, "The exporter is offline"),
+    "an offline exporter": (lambda d: d | {"online": False}, "All vantage checks of the exporter are failing"),
     "a stale root cause": (lambda d: with_root(d, stale=True), "down (closed, stale)"),
 }
 

@@ -1,6 +1,7 @@
 """What masks the state of a component without changing it: maintenance, and our own blindness.
 
-While all of our own vantage checks fail, no other component is called down, only unknown.
+While all of our own vantage checks fail, no other component is called down, only unknown. A pass proves that it was
+reached, and counts.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def mask(health: Health, vantage: Vantage, before: Health, at: float, *, maintai
     if maintained:
         last = f"its last run: {health.reason}, {health.detail}" if health.detail else f"its last run: {health.reason}"
         return _masked(health, before, at, State.MAINTENANCE, health.reason, f"in maintenance; {last}")
-    if not vantage.online:
+    if not vantage.online and health.last != Outcome.PASS:
         return _masked(health, before, at, State.UNKNOWN, Reason.OFFLINE, _OFFLINE)
     if health.state in FAILS and not vantage.vouches(health.failing_since):
         return _masked(health, before, at, State.UNKNOWN, Reason.OFFLINE, f"{_UNVOUCHED}; {health.detail}")

@@ -25,7 +25,7 @@ def _reason(snapshot: Snapshot) -> str:
     checked = {name: each for name, each in snapshot.components.items() if not each.component.latent}
     if snapshot.state == State.UP:
         return _passing(checked)
-    if not snapshot.online:
+    if not snapshot.online and not _in(checked, State.UP):
         return "the exporter is offline"
     if snapshot.state == State.DEGRADED:
         return _without_root_cause(checked)

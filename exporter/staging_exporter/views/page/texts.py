@@ -55,7 +55,8 @@ def banners(document: StatusDocument) -> Iterator[tuple[str, str]]:
     if not document["online"]:
         yield (
             "offline",
-            "The exporter is offline: all vantage checks are failing. Root causes shown are those seen before.",
+            "All vantage checks of the exporter are failing: what fails is unknown, what passes is up. "
+            "Root causes shown may be those seen before.",
         )
     if document["pending"]:
         yield (
