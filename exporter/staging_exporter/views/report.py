@@ -57,7 +57,7 @@ def _wrapped(line: str, width: int) -> str:
 def _headline(document: StatusDocument, paint: Paint) -> Iterator[str]:
     yield paint(document["verdict"], "bold", _OF_STATE.get(document["state"], "yellow"))
     if not document["online"]:
-        yield paint("All vantage checks of the exporter are failing: what fails is unknown, what passes is up.", "yellow")
+        yield paint("All vantage checks of the exporter are failing: failures count as unknown.", "yellow")
     if document["pending"]:
         yield paint("A change is still being confirmed: the verdict may change within seconds.", "yellow")
     elif not document["settled"]:
