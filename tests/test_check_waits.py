@@ -27,7 +27,7 @@ PANE = Path(__file__).parent / "recorded" / "check-wait.txt"
 COLUMNS, LINES = 100, 30
 CONFIG = """
 environment: staging
-defaults: {{interval: 500ms, timeout: 400ms, retry_interval: 50ms}}
+defaults: {{interval: 1s, timeout: 1s, retry_interval: 50ms}}
 components:
   backend:
     layer: application
@@ -113,7 +113,7 @@ def test_exit_1_as_soon_as_the_startup_budget_is_spent(tmp_path: Path, backend: 
 
 
 def test_exit_3_when_the_wait_is_over(tmp_path: Path, backend: Backend) -> None:
-    done = check("--config.file", config(tmp_path, backend), "--wait", "2s")
+    done = check("--config.file", config(tmp_path, backend), "--wait", "5s")
     assert (done.exit_code, done.stdout.splitlines()[-1]) == (3, "check undetermined: backend is starting")
 
 

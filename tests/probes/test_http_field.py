@@ -257,7 +257,7 @@ async def test_a_proxy_at_fault_is_named(case: str, scheme: str) -> None:
 
     async with serving(handler) as address:
         options = {"kind": "http", "url": f"{scheme}://backend.test/", "proxy": f"http://{address}"}
-        seen = await probe(options, timeout=0.5)
+        seen = await probe(options, timeout=1.5 if case == "silent" else 5.0)
     assert seen.reason == reason, seen.detail
     if case == "refuses" and scheme == "http":  # it may be the target's own refusal
         assert seen.detail.endswith(f"; through the proxy {address}")

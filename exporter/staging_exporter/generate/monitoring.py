@@ -138,7 +138,7 @@ class Monitoring:
             "StagingStorageFailing",
             _P2,
             Role.META,
-            f"sum by (environment) (increase({self._of(names.STORAGE_ERRORS)}[5m])) > 0",
+            f"max by (environment) (increase({self._of(names.STORAGE_ERRORS)}[5m])) > 0",
             "The exporter of {{ $labels.environment }} cannot store its state.",
             "Maintenance windows and deploys are refused, and a restart forgets what happens now.",
             layer="platform",
