@@ -176,7 +176,8 @@ def test_a_running_exporter_is_asked_until_its_evidence_is_new(tmp_path: Path, b
         (["--config.file", "x.yml", "--from", "http://127.0.0.1:1"], "give either --config.file or --from\n"),
         (
             ["--from", "localhost"],
-            "'localhost' is not the address of an exporter; write it like http://127.0.0.1:9877\n",
+            "'localhost' is not the address of an exporter; write it like http://127.0.0.1:9877 "
+            "or unix:/run/staging-exporter/socket\n",
         ),
         (
             ["--from", "http://127.0.0.1:1"],
