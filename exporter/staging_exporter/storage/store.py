@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -182,7 +182,17 @@ class Store:
         event(log, "state file of an earlier version", file=old, renamed_to=kept)
 
     def _close(self) -> None:
+        """Close the database, and write again what somebody damaged while it was open."""
+        known, opened = self._rows, self._database is not None and not self._started_without
         self._forget_database()
+        if not opened:
+            return
+        with suppress(OSError, sqlite3.Error):
+            database, found = self._open()
+            with closing(database):
+                lost = {key: value for key, value in known.items() if found.get(key) != value}
+                if lost:
+                    database.change(self._environment, lost)
 
     def _forget_database(self) -> None:
         if self._database:
