@@ -25,7 +25,7 @@ def set_up(level: str, form: LogFormat) -> None:
     Lines are written in the background: a reader that stops reading holds up nobody, and costs lines.
     """
     handler = BackgroundHandler(sys.stderr)
-    handler.setFormatter(_Formatter(form))
+    handler.setFormatter(Formatter(form))
     names = {"warn": "WARNING"}
     logging.basicConfig(level=names.get(level, level.upper()), handlers=[handler], force=True)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
@@ -84,7 +84,9 @@ class BackgroundHandler(logging.Handler):
             time.sleep(0.005)
 
 
-class _Formatter(logging.Formatter):
+class Formatter(logging.Formatter):
+    """One line per event, in that format."""
+
     def __init__(self, form: LogFormat) -> None:
         super().__init__()
         self._form = form

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 from staging_exporter.config import Config, load_config
-from staging_exporter.core.names import ROOT_CAUSE_INFO
-from staging_exporter.core.snapshot import Snapshot
-from staging_exporter.demo.accounts import COOKIE
+from staging_exporter.demo.accounts import COOKIE, SESSION
+from staging_exporter.demo.chat import CHAT
 from staging_exporter.demo.configuration import GOLDEN_PATH
-from staging_exporter.engine.build import build_engine
-from staging_exporter.engine.loop_lag import LoopLagMonitor
 from staging_exporter.engine.run_once import run_until
-from staging_exporter.views.document import component_document, document
 from staging_exporter.views.exposition import TEXT
-from staging_exporter.views.gate import Gate
-from staging_exporter.views.junit import junit
-from staging_exporter.views.metrics import ExporterStatus, Metrics
-from staging_exporter.views.probe import body, debug
-from staging_exporter.views.report import text
 
+from tests.demo.outputs import outputs
 from tests.demo.running import Running, demo
 from tests.support.waiting import until
 
@@ -48,6 +41,18 @@ DETAILS = {
     "F58": "expected tool_executing within",
 }
 
+NAMES_THE_STEP = (
+    "/",
+    TEXT,
+    "probe",
+    "log as logfmt",
+    "log as json",
+    "annotations 0",
+    "staging.text 0",
+    *(f"check --format {form}" for form in ("text", "json", "junit", "github")),
+    "step summary",
+)
+
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
@@ -67,16 +72,27 @@ async def everything_is_closed() -> AsyncIterator[None]:
     await until(lambda: not any(c.raddr for c in psutil.Process().net_connections()))
 
 
-async def outputs(snapshot: Snapshot, config: Config) -> str:
-    """All that leaves the exporter about the flow."""
-    said = document(snapshot)
-    metrics = Metrics().pieces(snapshot, ExporterStatus(reload_successful=True, loaded_at=0.0), TEXT)
-    probed = await build_engine(config, LoopLagMonitor()).on_demand.probe("user")
-    shown = debug(probed.log, probed.seen, body(probed.names, probed.timeout, probed.seen, TEXT))
-    details = json.dumps([component_document(snapshot, name) for name in snapshot.components])
-    return "\n".join(
-        [json.dumps(said), text(said, colour=False, width=200), junit(said, Gate()), *metrics, shown, details]
-    )
+@pytest.fixture
+def records() -> Iterator[list[logging.LogRecord]]:
+    """What is logged at level debug, by every library."""
+    kept, root = Kept(), logging.getLogger()
+    level = root.level
+    root.addHandler(kept)
+    root.setLevel(logging.DEBUG)
+    yield kept.records
+    root.setLevel(level)
+    root.removeHandler(kept)
+
+
+class Kept(logging.Handler):
+    """Keeps the records."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
 
 
 async def test_the_golden_path_passes_without_faults(config: Config) -> None:
@@ -88,13 +104,13 @@ async def test_the_golden_path_passes_without_faults(config: Config) -> None:
 
 @pytest.mark.parametrize("fault", SEEN)
 async def test_a_fault_names_the_root_cause_and_the_step_and_shows_no_secret(
-    fault: str, running: Running, config: Config
+    fault: str, running: Running, config: Config, records: list[logging.LogRecord], tmp_path: Path
 ) -> None:
     component, state, reason, step, blocked_at = SEEN[fault]
     running.ask("PUT", f"/faults/{fault}")
     try:
         snapshot = await run_until(config, lambda snapshot: bool(snapshot.root_causes), seconds=60)
-        everything = await outputs(snapshot, config)
+        shown = await outputs(snapshot, config, "user", records, tmp_path)
     finally:
         running.ask("DELETE", f"/faults/{fault}")
     (root,) = snapshot.root_causes
@@ -104,10 +120,13 @@ async def test_a_fault_names_the_root_cause_and_the_step_and_shows_no_secret(
     journey = snapshot.journeys["user-path"]
     assert journey.blocked_at == blocked_at
     assert {str(each.state) for each in journey.steps if each.component == component} == {state}
-    assert f"step {step}" in everything
-    assert ROOT_CAUSE_INFO.name in everything
+    for name in (*NAMES_THE_STEP, f"explain {component}", f"/components/{component}"):
+        assert f"step {step}" in shown[name], name
     password = (running.config.parent / "secrets" / "user-password").read_text().strip()
-    assert [secret for secret in (password, "eyJ", f"{COOKIE}=") if secret in everything] == []
+    captured = {password, "eyJ", f"{COOKIE}=", SESSION, CHAT}
+    assert {name: {secret for secret in captured if secret in text} for name, text in shown.items()} == {
+        name: set() for name in shown
+    }
 
 
 async def test_a_wrong_password_of_ours_wakes_nobody(running: Running, config: Config) -> None:

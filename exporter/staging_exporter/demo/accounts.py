@@ -15,6 +15,7 @@ from staging_exporter.demo.switches import Switch
 USERS = ("anna", "bert")
 AUDIENCE = "netra-chat"
 COOKIE = "netra_session"
+SESSION = "sess_"  # what the value of a cookie begins with, so that it can be searched for
 _LIFETIME = 3600  # seconds of a token
 _MODES = {
     "ok": "gives a session cookie and a token",
@@ -42,7 +43,7 @@ class Accounts:
         token = self._sign({"sub": user, "aud": audience, "exp": int(time.time()) + _LIFETIME})
         if self.switch.mode == "no-cookie":
             return token, None
-        session = secrets.token_hex(16)
+        session = SESSION + secrets.token_hex(16)
         self._sessions = dict([*self._sessions.items()][-1000:]) | {session: str(user)}
         return token, session
 

@@ -14,6 +14,7 @@ from staging_exporter.demo.accounts import Accounts
 from staging_exporter.demo.switches import Switch
 
 EVENTS = ("agent_started", "agent_thinking", "tool_executing", "tool_completed", "agent_completed")
+CHAT = "conv_"  # what the id of a chat begins with, so that it can be searched for
 _KEPT = 1000  # chats
 _MODES = {
     "ok": "answers the user who asked, and stores the answer",
@@ -69,7 +70,7 @@ class Chat:
         return socket
 
     async def _answer(self, socket: web.WebSocketResponse, user: str, text: str) -> None:
-        mode, chat = self.switch.mode, secrets.token_hex(8)
+        mode, chat = self.switch.mode, CHAT + secrets.token_hex(8)
         answer = "" if mode == "fallback" else await self._complete()
         events: list[dict[str, Any]] = [
             {"type": name, "chat": chat, "id": f"{chat}-{number}"} for number, name in enumerate(EVENTS)
