@@ -19,7 +19,12 @@ from typing import IO, Any, BinaryIO, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from staging_exporter.core.redaction import without_controls
-from staging_exporter.views.document_types import IncidentDocument, StatusDocument, SuggestionsDocument
+from staging_exporter.views.document_types import (
+    ComponentDetailDocument,
+    IncidentDocument,
+    StatusDocument,
+    SuggestionsDocument,
+)
 
 MAX_REPORT = 20_000_000  # bytes
 _TIMEOUT = 10.0  # seconds
@@ -100,6 +105,10 @@ class Client:
     def status(self) -> StatusDocument:
         """The document of `/api/v1/status`. Raises ClientError."""
         return self._get("/api/v1/status", StatusDocument)
+
+    def component(self, name: str) -> ComponentDetailDocument:
+        """The document of `/api/v1/components/NAME`. Raises ClientError."""
+        return self._get(f"/api/v1/components/{urllib.parse.quote(name, safe='')}", ComponentDetailDocument)
 
     def wait_for_status(self, done: Callable[[StatusDocument], bool], seconds: float) -> StatusDocument:
         """The first status for which `done` is true, requested once a second; after `seconds` the last one.

@@ -12,6 +12,7 @@ import click
 from staging_exporter.client import Credentials
 from staging_exporter.commands.common import Command, Period, colours, columns, config_files, give_up, split
 from staging_exporter.commands.common import credentials as with_credentials
+from staging_exporter.commands.only import check_only
 from staging_exporter.commands.progress import Progress
 from staging_exporter.commands.status_source import FROM_OPTION, status_source
 from staging_exporter.core.failure_window import LEAST
@@ -42,6 +43,9 @@ from staging_exporter.views.report import text
     "--require", "components", multiple=True, metavar="A,B", help="Check only these components and their dependencies."
 )
 @click.option(
+    "--only", "only", multiple=True, metavar="A,B", help="Run just these checks and print their states and logs."
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json", "junit", "github"]),
@@ -57,6 +61,7 @@ def check(
     fail_on: str,
     journeys: tuple[str, ...],
     components: tuple[str, ...],
+    only: tuple[str, ...],
     form: str,
 ) -> None:
     """Print the verdict on the environment and exit.
@@ -73,7 +78,14 @@ def check(
 
     With --wait it exits as soon as the check passes, or when a root cause is
     down and has no startup budget left.
+
+    With --only no root cause is named: 1 when one of these is down, 3 when the
+    state of one is unknown or starting, else 0.
     """
+    if only:
+        if url or wait or journeys or components or form != "text":
+            raise click.UsageError("--only goes with no other option but the configuration")
+        check_only(config, split(only))
     source = status_source(config, url, wait, credentials)
     gate = _gate(source.first(), Priority(fail_on), wait, journeys, components)
     live = sys.stderr.isatty() and (wait > 0 or form == "text")

@@ -12,6 +12,8 @@ from staging_exporter.client import Credentials
 from staging_exporter.commands.common import CONFIG_OPTION, Command, columns, give_up
 from staging_exporter.commands.common import credentials as with_credentials
 from staging_exporter.commands.status_source import FROM_OPTION, status_source
+from staging_exporter.core.model import State
+from staging_exporter.views.background import background
 from staging_exporter.views.gate import required_components
 
 
@@ -21,7 +23,10 @@ from staging_exporter.views.gate import required_components
 @FROM_OPTION
 @with_credentials
 def explain(component: str, config_file: tuple[Path, ...], url: str | None, credentials: Credentials) -> None:
-    """Explain the state of a component and name its root cause."""
+    """Explain the state of a component and name its root cause.
+
+    Of one that is up: since when, what it depends on, and its last failure.
+    """
     source = status_source(config_file, url, credentials=credentials)
     status = source.first()
     try:
@@ -31,6 +36,8 @@ def explain(component: str, config_file: tuple[Path, ...], url: str | None, cred
     if url is None:
         status = source.until(lambda _: True, 0.0)
     explanation, width = status["components"][component]["explanation"], columns(sys.stdout)
+    if status["components"][component]["state"] == State.UP:
+        explanation += f" {background(status, component, source.failures(component))}"
     if width is not None:
         explanation = textwrap.fill(explanation, width, break_long_words=False, break_on_hyphens=False)
     click.echo(explanation)

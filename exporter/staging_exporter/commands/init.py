@@ -39,10 +39,10 @@ def _endpoint(_context: click.Context, _option: click.Parameter, value: str | No
 def init(
     source: str | None, name: str | None, regions: tuple[str, ...], output: Path | None, endpoint: Url | None
 ) -> None:
-    """Draft a configuration: a commented one to begin with, or from what is deployed.
+    """Draft a configuration to begin with.
 
-    `--from gcp PROJECT` reads a project of Google Cloud; no secret is read, and nothing is changed. Never overwrites
-    a file.
+    Without `--from` it is a commented example. `--from gcp PROJECT` reads a project of Google Cloud; no secret is
+    read, and nothing is changed. Never overwrites a file.
     """
     if output is not None and os.path.lexists(output):
         give_up(f"{output}: File exists")

@@ -13,7 +13,7 @@ from staging_exporter.commands.common import call_exporter, chosen, give_up, loa
 from staging_exporter.config import Config
 from staging_exporter.engine.run_once import run_until, unprobed
 from staging_exporter.views.document import document
-from staging_exporter.views.document_types import StatusDocument
+from staging_exporter.views.document_types import RunDocument, StatusDocument
 
 _SETTLE = 60.0  # seconds that a running exporter is given to finish confirming
 FROM_OPTION = click.option("--from", "url", metavar="URL", help="Ask the exporter at this address, or unix:/PATH.")
@@ -33,6 +33,9 @@ class StatusSource(Protocol):
         After `seconds` the status of that moment; 0 waits only for the verdict. `done` is called for every status seen.
         """
 
+    def failures(self, name: str) -> list[RunDocument] | None:
+        """The last runs of a component that did not pass, newest last; None where only this command has probed it."""
+
 
 class ProbedStatus:
     """Probes the components of a configuration in this process."""
@@ -47,6 +50,9 @@ class ProbedStatus:
     def until(self, done: Done, seconds: float) -> StatusDocument:
         """Probe until the verdict is settled and `done` is true."""
         return document(run_loop(run_until(self._config, lambda snapshot: done(document(snapshot)), seconds or None)))
+
+    def failures(self, name: str) -> None:
+        """Not known."""
 
 
 class PublishedStatus:
@@ -67,6 +73,10 @@ class PublishedStatus:
                 lambda status: done(status) and not status["pending"], seconds or _SETTLE
             )
         )
+
+    def failures(self, name: str) -> list[RunDocument]:
+        """As far back as the exporter remembers."""
+        return call_exporter(lambda: self._client.component(name))["failures"]
 
 
 def status_source(

@@ -22,7 +22,7 @@ from staging_exporter.views.queries import UNDETERMINED, conflicts, counts, with
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 _LABEL = 14  # columns of the labels `evidence`, `runbook` and so on, behind an indent of 4
 _COLOUR = re.compile("\x1b\\[[0-9;]*m")
-_OF_STATE: Mapping[str, str] = {State.UP: "green", State.DEGRADED: "yellow", State.DOWN: "red", State.FLAPPING: "red"}
+OF_STATE: Mapping[str, str] = {State.UP: "green", State.DEGRADED: "yellow", State.DOWN: "red", State.FLAPPING: "red"}
 _OF_JOURNEY: Mapping[str, str] = {JourneyState.UP: "green", JourneyState.BLOCKED: "red"}
 
 
@@ -55,7 +55,7 @@ def _wrapped(line: str, width: int) -> str:
 
 
 def _headline(document: StatusDocument, paint: Paint) -> Iterator[str]:
-    yield paint(document["verdict"], "bold", _OF_STATE.get(document["state"], "yellow"))
+    yield paint(document["verdict"], "bold", OF_STATE.get(document["state"], "yellow"))
     if not document["online"]:
         yield paint("All vantage checks of the exporter are failing: failures count as unknown.", "yellow")
     if document["pending"]:
