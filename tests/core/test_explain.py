@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from staging_exporter.core.explain import explain
@@ -168,10 +169,17 @@ def test_a_degraded_component_without_a_verdict() -> None:
         pytest.param({"run_timestamp": 2.0}, (), id="no conflict when the tests ran before the failure"),
         pytest.param({"run_timestamp": 9.0}, ("cache",), id="a conflict when the tests passed during the failure"),
         pytest.param({}, ("cache",), id="a conflict when the time of the tests is unknown"),
+        pytest.param(
+            {"covered": {"cache": {"passed": 1}}}, ("cache",), id="a conflict when a test that covers it passed"
+        ),
+        pytest.param(
+            {"covered": {"cache": {"skipped": 1}}}, (), id="no conflict when the tests that cover it did not pass"
+        ),
+        pytest.param({"covered": {"cache": {}}}, (), id="no conflict when no test covers it"),
     ],
 )
 def test_a_passing_suite_conflicts_only_with_what_was_down_when_it_ran(
-    ran: dict[str, float], conflicts: tuple[str, ...]
+    ran: dict[str, Any], conflicts: tuple[str, ...]
 ) -> None:
     stage = Stage(*COMPONENTS, Component("suite", Layer.TEST, Priority.P2, "e2e", covers=("cache",)))
     stage.play(2)

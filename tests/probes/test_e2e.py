@@ -682,6 +682,67 @@ async def test_pytest_json_reports_are_read(tmp_path: Path, report_format: str) 
     assert (seen.reason, seen.detail) == (Reason.FAILED, "1 of 7 tests failed: t.py::b")
 
 
+TIMED = (
+    '<testcase classname="ws" name="connects" time="2.5"/><testcase classname="ws" name="resumes"><skipped/></testcase>'
+    '<testcase classname="login" name="works" time="7"/>'
+    '<testcase classname="db" name="x" time="9"><skipped/></testcase>'
+)
+SLOW: dict[str, tuple[dict[str, Any], Reason, str]] = {
+    "no limit": ({}, Reason.OK, ""),
+    "the slowest is within the limit": ({"slowest": {"degraded_above": "7s"}}, Reason.OK, ""),
+    "the slowest takes longer": (
+        {"slowest": {"degraded_above": "6s"}},
+        Reason.SLOW,
+        "login::works took 7.00 s, degraded above 6s",
+    ),
+    "other tests are not compared": ({"slowest": {"matches": "^ws", "degraded_above": "6s"}}, Reason.OK, ""),
+    "a run without evidence is no slow one": (
+        {"slowest": {"degraded_above": "6s"}, "min_tests": 9},
+        Reason.NO_EVIDENCE,
+        "4 tests, expected at least 9",
+    ),
+}
+
+
+@pytest.mark.parametrize("limit", SLOW)
+async def test_a_slow_test_is_degraded(tmp_path: Path, limit: str) -> None:
+    options, reason, detail = SLOW[limit]
+    seen = await read(tmp_path, suite(TIMED), **options)
+    assert (seen.reason, seen.detail) == (reason, detail)
+
+
+async def test_the_slowest_tests_and_those_that_cover_a_component_are_facts(tmp_path: Path) -> None:
+    seen = await read(tmp_path, suite(TIMED), covers={"websocket": "^ws::", "auth": "login|token", "mail": "mail"})
+    assert list(seen.facts["slowest"].items()) == [("login::works", 7.0), ("ws::connects", 2.5)]
+    assert seen.facts["covered"] == {"websocket": {"passed": 1, "skipped": 1}, "auth": {"passed": 1}, "mail": {}}
+    assert "covered" not in (await read(tmp_path, suite(TIMED), covers=["websocket"])).facts
+
+
+async def test_a_test_that_passes_in_the_end_is_counted_as_passed_for_what_it_covers(tmp_path: Path) -> None:
+    again = suite(case("a", "<failure message='503'/>"), case("a"))
+    for retries, counted in (("fail", {"failed": 1}), ("pass", {"failed": 0, "passed": 1})):
+        seen = await read(tmp_path, again, covers={"websocket": "a"}, retries=retries)
+        assert seen.facts["covered"] == {"websocket": counted}
+
+
+async def test_the_files_of_a_run_are_added_up_for_what_they_cover_and_for_the_slowest(tmp_path: Path) -> None:
+    for number in range(1, 8):
+        text = suite(f'<testcase classname="shard" name="t{number}" time="{number}"/>')
+        (tmp_path / f"shard-{number}.xml").write_text(text)
+    options = {"covers": {"websocket": "shard"}, "path": str(tmp_path / "shard-*.xml")}
+    seen = await probe({"kind": "e2e", **options}, timeout=10)
+    assert seen.facts["covered"] == {"websocket": {"passed": 7}}
+    assert list(seen.facts["slowest"].values()) == [7.0, 6.0, 5.0, 4.0, 3.0]
+
+
+async def test_the_times_of_pytest_json_are_those_of_all_stages(tmp_path: Path) -> None:
+    stages = {"setup": {"duration": 1.5}, "call": {"duration": 2.0}, "teardown": {"duration": 0.25}}
+    tests = [{"nodeid": "t.py::a", "outcome": "passed", **stages}, {"nodeid": "t.py::b", "outcome": "passed"}]
+    document = {"created": time.time(), "duration": 4, "summary": {"passed": 2, "total": 2}, "tests": tests}
+    seen = await read(tmp_path, json.dumps(document), covers={"websocket": "b$"})
+    assert (seen.facts["slowest"], seen.facts["covered"]) == ({"t.py::a": 3.75}, {"websocket": {"passed": 1}})
+
+
 async def test_pytest_json_may_have_ten_thousand_tests_or_none(tmp_path: Path) -> None:
     tests = [{"nodeid": f"t.py::{n}", "outcome": "passed"} for n in range(10_000)]
     seen = await read(tmp_path, pytest_json(tests=tests, collectors=[]))

@@ -17,7 +17,7 @@ from staging_exporter.views.queries import (
 
 
 def component(*depends_on: str | list[str], **changes: Any) -> dict[str, Any]:
-    plain = {"state": "up", "kind": "tcp", "optional_depends_on": [], "root_causes": [], "conflicts": []}
+    plain = {"state": "up", "kind": "tcp", "optional_depends_on": [], "root_causes": [], "conflicts": [], "facts": {}}
     return {**plain, "depends_on": list(depends_on), **changes}
 
 
@@ -47,6 +47,15 @@ def test_a_conflict_names_every_component_that_is_down() -> None:
     assert conflicts(SEEN) == [
         "suite passes although database and backend are down: it does not test what it claims to",
         "other-suite passes although page is down: it does not test what it claims to",
+    ]
+
+
+def test_where_the_tests_of_each_component_are_known_each_is_a_conflict_with_their_number() -> None:
+    covered = {"database": {"passed": 12, "skipped": 1}, "backend": {"passed": 1}}
+    suite = component(conflicts=["database", "backend"], facts={"covered": covered})
+    assert conflicts({"components": {"suite": suite}}) == [  # type: ignore[typeddict-item]
+        "database is down although 12 tests of suite that cover it pass",
+        "backend is down although a test of suite that covers it passes",
     ]
 
 

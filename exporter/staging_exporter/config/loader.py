@@ -109,9 +109,14 @@ class _Loader:
     def _covers(self, check: Check | None, at: TreePath) -> tuple[str, ...]:
         if check is None or check.covers_option is None:
             return ()
-        names: tuple[str, ...] = getattr(check, check.covers_option)
-        self._known(names, (*at, "check", check.covers_option))
-        return names
+        named: tuple[str, ...] | dict[str, str] = getattr(check, check.covers_option)
+        within = (*at, "check", check.covers_option)
+        if isinstance(named, tuple):
+            self._known(named, within)
+        else:
+            for name in named:
+                self._known_one(name, (*within, name))
+        return tuple(named)
 
     def _timing(self, options: ComponentOptions, check: Check | None, at: TreePath) -> dict[str, Any]:
         """The defaults, under those of the kind, under the component's own."""

@@ -76,6 +76,8 @@ class Fact:
     # Test reports
     TESTS: Final = "tests"  # outcome -> number
     FAILING: Final = "failing"
+    COVERED: Final = "covered"  # component -> outcome of the tests that cover it -> number
+    SLOWEST: Final = "slowest"  # test -> seconds, the slowest first
     REPORT: Final = "report"
     RUN_TIMESTAMP: Final = "run_timestamp"
     RUN_DURATION: Final = "run_duration"

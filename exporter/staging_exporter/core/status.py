@@ -109,13 +109,17 @@ def latent_status(
 
 
 def timely(components: Mapping[str, ComponentStatus]) -> dict[str, ComponentStatus]:
-    """The same, without the conflicts of a suite with what went down only after its tests ran."""
+    """The same, without the conflicts of a suite with what went down only after its tests ran.
+
+    Where the tests that cover a component are known, it is in conflict only with those of them that passed.
+    """
     return {name: _timely(status, components) if status.conflicts else status for name, status in components.items()}
 
 
 def _timely(suite: ComponentStatus, components: Mapping[str, ComponentStatus]) -> ComponentStatus:
-    ran = suite.facts.get(Fact.RUN_TIMESTAMP, float("inf"))
-    return replace(suite, conflicts=tuple(c for c in suite.conflicts if (components[c].failed_since or 0.0) <= ran))
+    ran, covered = suite.facts.get(Fact.RUN_TIMESTAMP, float("inf")), suite.facts.get(Fact.COVERED)
+    before = [name for name in suite.conflicts if (components[name].failed_since or 0.0) <= ran]
+    return replace(suite, conflicts=tuple(c for c in before if covered is None or covered.get(c, {}).get("passed")))
 
 
 def _evidence(inference: Inference, state: State) -> str:

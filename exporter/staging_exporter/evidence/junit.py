@@ -148,7 +148,7 @@ class JunitReader:
             self._case_times += case.seconds
             self._report.flaky += case.rerun and case.outcome == "passed"
             message = "\n".join(case.message)[:MAX_MESSAGE]
-            self._report.add(case.name, case.outcome, message, str(self._begun), case.bad)
+            self._report.add(case.name, case.outcome, message, str(self._begun), case.bad, case.seconds)
 
     def _close_suite(self) -> None:
         suite = self._suites.pop()

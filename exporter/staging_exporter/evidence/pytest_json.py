@@ -18,7 +18,8 @@ _CUT_OFF = {2: "interrupted", 3: "an internal error", 4: "wrong usage"}
 _LONG = tuple(
     f"{stage}{key}" for stage in ("", "setup.", "call.", "teardown.") for key in ("crash.message", "longrepr")
 )
-_KNOWN = frozenset({"nodeid", "outcome", *_LONG})
+_TIMES = ("setup.duration", "call.duration", "teardown.duration")
+_KNOWN = frozenset({"nodeid", "outcome", *_LONG, *_TIMES})
 
 
 class PytestJsonReader:
@@ -113,6 +114,7 @@ class PytestJsonReader:
         message = " ".join(test[key] for key in _LONG if key in test)[:MAX_MESSAGE]
         self._report.names.add_group(name.partition("::")[0])
         if self._path[0] == "tests":
-            self._report.add(name, _OUTCOMES.get(test.get("outcome", ""), "skipped"), message)
+            took = sum(seconds(test.get(key, 0.0)) for key in _TIMES)
+            self._report.add(name, _OUTCOMES.get(test.get("outcome", ""), "skipped"), message, took=took)
         elif test.get("outcome") == "failed":
             self._report.add(name, "error", f"collection failure\n{message}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from bisect import insort
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from staging_exporter.evidence.reruns import Names
@@ -15,6 +17,7 @@ _BAD = ("failed", "error", "harness_error")
 MAX_SIZE = 64 * 1024 * 1024  # bytes of a report
 MAX_MESSAGE = 4096  # characters of a message that are searched
 MAX_NAMES = 10
+_SLOWEST = 5  # tests that are kept with their times
 _MAX_REMEMBERED = 10_000  # failing cases that are recognised when they are repeated
 
 
@@ -33,12 +36,15 @@ class Incomplete(Unreadable):
 class Rules:
     """RE2 patterns on messages: skips because of the environment, and errors of the test harness itself.
 
-    With `retries` a test that fails and then passes in the same report has passed.
+    With `retries` a test that fails and then passes in the same report has passed. `covers` are components and the
+    pattern of the names of the tests that cover each; `timed` is that of the tests among which the slowest are found.
     """
 
     environment_skips: str
     harness_errors: str
     retries: bool = False
+    covers: tuple[tuple[str, str], ...] = ()
+    timed: str = ""
 
 
 @dataclass
@@ -48,7 +54,8 @@ class Report:
     `claimed` is the number of tests by the attributes of the report, `claimed_bad` that of failures and errors, `bad`
     that of those which were read, repeated ones and further attempts included; `names` are those of all tests,
     `failing` the first ten that fail; `environment_skip` is the message of the first skip because of the environment,
-    `harness` that of the first harness error.
+    `harness` that of the first harness error. `covered` are the counts of the tests of each component of the rules,
+    `slowest` the seconds and names of the tests that passed and took longest, the slowest last.
     """
 
     rules: Rules
@@ -64,6 +71,8 @@ class Report:
     claimed: int | None = None
     claimed_bad: int = 0
     bad: int = 0
+    covered: dict[str, dict[str, int]] = field(default_factory=dict)
+    slowest: list[tuple[float, str]] = field(default_factory=list)
     _bad: dict[tuple[str, str], str] = field(default_factory=dict)  # place and name -> outcome
 
     @property
@@ -76,11 +85,14 @@ class Report:
         """How many failures and errors the report claims that are not among its cases."""
         return max(0, self.claimed_bad - self.bad)
 
-    def add(self, name: str, outcome: str, message: str = "", place: str = "", bad: int | None = None) -> None:
+    def add(
+        self, name: str, outcome: str, message: str = "", place: str = "", bad: int | None = None, took: float = 0.0
+    ) -> None:
         """Count a case; a failing one that is repeated, as pytest's teardown errors are, is counted once.
 
         `place` is the suite that it is in: the same test in another one, such as that of another browser, is another
-        case. `bad` is how many failures and errors it has, where that is not one for a failing case.
+        case. `bad` is how many failures and errors it has, where that is not one for a failing case, `took` its
+        seconds.
         """
         self.names.add(name)
         self.bad += (outcome in _BAD) if bad is None else bad
@@ -96,6 +108,9 @@ class Report:
             outcome = "harness_error"
             self.harness = self.harness or f"{name}: {message}"
         self.counts[outcome] += 1
+        self._cover(name, outcome, 1)
+        if outcome == "passed" and took and search(self.rules.timed, name):
+            self._keep_slowest([(took, name[:200])])
         if outcome in _BAD and len(self._bad) < _MAX_REMEMBERED:
             self._bad[key] = outcome
         if outcome in ("failed", "error") and len(self.failing) < MAX_NAMES and name[:200] not in self.failing:
@@ -105,12 +120,24 @@ class Report:
         """A further attempt of a failing test, where the runner retries."""
         if outcome != "passed" or not self.rules.retries:
             return
-        self.counts[self._bad.pop(key)] -= 1
-        self.counts["passed"] += 1
+        failed, name = self._bad.pop(key), key[1]
+        for counted, change in ((failed, -1), ("passed", 1)):
+            self.counts[counted] += change
+            self._cover(name, counted, change)
         self.flaky += 1
-        name = key[1]
         if name[:200] in self.failing and not any(other == name for _, other in self._bad):
             self.failing.remove(name[:200])
+
+    def _cover(self, name: str, outcome: str, change: int) -> None:
+        for component, pattern in self.rules.covers:
+            if search(pattern, name):
+                counts = self.covered.setdefault(component, {})
+                counts[outcome] = counts.get(outcome, 0) + change
+
+    def _keep_slowest(self, more: Iterable[tuple[float, str]]) -> None:
+        for one in more:
+            insort(self.slowest, one)
+        del self.slowest[:-_SLOWEST]
 
     def close(self) -> None:
         """All cases have been added."""
@@ -128,6 +155,10 @@ class Report:
         """Add another report of the same run; `started` stays as it is."""
         for outcome, count in other.counts.items():
             self.counts[outcome] += count
+        for component, counts in other.covered.items():
+            mine = self.covered.setdefault(component, {})
+            mine.update({outcome: mine.get(outcome, 0) + count for outcome, count in counts.items()})
+        self._keep_slowest(other.slowest)
         self.failing = list(dict.fromkeys(self.failing + other.failing))[:MAX_NAMES]
         self.flaky += other.flaky
         self.cut_off = self.cut_off or other.cut_off

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from staging_exporter.core.durations import format_duration
 from staging_exporter.core.facts import Fact
-from staging_exporter.core.model import ProbeFailed, Reason, Trait
+from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason, Trait
 from staging_exporter.evidence.reports import Format, read_file, read_report
 from staging_exporter.evidence.runs import Files, Run, began_at, newest_run
 from staging_exporter.evidence.testcases import MAX_NAMES, Report, Rules, Unreadable
@@ -25,7 +25,7 @@ from staging_exporter.net.http import HttpRequest, Transport
 from staging_exporter.options.addresses import HttpUrl
 from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
 from staging_exporter.options.check import Check
-from staging_exporter.options.model import Duration, Listed, PositiveDuration
+from staging_exporter.options.model import Duration, Listed, Model, PositiveDuration
 from staging_exporter.options.patterns import Pattern, compile_pattern
 from staging_exporter.options.placeholders import Placeholders, check_placeholders, fill_url
 from staging_exporter.options.tls import Tls
@@ -43,6 +43,13 @@ HARNESS_ERRORS = (
     r"|no current event loop|collection failure|error(s)? (during|while) (collect|import)|ImportError while"
     r"|fixture '[^']*' not found|ScopeMismatch|recursive dependency involving fixture"
 )
+
+
+class Slowest(Model):
+    """How long a single test may take."""
+
+    matches: Pattern = Field("", description="RE2 on the names of the tests that are compared; all by default")
+    degraded_above: PositiveDuration = Field(description="a test that passes but takes longer: degraded, reason `slow`")
 
 
 class E2e(Check):
@@ -69,7 +76,10 @@ class E2e(Check):
     min_duration: PositiveDuration | None = None
     environment_skips: Pattern = ENVIRONMENT_SKIPS
     harness_errors: Pattern = HARNESS_ERRORS
-    covers: Listed[str] = ()
+    covers: Listed[str] | dict[str, Pattern] = Field(
+        (), description="components that the suite tests, or each with an RE2 pattern of the names of its tests"
+    )
+    slowest: Slowest | None = None
     run_window: Duration = Field(
         600.0, description="files that match path and are at most this much older than the newest belong to its run"
     )
@@ -105,8 +115,11 @@ class E2e(Check):
                 Fact.TESTS: report.counts,
                 Fact.RUN_DURATION: report.duration,
                 Fact.FAILING: report.failing,
+                Fact.SLOWEST: {name: took for took, name in reversed(report.slowest)},
             }
         )
+        if isinstance(self.covers, dict):
+            context.facts[Fact.COVERED] = {name: report.covered.get(name, {}) for name in self.covers}
         if run.began is not None:
             context.facts[Fact.RUN_TIMESTAMP] = run.began
         if report.claimed is not None and report.claimed != report.total:
@@ -122,7 +135,9 @@ class E2e(Check):
         return read_file(file, self.format, self._rules(), time.monotonic() + _ACCEPT)
 
     def _rules(self) -> Rules:
-        return Rules(self.environment_skips, self.harness_errors, self.retries == "pass")
+        covers = tuple(self.covers.items()) if isinstance(self.covers, dict) else ()
+        timed = self.slowest.matches if self.slowest else ""
+        return Rules(self.environment_skips, self.harness_errors, self.retries == "pass", covers, timed)
 
     async def _read(self, context: ProbeContext) -> Run:
         with context.phase("read"):
@@ -174,6 +189,10 @@ class E2e(Check):
         if self.min_duration is not None and report.duration < self.min_duration:
             took, wanted = f"{report.duration:.2f} s", format_duration(self.min_duration)
             _unknown(f"{report.total} tests took {took}, expected at least {wanted}")
+        if self.slowest and report.slowest and report.slowest[-1][0] > self.slowest.degraded_above:
+            seconds, name = report.slowest[-1]
+            limit = format_duration(self.slowest.degraded_above)
+            raise ProbeDegraded(Reason.SLOW, f"{name} took {seconds:.2f} s, degraded above {limit}")
 
 
 def _no_report(error: Exception, context: ProbeContext) -> ProbeFailed:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import LATENT, State
 from staging_exporter.core.words import joined, verb
 from staging_exporter.views.document_types import ComponentDocument, RootCauseDocument, StatusDocument
@@ -12,12 +13,31 @@ UNDETERMINED = frozenset({State.UNKNOWN, State.STARTING})  # states of a compone
 
 
 def conflicts(document: StatusDocument) -> list[str]:
-    """One sentence per test suite that passes although a component that it covers is down."""
+    """One sentence per test suite that passes although components that it covers are down.
+
+    One per component where the tests that cover it are known.
+    """
     return [
-        f"{name} passes although {joined(covered)} {verb(covered)} down: it does not test what it claims to"
+        sentence
         for name, component in document["components"].items()
-        if (covered := component["conflicts"])
+        if component["conflicts"]
+        for sentence in _conflicts(name, component)
     ]
+
+
+def _conflicts(suite: str, component: ComponentDocument) -> Iterator[str]:
+    down, tests = component["conflicts"], component["facts"].get(Fact.COVERED)
+    if tests is None:
+        yield f"{suite} passes although {joined(down)} {verb(down)} down: it does not test what it claims to"
+        return
+    for name in down:
+        passed = tests[name]["passed"]
+        counted = (
+            f"{passed} tests of {suite} that cover it pass"
+            if passed > 1
+            else f"a test of {suite} that covers it passes"
+        )
+        yield f"{name} is down although {counted}"
 
 
 def root_cause_of(document: StatusDocument, name: str) -> RootCauseDocument | None:
