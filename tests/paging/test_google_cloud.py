@@ -20,6 +20,21 @@ PAGES = {
         "P0 StagingRootCauseP0 cloud-sql",
         "failed, it was stopped by its owner: state is RUNNABLE, activationPolicy is NEVER",
     ),
+    "a connector at its maximum": (
+        "G01",
+        "P1 StagingRootCauseP1 cloud-connector",
+        "saturated, 10 of 10 instances, utilization 93%",
+    ),
+    "a revision that does not start": (
+        "G04",
+        "P1 StagingRootCauseP1 cloud-run-backend",
+        "content, ModuleNotFoundError: No module named 'langchain_openai' (exit(3) ",
+    ),
+    "a managed certificate that expired": (
+        "G05",
+        "P0 StagingRootCauseP0 cloud-certificate",
+        "tls_expired, it expired on",
+    ),
 }
 
 
