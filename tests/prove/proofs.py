@@ -25,10 +25,10 @@ def lines(pattern: str) -> Result:
 
 
 def simulations(printed: Sequence[str]) -> str:
-    """Scenarios, runs and flawed runs in all, and the days."""
+    """Scenarios, runs and flawed runs in all, the faults in quick succession, and the days."""
     rows = [match for line in printed if (match := re.match(r"\S.*?\s+(\d+)\s+(\d+)\s", line))]
     runs, flawed = sum(int(row[1]) for row in rows), sum(int(row[2]) for row in rows)
-    days = [line for line in printed if line.startswith("a day with")]
+    days = [line for line in printed if line.startswith("a day with") or " in quick succession: " in line]
     return "; ".join([f"{len(rows)} scenarios, {runs} runs, {flawed} flawed", *days])
 
 
@@ -43,7 +43,7 @@ def verdicts(printed: Sequence[str]) -> str:
 PROOFS = (
     Proof(
         "simulation",
-        "every scenario 200 times and four days of random faults: no wrong root cause",
+        "every scenario 200 times, faults in quick succession, and four days of random faults: no wrong root cause",
         ("-m", "tests.simulation", "200"),
         simulations,
     ),
