@@ -18,9 +18,10 @@ from staging_exporter.demo.googlecloud.server import FakeGoogleCloud
 from staging_exporter.demo.googlecloud.troubles import ANSWERS
 from staging_exporter.demo.googlecloud.world import World
 from staging_exporter.drafts.gcp.graph import draft
-from staging_exporter.drafts.gcp.parts import slug
 from staging_exporter.drafts.gcp.role import PERMISSIONS, grant_command, role_file
-from staging_exporter.drafts.gcp.text import flow, render
+from staging_exporter.drafts.gcp.text import render
+from staging_exporter.drafts.parts import slug
+from staging_exporter.drafts.text import flow
 from staging_exporter.engine.prober import Prober
 
 from tests.support.drafted import REPOSITORY, Change, drafted, inventory, inventory_of

@@ -9,6 +9,9 @@ import click
 
 from staging_exporter.commands.common import Command, give_up
 from staging_exporter.commands.google import inventory_of
+from staging_exporter.drafts.files.drafting import UNTRANSLATED
+from staging_exporter.drafts.files.formats import FORMATS, draft_files
+from staging_exporter.drafts.files.reading import DraftError
 from staging_exporter.drafts.gcp.graph import draft
 from staging_exporter.drafts.gcp.text import render
 from staging_exporter.drafts.starter import starter
@@ -23,8 +26,10 @@ def _endpoint(_context: click.Context, _option: click.Parameter, value: str | No
 
 
 @click.command(cls=Command)
-@click.option("--from", "source", type=click.Choice(["gcp"]), help="What to read; without it, a file to begin with.")
-@click.argument("name", metavar="[PROJECT]", required=False)
+@click.option(
+    "--from", "source", type=click.Choice(["gcp", *FORMATS]), help="What to read; without it, a file to begin with."
+)
+@click.argument("names", metavar="[PROJECT|FILE]...", nargs=-1)
 @click.option(
     "--region", "regions", multiple=True, help="A region of Cloud Run; repeatable. By default all that are used."
 )
@@ -37,26 +42,44 @@ def _endpoint(_context: click.Context, _option: click.Parameter, value: str | No
     help="Instead of scheme and host of every Google API, such as that of an emulator.",
 )
 def init(
-    source: str | None, name: str | None, regions: tuple[str, ...], output: Path | None, endpoint: Url | None
+    source: str | None, names: tuple[str, ...], regions: tuple[str, ...], output: Path | None, endpoint: Url | None
 ) -> None:
     """Draft a configuration to begin with.
 
     Without `--from` it is a commented example. `--from gcp PROJECT` reads a project of Google Cloud; no secret is
-    read, and nothing is changed. Never overwrites a file.
+    read, and nothing is changed. Other sources are files; several of a format make one draft. What could not be
+    translated is listed at the end and on stderr. Never overwrites a file.
     """
     if output is not None and os.path.lexists(output):
         give_up(f"{output}: File exists")
-    _write(_text(source, name, regions, endpoint), output)
+    _write(_text(source, names, regions, endpoint), output)
 
 
-def _text(source: str | None, name: str | None, regions: tuple[str, ...], endpoint: Url | None) -> str:
+def _text(source: str | None, names: tuple[str, ...], regions: tuple[str, ...], endpoint: Url | None) -> str:
+    if source != "gcp" and (regions or endpoint):
+        raise click.UsageError("--region and --google.endpoint go with --from gcp")
     if source is None:
-        if name or regions or endpoint:
-            raise click.UsageError("without --from there is nothing to read: leave the rest out, or add --from gcp")
+        if names:
+            raise click.UsageError("without --from nothing is read: leave the rest out, or add --from")
         return starter()
-    if name is None:
-        raise click.UsageError("--from gcp needs the PROJECT")
-    return render(draft(inventory_of(name, regions, endpoint)))
+    if not names:
+        raise click.UsageError(f"--from {source} needs a {'PROJECT' if source == 'gcp' else 'FILE'}")
+    if source != "gcp":
+        return _from_files(source, names)
+    if len(names) > 1:
+        raise click.UsageError("--from gcp takes one PROJECT")
+    return render(draft(inventory_of(names[0], regions, endpoint)))
+
+
+def _from_files(source: str, names: tuple[str, ...]) -> str:
+    """The draft from files of one format; what could not be translated is printed to stderr."""
+    try:
+        text, left_out = draft_files(source, list(map(Path, names)))
+    except DraftError as error:
+        give_up(f"{', '.join(names)}: {error}" if "nothing" in str(error) else str(error))
+    if left_out:
+        click.echo("\n".join([f"{UNTRANSLATED}:", *(f"- {each}" for each in left_out)]), err=True)
+    return text
 
 
 def _write(text: str, output: Path | None) -> None:

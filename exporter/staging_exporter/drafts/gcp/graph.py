@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from staging_exporter.drafts.gcp.cloud_draft import CloudDraft
 from staging_exporter.drafts.gcp.frontend import Front, fronts
 from staging_exporter.drafts.gcp.inventory import Inventory
 from staging_exporter.drafts.gcp.network import Network
-from staging_exporter.drafts.gcp.parts import Draft, Edge, Part, slug
 from staging_exporter.drafts.gcp.services import Hint, Service, services_of
+from staging_exporter.drafts.parts import Edge, Part, slug
 
 _SLOW = {"interval": "1m", "timeout": "10s"}  # of what is read from an API
 _SECRETS = "secret-manager"
 _WEB = ("http", "https", "ws", "wss")
 
 
-def draft(inventory: Inventory) -> Draft:
+def draft(inventory: Inventory) -> CloudDraft:
     """The graph of the project, in the region that most of its services are in."""
     return _Drafter(inventory).draft()
 
@@ -25,7 +26,7 @@ class _Drafter:
     def __init__(self, inventory: Inventory) -> None:
         self._services = services_of(inventory)
         regions = [service.region for service in self._services] or [*inventory.regions, ""]
-        self._draft = Draft(inventory.project, max(sorted(set(regions)), key=regions.count))
+        self._draft = CloudDraft(project=inventory.project, region=max(sorted(set(regions)), key=regions.count))
         self._draft.unseen = inventory.unseen
         self._inventory = inventory
         self._fronts, notes = fronts(inventory)
@@ -34,7 +35,7 @@ class _Drafter:
         self._by_host = {host: one.name for one in self._services for host in one.hosts}
         self._by_host |= {front.host: front.service for front in self._fronts if front.service}
 
-    def draft(self) -> Draft:
+    def draft(self) -> CloudDraft:
         """The whole graph."""
         self._network.draw()
         if any(service.secrets for service in self._services):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from staging_exporter.drafts.gcp.cloud_draft import CloudDraft
 from staging_exporter.drafts.gcp.inventory import Inventory, Resource
-from staging_exporter.drafts.gcp.parts import Draft, Edge, Part, slug
 from staging_exporter.drafts.gcp.services import Service
+from staging_exporter.drafts.parts import Edge, Part, slug
 from staging_exporter.evidence.google.answers import short_name
 
 _SLOW = {"interval": "1m", "timeout": "10s"}
@@ -18,7 +19,7 @@ _VANTAGE = "only while the exporter itself sits behind this connector"
 class Network:
     """Adds the parts behind a VPC to a draft, and knows which of them a service needs."""
 
-    def __init__(self, inventory: Inventory, drafted: Draft, services: Sequence[Service]) -> None:
+    def __init__(self, inventory: Inventory, drafted: CloudDraft, services: Sequence[Service]) -> None:
         self._all, self._draft, self._services = inventory, drafted, services
         self._sql = {str(one.get("connectionName")): one for one in inventory.sql}
         self._addresses: dict[str, str] = {}

@@ -20,7 +20,7 @@ class Edge(NamedTuple):
 
 @dataclass
 class Part:
-    """A component of the draft. `comments` go above it, one line each."""
+    """A component of the draft. `comments` go above it, one line each; `sources` go behind its keys and its `name`."""
 
     name: str
     layer: str
@@ -31,16 +31,14 @@ class Part:
     optional: list[Edge] = field(default_factory=list)
     startup: Mapping[str, str] | None = None
     timing: Mapping[str, str] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class Draft:
-    """The components by name, in the order of the text. `shared` are hosts behind one load balancer."""
+    """The components by name, in the order of the text; what to look at, and what could not be seen or translated."""
 
-    project: str
-    region: str
     parts: dict[str, Part] = field(default_factory=dict)
-    shared: list[list[str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
 

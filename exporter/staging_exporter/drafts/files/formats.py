@@ -1,0 +1,24 @@
+"""The formats that `init --from` reads, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from staging_exporter.drafts.files import compose
+from staging_exporter.drafts.files.drafting import Drafting, render
+from staging_exporter.drafts.files.reading import Source, read
+from staging_exporter.drafts.text import one_line
+
+FORMATS: Mapping[str, Callable[[list[Source], Drafting], None]] = {
+    "compose": compose.draft,
+}
+
+
+def draft_files(name: str, paths: Sequence[Path]) -> tuple[str, list[str]]:
+    """The text of a configuration from files of this format, and what could not be translated. Raises DraftError."""
+    drafting = Drafting()
+    FORMATS[name]([read(path) for path in paths], drafting)
+    draft = drafting.finish()
+    command = [name, *(path.name for path in paths)]
+    return render(draft, command, drafting.environment), list(dict.fromkeys(map(one_line, draft.unseen)))

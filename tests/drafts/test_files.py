@@ -1,0 +1,138 @@
+"""`init --from` a file of another tool: components, edges, where each line came from, and what is left out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from staging_exporter.config import load_config
+from staging_exporter.drafts.files.formats import draft_files
+
+from tests.support.live import staging_exporter
+
+COMPOSE = """
+name: shop
+services:
+  web:
+    build: .
+    ports: ["${WEB_PORT:-8080}:80", "9000:9000/udp"]
+    depends_on:
+      api: {condition: service_healthy}
+      cache: {condition: service_started, required: false}
+      migrate: {condition: service_completed_successfully}
+    healthcheck:
+      test: ["CMD", "curl", "-f", "http://localhost/healthz"]
+      interval: 10s
+      timeout: 30s
+      retries: 4
+      start_period: 1m30s
+  api:
+    image: example/api
+    ports: [{target: 22, published: "22", host_ip: 127.0.0.1}, 6000:6000]
+    depends_on: [db]
+  db:
+    image: docker.io/library/postgres:16
+    environment: ["POSTGRES_USER=shop", "POSTGRES_PASSWORD=hidden"]
+    ports: ["5433:5432"]
+  cache:
+    image: redis
+    ports: ["${NOWHERE}:6379"]
+  migrate: {image: example/api, ports: ["1:1"], profiles: [tools]}
+  worker: {image: example/worker, depends_on: [db]}
+"""
+
+
+def drafted(directory: Path, name: str, *texts: str) -> tuple[dict[str, Any], str, list[str]]:
+    """What is drafted from these files: the parsed document, its text, and what is left out; it validates."""
+    files = [directory / f"{number}.yml" for number in range(len(texts))]
+    for file, content in zip(files, texts, strict=True):
+        file.write_text(content)
+    text, left_out = draft_files(name, files)
+    output = directory / "drafted.yml"
+    output.write_text(text)
+    load_config(output)
+    for line in left_out:
+        assert f"# - {line}" in text.splitlines()
+    return yaml.safe_load(text), text, left_out
+
+
+def test_compose_services_become_components(tmp_path: Path) -> None:
+    document, text, left_out = drafted(tmp_path, "compose", COMPOSE)
+    components = document["components"]
+    assert document["environment"] == "shop"
+    assert components["web"] == {
+        "layer": "application",
+        "priority": "P1",
+        "depends_on": ["api"],
+        "optional_depends_on": ["cache"],
+        "startup": {"budget": "1m30s", "cold": "1m30s"},
+        "interval": "30s",
+        "timeout": "30s",
+        "fall": 4,
+        "check": {"kind": "http", "url": "http://127.0.0.1:8080/healthz"},
+    }
+    assert components["api"]["check"] == {"kind": "tcp", "address": "127.0.0.1:22"}
+    assert components["db"]["check"] == {
+        "kind": "postgres",
+        "host": "127.0.0.1",
+        "port": 5433,
+        "database": "shop",
+        "user": "shop",
+        "password": {"env": "POSTGRES_PASSWORD"},
+        "tls": {"mode": "disable"},
+    }
+    assert "check" not in components["cache"]
+    assert "hidden" not in text
+    assert left_out == [
+        "services.migrate: runs only in the profiles tools",
+        "services.web.ports[1]: udp cannot be probed by a connection",
+        "services.api.ports[1]: only port 22 of api is probed",
+        "services.cache.ports[0]: ${NOWHERE}:6379 has a variable without a value here",
+        "services.web.depends_on.migrate: a job that ends is no component",
+        "services.worker: nothing to probe, and no other component depends on it",
+    ]
+
+
+def test_every_check_edge_and_option_names_its_place(tmp_path: Path) -> None:
+    _, text, _ = drafted(tmp_path, "compose", COMPOSE)
+    lines = text.partition("components:\n")[2].partition("# Could not")[0].splitlines()
+    bare = ("priority:", "depends_on:", "optional_depends_on:", "layer: service")
+    for line in lines:
+        assert not line or "# " in line or line.strip().startswith(bare), line
+
+
+def test_variables_come_from_the_file_beside(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("# ports\nNOWHERE=6380\nWEB_PORT='81'\n")
+    components = drafted(tmp_path, "compose", COMPOSE)[0]["components"]
+    assert components["cache"]["check"] == {"kind": "redis", "address": "127.0.0.1:6380"}
+    assert components["web"]["check"]["url"] == "http://127.0.0.1:81/healthz"
+
+
+BROKEN = {
+    "no YAML": ("services: [", r":1: "),
+    "nothing to probe": ("services: {worker: {image: x}}", "nothing in it can be probed"),
+    "another file": ("[1, 2]", "nothing in it can be probed"),
+    "no UTF-8": (b"\xff\xfe\x00", "not YAML in UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BROKEN.values(), ids=BROKEN)
+def test_a_file_of_which_nothing_can_be_drafted_is_an_error(tmp_path: Path, content: Any, message: str) -> None:
+    file = tmp_path / "broken.yml"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    done = staging_exporter("init", "--from", "compose", file)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(str(file))
+    assert re.search(message, done.stderr)
+
+
+def test_the_command_prints_what_is_left_out(tmp_path: Path) -> None:
+    file, output = tmp_path / "compose.yml", tmp_path / "staging.yml"
+    file.write_text(COMPOSE)
+    done = staging_exporter("init", "--from", "compose", file, "--output", output)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "\n- services.web.ports[1]: udp cannot be probed by a connection\n" in done.stderr
+    assert staging_exporter("validate", output).returncode == 0
