@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from staging_exporter.net.heartbeats import Heartbeats, default_heartbeats, engine_io
+from staging_exporter.net.heartbeats import Heartbeats, engine_io, preset, preset_name
 from staging_exporter.net.url import parse_url
 
 BEATS = Heartbeats({"2": "3", '{"type":"ping","n":1}': '{"type":"pong"}', "x": None})
@@ -40,8 +40,26 @@ def test_the_url_says_which_engine_io(target: str, version: int) -> None:
     assert engine_io(parse_url(f"ws://h{target}", ["ws"])) == version
 
 
+PARTIAL = Heartbeats({'{"type":"ping"}': "pong", '["a"]': None}, partial=True)
+
+
+@pytest.mark.parametrize(
+    ("message", "answer"),
+    [
+        pytest.param(b'{"type":"ping","payload":{}}', ("pong",), id="more keys"),
+        pytest.param(b'{"payload":{}}', None, id="without its key"),
+        pytest.param(b'{"type":"next"}', None, id="another value"),
+        pytest.param(b'["a",1]', (None,), id="more elements"),
+        pytest.param(b'[1,"a"]', None, id="elements in another order"),
+        pytest.param(b"[]", None, id="no elements"),
+    ],
+)
+def test_a_partial_heartbeat_may_have_more(message: bytes, answer: tuple[str | None] | None) -> None:
+    assert PARTIAL.find(message) == answer
+
+
 def test_graphql_has_heartbeats() -> None:
-    assert default_heartbeats(parse_url("ws://h/", ["ws"]), ["graphql-transport-ws"]) == {
-        '{"type":"ping"}': '{"type":"pong"}'
-    }
-    assert default_heartbeats(parse_url("ws://h/", ["ws"]), ["graphql-ws"]) == {}
+    url = parse_url("ws://h/", ["ws"])
+    name = preset_name(url, ["graphql-transport-ws"])
+    assert preset(name, url).answers == {'{"type":"ping"}': '{"type":"pong"}'}
+    assert preset(preset_name(url, ["graphql-ws"]), url).answers == {}

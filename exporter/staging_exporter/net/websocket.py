@@ -240,12 +240,12 @@ async def upgrade(
     headers: Mapping[str, str],
     subprotocols: Sequence[str] = (),
     origin: str | None = None,
-    heartbeats: Mapping[str, str | None] | None = None,
+    heartbeats: Heartbeats | None = None,
     close_reasons: Mapping[int, Reason] | None = None,
 ) -> tuple[Response, Session | None]:
     """The handshake as phase `upgrade`: the response, and the session when its status is 101.
 
-    `heartbeats` are text messages and the answer to each, None for none.
+    `heartbeats` are answered at any time.
     `close_reasons` are the reasons of close codes, beside or instead of the usual ones.
     Facts: `status`, `subprotocol` and those of an HTTP response. Raises ProbeFailed (`protocol`, `closed`), OSError.
     """
@@ -267,7 +267,7 @@ async def upgrade(
         raise ProbeFailed(Reason.PROTOCOL, f"the handshake is not valid: {error}") from None
     context.facts[Fact.SUBPROTOCOL] = protocol.subprotocol
     return response, Session(
-        context, connection, protocol, response.rest, Heartbeats(heartbeats or {}), close_reasons or {}
+        context, connection, protocol, response.rest, heartbeats or Heartbeats({}), close_reasons or {}
     )
 
 

@@ -12,9 +12,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.context import ProbeContext
-from staging_exporter.net.heartbeats import engine_io
+from staging_exporter.net.heartbeats import Preset
 from staging_exporter.net.message import Message
-from staging_exporter.net.url import Url
 from staging_exporter.net.websocket import Session
 from staging_exporter.options.messages import (
     Awaited,
@@ -91,12 +90,17 @@ class Keepalive(Model):
     """A message that is sent again and again while the steps run."""
 
     every: PositiveDuration
-    send: Annotated[Binary | Payload, BeforeValidator(_binary)]
+    send: Annotated[Binary | Payload | None, BeforeValidator(_binary)] = Field(
+        None, description="without it the heartbeat of the protocol that `heartbeats`, the URL or a subprotocol names"
+    )
 
-
-def default_keepalive(url: Url) -> Keepalive | None:
-    """That of Engine.IO 3, whose servers wait for 25 s by default."""
-    return Keepalive.model_validate({"every": "20s", "send": "2"}) if engine_io(url) == 3 else None
+    @classmethod
+    def of(cls, given: Keepalive | None, protocol: Preset) -> Keepalive | None:
+        """The one given, with the message of the protocol where it has none, or else that of the protocol."""
+        if given is not None and given.send is not None:
+            return given
+        every = given.every if given is not None else protocol.every
+        return cls.model_construct(every=every, send=protocol.sent) if protocol.sent else None
 
 
 @asynccontextmanager
@@ -104,7 +108,7 @@ async def keeping_alive(
     context: ProbeContext, session: Session, keepalive: Keepalive | None, secrets: Mapping[str, AnySecret]
 ) -> AsyncIterator[None]:
     """Send the message at that interval meanwhile. Raises ProbeFailed (`probe_error`) when it cannot be read."""
-    if keepalive is None:
+    if keepalive is None or keepalive.send is None:
         yield
         return
     message = keepalive.send if isinstance(keepalive.send, Binary) else await fill(context, keepalive.send, secrets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import islice
@@ -15,7 +15,7 @@ from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
 from staging_exporter.net.address import IpFamily
 from staging_exporter.net.context import ProbeContext
-from staging_exporter.net.heartbeats import default_heartbeats
+from staging_exporter.net.heartbeats import Heartbeats, Preset, PresetName, preset, preset_name
 from staging_exporter.net.http import Transport
 from staging_exporter.net.message import Message
 from staging_exporter.net.proxy import open_route
@@ -35,7 +35,6 @@ from staging_exporter.options.conversation import (
     Keepalive,
     Step,
     converse,
-    default_keepalive,
     keeping_alive,
 )
 from staging_exporter.options.messages import MessageDegraded
@@ -91,7 +90,9 @@ class WebSocket(Check):
     expect: Expected = Expected()
     steps: Listed[Step] = ()
     secrets: Placeholders
-    heartbeats: dict[str, str] | None = Field(None, description="text message to the answer that it gets, at any time")
+    heartbeats: dict[str, str] | PresetName | None = Field(
+        None, description="text message to the answer that it gets, at any time, or those of a protocol"
+    )
     keepalive: Keepalive | None = Field(None, description="message that is sent again and again while the steps run")
     cancel: Payload | None = Field(None, description="message that is sent when a run ends before its steps do")
     close_reasons: CloseReasons = Field(
@@ -111,6 +112,9 @@ class WebSocket(Check):
         check_steps(self.steps, len(self._credentials))
         for own in self._credentials:
             auth, headers = own.auth or self.auth, self.headers | own.headers
+            offered = self.subprotocols if own.subprotocols is None else own.subprotocols
+            if self.keepalive is not None and Keepalive.of(self.keepalive, self._protocol(offered)) is None:
+                raise ValueError("keepalive needs `send`, or `heartbeats` that name a protocol whose client sends some")
             self._check_texts(headers, own.secrets, is_authorized=auth is not None and auth.is_authorization)
             if auth:
                 auth.require_in_advance()
@@ -170,7 +174,7 @@ class WebSocket(Check):
         auth = own.auth or self.auth
         if auth:
             headers |= await auth.headers(context, Transport(self.tls, self.proxy, self.ip_family))
-        heartbeats = default_heartbeats(self.url, subprotocols) if self.heartbeats is None else self.heartbeats
+        protocol = self._protocol(subprotocols)
         async with open_route(context, url, self.tls, self.proxy, self.ip_family) as route:
             response, session = await upgrade(
                 context,
@@ -179,7 +183,7 @@ class WebSocket(Check):
                 headers,
                 subprotocols,
                 self.origin,
-                heartbeats,
+                self._heartbeats(protocol),
                 self.close_reasons,
             )
             if auth:
@@ -191,12 +195,24 @@ class WebSocket(Check):
             if self.degraded.on_messages:
                 session.on_message(partial(self._look_at, signs), from_the_start=True)
             try:
-                async with keeping_alive(context, session, self.keepalive or default_keepalive(self.url), secrets):
+                async with keeping_alive(context, session, Keepalive.of(self.keepalive, protocol), secrets):
                     yield session
             except BaseException:
                 session.abandon(cancel)
                 raise
             await session.close()
+
+    def _protocol(self, subprotocols: Sequence[Text]) -> Preset:
+        """The protocol whose heartbeats are sent."""
+        if isinstance(self.heartbeats, str):
+            return preset(self.heartbeats, self.url)
+        return preset(preset_name(self.url, [name for name in subprotocols if isinstance(name, str)]), self.url)
+
+    def _heartbeats(self, protocol: Preset) -> Heartbeats:
+        """Those that are answered."""
+        if isinstance(self.heartbeats, dict):
+            return Heartbeats(self.heartbeats)
+        return Heartbeats(protocol.answers, partial=True)
 
     def _look_at(self, signs: list[str], message: Message) -> None:
         """Keep the first sign of a degraded service."""
