@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from staging_exporter.cli import main
 
 from tests.support.live import fetch, wait_for
-from tests.support.suite import TOKEN, Staging
+from tests.support.suite import TOKEN, Staging, staging
 
 SKIPS = """
 import pytest, socket
@@ -85,6 +85,20 @@ def test_f41_a_suite_that_passes_against_mocks_is_a_conflict(tmp_path: Path, bro
     assert result.output.splitlines()[2:4] == [
         "Conflicting evidence:",
         "  suite passes although websocket is down: it does not test what it claims to",
+    ]
+
+
+def test_only_passing_tests_that_cover_what_is_down_are_a_conflict(tmp_path: Path) -> None:
+    covers = "{websocket: 'test_suite::', backend: 'test_backend', other: 'test_suite::'}"
+    with staging(tmp_path, covers=covers) as broken:
+        assert run_and_push(tmp_path, broken, MOCKS) == "suite: 7 passed.\n"
+        seen = suite(broken, state="up")
+        assert seen["facts"]["covered"] == {"websocket": {"passed": 7}, "backend": {}, "other": {"passed": 7}}
+        assert seen["conflicts"] == ["websocket"]
+        result = CliRunner().invoke(main, ["check", "--from", broken.url])
+    assert result.output.splitlines()[2:4] == [
+        "Conflicting evidence:",
+        "  websocket is down although 7 tests of suite that cover it pass",
     ]
 
 

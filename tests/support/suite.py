@@ -28,7 +28,7 @@ components:
     layer: test
     priority: P2
     depends_on: [websocket]
-    check: {{kind: e2e, covers: [websocket]{suite}}}
+    check: {{kind: e2e, covers: {covers}{suite}}}
 journeys: {{golden-path: {{priority: P0, steps: {{connect: websocket}}}}}}
 """
 API = "api: {token: {env: SUITE_TOKEN}}"
@@ -77,13 +77,19 @@ def listening() -> Iterator[int]:
 
 @contextmanager
 def staging(
-    directory: Path, *, up: bool = False, api: str = API, suite: str = "", storage: bool = True
+    directory: Path,
+    *,
+    up: bool = False,
+    api: str = API,
+    covers: str = "[websocket]",
+    suite: str = "",
+    storage: bool = True,
 ) -> Iterator[Staging]:
     """`staging-exporter run` on CONFIG, once every check has run; its storage outlives it in `directory`."""
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(listening()) if up else free_port()
         config = directory / "staging.yml"
-        config.write_text(CONFIG.format(port=port, api=api, suite=suite))
+        config.write_text(CONFIG.format(port=port, api=api, covers=covers, suite=suite))
         url, log = f"http://127.0.0.1:{free_port()}", directory / "exporter.log"
         command = [*EXPORTER, "run", "--config.file", str(config), "--web.listen-address", url.removeprefix("http://")]
         command += ["--storage.path", str(directory / "storage")] if storage else []
