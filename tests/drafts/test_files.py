@@ -111,6 +111,95 @@ def test_variables_come_from_the_file_beside(tmp_path: Path) -> None:
     assert components["web"]["check"]["url"] == "http://127.0.0.1:81/healthz"
 
 
+MODULES = """
+modules:
+  http_2xx: {prober: http, timeout: 4s}
+  strict:
+    prober: http
+    http:
+      method: POST
+      valid_status_codes: [200, 204]
+      headers: {Host: shop.test, X-Api-Key: hidden}
+      body: "cost: $1"
+      no_follow_redirects: true
+      fail_if_body_matches_regexp: [error]
+      fail_if_body_not_matches_regexp: ["^ok$"]
+      fail_if_header_not_matches: [{header: X-Version, regexp: "^2"}]
+      basic_auth: {username: prober, password: hidden}
+      tls_config: {insecure_skip_verify: true, min_version: TLS12}
+      preferred_ip_protocol: ip4
+      ip_protocol_fallback: false
+      valid_http_versions: [HTTP/2.0]
+  ssh: {prober: tcp, tcp: {query_response: [{expect: "^SSH-2.0-"}, {send: hello}]}}
+  resolver:
+    prober: dns
+    dns: {query_name: shop.test, query_type: A, validate_answer_rrs: {fail_if_matches_regexp: [x]}}
+  ping: {prober: icmp}
+  rpc: {prober: grpc, grpc: {service: shop, tls: true}}
+  idle: {prober: icmp}
+"""
+JOBS = """
+global: {scrape_interval: 1m}
+scrape_configs:
+  - {job_name: node, static_configs: [{targets: ["node:9100"]}]}
+  - {job_name: web, metrics_path: /probe, static_configs: [{targets: [https://a.test/x, b.test]}]}
+  - job_name: strict
+    metrics_path: /probe
+    scrape_interval: 30s
+    params: {module: [strict]}
+    static_configs: [{targets: [https://c.test]}]
+  - {job_name: ssh, metrics_path: /probe, params: {module: [ssh], target: ["d.test:22"]}}
+  - {job_name: dns, metrics_path: /probe, params: {module: [resolver]}, static_configs: [{targets: [192.0.2.1]}]}
+  - {job_name: ping, metrics_path: /probe, params: {module: [ping]}, static_configs: [{targets: [e.test]}]}
+  - {job_name: rpc, metrics_path: /probe, params: {module: [rpc]}, static_configs: [{targets: ["f.test:443"]}]}
+  - {job_name: found, metrics_path: /probe, file_sd_configs: [{files: [x.yml]}]}
+  - {job_name: odd, metrics_path: /probe, params: {module: [none]}, static_configs: [{targets: [g.test]}]}
+"""
+
+
+def test_probe_jobs_become_components(tmp_path: Path) -> None:
+    document, text, left_out = drafted(tmp_path, "blackbox", MODULES, JOBS)
+    components = document["components"]
+    assert components["web-a-test-x"] == {
+        "layer": "service",
+        "priority": "P1",
+        "interval": "1m",
+        "timeout": "4s",
+        "check": {"kind": "http", "url": "https://a.test/x"},
+    }
+    assert components["strict"]["check"] == {
+        "kind": "http",
+        "url": "https://c.test",
+        "method": "POST",
+        "headers": {"Host": "shop.test", "X-Api-Key": {"env": "STRICT_X_API_KEY"}},
+        "body": "cost: $$1",
+        "follow_redirects": False,
+        "expect": {
+            "status": [200, 204],
+            "body": {"not_matches": ["error"], "matches": ["^ok$"]},
+            "header": {"X-Version": {"matches": "^2"}},
+        },
+        "auth": {"basic": {"username": "prober", "password": {"env": "STRICT_PASSWORD"}}},
+        "tls": {"insecure_skip_verify": True, "min_version": "1.2"},
+        "ip_family": 4,
+    }
+    assert {name: components[name]["check"] for name in ("web-b-test", "ssh", "dns", "ping", "rpc")} == {
+        "web-b-test": {"kind": "http", "url": "http://b.test"},
+        "ssh": {"kind": "tcp", "address": "d.test:22", "steps": [{"expect": "^SSH-2.0-"}, {"send": "hello\n"}]},
+        "dns": {"kind": "dns", "name": "shop.test", "server": "192.0.2.1", "type": "A", "protocol": "udp"},
+        "ping": {"kind": "icmp", "host": "e.test"},
+        "rpc": {"kind": "grpc", "address": "f.test:443", "service": "shop", "tls": {}},
+    }
+    assert "hidden" not in text
+    assert left_out == [
+        "modules.strict.http.valid_http_versions: has no counterpart here",
+        "modules.resolver.dns.validate_answer_rrs: has no counterpart here",
+        "scrape_configs.found.file_sd_configs: targets that are discovered are not read",
+        "scrape_configs.odd.params.module: none is in none of the files given",
+        "modules.idle: no probe job of the files given uses it",
+    ]
+
+
 BROKEN = {
     "no YAML": ("services: [", r":1: "),
     "nothing to probe": ("services: {worker: {image: x}}", "nothing in it can be probed"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,9 +15,11 @@ from staging_exporter.drafts.text import DEFAULTS, VANTAGE, components, flow, on
 from staging_exporter.probes import load
 
 _INTERVAL, _TIMEOUT = 15.0, 5.0  # seconds, of DEFAULTS
+_SECRET = re.compile(r"auth|cookie|token|key|secret|passw|session", re.IGNORECASE)
 UNTRANSLATED = "Could not be translated"
 _HEAD = """\
-# Drafted by `staging-exporter init --from {command}`: each comment names the place that the line came from.
+# Drafted by `staging-exporter init --from {command}`:
+# each comment names the place that the line came from. Secrets are not copied: set the variables that `env` names.
 # Layer and priority are guesses where none is named. What only a person knows is missing: journeys, owners,
 # credentials, what a right response contains.
 environment: {environment}
@@ -132,6 +135,19 @@ def _problem(check: Mapping[str, Any]) -> str:
 def literal(foreign: str) -> str:
     """A text of another file for a value of ours, where `${NAME}` would be a variable."""
     return foreign.replace("$", "$$")
+
+
+def headers(foreign: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Headers for a check; the value of one that sounds like a secret is not copied but read from a variable."""
+    return {
+        str(name): {"env": variable(prefix, str(name))} if _SECRET.search(str(name)) else literal(str(value))
+        for name, value in foreign.items()
+    }
+
+
+def variable(*words: str) -> str:
+    """The name of a variable of the environment."""
+    return slug(*words).upper().replace("-", "_")
 
 
 def render(draft: Draft, command: Sequence[str], environment: str) -> str:
