@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ from staging_exporter.clock import now
 from staging_exporter.config import load_config
 from staging_exporter.net.address import HostPort
 
-from tests.support.waiting import until
+from tests.support.peers import serving
+from tests.support.waiting import held_up, until
 
 TOKEN = "open"
 CONFIG = """
@@ -184,6 +187,54 @@ async def test_a_reload_before_the_first_run_does_not_postpone_it(running: Runni
         assert (await running.post("/-/reload"))[0] == 200
     assert not running.app.snapshot().ready
     await until(lambda: running.app.snapshot().ready)
+
+
+@asynccontextmanager
+async def slow_backend(running: Running) -> AsyncIterator[tuple[str, list[int]]]:
+    """A configuration whose backend takes 0.3 s to answer, with `%s` in its check, and a count of its connections."""
+    arrived: list[int] = []
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.append(1)
+        await asyncio.sleep(0.3)
+        writer.write(b"hello\n")
+        await reader.read()
+
+    async with serving(greet) as port:
+        plain = f'tcp, address: "127.0.0.1:{running.ports["backend"]}"'
+        slow = f'tcp, address: "127.0.0.1:{port}", steps: [{{send: "%s"}}, {{expect: hello}}]'
+        config = running.file.read_text().replace("interval: 500ms, timeout: 400ms", "interval: 1s, timeout: 1s")
+        assert plain in config
+        yield config.replace(plain, slow), arrived
+
+
+async def test_reloads_faster_than_a_run_do_not_cut_it_off(running: Running) -> None:
+    async with slow_backend(running) as (config, arrived):
+        running.file.write_text(config % "x")
+        states = []
+        begin, busy = time.monotonic(), held_up()
+        while "up" not in states[:-200]:
+            assert (await running.post("/-/reload"))[0] == 200
+            states.append(running.states()["backend"])
+            assert time.monotonic() - begin - (held_up() - busy) < 10
+        assert set(states[states.index("up") :]) == {"up"}
+        assert len(arrived) <= 2 + time.monotonic() - begin  # as often as without reloads
+
+
+async def test_a_check_that_each_reload_changes_gets_its_first_run(running: Running) -> None:
+    async def storm(config: str) -> None:
+        for number in count():
+            running.file.write_text(config % number)
+            assert (await running.post("/-/reload"))[0] == 200
+
+    async with slow_backend(running) as (config, _):
+        running.file.write_text(config % "first")
+        assert (await running.post("/-/reload"))[0] == 200
+        reloading = asyncio.create_task(storm(config))
+        await until(lambda: reloading.done() or running.states()["backend"] == "up")
+        assert not reloading.done()
+        reloading.cancel()
+        await asyncio.wait({reloading})
 
 
 async def test_a_bad_file_keeps_the_old_configuration(running: Running) -> None:

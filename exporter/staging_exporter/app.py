@@ -76,6 +76,8 @@ class App:
         self._announced: tuple[State, tuple[str, ...]] | None = None
         self._seen_changes = -1
         self._reloading = asyncio.Lock()
+        self._next_reload: asyncio.Task[str | None] | None = None
+        self._replaced_unheard: frozenset[str] = frozenset()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._web: Serving | None = None
         self._security = security or WebSecurity()
@@ -97,11 +99,8 @@ class App:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-
-        def reload() -> None:
-            self._in_background(self.reload())
-
-        loop.add_signal_handler(signal.SIGHUP, stop.set if stop_on_hangup else reload)
+        hangup = stop.set if stop_on_hangup else lambda: self._in_background(self.reload())
+        loop.add_signal_handler(signal.SIGHUP, hangup)
         on_start(await self.start(listen))
         try:
             await stop.wait()
@@ -141,10 +140,11 @@ class App:
             event(log, "cannot store the last changes in time", logging.ERROR)
         event(log, "stopped")
 
-    def _in_background(self, work: Coroutine[Any, Any, Any]) -> None:
+    def _in_background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
         self._tasks.add(task)  # the loop keeps only a weak reference
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def snapshot(self) -> Snapshot:
         """The published snapshot."""
@@ -221,7 +221,13 @@ class App:
 
     async def reload(self) -> str | None:
         """Load the configuration again, keeping the state of unchanged components; returns its errors, or None."""
+        if self._next_reload is None:  # else it has not begun yet, and will read what is in the file now
+            self._next_reload = self._in_background(self._reload())
+        return await asyncio.shield(self._next_reload)
+
+    async def _reload(self) -> str | None:
         async with self._reloading:
+            self._next_reload = None
             try:
                 async with asyncio.timeout(_LOAD):
                     config = await in_background(lambda: load_config(self._files), ("configuration", self._files))
@@ -237,22 +243,19 @@ class App:
             return None
 
     async def _adopt(self, config: Config) -> None:
-        """Replace the engine by one of this configuration; components that did not change keep their state."""
-        old = self._config
-        unchanged = {
-            name
-            for name, check in config.checks.items()
-            if old.checks.get(name) == check
-            and config.topology.components[name].counts_like(old.topology.components[name])
-        }
-        unchanged |= {part for part, owner in config.observed.items() if owner in unchanged}
-        await self._engine.scheduler.stop()
+        """Replace the engine by one of this configuration; components that did not change keep state and schedule."""
+        unchanged = config.unchanged_since(self._config)
+        # A check may be corrected at once, but one that changes again before its first run gets that run.
+        await self._engine.first_runs((self._replaced_unheard & config.checks.keys()) - unchanged)
+        self._replaced_unheard = self._engine.board.unheard - unchanged
+        await self._engine.scheduler.stop(keep=unchanged)
         engine = self._build_engine(config)
         requested = engine.board.inherit(self._engine.board, unchanged, now())
         engine.rate_limiter.inherit(self._engine.rate_limiter)
+        engine.scheduler.take_over(self._engine.scheduler, unchanged)
         self._config, self._engine, self._seen_changes = config, engine, -1
-        engine.scheduler.start(known=unchanged)
-        engine.scheduler.request(requested)
+        engine.scheduler.start()
+        engine.scheduler.request(requested - engine.board.unheard)  # their first runs are near, and spread
 
     async def _follow_clock(self) -> None:
         """Start over with what is known when the clock of the machine was set back: the rest would be in the future."""
@@ -278,7 +281,7 @@ class App:
 
     def _on_tick(self, board: Board) -> None:
         """Announce each change of state or verdict, once every check has run and no open round affects it."""
-        if board.changes == self._seen_changes or not board.ready:
+        if board.changes == self._seen_changes or board.unheard:
             return
         self._seen_changes = board.changes
         snapshot = board.snapshot(now())

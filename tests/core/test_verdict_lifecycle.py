@@ -472,9 +472,9 @@ def test_while_it_confirms_a_component_is_probed_faster() -> None:
 def test_a_board_is_ready_when_every_check_has_run_once() -> None:
     board = Board(Topology("test", sketch("net*, a: net, b")), 0.0)
     board.record(_run("a", 0.1))
-    assert not board.ready
+    assert board.unheard
     board.record(_run("b", 0.2))
-    assert board.ready
+    assert not board.unheard
 
 
 def test_a_board_refuses_a_cycle_and_an_unknown_dependency() -> None:
@@ -498,7 +498,7 @@ def test_at_the_start_a_slow_component_delays_only_its_dependents() -> None:
         board.record(_run("a", second + 0.1, Reason.REFUSED))
         board.record(_run("b", second + 0.1, Reason.REFUSED))
     assert board.roots == ("a",)
-    assert not board.ready
+    assert board.unheard
 
 
 def test_a_reload_forgets_nothing_of_what_did_not_change() -> None:
@@ -510,9 +510,9 @@ def test_a_reload_forgets_nothing_of_what_did_not_change() -> None:
     assert board.snapshot(START + 60.0).components["a"].root_causes == ("net",)
     assert board.snapshot(START + 60.0).lag == old.snapshot(START + 60.0).lag
     assert sum(board.snapshot(START + 60.0).lag.counts) > 0
-    assert not board.ready
+    assert board.unheard
     board.record(_run("d", START + 61.0))
-    assert board.ready
+    assert not board.unheard
     assert not board.pending
 
 
@@ -533,7 +533,7 @@ def test_a_reload_before_the_first_run_waits_for_it() -> None:
     old = Board(topology, 0.0)
     board = Board(topology, 1.0, vantage=[vantage])
     board.inherit(old, {"a"}, 1.0)
-    assert not board.ready
+    assert board.unheard
     assert board.pending
     assert board.snapshot(1.0).components["a"].since is None
     assert not board.confirming(vantage.name)

@@ -177,7 +177,7 @@ async def test_a_maintenance_from_before_a_restart_holds_from_the_first_run() ->
 
 async def test_a_round_probes_dependencies_at_once() -> None:
     async with Bench(component("database", interval=30.0), component("backend", "database", interval=0.5)) as bench:
-        await until(lambda: bench.board.ready)
+        await until(lambda: not bench.board.unheard)
         bench.script = lambda name: Reason.REFUSED if name == "backend" else Reason.OK
         await until(lambda: bench.board.roots == ("backend",))
         assert len(bench.of("database")) >= 2
@@ -200,7 +200,7 @@ async def test_the_rate_limit_delays_requested_runs() -> None:
 
 async def test_a_retry_after_holds_for_every_check_of_the_host() -> None:
     async with Bench(component("a", interval=0.1), component("b", interval=0.1)) as bench:
-        await until(lambda: bench.board.ready)
+        await until(lambda: not bench.board.unheard)
         bench.facts = {"retry_after": 30.0}
         bench.script = lambda _name: Reason.RATE_LIMITED
         status = lambda name: bench.board.snapshot(now()).components[name]  # noqa: E731

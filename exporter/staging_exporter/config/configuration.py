@@ -51,6 +51,20 @@ class Config:
     api: Api
     warnings: tuple[Problem, ...]
 
+    def unchanged_since(self, old: Config) -> frozenset[str]:
+        """The components, and vantage checks, whose runs are made and counted as `old` says."""
+        targets, before = self._targets(), old._targets()
+        same = {
+            name
+            for name, (component, check) in targets.items()
+            if name in before and before[name][1] == check and component.counts_like(before[name][0])
+        }
+        return frozenset(same | {part for part, owner in self.observed.items() if owner in same})
+
+    def _targets(self) -> dict[str, tuple[Component, Check]]:
+        checked = {name: (self.topology.components[name], check) for name, check in self.checks.items()}
+        return checked | {component.name: (component, check) for component, check in self.vantage}
+
 
 async def missing_secrets(config: Config) -> dict[str, list[str]]:
     """The error of each secret that cannot be read now, and the components or keys that use it.

@@ -183,9 +183,9 @@ class Board:
         return self._publisher.rounds.pending
 
     @property
-    def ready(self) -> bool:
-        """True when every check has run once."""
-        return all(record.last is not None for record in self._records.values())
+    def unheard(self) -> frozenset[str]:
+        """The checked components of which no run has ended yet."""
+        return frozenset(name for name, record in self._records.items() if record.last is None)
 
     def snapshot(self, now: float) -> Snapshot:
         """What is published at `now`."""
@@ -201,7 +201,7 @@ class Board:
             pending=self.pending,
             settled=not self._publisher.rounds.unsettled,
             online=self._vantage.online,
-            ready=self.ready,
+            ready=not self.unheard,
             components=components,
             root_causes=roots,
             journeys=journeys,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import math
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from staging_exporter.clock import now
 from staging_exporter.config import Config
 from staging_exporter.core.board import Board
-from staging_exporter.core.schedule import SPREAD
+from staging_exporter.core.schedule import SPREAD, TICK
 from staging_exporter.engine.loop_lag import LoopLagMonitor
 from staging_exporter.engine.on_demand import OnDemand
 from staging_exporter.engine.prober import Prober
@@ -28,6 +30,15 @@ class Engine:
     prober: Prober
     on_demand: OnDemand
     rate_limiter: RateLimiter
+
+    async def first_runs(self, names: Collection[str]) -> None:
+        """Wait until a run of each of these components has ended, at most as long as the first ones take."""
+        components = self.board.topology.components
+        longest = max((components[name].timeout for name in names), default=0.0)
+        for _ in range(math.ceil((SPREAD + longest) / TICK)):
+            if not self.board.unheard & frozenset(names):
+                return
+            await asyncio.sleep(TICK)
 
 
 def build_engine(

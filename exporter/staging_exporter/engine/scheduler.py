@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from staging_exporter.clock import now
@@ -22,6 +22,14 @@ _STOP = 1.0  # seconds that cancelled runs have to end
 
 Attempt = Callable[[Component, Check, float, bool], Awaitable[Observation]]
 Targets = Mapping[str, tuple[Component, Check]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run under way; `scheduled` when it is due by the schedule."""
+
+    scheduled: bool
+    task: asyncio.Task[Observation]
 
 
 class Scheduler:
@@ -49,25 +57,36 @@ class Scheduler:
         self._observes = {name: [part for part, owner in self._runs_of.items() if owner == name] for name in targets}
         self._schedules: dict[str, Schedule] = {}
         self._requested = {name: asyncio.Event() for name in targets}
+        self._runs: dict[str, _Run] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self, known: Collection[str] = ()) -> None:
-        """Start; components in `known` were probed before a reload and wait for their next run."""
+    def take_over(self, old: Scheduler, names: Collection[str]) -> None:
+        """Go on with the schedules of `old` for these, and with the runs that it kept; before `start`."""
+        for name in self._targets.keys() & old._schedules.keys() & set(names):
+            self._schedules[name] = old._schedules[name]
+            if name in old._runs:
+                self._runs[name] = old._runs.pop(name)
+
+    def start(self) -> None:
+        """Start; what was not taken over is probed soon."""
         at = now()
-        self._schedules = {
-            name: Schedule(component, at, self._spread, known=name in known)
-            for name, (component, _) in self._targets.items()
-        }
+        for name, (component, _) in self._targets.items():
+            if name not in self._schedules:
+                self._schedules[name] = Schedule(component, at, self._spread)
         self._tasks = [asyncio.create_task(loop) for loop in (self._tick(), *map(self._loop, self._targets))]
         for task in self._tasks:
             task.add_done_callback(_fail_loudly)
 
-    async def stop(self) -> None:
-        """Cancel everything; returns within about a second even when runs ignore their cancellation."""
-        for task in self._tasks:
+    async def stop(self, keep: Collection[str] = ()) -> None:
+        """Cancel everything but the runs of `keep`, which another scheduler takes over.
+
+        Returns within about a second even when runs ignore their cancellation.
+        """
+        ended = [*self._tasks, *(run.task for name, run in self._runs.items() if name not in keep)]
+        for task in ended:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_STOP)
+        if ended:
+            await asyncio.wait(ended, timeout=_STOP)
 
     def request(self, names: Iterable[str]) -> None:
         """Probe these as soon as their `retry_interval` and the rate limit allow; after `start` only."""
@@ -76,19 +95,29 @@ class Scheduler:
             self._requested[name].set()
 
     async def _loop(self, name: str) -> None:
-        component, check = self._targets[name]
         schedule = self._schedules[name]
         while True:
-            await self._until_allowed(name)
-            begins = now()
-            scheduled, requested = schedule.counts_as_scheduled(begins), schedule.requested
-            lag = schedule.started(begins)
-            seen = await self._probe(component, check, lag, requested)
-            seen = replace(seen, scheduled=scheduled, skipped=seen.skipped + schedule.take_skipped())
+            if name not in self._runs:
+                await self._begin(name)
+            run = self._runs[name]
+            seen = await asyncio.shield(run.task)  # `stop` decides whether it ends with this loop
+            del self._runs[name]
+            seen = replace(seen, scheduled=run.scheduled, skipped=seen.skipped + schedule.take_skipped())
             needed = frozenset[str]().union(*map(self._board.record, [*self._of_steps(name, seen), seen]))
             confirming = any(map(self._board.confirming, [name, *self._observes[name]]))
             schedule.finished(now(), seen.outcome, confirming=confirming)
             self.request(needed)
+
+    async def _begin(self, name: str) -> None:
+        """Start a run as soon as it is due and allowed."""
+        component, check = self._targets[name]
+        schedule = self._schedules[name]
+        await self._until_allowed(name)
+        begins = now()
+        scheduled, requested = schedule.counts_as_scheduled(begins), schedule.requested
+        lag = schedule.started(begins)
+        task = asyncio.create_task(self._probe(component, check, lag, requested), name=f"run {name}")
+        self._runs[name] = _Run(scheduled, task)
 
     def _of_steps(self, name: str, seen: Observation) -> list[Observation]:
         """What a run says about the components that its steps observe: of one that did not happen the same of each."""
