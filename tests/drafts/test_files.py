@@ -200,6 +200,80 @@ def test_probe_jobs_become_components(tmp_path: Path) -> None:
     ]
 
 
+GATUS = """
+alerting: {slack: {webhook-url: hidden}}
+endpoints:
+  - name: front end
+    group: core
+    url: https://a.test/health
+    interval: 5m
+    headers: {X-Token: hidden}
+    client: {timeout: 10s, insecure: true}
+    conditions:
+      - "[STATUS] == any(200, 204)"
+      - "[RESPONSE_TIME] < 150"
+      - "[BODY].status == UP"
+      - "[BODY].db-pool[0].free >= 2"
+      - "[BODY].count == 3"
+      - "has([BODY].errors) == false"
+      - "[BODY] == pat(*x*)"
+      - "[CERTIFICATE_EXPIRATION] > 48h"
+  - {name: ping, url: "icmp://b.test", conditions: ["[CONNECTED] == true"]}
+  - {name: port, url: "tcp://b.test:22"}
+  - {name: names, url: 192.0.2.1, dns: {query-name: a.test, query-type: A}, conditions: ["[DNS_RCODE] == NOERROR"]}
+  - {name: socket, url: "wss://a.test/ws"}
+  - {name: shell, url: "ssh://b.test:22"}
+  - {name: off, url: "https://c.test", enabled: false}
+"""
+
+
+def test_endpoints_of_gatus_become_components(tmp_path: Path) -> None:
+    document, text, left_out = drafted(tmp_path, "gatus", GATUS)
+    components = document["components"]
+    assert components["core-front-end"] == {
+        "layer": "service",
+        "priority": "P1",
+        "interval": "5m",
+        "timeout": "10s",
+        "check": {
+            "kind": "http",
+            "url": "https://a.test/health",
+            "headers": {"X-Token": {"env": "FRONT_END_X_TOKEN"}},
+            "tls": {"insecure_skip_verify": True},
+            "expect": {
+                "status": [200, 204],
+                "json": {
+                    "$.status": "UP",
+                    "$['db-pool'][0].free": {"ge": 2},
+                    "$.count": [3, "3"],
+                    "$.errors": {"exists": False},
+                },
+            },
+            "degraded": {"slower_than": "150ms"},
+        },
+    }
+    assert {name: each["check"] for name, each in components.items() if name != "core-front-end"} == {
+        "core-front-end-certificate": {"kind": "tls", "address": "a.test:443", "degraded": {"expires_within": "48h"}},
+        "ping": {"kind": "icmp", "host": "b.test"},
+        "port": {"kind": "tcp", "address": "b.test:22"},
+        "names": {
+            "kind": "dns",
+            "name": "a.test",
+            "type": "A",
+            "server": "192.0.2.1",
+            "expect": {"rcode": "NOERROR"},
+        },
+        "socket": {"kind": "websocket", "url": "wss://a.test/ws"},
+    }
+    assert "hidden" not in text
+    assert left_out == [
+        "endpoints[0] (front end).conditions: [BODY] == pat(*x*)",
+        "endpoints[5] (shell): there is no kind for ssh",
+        "endpoints[6] (off): is not enabled",
+        "0.yml: alerting: is not translated",
+    ]
+
+
 BROKEN = {
     "no YAML": ("services: [", r":1: "),
     "nothing to probe": ("services: {worker: {image: x}}", "nothing in it can be probed"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from staging_exporter.drafts.files import blackbox, compose
+from staging_exporter.drafts.files import blackbox, compose, gatus
 from staging_exporter.drafts.files.drafting import Drafting, render
 from staging_exporter.drafts.files.reading import Source, read
 from staging_exporter.drafts.text import one_line
@@ -13,6 +13,7 @@ from staging_exporter.drafts.text import one_line
 FORMATS: Mapping[str, Callable[[list[Source], Drafting], None]] = {
     "compose": compose.draft,
     "blackbox": blackbox.draft,
+    "gatus": gatus.draft,
 }
 
 

@@ -58,7 +58,7 @@ def read(path: Path) -> Source:
         raise DraftError(f"{path}{line}: {error.problem or 'not YAML'}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DraftError(f"{path}: not YAML in UTF-8: {' '.join(str(error).split())[:200]}") from None
-    return Source(str(path), tuple(document for document in documents if document), _variables(path))
+    return Source(path.name, tuple(document for document in documents if document), _variables(path))
 
 
 def _variables(path: Path) -> dict[str, str]:
