@@ -134,14 +134,25 @@ def test_starting(runs: str, state: State, confirming: bool) -> None:
 
 def test_a_deploy_grants_the_budget_anew_from_then_on() -> None:
     spent = after("PFFF", STARTS)
-    fresh = deployed(spent, at=100.0)
+    fresh = deployed(spent, STARTS.startup, at=100.0)
     assert after("S", STARTS, fresh, at=105.0).state == STARTING
     assert after("S", STARTS, fresh, at=119.0).state == STARTING
     assert after("S", STARTS, fresh, at=120.0).state == DOWN
 
 
+def test_deploys_in_a_row_grant_three_budgets_in_all() -> None:
+    health, budget = after("PFFF", STARTS), 20.0
+    states = []
+    for begin in range(100, 260, 10):
+        health = after("SS", STARTS, deployed(health, STARTS.startup, at=begin), at=begin)
+        states.append(health.state)
+    assert states == [STARTING] * 6 + [DOWN] * 6 + [STARTING] * 4
+    up = after("PP", STARTS, health, at=300.0)
+    assert after("S", STARTS, deployed(up, STARTS.startup, at=310.0), at=310.0 + budget - 1).state == STARTING
+
+
 def test_a_deploy_of_what_is_up_is_forgotten_with_the_next_pass() -> None:
-    health = after("P", STARTS, deployed(after("P", STARTS), at=1.0), at=2.0)
+    health = after("P", STARTS, deployed(after("P", STARTS), STARTS.startup, at=1.0), at=2.0)
     assert after("SS", STARTS, health, at=500.0).state == STARTING
 
 

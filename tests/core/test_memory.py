@@ -238,10 +238,26 @@ def test_a_memory_with_an_announcement_is_that_of_the_board_after_it() -> None:
     stage.play(2)
     stage.play(70, backend=Reason.STARTING)
     window, deploy = MaintenanceWindow(("cache",), Once(stage.now, stage.now + 50.0)), Deploy(stage.now, "r42")
-    expected = stage.board.memory().with_window(window, stage.now).with_deploy(["backend"], deploy)
+    expected = (
+        stage.board.memory().with_window(window, stage.now).with_deploy(["backend"], deploy, stage.board.topology)
+    )
     stage.board.maintain(window, stage.now)
     stage.board.deploy(["backend"], deploy)
     assert stage.board.memory() == expected
+    assert parse(dump(expected)) == expected
+
+
+def test_repeated_deploys_grant_three_budgets_in_all_also_across_a_restart() -> None:
+    stage = Stage(*COMPONENTS[:3], BACKEND)
+    stage.play(2)
+    states, restarted = [], stage
+    for minute in range(8):
+        restarted.board.deploy(["backend"], Deploy(restarted.now, f"r{minute}"))
+        restarted.play(58, backend=Reason.STARTING)
+        states.append(restarted["backend"].state)
+        stage, restarted = restarted, Stage(*COMPONENTS[:3], BACKEND, at=restarted.now + 2)
+        restarted.board.recall(parse(json.loads(json.dumps(dump(stage.board.memory())))))
+    assert states == [State.STARTING] * 3 + [State.DOWN] * 3 + [State.STARTING] * 2
 
 
 def test_an_empty_memory() -> None:

@@ -149,9 +149,9 @@ class Board:
         """These components were deployed: their startup budget begins anew. Raises KeyError for an unknown one."""
         self.require(components)
         self.journal = self.journal.with_deploy(components, deploy)
-        for name in components:
-            if name in self._records:
-                self._update(name, deployed(self._records[name].health, deploy.at), deploy.at)
+        for name in self._records.keys() & components:
+            health = deployed(self._records[name].health, self.topology.components[name].startup, deploy.at)
+            self._update(name, health, deploy.at)
 
     def memory(self) -> Memory:
         """What a restart must not forget."""
@@ -165,7 +165,7 @@ class Board:
         for name, record in self._records.items():
             record.remembered = memory.components.get(name)
             if was := record.remembered:
-                record.health = replace(record.health, first_failure=was.first_failure, spent=was.spent)
+                record.health = was.recalled(record.health)
 
     @property
     def roots(self) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ The rules:
   half of that share did; `failure_window` has the rules. `flapping` wins.
 - `starting`: instead of `down`, while the server reports that it is starting (or its uptime decreased), or for `cold`
   with silence or refusal. The failure count goes on and the budget runs from the first failure since it was last up;
-  spent, it is `down`, and once down it is not granted again before `up` or a deploy.
+  spent, it is `down`, and once down it is not granted again before `up` or a deploy. Deploys before it is `up` extend
+  it to at most three budgets after the first of them; one that comes later than three more grants it anew.
 
 `Health` is the whole memory, `observe` the one step function; time comes in with the observation.
 """
@@ -27,7 +28,8 @@ from itertools import pairwise
 from staging_exporter.core.evidence import Recent
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.failure_window import EMPTY, FailureWindow
-from staging_exporter.core.model import Component, FailureRatio, Observation, Outcome, Reason, State
+from staging_exporter.core.model import Component, FailureRatio, Observation, Outcome, Reason, Startup, State
+from staging_exporter.core.startup import grant
 
 _FLAPPING = 12  # runs that flapping looks at
 _SILENT = 3  # intervals without a result
@@ -45,7 +47,8 @@ class Health:
     `base` is the debounced state, which `unknown`, `flapping`, `unstable` and `starting` may hide. `failing_since` is
     when the first run began that did not pass since it was last up; `known_at` is when the last run ended,
     `bad_reason` and `bad_detail` are those of the last run that did not pass, `stalled_runs` the last runs in a
-    row that are inconclusive because our event loop stalled.
+    row that are inconclusive because our event loop stalled, `granted_until` is the last end of the startup budget that
+    deploys since it was last up may grant.
     """
 
     state: State = State.UNKNOWN
@@ -64,6 +67,7 @@ class Health:
     unstable: bool = False
     flapping: bool = False
     spent: bool = False
+    granted_until: float | None = None
     bad_reason: Reason = Reason.NO_EVIDENCE
     bad_detail: str = ""
     uptime: float | None = None
@@ -140,9 +144,9 @@ def begin_window(health: Health) -> Health:
     return replace(health, window=EMPTY) if health.window.runs else health
 
 
-def deployed(health: Health, at: float) -> Health:
-    """A deploy at `at` grants the startup budget anew, from then on."""
-    return replace(health, spent=False, first_failure=at)
+def deployed(health: Health, startup: Startup | None, at: float) -> Health:
+    """After a deploy at `at`."""
+    return replace(health, **grant(startup, at, spent=health.spent, until=health.granted_until)._asdict())
 
 
 def startup_ends(health: Health, component: Component) -> float | None:
@@ -170,7 +174,7 @@ def _count(health: Health, component: Component, seen: Observation) -> Health:
     failing = counted.failing_since is not None or counted.first_failure is not None
     if passed and base == State.UP and failing:
         since = counted.failing_since if counted.unstable else None
-        return replace(counted, base=base, failing_since=since, first_failure=None)
+        return replace(counted, base=base, failing_since=since, first_failure=None, granted_until=None)
     return counted if base == counted.base else replace(counted, base=base)
 
 

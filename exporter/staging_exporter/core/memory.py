@@ -10,8 +10,9 @@ from staging_exporter.core.health import Health
 from staging_exporter.core.incidents import Incident, IncidentRootCause
 from staging_exporter.core.journal import Journal
 from staging_exporter.core.maintenance import MaintenanceWindow, Once
-from staging_exporter.core.model import State
+from staging_exporter.core.model import Startup, State, Topology
 from staging_exporter.core.snapshot import Deploy
+from staging_exporter.core.startup import grant
 
 VERSION = 1
 _LATEST = 1e11  # Unix seconds, the year 5138
@@ -25,6 +26,22 @@ class Remembered:
     since: float | None
     first_failure: float | None
     spent: bool
+    granted_until: float | None = None
+
+    def recalled(self, health: Health) -> Health:
+        """The health after a restart, with the startup budget as it was."""
+        first, spent, until = self.first_failure, self.spent, self.granted_until
+        return replace(health, first_failure=first, spent=spent, granted_until=until)
+
+    def set_back(self, at: float, ahead: float) -> Remembered:
+        """As a clock would have it that was `ahead` by so many seconds and says `at` now."""
+        until = None if self.granted_until is None else max(0.0, self.granted_until - ahead)
+        since, first = _not_after(self.since, at), _not_after(self.first_failure, at)
+        return replace(self, since=since, first_failure=first, granted_until=until)
+
+    def deployed(self, startup: Startup | None, at: float) -> Remembered:
+        """After a deploy at `at`."""
+        return replace(self, **grant(startup, at, spent=self.spent, until=self.granted_until)._asdict())
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +57,7 @@ class Memory:
 
         Windows that began in its future were announced by that clock: they move with it.
         """
-        components = {
-            name: replace(c, since=_not_after(c.since, at), first_failure=_not_after(c.first_failure, at))
-            for name, c in self.components.items()
-        }
+        components = {name: c.set_back(at, ahead) for name, c in self.components.items()}
         journal = replace(
             self.journal,
             windows=tuple(_moved(window, at, ahead) for window in self.journal.windows),
@@ -56,9 +70,10 @@ class Memory:
         """With this maintenance window as the last one that was posted."""
         return replace(self, journal=self.journal.with_window(window, now))
 
-    def with_deploy(self, names: Collection[str], deploy: Deploy) -> Memory:
+    def with_deploy(self, names: Collection[str], deploy: Deploy, topology: Topology) -> Memory:
         """With this deploy of these components, which grants their startup budgets anew."""
-        anew = {n: replace(c, first_failure=deploy.at, spent=False) for n, c in self.components.items() if n in names}
+        known = {n: c for n, c in self.components.items() if n in names}
+        anew = {n: c.deployed(topology.components[n].startup, deploy.at) for n, c in known.items()}
         return replace(self, components={**self.components, **anew}, journal=self.journal.with_deploy(names, deploy))
 
 
@@ -87,7 +102,9 @@ def remember(
 ) -> Memory:
     """What to keep of the present; `earlier` has the components that are not known again since a restart."""
     known = {n: (earlier.get(n) or h, h) for n, h in healths.items()}
-    components = {n: Remembered(was.state, was.since, h.first_failure, h.spent) for n, (was, h) in known.items()}
+    components = {
+        n: Remembered(was.state, was.since, h.first_failure, h.spent, h.granted_until) for n, (was, h) in known.items()
+    }
     return Memory(environment, components, journal)
 
 
@@ -112,10 +129,7 @@ def parse(document: Any) -> Memory:
         if document["version"] != VERSION:
             raise ValueError(f"version {document['version']!r} is not {VERSION}")
         environment = str(document["environment"])
-        components = {
-            name: Remembered(State(c["state"]), _moment(c["since"]), _moment(c["first_failure"]), bool(c["spent"]))
-            for name, c in document["components"].items()
-        }
+        components = {name: _remembered(component) for name, component in document["components"].items()}
         windows = tuple(_window(window) for window in document["windows"])
         deploys = {name: Deploy(_time(d["at"]), str(d["revision"])) for name, d in document["deploys"].items()}
         incidents = tuple(_incident(incident) for incident in document["incidents"])
@@ -135,6 +149,11 @@ def _time(raw: Any) -> float:
     if not 0 <= seconds < _LATEST:
         raise ValueError(f"{raw!r} is not a time")
     return seconds
+
+
+def _remembered(raw: Mapping[str, Any]) -> Remembered:
+    first_failure, until = _moment(raw["first_failure"]), _moment(raw.get("granted_until"))
+    return Remembered(State(raw["state"]), _moment(raw["since"]), first_failure, bool(raw["spent"]), until)
 
 
 def _window(raw: Mapping[str, Any]) -> MaintenanceWindow:

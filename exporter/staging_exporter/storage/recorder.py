@@ -69,7 +69,8 @@ class Recorder:
             self._board().require(components)
             deploy = Deploy(now(), revision)
             if self._store:
-                await self._store.save(self._board().memory().with_deploy(components, deploy))
+                board = self._board()
+                await self._store.save(board.memory().with_deploy(components, deploy, board.topology))
             self._board().deploy(components, deploy)
 
     async def _save_periodically(self, store: Store) -> None:
