@@ -64,7 +64,8 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "deploy: bad address": (
         ("deploy", "--to", "localhost:9877", "--component", "x"),
-        "'localhost:9877' is not the address of an exporter; write it like http://127.0.0.1:9877",
+        "'localhost:9877' is not the address of an exporter; write it like http://127.0.0.1:9877 "
+        "or unix:/run/staging-exporter/socket",
     ),
 }
 

@@ -23,7 +23,10 @@ SECRET = 'p"ss/wörd&0123456789'
         (r"php p\"ss\/w\u00f6rd&0123456789!", "php ***!"),
         ("base64 cCJzcy93w7ZyZCYwMTIzNDU2Nzg5!", "base64 ***!"),
         ("lower p\"ss/wörd&0123456789, upper P\"SS/WÖRD&0123456789!", "lower ***, upper ***!"),
-        ("nothing of it: p\"ss/w", "nothing of it: p\"ss/w"),
+        ("nothing of it: p\"ss/w, or so", "nothing of it: ***, or so"),
+        ("nothing of it: p\"ss/w goes on", "nothing of it: p\"ss/w goes on"),
+        ("cut at its third character: p\"s", "cut at its third character: ***"),
+        ("received 'p\"ss/w', expected x", "received '***', expected x"),
         ("", ""),
     ],
 )  # fmt: skip
@@ -37,6 +40,19 @@ def test_a_long_secret(text: str, expected: str) -> None:
 )
 def test_a_short_secret(secret: str, text: str, expected: str) -> None:
     assert mask(text, [secret]) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "correct+horse+battery+staple%21",
+        "correct%20horse%20battery%20staple%21",
+        "correct+horse+battery+staple!",
+        "".join(f"&#{ord(letter)};" for letter in "correct horse battery staple!"),
+    ],
+)
+def test_a_passphrase_as_forms_and_numbers_write_it(text: str) -> None:
+    assert mask(f"password={text}&x", ["correct horse battery staple!"]) == "password=***&x"
 
 
 def test_several_secrets_the_longest_first() -> None:

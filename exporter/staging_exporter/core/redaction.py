@@ -8,8 +8,8 @@ from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from html import escape
-from typing import Any
-from urllib.parse import quote
+from typing import Any, NamedTuple
+from urllib.parse import quote, quote_plus
 
 MAX_DETAIL = 500  # bytes of a detail
 _MAX_TEXT = 4 * MAX_DETAIL  # characters of it that are searched for secrets, which may be longer than their mask
@@ -51,30 +51,47 @@ def without_controls(value: Any) -> Any:
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
-    """`text` with every secret in it replaced, and every piece of one that is `_PIECE` characters long or longer."""
-    pieces, short = _searched(frozenset(secrets))
-    text = _without_pieces(text, pieces)
-    for form in short:
+    """`text` with every secret in it replaced, and every piece of one that is `_PIECE` characters long or longer.
+
+    Where a text, or a quotation in it, ends with the beginning of a secret, that is replaced too: it was cut there.
+    """
+    searched = _searched(frozenset(secrets))
+    text = _without_pieces(text, searched.pieces)
+    for form in searched.short:
         text = text.replace(form, _MASK)
-    return text
+    return searched.cut_off.sub(_MASK, text) if searched.cut_off else text
+
+
+class _Searched(NamedTuple):
+    """The pieces of all forms, the forms that are shorter than a piece, the longest first, and beginnings at an end."""
+
+    pieces: frozenset[str]
+    short: tuple[str, ...]
+    cut_off: re.Pattern[str] | None
 
 
 @lru_cache(maxsize=8)
-def _searched(secrets: frozenset[str]) -> tuple[frozenset[str], tuple[str, ...]]:
-    """The pieces of all forms of the secrets, and the forms that are shorter than a piece, the longest first.
-
-    Kept for the texts of one run, which may be hundreds.
-    """
+def _searched(secrets: frozenset[str]) -> _Searched:
+    """Kept for the texts of one run, which may be hundreds."""
     forms = {form for secret in secrets for form in _forms(secret)}
     short = sorted((form for form in forms if _SHORTEST <= len(form) < _PIECE), key=len, reverse=True)
-    return frozenset(piece for form in forms for piece in _pieces(form)), tuple(short)
+    begun = {form[:length] for form in forms for length in range(_SHORTEST, min(len(form), _PIECE))}
+    words = "|".join(map(re.escape, sorted(begun, key=len, reverse=True)))
+    cut_off = re.compile(rf"(?:{words})(?=\s*['\"]?(?:[,;] |\Z))") if begun else None
+    return _Searched(frozenset(piece for form in forms for piece in _pieces(form)), tuple(short), cut_off)
 
 
 def _forms(secret: str) -> set[str]:
-    """As it is, as Python quotes it in texts and bytes, as JSON, PHP, URLs, HTML and base64 do, in either case."""
+    """As it is, as Python quotes it in texts and bytes, as JSON, PHP, URLs, forms, HTML, base64 do, in either case."""
     data = secret.encode("utf-8", "replace")
     quoted = [text[1:-1] for text in (repr(secret), repr(data)[1:], json.dumps(secret))]
-    encoded = [quote(secret, safe=""), escape(secret), *(text.replace("/", r"\/") for text in quoted)]
+    encoded = [
+        quote(secret, safe=""),
+        quote_plus(secret),
+        escape(secret),
+        *(text.replace("/", r"\/") for text in quoted),
+    ]
+    encoded += ["".join(f"&#{ord(letter)};" for letter in secret), secret.replace(" ", "+")]
     encoded += [code(data).decode().rstrip("=") for code in (b64encode, urlsafe_b64encode)]
     return {secret, secret.lower(), secret.upper(), *quoted, *encoded}
 
