@@ -274,6 +274,54 @@ def test_endpoints_of_gatus_become_components(tmp_path: Path) -> None:
     ]
 
 
+KUMA = r"""
+{"version": "1.23.17", "monitorList": [
+  {"id": 1, "name": "Shop API", "type": "keyword", "url": "https://a.test/x", "method": "GET", "interval": 60,
+   "timeout": 48, "maxretries": 2, "keyword": "all (good)", "invertKeyword": false, "ignoreTls": true,
+   "accepted_statuscodes": ["200-299", "404"], "maxredirects": 0, "active": 1, "upsideDown": false, "body": null,
+   "headers": "{\"X-Token\": \"hidden\"}", "basic_auth_user": "prober", "basic_auth_pass": "hidden"},
+  {"name": "db", "type": "port", "hostname": "b.test", "port": 5432, "interval": 60, "active": true},
+  {"name": "host", "type": "ping", "hostname": "b.test", "active": true},
+  {"name": "names", "type": "dns", "hostname": "a.test", "dns_resolve_server": "192.0.2.1", "dns_resolve_type": "A"},
+  {"name": "job", "type": "push", "pushToken": "hidden"},
+  {"name": "old", "type": "http", "url": "https://c.test", "active": 0},
+  {"name": "gone", "type": "http", "url": "https://d.test", "upsideDown": true}
+]}
+"""
+
+
+def test_monitors_of_uptime_kuma_become_components(tmp_path: Path) -> None:
+    document, text, left_out = drafted(tmp_path, "uptime-kuma", KUMA)
+    components = document["components"]
+    assert components["shop-api"] == {
+        "layer": "service",
+        "priority": "P1",
+        "interval": "1m",
+        "timeout": "48s",
+        "fall": 3,
+        "check": {
+            "kind": "http",
+            "url": "https://a.test/x",
+            "headers": {"X-Token": {"env": "SHOP_API_X_TOKEN"}},
+            "auth": {"basic": {"username": "prober", "password": {"env": "SHOP_API_PASSWORD"}}},
+            "follow_redirects": False,
+            "tls": {"insecure_skip_verify": True},
+            "expect": {"status": ["200-299", 404], "body": {"matches": r"all \(good\)"}},
+        },
+    }
+    assert {name: each["check"] for name, each in components.items() if name != "shop-api"} == {
+        "db": {"kind": "tcp", "address": "b.test:5432"},
+        "host": {"kind": "icmp", "host": "b.test"},
+        "names": {"kind": "dns", "name": "a.test", "type": "A", "server": "192.0.2.1"},
+    }
+    assert "hidden" not in text
+    assert left_out == [
+        "monitorList[4] (job): there is no kind for the type push",
+        "monitorList[5] (old): is not active",
+        "monitorList[6] (gone): expects a failure (upsideDown)",
+    ]
+
+
 BROKEN = {
     "no YAML": ("services: [", r":1: "),
     "nothing to probe": ("services: {worker: {image: x}}", "nothing in it can be probed"),

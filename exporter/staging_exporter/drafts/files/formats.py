@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from staging_exporter.drafts.files import blackbox, compose, gatus
+from staging_exporter.drafts.files import blackbox, compose, gatus, uptime_kuma
 from staging_exporter.drafts.files.drafting import Drafting, render
 from staging_exporter.drafts.files.reading import Source, read
 from staging_exporter.drafts.text import one_line
@@ -14,6 +14,7 @@ FORMATS: Mapping[str, Callable[[list[Source], Drafting], None]] = {
     "compose": compose.draft,
     "blackbox": blackbox.draft,
     "gatus": gatus.draft,
+    "uptime-kuma": uptime_kuma.draft,
 }
 
 
