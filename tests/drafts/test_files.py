@@ -133,7 +133,7 @@ modules:
   ssh: {prober: tcp, tcp: {query_response: [{expect: "^SSH-2.0-"}, {send: hello}]}}
   resolver:
     prober: dns
-    dns: {query_name: shop.test, query_type: A, validate_answer_rrs: {fail_if_matches_regexp: [x]}}
+    dns: {query_name: "${X}.test", query_type: A, validate_answer_rrs: {fail_if_matches_regexp: [x]}}
   ping: {prober: icmp}
   rpc: {prober: grpc, grpc: {service: shop, tls: true}}
   idle: {prober: icmp}
@@ -186,7 +186,7 @@ def test_probe_jobs_become_components(tmp_path: Path) -> None:
     assert {name: components[name]["check"] for name in ("web-b-test", "ssh", "dns", "ping", "rpc")} == {
         "web-b-test": {"kind": "http", "url": "http://b.test"},
         "ssh": {"kind": "tcp", "address": "d.test:22", "steps": [{"expect": "^SSH-2.0-"}, {"send": "hello\n"}]},
-        "dns": {"kind": "dns", "name": "shop.test", "server": "192.0.2.1", "type": "A", "protocol": "udp"},
+        "dns": {"kind": "dns", "name": "$${X}.test", "server": "192.0.2.1", "type": "A", "protocol": "udp"},
         "ping": {"kind": "icmp", "host": "e.test"},
         "rpc": {"kind": "grpc", "address": "f.test:443", "service": "shop", "tls": {}},
     }

@@ -168,7 +168,7 @@ class _Module:
 
     def _dns(self, target: str) -> dict[str, Any]:
         take = self._left.pop
-        check: dict[str, Any] = {"kind": "dns", "name": text(take("query_name", "")), "server": target}
+        check: dict[str, Any] = {"kind": "dns", "name": literal(text(take("query_name", ""))), "server": target}
         check["type"] = text(take("query_type", "")) or "ANY"
         check["protocol"] = text(take("transport_protocol", "")) or "udp"
         if len(codes := sequence(take("valid_rcodes", None))) == 1:
@@ -176,6 +176,6 @@ class _Module:
         return check
 
     def _grpc(self, target: str) -> dict[str, Any]:
-        service = text(self._left.pop("service", ""))
+        service = literal(text(self._left.pop("service", "")))
         tls = self._tls(needed=self._left.pop("tls", "") == "true")
         return {"kind": "grpc", "address": target, **({"service": service} if service else {}), **tls}
