@@ -131,9 +131,9 @@ class App:
         """Stop probing and serving, within two seconds, whatever hangs."""
         for task in self._tasks:
             task.cancel()
-        self._engine.on_demand.stop()
         self._loop_lag.stop()
-        await asyncio.gather(self._engine.scheduler.stop(), self._web.stop() if self._web else asyncio.sleep(0))
+        web = self._web.stop() if self._web else asyncio.sleep(0)
+        await asyncio.gather(self._engine.on_demand.stop(), self._engine.scheduler.stop(), web)
         try:
             await self._recorder.stop()
         except TimeoutError:

@@ -303,7 +303,7 @@ async def test_stopping_cancels_runs_on_demand() -> None:
     demand = OnDemand(targets, Prober(), RateLimiter(None, [], targets))
     asked = asyncio.create_task(demand.probe("target"))
     await entered.wait()
-    demand.stop()
+    await demand.stop()
     with pytest.raises(asyncio.CancelledError):
         await asked
 

@@ -19,6 +19,7 @@ from staging_exporter.engine.rate_limit import RateLimiter
 from staging_exporter.options.check import Check
 
 _SHORTEST = 0.25  # seconds of a run, whatever a requester asks for
+_STOP = 1.0  # seconds that cancelled runs have to end
 _GAP = 1.0  # seconds between two runs of a component
 
 
@@ -64,10 +65,13 @@ class OnDemand:
             run = self._following(name, timeout)
         return await asyncio.shield(run.task)  # the first requester may disconnect without ending the run of the others
 
-    def stop(self) -> None:
-        """Cancel the runs that are under way."""
-        for run in (*self._running.values(), *self._next.values()):
-            run.task.cancel()
+    async def stop(self) -> None:
+        """Cancel the runs that are under way, which have a second to end."""
+        tasks = {run.task for run in (*self._running.values(), *self._next.values())}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_STOP)
 
     def _following(self, name: str, timeout: float) -> _Run:
         """The next run, which begins when the one under way and the gap after it are over."""

@@ -30,6 +30,7 @@ from staging_exporter.net.resolve import Resolver
 from staging_exporter.options.check import Check, observed
 
 _GRACE = 0.25  # seconds a cancelled run has to end before it is abandoned
+_CLEAN_UP = 0.9  # seconds that it has when the exporter stops, to clean up what it made
 # What a stall of our own loop can cause; a refusal or a response is valid whenever it was read.
 _STALLABLE = frozenset({Reason.TIMEOUT, Reason.SLOW, Reason.CLOSED, Reason.RESOLVER})
 
@@ -156,7 +157,7 @@ class Prober:
                 return self._cut_off(component.name, task)
         except asyncio.CancelledError:
             task.cancel()
-            await asyncio.wait({task}, timeout=_GRACE)  # a program that it runs must end before the loop does
+            await asyncio.wait({task}, timeout=_CLEAN_UP)  # a program that it runs must end before the loop does
             raise
         return asyncio.CancelledError() if task.cancelled() else task.exception()
 

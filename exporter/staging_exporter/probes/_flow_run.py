@@ -19,6 +19,7 @@ from staging_exporter.probes._flow_steps import FlowStep
 _MARGIN = 0.1  # seconds before the deadline when steps end, so that the failing one can be named
 _CLEANING = 1.0  # seconds that a step for cleaning up gets, unless it says how many
 _MOST_CLEANING = 0.25  # of the run
+_INTERRUPTED = 0.8  # seconds at most for cleaning up after a run that is cancelled: the exporter stops within two
 _KEPT = (Fact.STATUS, Fact.CLOSE_CODE, "event_seconds")  # facts of a step
 _EARLIEST = (Fact.CREDENTIAL_NOT_AFTER, Fact.TOKEN_NOT_AFTER)
 
@@ -34,24 +35,43 @@ class Walk:
         self._values = Values(secrets)
         self._jars: dict[str, Cookies] = {}
         self._reused: list[int] = []
+        self._number = 0  # of the step that is taken now
         self._failed: ProbeFailed | None = None
         self._degraded: ProbeFailed | None = None
 
     async def run(self) -> None:
-        """Raises ProbeFailed or ProbeDegraded of the first step that did not pass, which the detail names."""
-        number = 0
-        while number < len(self._steps):
-            error = await self._next(number)
+        """Raises ProbeFailed or ProbeDegraded of the first step that did not pass, which the detail names.
+
+        When it is cancelled, the steps that clean up are taken first.
+        """
+        try:
+            await self._take_all()
+        except asyncio.CancelledError:
+            await asyncio.create_task(self._clean_up())  # a task that is cancelled has no timeouts
+            raise
+        if (decisive := self._failed or self._degraded) is not None:
+            raise decisive
+
+    async def _take_all(self) -> None:
+        while self._number < len(self._steps):
+            error = await self._next(self._number)
             if error is not None and error.reason == Reason.DENIED and self._reused:
-                number = self._log_in_again(error)
+                self._number = self._log_in_again(error)
                 continue
             if isinstance(error, ProbeDegraded):
                 self._degraded = self._degraded or error
             else:
                 self._failed = self._failed or error
-            number += 1
-        if (decisive := self._failed or self._degraded) is not None:
-            raise decisive
+            self._number += 1
+
+    async def _clean_up(self) -> None:
+        """Take the steps that clean up and are not over, in the time that is kept for them, each with its share."""
+        steps = [step for step in self._steps[self._number :] if step.always and not self._values.missing(step.needs)]
+        end = self._context.elapsed + min(self._reserved(self._number - 1), _INTERRUPTED)
+        for number, step in enumerate(steps):
+            left = min(end - self._context.elapsed, self._context.remaining - _MARGIN)
+            if left > 0:
+                await self._take(step, left / (len(steps) - number))
 
     async def _next(self, number: int) -> ProbeFailed | None:
         """Take a step, unless nothing is left to do: it is not reached, or its result is known."""
@@ -65,7 +85,8 @@ class Walk:
         if step.reuse is not False and (login := kept_login(self._context, (self._key, step.name))) is not None:
             self._take_over(number, login)
             return None
-        return await self._take(step, 0.0 if step.always else self._reserved(number))
+        reserved = 0.0 if step.always else self._reserved(number)
+        return await self._take(step, max(0.0, self._context.remaining - _MARGIN - reserved))
 
     def _take_over(self, number: int, login: Login) -> None:
         step, context = self._steps[number], self._context
@@ -93,9 +114,8 @@ class Walk:
     def _jar(self, step: FlowStep) -> Cookies:
         return self._jars.setdefault(step.user, Cookies())
 
-    async def _take(self, step: FlowStep, reserved: float) -> ProbeFailed | None:
-        """Run one step in time and record how it went; what it raised, classified, with the name of the step."""
-        left = max(0.0, self._context.remaining - _MARGIN - reserved)
+    async def _take(self, step: FlowStep, left: float) -> ProbeFailed | None:
+        """Run one step in `left` seconds and record how it went; what it raised, classified, with the step's name."""
         inner = self._context.aside(min(left, step.within or left))
         inner.cookies, inner.captured = self._jar(step), {}
         error: ProbeFailed | None = None
