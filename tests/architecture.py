@@ -27,7 +27,7 @@ NOTES = {
     "web": "HTTP server, pages, API",
     "storage": "state that survives a restart",
     "config": "YAML to components and checks",
-    "drafts": "a cloud to the text of a configuration",
+    "drafts": "a cloud, or files of other tools, to the text of a configuration",
     "probes": "the kinds of checks, one file each",
     "views": "snapshot to metrics, page, report",
     "generate": "rules, dashboards, runbooks",
