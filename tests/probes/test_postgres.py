@@ -16,6 +16,7 @@ from typing import Any
 import asyncpg
 import psutil
 import pytest
+import uvloop
 from staging_exporter.core.model import Outcome, Reason
 from staging_exporter.net.address import HostPort
 from staging_exporter.net.postgres import plain, reason_of
@@ -323,6 +324,89 @@ async def test_a_hostile_peer_gets_a_reason(name: str) -> None:
         options = {"kind": "postgres", "host": "127.0.0.1", "port": port, "database": "d", "user": "u"}
         seen = await watched(options, 0.5)
     assert (seen.reason, text in seen.detail) == (reason, True), seen.detail
+
+
+def requests(code: int) -> bytes:
+    return message(b"R", struct.pack("!i", code))
+
+
+NOTICE = message(b"N", b"SNOTICE\0C00000\0Mhello\0\0")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param([requests(3)], id="at once"),
+        pytest.param([NOTICE + requests(3)], id="after a notice"),
+        pytest.param([message(b"R", struct.pack("!i", 5) + b"salt"), requests(3)], id="after it asked for a hash"),
+        pytest.param([message(b"R", struct.pack("!i", 5) + b"salt") + requests(3)], id="together with a hash"),
+    ],
+)
+async def test_no_password_in_clear_text_without_tls(answer: list[bytes]) -> None:
+    heard: list[bytes] = []
+    options = {
+        "kind": "postgres",
+        "host": "127.0.0.1",
+        "database": "d",
+        "user": "u",
+        "password": {"env": "DB_PASSWORD"},
+    }
+    async with serving(recorded(heard, *answer)) as port:
+        seen = await watched({**options, "port": port}, 2.0)
+        assert (seen.reason, "asks for the password in clear text" in seen.detail) == (Reason.TLS, True), seen.detail
+        assert PASSWORD.encode() not in b"".join(heard)
+        await watched({**options, "port": port, "tls": {"mode": "disable", "allow_cleartext": True}}, 2.0)
+        assert PASSWORD.encode() in b"".join(heard)
+
+
+async def test_a_login_in_single_bytes_is_understood() -> None:
+    heard: list[bytes] = []
+    options = {
+        "kind": "postgres",
+        "host": "127.0.0.1",
+        "database": "d",
+        "user": "u",
+        "password": {"env": "DB_PASSWORD"},
+    }
+    async with serving(recorded(heard, NOTICE + requests(3), slowly=True)) as port:
+        seen = await watched({**options, "port": port}, 2.0)
+    assert seen.reason == Reason.TLS, seen.detail
+    assert PASSWORD.encode() not in b"".join(heard)
+
+
+def test_the_login_is_watched_on_uvloop_too(server: Postgres) -> None:
+    async def both() -> tuple[Reason, Reason]:
+        async with serving(recorded([], requests(3))) as port:
+            return (await probe(check(server))).reason, (await probe({**check(server), "port": port})).reason
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(both()) == (Reason.OK, Reason.TLS)
+
+
+def recorded(heard: list[bytes], *answers: bytes, slowly: bool = False) -> Handler:
+    """Like `pretending`, and keeps what it reads."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(65536))
+        if len(heard[-1]) == 8:  # an SSLRequest
+            writer.write(b"N")
+            await reader.read()
+            return
+        for answer in answers:
+            for part in [bytes([byte]) for byte in answer] if slowly else [answer]:
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(0)
+            heard.append(await reader.read(65536))
+
+    return handler
+
+
+@pytest.mark.parametrize("mode", ["require", "verify-full"])
+def test_a_password_in_clear_text_is_no_question_with_tls(mode: str) -> None:
+    options = {"kind": "postgres", "host": "h", "database": "d", "user": "u"}
+    with pytest.raises(ValueError, match="allow_cleartext goes with mode: disable"):
+        load("postgres").model_validate({**options, "tls": {"mode": mode, "allow_cleartext": True}})
 
 
 async def test_required_tls_that_the_server_does_not_offer_fails() -> None:

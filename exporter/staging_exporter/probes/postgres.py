@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
 from staging_exporter.net.address import HostPort
+from staging_exporter.net.cleartext import GuardedLoop
 from staging_exporter.net.connect import connect
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.names import ascii_name
@@ -55,9 +56,12 @@ class PostgresTls(Model):
     server_name: ServerName | None = None
     min_version: Version = Field("1.2", description="1.0 and 1.1 also allow weak keys and signatures")
     max_version: Version | None = None
+    allow_cleartext: bool = Field(False, description="with mode disable: send the password in clear text when asked")
 
     @model_validator(mode="after")
     def _in_order(self) -> PostgresTls:
+        if self.allow_cleartext and self.mode != "disable":
+            raise ValueError("allow_cleartext goes with mode: disable; with TLS nobody else reads the password")
         check_versions(self.min_version, self.max_version)
         return self
 
@@ -169,6 +173,22 @@ class Postgres(Check):
     async def _connect(
         self, context: ProbeContext, password: str, tls: TlsSettings | None, settings: dict[str, str]
     ) -> Session:
+        guard = None if tls or self.tls.allow_cleartext else GuardedLoop()
+        try:
+            return await self._log_in(context, password, tls, settings, guard)
+        except DRIVER_ERRORS:
+            if guard and guard.refusal:
+                raise guard.refusal from None
+            raise
+
+    async def _log_in(
+        self,
+        context: ProbeContext,
+        password: str,
+        tls: TlsSettings | None,
+        settings: dict[str, str],
+        guard: GuardedLoop | None,
+    ) -> Session:
         session: Session = await asyncpg.connect(
             host=context.facts.get(Fact.IP, self._address().host),
             port=self.port,
@@ -181,6 +201,7 @@ class Postgres(Check):
             target_session_attrs="any",
             timeout=None,
             connection_class=Session,
+            loop=guard,
             statement_cache_size=0,
             server_settings={"application_name": "staging-exporter", **settings},
         )
