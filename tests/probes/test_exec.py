@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ import uvloop
 from staging_exporter.core.model import Observation, Outcome, Reason
 from staging_exporter.probes import load
 
-from tests.support.live import gone
+from tests.support.live import gone, wait_for
 from tests.support.probing import probe
 
 
@@ -133,7 +133,23 @@ def test_a_child_in_another_process_group_does_not_delay_the_run(
     seen = run("sh", "-c", f"setsid sleep 61 & echo $! > {tmp_path}/child; echo done")
     assert seen.facts["output"] == "done"
     assert seen.duration < 2.0
-    os.kill(int((tmp_path / "child").read_text()), 9)
+    assert gone(int((tmp_path / "child").read_text()))
+
+
+@pytest.mark.parametrize("end", ["exit 0", "sleep 62"])
+def test_daemons_that_a_run_leaves_behind_are_killed(run: Callable[..., Observation], tmp_path: Path, end: str) -> None:
+    daemon = f"(setsid sh -c 'echo $$ >> {tmp_path}/children; exec sleep 61' </dev/null >/dev/null 2>&1 &)"
+    ready = f'until [ "$(wc -l < {tmp_path}/children)" = 3 ]; do :; done 2>/dev/null'
+    other = subprocess.Popen(["sleep", "61"])
+    try:
+        run("sh", "-c", f"{daemon}; {daemon}; {daemon}; {ready}; {end}", timeout=2.0)
+        children = [int(line) for line in (tmp_path / "children").read_text().split()]
+        assert len(children) == 3
+        wait_for(lambda: all(map(gone, children)), "all daemons are gone", 2.0)
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
 
 
 def test_endless_output_is_cut_off(run: Callable[..., Observation]) -> None:

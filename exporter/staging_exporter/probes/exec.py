@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -24,6 +25,8 @@ from staging_exporter.options.secrets import AnySecret
 
 _MAX_OUTPUT = 64 * 1024
 _MAX_PERFORMANCE = 20
+_MARK = "STAGING_EXPORTER_RUN"  # a variable that the children of a run inherit
+_ROUNDS = 10  # looks for children, which may start others meanwhile
 _DRAIN = 0.1  # seconds to read the rest of the output after the process group has ended
 _SHOWN = 400  # characters of the output in a detail: its beginning and end, since tools differ in where they explain
 _INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR")  # not the exporter's own secrets
@@ -143,13 +146,15 @@ class _Output:
 async def _execute(command: Sequence[str], env: Mapping[str, str], output: _Output) -> int:
     """Run to the end and return the exit status, negative for a signal; `output` is filled meanwhile.
 
-    Cancelling kills the program and its children. Raises OSError, ValueError when it cannot be started.
+    In the end, also when it is cancelled, the program and its children are killed.
+    Raises OSError, ValueError when it cannot be started.
     """
     async with _pipe(output) as (descriptor, reading):
+        mark = str(uuid.uuid4())
         try:
             process = await asyncio.create_subprocess_exec(
-                *command, env=env, stdin=asyncio.subprocess.DEVNULL, stdout=descriptor, stderr=descriptor,
-                start_new_session=True,
+                *command, env={**env, _MARK: mark}, stdin=asyncio.subprocess.DEVNULL, stdout=descriptor,
+                stderr=descriptor, start_new_session=True,
             )  # fmt: skip
         finally:
             os.close(descriptor)
@@ -159,7 +164,26 @@ async def _execute(command: Sequence[str], env: Mapping[str, str], output: _Outp
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
+            await asyncio.to_thread(_kill_marked, f"{_MARK}={mark}".encode())
             await asyncio.wait({reading}, timeout=_DRAIN)
+
+
+def _kill_marked(mark: bytes) -> None:
+    """Kill what a run left behind in other process groups: what has its mark in the environment (proc(5))."""
+    for _ in range(_ROUNDS):
+        left = [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if mark in _environment_of(entry)]
+        for process in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGKILL)
+        if not left:
+            return
+
+
+def _environment_of(process: Path) -> list[bytes]:
+    try:
+        return (process / "environ").read_bytes().split(b"\0")
+    except OSError:  # gone, or of another user
+        return []
 
 
 @asynccontextmanager
