@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from staging_exporter.core.model import Observation, Outcome, Reason
 from staging_exporter.engine.prober import Prober
 from staging_exporter.net.address import HostPort
+from staging_exporter.net.url import parse_url
 from staging_exporter.probes import kinds, load
 
 from tests.support.probing import probe
@@ -627,3 +628,45 @@ async def test_a_redirect_to_a_link_local_address_is_not_followed(host: str) -> 
     async with serving(Web({"*": to(f"http://{host}/latest/meta-data/")})) as address:
         seen = await get(f"http://{address}/")
     assert (seen.reason, "a link-local address, which is not followed" in seen.detail) == (Reason.STATUS, True)
+
+
+INNER = b'{"status": "down", "inner": "of the intranet"}'
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({}, id="status"),
+        pytest.param({"expect": {"status": 500, "body": {"matches": "never"}}}, id="content"),
+        pytest.param({"identity": {"body": {"matches": "never"}}, "expect": {"status": 500}}, id="identity"),
+        pytest.param({"degraded": {"status": 500}}, id="degraded"),
+        pytest.param({"degraded": {"body": {"matches": "down"}}, "expect": {"status": 500}}, id="degraded by content"),
+    ],
+)
+async def test_a_body_of_another_origin_is_not_shown(options: dict[str, Any]) -> None:
+    body = INNER + b" " * 1000
+    async with serving(Web({"*": response(500, body)})) as elsewhere:
+        async with serving(Web({"*": to(f"http://{elsewhere}/", 302)})) as address:
+            seen = await get(f"http://{address}/", **options)
+            expect = {**options.get("expect", {}), "final_host": "^127"}
+            trusted = await get(f"http://{address}/", **{**options, "expect": expect})
+        direct = await get(f"http://{elsewhere}/", **options)
+    assert "intranet" not in f"{seen}"
+    assert f"its body is not shown: http://{elsewhere}/ is another origin" in seen.detail
+    assert ("intranet" in trusted.detail, "intranet" in direct.detail) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("to_url", "from_url", "same"),
+    [
+        ("http://a.test/x", "http://a.test/", True),
+        ("https://a.test/", "http://a.test/", True),
+        ("http://a.test/", "https://a.test/", False),
+        ("https://a.test:8443/", "http://a.test/", False),
+        ("http://b.test/", "http://a.test/", False),
+        ("https://b.test/", "http://a.test/", False),
+    ],
+)
+def test_https_for_http_is_no_other_origin(to_url: str, from_url: str, same: bool) -> None:
+    schemes = ("http", "https")
+    assert parse_url(to_url, schemes).upgrades(parse_url(from_url, schemes)) is same

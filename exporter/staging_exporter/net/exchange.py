@@ -49,7 +49,7 @@ class Response:
     """A response. `fault` is the error that cut its body short, None when it is complete; `rest` follows an upgrade.
 
     `unknown_coding` is a content coding that was left as it is, `location` the header as bytes, `url` where it
-    came from.
+    came from. It is `foreign` when a redirect led to another origin: then details show nothing of its body.
     """
 
     status: int
@@ -61,6 +61,7 @@ class Response:
     unknown_coding: str = ""
     location: bytes | None = None
     url: Url | None = None
+    foreign: bool = False
 
     def header(self, name: str) -> str | None:
         """The value of a header, several joined by comma; None when there is none. Case does not matter."""

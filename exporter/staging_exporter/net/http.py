@@ -99,7 +99,7 @@ async def fetch(
     `read` reads the body instead, such as that of a stream.
     Raises ProbeFailed, OSError, ssl.SSLError.
     """
-    first, jar = request.url.address, context.cookies or Cookies()
+    asked, first, jar = request.url, request.url.address, context.cookies or Cookies()
     for redirects in range(MAX_REDIRECTS + 1):
         context.facts.update({Fact.FINAL_HOST: request.url.host, Fact.REDIRECTS: redirects})
         hop = transport if request.url.address == first else transport.elsewhere()
@@ -112,7 +112,7 @@ async def fetch(
                 response = await exchange.ask(context, WireRequest(request.method, target, headers, request.body))
             route.name_proxy_of(context, response)
             context.log(f"{request.method} {request.url.shown}: status {response.status}")
-            response.url = request.url
+            response.url, response.foreign = request.url, not request.url.upgrades(asked)
             record_head(context, response)
             jar.take(request.url, response.headers)
             location = response.location if follow and response.status in _REDIRECTS else None

@@ -41,6 +41,11 @@ class Url(NamedTuple):
         """Credentials are sent again only to the same origin: RFC 6454."""
         return self.scheme, self.host, self.port
 
+    def upgrades(self, other: Url) -> bool:
+        """True when it has the origin of `other`, or is its host by https instead of http, at the usual ports."""
+        upgraded = (other.scheme, self.scheme, other.port, self.port) == ("http", "https", 80, 443)
+        return self.origin == other.origin or (upgraded and self.host == other.host)
+
     @property
     def authority(self) -> str:
         """The value of the `Host` header: the port only when it is not the scheme's own."""

@@ -181,13 +181,21 @@ def _header_tests(name: str, value: str | None, test: HeaderTest) -> Iterator[Ma
 
 def snippet(response: Response) -> str:
     """`; body: ...`, the beginning of the body in one line; empty without a body."""
+    if response.foreign:
+        return f"; its body is not shown: {response.url.shown} is another origin" if response.url else ""
     text = _SPACE.sub(" ", response.text[: 2 * _SNIPPET]).strip()
     return f"; body: {text[:_SNIPPET]}" if text else ""
 
 
 def _failing(response: Response) -> str:
     """What a body says is broken, where its beginning does not show it all."""
-    return failing_parts(response) if len(response.text) > _SNIPPET else ""
+    return failing_parts(response) if len(response.text) > _SNIPPET and not response.foreign else ""
+
+
+def trust_final_host(response: Response, expected: Expected) -> None:
+    """A response of another origin is no `foreign` one where the configuration names its host."""
+    if expected.final_host is not None and response.url and search(expected.final_host, response.url.host):
+        response.foreign = False
 
 
 def require_status(response: Response, expected: tuple[str, ...]) -> None:

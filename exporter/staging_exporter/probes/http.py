@@ -30,6 +30,7 @@ from staging_exporter.options.answers import (
     require_not_starting,
     require_status,
     status_in,
+    trust_final_host,
 )
 from staging_exporter.options.auth import Auth, fetch_as, hosts_asked
 from staging_exporter.options.check import Check, Degraded
@@ -158,6 +159,7 @@ class Http(Check):
             cookies=self.cookies,
             read=read,
         )
+        trust_final_host(response, self.expect)
         record_facts(context, response, self.facts)
         self._judge(context, response)
 
