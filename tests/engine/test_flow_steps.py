@@ -49,7 +49,9 @@ def configuration(host: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def served(tmp_path: Path, **broken: Answer) -> AsyncIterator[Config]:
+async def served(tmp_path: Path, *places: str, **broken: Answer) -> AsyncIterator[Config]:
+    """`places` are steps of a second journey."""
+
     def answer(request: Seen) -> bytes:
         path = request.target.strip("/").partition("?")[0]
         found = broken.get(path, OK)
@@ -57,12 +59,15 @@ async def served(tmp_path: Path, **broken: Answer) -> AsyncIterator[Config]:
 
     async with serving(Web({"*": answer})) as host:
         file = tmp_path / "config.yml"
-        file.write_text(yaml.safe_dump(configuration(host)))
+        tree = configuration(host)
+        if places:
+            tree["journeys"]["second"] = {"priority": "P0", "steps": {f"s{n}": each for n, each in enumerate(places)}}
+        file.write_text(yaml.safe_dump(tree))
         yield load_config(file)
 
 
-async def verdict(tmp_path: Path, **broken: Answer) -> Snapshot:
-    async with served(tmp_path, **broken) as config:
+async def verdict(tmp_path: Path, *places: str, **broken: Answer) -> Snapshot:
+    async with served(tmp_path, *places, **broken) as config:
         return await run_until(config, seconds=20)
 
 
@@ -87,13 +92,31 @@ async def test_the_component_of_the_step_that_fails_is_the_root_cause(tmp_path: 
         "user": "down",
         "user.page": "up",
     }
-    assert snapshot.components["chat"].detail.startswith("not reached: step login: status 500")
+    assert snapshot.components["chat"].detail == "not reached: step login failed"
 
 
 async def test_the_journey_stops_at_the_step_that_fails(tmp_path: Path) -> None:
     snapshot = await verdict(tmp_path, page=response(502))
     journey = snapshot.journeys["path"]
     assert (journey.state, journey.blocked_at, journey.root_causes) == ("blocked", "page", ("user.page",))
+
+
+async def test_a_clean_up_that_fails_after_another_step_is_no_root_cause(tmp_path: Path) -> None:
+    snapshot = await verdict(tmp_path, "user.logout", chat=response(500), logout=response(404, b"no such user"))
+    assert [root.component for root in snapshot.root_causes] == ["chat"]
+    logout = snapshot.components["user.logout"]
+    assert (str(logout.state), logout.reason) == ("unknown", "no_evidence")
+    assert logout.detail.startswith("after step chat failed: step logout: status 404, expected 2xx")
+
+
+async def test_a_clean_up_that_fails_alone_is_the_root_cause(tmp_path: Path) -> None:
+    snapshot = await verdict(tmp_path, "user.logout", logout=response(404))
+    assert [root.component for root in snapshot.root_causes] == ["user.logout"]
+
+
+async def test_a_clean_up_that_passes_after_another_step_failed_is_up(tmp_path: Path) -> None:
+    snapshot = await verdict(tmp_path, "user.logout", chat=response(500))
+    assert states(snapshot)["user.logout"] == "up"
 
 
 async def test_the_graph_explains_a_step_by_a_component_below_it(tmp_path: Path) -> None:

@@ -118,6 +118,8 @@ class Prober:
 
     def _of_steps(self, run: Observation, check: Check, context: ProbeContext) -> Iterator[Observation]:
         """What the run says about the components that its steps observe; an inconclusive run says nothing of them."""
+        failed = next((name for name, part in context.parts.items() if _is_failure(part.error)), None)
+        missed = f"not reached: {run.detail if failed is None else f'step {failed} failed'}"
         for name, steps in observed(run.component, check).items():
             if name not in self._observed:
                 continue
@@ -126,9 +128,8 @@ class Prober:
             error = min(errors, key=lambda each: isinstance(each, ProbeDegraded), default=None)
             if run.stalled and error is not None:
                 error = ProbeFailed(Reason.PROBE_ERROR, run.detail)
-            elif len(parts) < len(steps) and (error is None or isinstance(error, ProbeDegraded)):
-                reason = run.reason if run.outcome is Outcome.UNKNOWN else Reason.NO_EVIDENCE
-                error = ProbeFailed(reason, f"not reached: {run.detail}")
+            elif len(parts) < len(steps) and not _is_failure(error):
+                error = ProbeFailed(run.reason if run.outcome is Outcome.UNKNOWN else Reason.NO_EVIDENCE, missed)
             reason = Reason.OK if error is None else error.reason
             yield Observation(
                 component=name,
@@ -170,6 +171,10 @@ class Prober:
         elif not task.cancelled() and isinstance(error := task.exception(), ProbeFailed):
             return error  # it failed at the deadline, with a better reason
         return TimeoutError()
+
+
+def _is_failure(error: ProbeFailed | None) -> bool:
+    return error is not None and not isinstance(error, ProbeDegraded)
 
 
 def _outcome(error: BaseException | None, reason: Reason) -> Outcome:

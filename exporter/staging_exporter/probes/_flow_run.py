@@ -37,6 +37,7 @@ class Walk:
         self._reused: list[int] = []
         self._number = 0  # of the step that is taken now
         self._failed: ProbeFailed | None = None
+        self._failed_at = ""  # the name of that step
         self._degraded: ProbeFailed | None = None
 
     async def run(self) -> None:
@@ -60,8 +61,8 @@ class Walk:
                 continue
             if isinstance(error, ProbeDegraded):
                 self._degraded = self._degraded or error
-            else:
-                self._failed = self._failed or error
+            elif error is not None and self._failed is None:
+                self._failed, self._failed_at = error, self._steps[self._number].name
             self._number += 1
 
     async def _clean_up(self) -> None:
@@ -143,6 +144,8 @@ class Walk:
         context.log(f"{step.name} took {seconds * 1000:.1f} ms")
         shown = {name: value.text[:200] for name, value in inner.captured.items() if not value.secret}
         facts = {name: inner.facts[name] for name in _KEPT if name in inner.facts}
+        if error is not None and self._failed is not None:  # it proves nothing: what it cleans up may not exist
+            error = ProbeFailed(Reason.NO_EVIDENCE, f"after step {self._failed_at} failed: {error.detail}")
         context.parts[step.name] = Part(error, began, seconds, {**facts, **shown})
         context.facts.update(shown)
         context.helper_hosts += [helper.host for helper in inner.helpers]
