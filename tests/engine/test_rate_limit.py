@@ -126,3 +126,12 @@ def test_a_reload_does_not_forget_the_runs_of_the_hour() -> None:
     spend(before, "agent", 0.0, 1.0, 2.0)
     after.inherit(before)
     assert after.reserve("agent", 3.0, scheduled=True) > 0
+
+
+def test_runs_on_demand_get_a_quarter_of_what_the_schedule_leaves_over() -> None:
+    rate_limiter = RateLimiter(46, [], targets(a="a.test"))
+    assert [rate_limiter.reserve_on_demand("a", float(at)) for at in range(10)] == [0.0] * 10  # of 46 - 6, a quarter
+    assert rate_limiter.reserve_on_demand("a", 10.0) == 50.0
+    spend(rate_limiter, "a", *[10.0] * 6)
+    spend(rate_limiter, "a", *[11.0] * 30, scheduled=False)
+    assert rate_limiter.reserve_on_demand("a", 60.5) == 0.0
