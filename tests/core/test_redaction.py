@@ -23,6 +23,8 @@ SECRET = 'p"ss/wörd&0123456789'
         (r"php p\"ss\/w\u00f6rd&0123456789!", "php ***!"),
         ("base64 cCJzcy93w7ZyZCYwMTIzNDU2Nzg5!", "base64 ***!"),
         ("lower p\"ss/wörd&0123456789, upper P\"SS/WÖRD&0123456789!", "lower ***, upper ***!"),
+        ("hexadecimal 702273732f77c3b672642630313233343536373839!", "hexadecimal ***!"),
+        ("html " + "".join(f"&#x{ord(letter):x};" for letter in SECRET) + "!", "html ***!"),
         ("nothing of it: p\"ss/w, or so", "nothing of it: ***, or so"),
         ("nothing of it: p\"ss/w goes on", "nothing of it: p\"ss/w goes on"),
         ("cut at its third character: p\"s", "cut at its third character: ***"),

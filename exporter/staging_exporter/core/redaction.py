@@ -92,6 +92,7 @@ def _forms(secret: str) -> set[str]:
         *(text.replace("/", r"\/") for text in quoted),
     ]
     encoded += ["".join(f"&#{ord(letter)};" for letter in secret), secret.replace(" ", "+")]
+    encoded += ["".join(f"&#x{ord(letter):x};" for letter in secret), data.hex(), data.hex().upper()]
     encoded += [code(data).decode().rstrip("=") for code in (b64encode, urlsafe_b64encode)]
     return {secret, secret.lower(), secret.upper(), *quoted, *encoded}
 
