@@ -29,7 +29,7 @@ def test_check_exits_0_when_everything_passes(tmp_path: Path) -> None:
     file = config(tmp_path, '{kind: exec, command: ["true"]}')
     done = staging_exporter("check", "--config.file", file)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("test is up: all 1 checks pass\n")
+    assert done.stdout.startswith("test is up: 1 check passes\n")
 
 
 def test_check_names_the_root_cause_and_exits_1(tmp_path: Path) -> None:
@@ -59,6 +59,7 @@ def test_several_files_are_merged(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, f"{first}, {second} are valid: 2 checks, 0 latent.\n")
     assert staging_exporter("validate", str(tmp_path)).stdout == f"{tmp_path} is valid: 2 checks, 0 latent.\n"
     assert staging_exporter("check", second, first).returncode == 1
+    assert staging_exporter("validate", first).stdout == f"{first} is valid: 1 check, 0 latent.\n"
 
 
 def test_the_environment_may_name_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

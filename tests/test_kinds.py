@@ -9,9 +9,12 @@ from typing import Any, get_args
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from pydantic import BaseModel
 from staging_exporter.config import load_config
 from staging_exporter.probes import documentation, kinds, load
+
+from tests.support.commands import COMMANDS
 
 TESTS = Path(__file__).parent / "probes"
 # What the base gives to every kind, and what the loader sets.
@@ -78,3 +81,8 @@ def test_every_example_of_the_documentation_loads(kind: str, tmp_path: Path) -> 
         file = tmp_path / "config.yml"
         file.write_text(yaml.safe_dump({"environment": "test", "components": {"subject": subject, **covered}}))
         load_config(file)
+
+
+def test_the_list_has_a_space_behind_each_kind() -> None:
+    lines = CliRunner().invoke(COMMANDS["kinds"], []).output.splitlines()
+    assert [line.split(" ")[0] for line in lines] == list(kinds())

@@ -17,9 +17,10 @@ _END_OF_SENTENCE = re.compile(r"(?<=[.?]) ")
 def kinds(kind: str | None) -> None:
     """List the kinds of checks, or print the documentation of one."""
     if kind is None:
+        width = max(map(len, probes.kinds())) + 2
         for name in probes.kinds():
             summary = " ".join(probes.documentation(name).split("\n\n")[1].split())
-            click.echo(f"{name:<12}{_END_OF_SENTENCE.split(summary)[0]}")
+            click.echo(f"{name:<{width}}{_END_OF_SENTENCE.split(summary)[0]}")
         return
     try:
         click.echo(probes.documentation(kind), nl=False)

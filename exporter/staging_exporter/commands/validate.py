@@ -13,6 +13,7 @@ from staging_exporter.commands.common import Command, call_exporter, config_file
 from staging_exporter.commands.common import credentials as with_credentials
 from staging_exporter.commands.google import inventory_of
 from staging_exporter.config import Config, missing_secrets
+from staging_exporter.core.words import verb
 from staging_exporter.drafts.gcp.compare import differences
 from staging_exporter.options.secrets import EMPTY
 from staging_exporter.views.document_types import SuggestionsDocument
@@ -50,7 +51,8 @@ def validate(config: tuple[Path, ...], url: str | None, against: str | None, cre
         for text in _of_the_cloud(loaded):
             click.echo(f"warning: {names}: {text}", err=True)
     latent = len(loaded.topology.components) - len(loaded.checks) - len(loaded.observed)
-    click.echo(f"{names} {'is' if len(config) == 1 else 'are'} valid: {len(loaded.checks)} checks, {latent} latent.")
+    checks = f"{len(loaded.checks)} {verb(loaded.checks, 'check', 'checks')}"
+    click.echo(f"{names} {'is' if len(config) == 1 else 'are'} valid: {checks}, {latent} latent.")
 
 
 def _of_the_cloud(config: Config) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from staging_exporter.config.keys import known_keys
 from staging_exporter.config.problems import TreePath, clip
 from staging_exporter.config.schema import CheckExtras, ComponentOptions, File
 from staging_exporter.core.words import nearest
@@ -43,6 +44,8 @@ def misplaced(tree: Any, place: TreePath) -> str | None:
             return _beside(key, option_names(kind) if (kind := _kind(tree, name)) else ())
         case ("vantage", int(), str(key)) if key in _BESIDE:
             return f"unknown key `{clip(key)}`; checks under `vantage` have the timing of `defaults`, and no other keys"
+        case ("components", str(name), "check", *path, str(around), str(key)) if kind := _kind(tree, name):
+            return _one_level_up(key, around, known_keys(load(kind), tuple(path)))
         case ("components", str(name), str(key)) if kind := _kind(tree, name):
             return _inside(key, kind)
     return None
@@ -62,6 +65,12 @@ def _beside(key: str, own: tuple[str, ...]) -> str | None:
     if nearest(key, own) is None and (near := nearest(key, _BESIDE)):
         return f"unknown key `{clip(key)}`, did you mean `{near}`, which belongs beside `check`?"
     return None
+
+
+def _one_level_up(key: str, around: str, beside: tuple[str, ...]) -> str | None:
+    if key not in beside or (around, key) == ("websocket", "capture"):  # which its steps have
+        return None
+    return f"unknown key `{key}`; `{key}` belongs beside `{around}`, not inside it"
 
 
 def _inside(key: str, kind: str) -> str | None:

@@ -13,7 +13,7 @@ from staging_exporter.config.problems import Problem, TreePath, clip, did_you_me
 from staging_exporter.config.review import all_instead_of_any, mixed_names, over_limit, too_many_runs, weak_tls
 from staging_exporter.config.schema import CheckExtras, ComponentOptions, File
 from staging_exporter.config.sources import Sources, as_paths
-from staging_exporter.config.steps import with_observed
+from staging_exporter.config.steps import Observed, with_observed
 from staging_exporter.config.validation import Validation
 from staging_exporter.core.durations import format_duration
 from staging_exporter.core.graph import find_cycle
@@ -56,12 +56,12 @@ class _Loader:
         components = {name: self._component(name, options, checks) for name, options in file.components.items()}
         self._interval_covers_timeout(_DEFAULTS, dict(file.defaults), file.defaults.model_fields_set)
         vantage = tuple(self._vantage())
-        observed = with_observed(self._found, file, components, checks)
+        observed = with_observed(self._found, file, components, checks, self._declared)
         components = observed.components
         self._cycles(components)
         self._rate_limits(components, checks, vantage)
         return Config(
-            topology=Topology(file.environment, components, self._journeys(observed.steps), file.recovery),
+            topology=Topology(file.environment, components, self._journeys(observed), file.recovery),
             checks=checks,
             vantage=vantage,
             observed=observed.by,
@@ -239,14 +239,14 @@ class _Loader:
             for name in cycle:
                 edges[name] = []
 
-    def _journeys(self, observed: Mapping[str, str]) -> dict[str, Journey]:
-        """`observed` are components by `FLOW.STEP`, as a journey may name them."""
+    def _journeys(self, observed: Observed) -> dict[str, Journey]:
+        """A journey may also name steps, as `FLOW.STEP`."""
         journeys = {}
         for name, options in self._file.journeys.items():
             for step, component in options.steps.items():
-                if component not in observed:
-                    self._known_one(component, ("journeys", name, "steps", step), tuple(observed))
-            steps = tuple((step, observed.get(place, place)) for step, place in options.steps.items())
+                if not observed.may_have(component):
+                    self._known_one(component, ("journeys", name, "steps", step), tuple(observed.steps))
+            steps = tuple((step, observed.steps.get(place, place)) for step, place in options.steps.items())
             journeys[name] = Journey(name, options.priority, steps)
         return journeys
 

@@ -23,22 +23,13 @@ from staging_exporter.net.names import ascii_name
 from staging_exporter.options.access import Api
 from staging_exporter.options.addresses import WebLink
 from staging_exporter.options.google import GoogleOptions
-from staging_exporter.options.model import Duration, Listed, Model, PositiveDuration
+from staging_exporter.options.model import Duration, Listed, Model, Name, PositiveDuration
 from staging_exporter.options.resolver import ResolverOptions
 from staging_exporter.options.times import DAYS, Clock, Zone
 from staging_exporter.probes import kinds, load
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _NOT_OF_RUNS = {Reason.OK, Reason.STARTING, Reason.INFERRED, Reason.UNSTABLE}
 _FAILURES = tuple(str(reason) for reason in Reason if reason not in INCONCLUSIVE | _NOT_OF_RUNS)
-
-
-def _parse_name(value: object) -> object:
-    if isinstance(value, str) and not _NAME.fullmatch(value):
-        raise ValueError(
-            f"`{clip(value)}` is not a name; use a-z, 0-9 and -, at most 63, with a letter or digit at both ends"
-        )
-    return value
 
 
 def _one_of(what: str, names: tuple[str, ...], make: Callable[[str], Any]) -> BeforeValidator:
@@ -67,7 +58,6 @@ def _parse_moment(value: object) -> float:
     return moment.timestamp()
 
 
-Name = Annotated[str, BeforeValidator(_parse_name), Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"})]
 LayerOption = Annotated[Layer, _choice("layer", Layer)]
 PriorityOption = Annotated[Priority, _choice("priority", Priority)]
 Moment = Annotated[float, BeforeValidator(_parse_moment, json_schema_input_type=datetime)]

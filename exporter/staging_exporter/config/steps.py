@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from staging_exporter.config.problems import TreePath, clip, did_you_mean
 from staging_exporter.config.schema import File
 from staging_exporter.config.validation import Validation
+from staging_exporter.core.durations import format_duration
 from staging_exporter.core.model import STEP, Component
 from staging_exporter.options.check import Check, observed
 
@@ -16,17 +17,34 @@ _TIMING = ("interval", "timeout", "fall", "rise", "retry_interval", "failure_rat
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """`components` are all of them, `by` the owner of the check by what it observes, `steps` that by `OWNER.STEP`."""
+    """`components` are all of them, `by` the owner of the check by what it observes, `steps` that by `OWNER.STEP`.
+
+    `unread` are components whose check has errors: their steps are not known.
+    """
 
     components: dict[str, Component]
     by: dict[str, str]
     steps: Mapping[str, str]
+    unread: frozenset[str]
+
+    def may_have(self, place: str) -> bool:
+        """True for the `OWNER.STEP` of a step, or of what may be one."""
+        owner, dot, _ = place.partition(".")
+        return place in self.steps or bool(dot and owner in self.unread)
 
 
 def with_observed(
-    found: Validation, file: File, components: Mapping[str, Component], checks: Mapping[str, Check]
+    found: Validation,
+    file: File,
+    components: Mapping[str, Component],
+    checks: Mapping[str, Check],
+    declared: Collection[str],
 ) -> Observed:
-    """The components with those that steps observe, which their owners depend on; reports what cannot be."""
+    """The components with those that steps observe, which their owners depend on; reports what cannot be.
+
+    `declared` are also the components with errors.
+    """
+    _report_too_long(found, file, components, checks)
     by, steps = _named(found, components, checks), _by_step(checks)
     asked = {place for journey in file.journeys.values() for place in journey.steps.values() if place in steps}
     for place in sorted(asked):
@@ -39,7 +57,22 @@ def with_observed(
         has = {name for group in made[owner].depends_on for name in group}
         new = tuple((name,) for name in parts if name not in has)
         made[owner] = replace(made[owner], depends_on=(*made[owner].depends_on, *new))
-    return Observed(made, by, steps)
+    latent = {name for name, options in file.components.items() if options.check is None}
+    return Observed(made, by, steps, frozenset(declared) - checks.keys() - latent)
+
+
+def _report_too_long(
+    found: Validation, file: File, components: Mapping[str, Component], checks: Mapping[str, Check]
+) -> None:
+    """Times of steps that the timeout cuts off; not where the timeout is one that replaces a value with errors."""
+    for owner, check in checks.items():
+        timeout = components[owner].timeout
+        limit = f"the timeout of the component, {format_duration(timeout)}"
+        lost = found.lost(("components", owner, "timeout")) or found.lost(("defaults", "timeout"))
+        for path, seconds in check.time_limits() if not lost or file.components[owner].timeout is not None else ():
+            if seconds > timeout:
+                text = f"{format_duration(seconds)} are longer than {limit}"
+                found.report(("components", owner, "check", *path), text)
 
 
 def _by_step(checks: Mapping[str, Check]) -> dict[str, str]:

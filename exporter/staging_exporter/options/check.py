@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -84,6 +84,10 @@ class Check(Model):
     def observes(self) -> Mapping[str, str | None]:
         """The steps of a run, each with the component that it is the check of, None for one of its own."""
         return {}
+
+    def time_limits(self) -> Iterator[tuple[tuple[str | int, ...], float]]:
+        """(path, seconds) of the times that parts of a run have: none may be longer than the `timeout`."""
+        return iter(())
 
     def names(self) -> tuple[str, ...]:
         """Host names of the target: `validate` warns where two checks use dash and dot forms of one name."""

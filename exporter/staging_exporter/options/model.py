@@ -32,6 +32,20 @@ Duration = Annotated[
 ]
 PositiveDuration = Annotated[Duration, Field(gt=0)]
 
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def _parse_name(value: object) -> object:
+    if isinstance(value, str) and not _NAME.fullmatch(value):
+        shown = repr(value[:80])[1:-1]
+        raise ValueError(
+            f"`{shown}` is not a name; use a-z, 0-9 and -, at most 63, with a letter or digit at both ends"
+        )
+    return value
+
+
+Name = Annotated[str, BeforeValidator(_parse_name), Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"})]
+
 _HEX = re.compile(r"([0-9a-fA-F]{2})+")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -16,7 +16,7 @@ from staging_exporter.net.message import Message
 from staging_exporter.options.captures import Captures, Source, of_message, of_response, of_value
 from staging_exporter.options.check import Check
 from staging_exporter.options.conversation import Step as Talk
-from staging_exporter.options.model import Listed, Model, PositiveDuration
+from staging_exporter.options.model import Listed, Model, Name, PositiveDuration
 from staging_exporter.options.payload import Headers, check_headers
 from staging_exporter.options.placeholders import Placeholders
 from staging_exporter.options.templates import Path, filled, placeholders
@@ -27,7 +27,6 @@ from staging_exporter.probes.redis import Redis
 from staging_exporter.probes.websocket import WebSocket
 
 _KINDS = ("http", "websocket", "postgres", "redis")
-_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 
 
 def _reject_own(check: Http | WebSocket, headers: Headers, own: Mapping[str, object], *, is_authorized: bool) -> None:
@@ -108,7 +107,7 @@ def _require_no_head(captures: Captures, what: str) -> None:
 class FlowStep(Model):
     """One step: exactly one of http, websocket, postgres and redis."""
 
-    name: Annotated[str, Field(pattern=_NAME)]
+    name: Name
     http: HttpStep | None = None
     websocket: WebSocketStep | None = None
     postgres: PostgresStep | None = None
@@ -169,6 +168,14 @@ class FlowStep(Model):
         yield from ((("capture", name), name) for name in self.capture)
         for number, talk in enumerate(self.websocket.steps if self.websocket else ()):
             yield from ((("websocket", "steps", number, "capture", name), name) for name in talk.capture)
+
+    def time_limits(self) -> Iterator[tuple[Path, float]]:
+        """(path, seconds) of each `within`."""
+        if self.within is not None:
+            yield ("within",), self.within
+        for number, talk in enumerate(self.websocket.steps if self.websocket else ()):
+            if talk.within is not None:
+                yield ("websocket", "steps", number, "within"), talk.within
 
     @property
     def needs(self) -> frozenset[str]:

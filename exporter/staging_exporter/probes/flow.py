@@ -80,6 +80,11 @@ class Flow(Check):
         """The steps, with the components that they name."""
         return {step.name: step.component for step in self.steps}
 
+    def time_limits(self) -> Iterator[tuple[Path, float]]:
+        """Those of the steps."""
+        for number, step in enumerate(self.steps):
+            yield from ((("steps", number, *path), seconds) for path, seconds in step.time_limits())
+
     async def run(self, context: ProbeContext) -> None:
         """Run the steps. Raises ProbeFailed or ProbeDegraded of the first one that did not pass, which it names."""
         key = ("flow", self.model_dump_json()) if any(step.reuse for step in self.steps) else None

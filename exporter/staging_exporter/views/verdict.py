@@ -36,8 +36,10 @@ def _reason(snapshot: Snapshot) -> str:
 def _passing(checked: Mapping[str, ComponentStatus]) -> str:
     """How many checks pass, and what is not known or in maintenance."""
     unknown, in_maintenance = _in(checked, State.UNKNOWN), len(_in(checked, State.MAINTENANCE))
-    passing = f"{len(checked) - len(unknown) - in_maintenance} checks pass"
-    parts = [f"{passing}, {_list(unknown)} {verb(unknown)} unknown" if unknown else f"all {passing}"]
+    count = len(checked) - len(unknown) - in_maintenance
+    passing = f"{count} checks pass" if count != 1 else "1 check passes"
+    every = passing if count == 1 else f"all {passing}"
+    parts = [f"{passing}, {_list(unknown)} {verb(unknown)} unknown" if unknown else every]
     return ", ".join([*parts, *([f"{in_maintenance} in maintenance"] if in_maintenance else [])])
 
 
