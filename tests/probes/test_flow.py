@@ -533,6 +533,25 @@ async def test_a_conversation_of_several_users_captures_too() -> None:
     assert (seen.reason, seen.detail, web.seen[-1].target) == (Reason.OK, "", "/echo?room-77")
 
 
+@pytest.mark.parametrize("mine", [True, False])
+async def test_only_events_that_carry_the_id_of_the_run_count(mine: bool) -> None:
+    async def talk(socket: ServerConnection) -> None:
+        asked = json.loads(await socket.recv())
+        for name in ("started", "done"):
+            await socket.send(json.dumps({"type": name, "id": "of-another"}))
+        for name in ("started", "done") if mine else ("started",):
+            await socket.send(json.dumps({"type": name, "id": asked["id"]}))
+        await socket.wait_closed()
+
+    events = {"order": ["started", "done"], "where": {"json": {"id": "{{uuid}}"}}}
+    steps = [{"send": {"json": {"id": "{{uuid}}"}}}, {"events": events, "within": "5s" if mine else "200ms"}]
+    async with talking(talk) as address:
+        seen, _ = await run({"name": "chat", "websocket": {"url": f"ws://{address}/", "steps": steps}}, secrets={})
+    assert seen.reason == (Reason.OK if mine else Reason.CONTENT)
+    received = '; received: started whose json id is "of-another", done whose json id is "of-another", started'
+    assert mine or (seen.detail.startswith("step chat: expected done with json id ") and seen.detail.endswith(received))
+
+
 async def test_what_a_message_lacks_is_named() -> None:
     async def talk(socket: ServerConnection) -> None:
         await socket.send(json.dumps({"type": "welcome"}))

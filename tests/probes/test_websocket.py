@@ -446,3 +446,25 @@ async def test_no_event_may_come_twice(events: tuple[tuple[str, int], ...], deta
     seen = await run(sends_events(*events), step)
     assert (seen.detail.startswith(detail), seen.reason) == (True, Reason.CONTENT if detail else Reason.OK)
     assert {"a", "b"} <= set(seen.facts["event_seconds"])
+
+
+@pytest.mark.parametrize(
+    ("events", "detail"),
+    [
+        ((("a", 2), ("a", 1), ("b", 3), ("b", 1)), ""),
+        ((("b", 2), ("a", 1), ("b", 1)), ""),
+        (
+            (("a", 1), ("b", 2), ("other", 3)),
+            "expected b with json id 1 within 200ms; received: a, b whose json id is 2, other",
+        ),
+        (
+            (("a", 1), ("a", 2), ("a", 1)),
+            "a came out of order, expected b with json id 1; received: a, a whose json id is 2",
+        ),
+    ],
+    ids=["in order", "out of order", "missing", "mine out of order"],
+)
+async def test_events_of_another_id_are_not_counted(events: tuple[tuple[str, int], ...], detail: str) -> None:
+    step = {"events": {"order": ["a", "b"], "where": {"json": {"id": 1}}}, "within": "200ms" if detail else "5s"}
+    seen = await run(sends_events(*events), step)
+    assert (seen.detail, seen.reason) == (detail, Reason.CONTENT if detail else Reason.OK)

@@ -172,7 +172,7 @@ async def _listen(context: ProbeContext, session: Session, step: Step) -> Messag
         while True:
             message = await _next(session, progress.framing)
             progress.take(message)
-            received.add(label_of(message, progress.framing))
+            received.add(progress.label(message))
             if step.events is not None and (name := step.events.name(message)) is not None:
                 context.facts.setdefault("event_seconds", {}).setdefault(name, round(context.elapsed - begin, 3))
             if progress.done:
@@ -229,6 +229,10 @@ class _Progress:
             if not self._matched and not self._step.skip_others:
                 raise ProbeFailed(Reason.CONTENT, f"the next message was {label_of(message, self.framing)}")
 
+    def label(self, message: Message) -> str:
+        """The message, for a detail."""
+        return label_of(message, self.framing) if self._step.events is None else self._step.events.label(message)
+
     def _require_new(self, events: Events, message: Message) -> None:
         if (identity := events.identity(message)) is None or not events.describes(message):
             return
@@ -240,7 +244,9 @@ class _Progress:
         self._identities.add(identity)
 
     def __str__(self) -> str:
-        return str(self._order if self._order is not None else self._step.expect)
+        if self._step.events is None or self._step.events.where is None:
+            return str(self._order or self._step.expect)
+        return f"{self._order} with {self._step.events.where}"
 
 
 async def _hold(context: ProbeContext, session: Session, seconds: float) -> None:

@@ -146,11 +146,28 @@ class Order(Model):
         return self
 
 
+class Where(Model):
+    """Which messages count."""
+
+    json_: JsonMatcher = Field(alias="json", min_length=1)
+
+    def mismatch(self, document: Any) -> str | None:
+        """What the document has instead; None when it counts."""
+        result = first_mismatch(document, self.json_)
+        return None if result is None else result.seen
+
+    def __str__(self) -> str:
+        return " and ".join(f"json {path} {wanted_text(value)}" for path, value in self.json_.items())
+
+
 class Events(Order, Awaited):
     """Events in messages, named by their JSON."""
 
     path: JsonPath = Field("type", description="JSONPath to what names the event")
     unique: JsonPath | None = Field(None, description="JSONPath to what no two events may share, such as an id")
+    where: Where | None = Field(
+        None, description="only messages that satisfy these matchers count, such as one on an id"
+    )
 
     def identity(self, message: Message) -> object:
         """What no other event may have, as JSON; None without it."""
@@ -158,8 +175,16 @@ class Events(Order, Awaited):
         return json.dumps(found[0], sort_keys=True) if found else None
 
     def names(self, message: Message) -> Iterable[object]:
-        """What may be the name of the event in that message."""
-        return find(self.document(message), self.path)
+        """What may be the name of the event in that message, nothing for one that does not count."""
+        document = self.document(message)
+        return [] if self.where is not None and self.where.mismatch(document) else find(document, self.path)
+
+    def label(self, message: Message) -> str:
+        """For a detail; that of an event which does not count says why."""
+        document, label = self.document(message), label_of(message, self)
+        if self.where is None or not any(name in self.order for name in find(document, self.path)):
+            return label
+        return f"{label} whose {seen}" if (seen := self.where.mismatch(document)) else label
 
     def name(self, message: Message) -> str | None:
         """Which of the events the message is, None when it is none."""
