@@ -365,7 +365,9 @@ def replaced(tree: Any, value: Any) -> Iterator[Any]:
 @pytest.mark.parametrize("kind", kinds())
 def test_odd_values_in_any_option_of_a_kind_are_refused_or_accepted(kind: str, tmp_path: Path) -> None:
     example = documentation(kind).partition("```yaml\n")[2].partition("```")[0]
-    component = {"layer": "service", "priority": "P0", **yaml.safe_load(example)}
+    tree = yaml.safe_load(example)
+    (own,) = tree["components"].values() if "components" in tree else (tree,)
+    component = {"layer": "service", "priority": "P0", **own}
     others = {name: {"layer": "service", "priority": "P0"} for name in component["check"].get("covers", ())}
     seen = set()
     for value in ODD:

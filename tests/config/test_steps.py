@@ -115,13 +115,17 @@ def test_what_cannot_be_is_an_error_at_its_line(name: str, tmp_path: Path) -> No
     assert text in str(error.value)
 
 
-def test_the_environment_of_the_documentation_loads(tmp_path: Path) -> None:
-    (example,) = [b for b in re.findall(r"```yaml\n(.*?)```", documentation("flow"), re.DOTALL) if "components:" in b]
-    file = tmp_path / "config.yml"
-    file.write_text(example)
-    config = load_config(file)
-    assert config.observed == {
-        "auth-login": "user",
-        "chat-answer": "user",
-        "user.tidy-up": "user",
-    }
+OBSERVED = (
+    dict.fromkeys(("user-chat.login", "user-chat.ask", "user-chat.saved"), "user-chat"),
+    dict.fromkeys(("auth-login", "chat-answer", "user.tidy-up"), "user"),
+)
+
+
+def test_the_files_of_the_documentation_load(tmp_path: Path) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", documentation("flow"), re.DOTALL)
+    files = [block for block in blocks if block.startswith("environment:")]
+    assert blocks[0] in files
+    for text, observed in zip(files, OBSERVED, strict=True):
+        file = tmp_path / "config.yml"
+        file.write_text(text)
+        assert load_config(file).observed == observed
