@@ -139,6 +139,25 @@ async def test_a_component_of_a_step_can_be_probed_on_demand(name: str, passes: 
     assert (result.seen.component, result.seen.outcome == "pass") == (name, passes)
 
 
+async def test_a_step_that_was_refused_is_not_reached_when_the_login_then_fails(tmp_path: Path) -> None:
+    answers = {"login": [OK, response(500)], "chat": [OK, response(401)]}
+
+    def answer(request: Seen) -> bytes:
+        left = answers.get(request.target.strip("/").partition("?")[0])
+        return left.pop(0) if left else OK
+
+    async with serving(Web({"*": answer})) as host:
+        tree, file = configuration(host), tmp_path / "config.yml"
+        tree["components"]["user"]["check"]["steps"][1]["reuse"] = "10m"
+        file.write_text(yaml.safe_dump(tree))
+        engine = build_engine(load_config(file), LoopLagMonitor())
+        await engine.on_demand.probe("user")
+        seen = (await engine.on_demand.probe("user")).seen
+    found = {each.component: (each.outcome, each.detail.partition(",")[0]) for each in seen.also}
+    assert found["auth-login"] == ("fail", "step login: status 500")
+    assert found["chat"] == ("unknown", "not reached: step login failed")
+
+
 async def test_the_document_has_no_captured_value(tmp_path: Path) -> None:
     snapshot = await verdict(tmp_path, chat=response(500, b"bad token the-token-of-a-user"))
     assert "step chat" in str(document(snapshot))

@@ -104,6 +104,8 @@ class Walk:
         for number in self._reused:
             self._context.cache.forget((self._key, self._steps[number].name))
         first, self._reused = self._reused[0], []
+        for step in self._steps[first:]:  # what they showed was the old login's
+            self._context.parts.pop(step.name, None)
         self._jars.clear()
         return first
 
