@@ -113,7 +113,7 @@ def test_check_prints_json(tmp_path: Path) -> None:
 
 def test_validate(tmp_path: Path) -> None:
     good = staging_exporter("validate", "--config.file", config(tmp_path, '{kind: exec, command: ["true"]}'))
-    assert (good.returncode, "is valid: 1 checks" in good.stdout) == (0, True)
+    assert (good.returncode, "is valid: 1 check" in good.stdout) == (0, True)
     bad = staging_exporter("validate", "--config.file", tmp_path / "absent.yml")
     assert bad.returncode == 2
     assert "absent.yml" in bad.stderr

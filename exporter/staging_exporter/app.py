@@ -46,7 +46,7 @@ log = logging.getLogger("exporter")
 _READ = 1.0  # seconds that reading a token may take
 _LOOK = 10.0  # seconds between two looks at the clock of the machine
 _AHEAD = 5.0  # seconds by which ours may be ahead of it
-_LOAD = 30.0  # and the configuration
+_LOAD = 30.0  # seconds that loading the configuration may take
 
 
 class App:

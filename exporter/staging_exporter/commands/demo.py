@@ -147,6 +147,7 @@ async def _free(listen: HostPort, write: Callable[[str], None]) -> HostPort:
 
 
 def _guide(demo: Environment, url: str, paint: Paint) -> str:
+    program = sys.argv[0] if Path(sys.argv[0]).name == "staging-exporter" else "staging-exporter"
     lines = [
         "",
         paint("The exporter is running:", "bold"),
@@ -163,8 +164,8 @@ def _guide(demo: Environment, url: str, paint: Paint) -> str:
         "",
         paint("Start maintenance or mark a deploy, with the token of this demo:", "bold"),
         f"  export STAGING_EXPORTER_TOKEN=$(cat {demo.config.with_name('exporter-token')})",
-        f"  staging-exporter maintenance --to {url} --component redis --duration 10m",
-        f"  staging-exporter deploy --to {url} --component backend --revision r2",
+        f"  {program} maintenance --to {url} --component redis --duration 10m",
+        f"  {program} deploy --to {url} --component backend --revision r2",
         "",
         f"Configuration: {demo.config}",
         "Press Ctrl-C to stop.",

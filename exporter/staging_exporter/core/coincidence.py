@@ -1,8 +1,9 @@
 """Rule 10: root causes that began together without an edge between them, and what that suggests.
 
 Two components that fail together once may do so by chance; twice, at the same moments, and recovering together, they
-have something in common that the configuration does not name. So a second such incident suggests an edge, from the one
-that began later to the one that began earlier. Edges to components that healthy dependents contradicted, and checks
+have something in common that the configuration does not name. So a second such incident suggests an edge. It goes from
+the one that failed later by more than an interval each time; else from the layer nearer to the user, and within one
+layer from the one that failed later on average. Edges to components that healthy dependents contradicted, and checks
 that noticed nothing while what is behind them failed, are listed too. Pure functions of root causes and incidents.
 """
 
@@ -66,7 +67,7 @@ class Suggestions:
 
 
 def with_coincidences(graph: Graph, roots: Iterable[RootCause]) -> tuple[RootCause, ...]:
-    """The root causes, each with the others that began together with it and that no path connects."""
+    """The root causes, each with the others that began together with it; see `connected`."""
     found = tuple(roots)
     together: dict[str, list[str]] = {}
     for a, b in combinations(found, 2):
@@ -119,7 +120,7 @@ class _Pair(NamedTuple):
 
 
 def _failed_together(graph: Graph, incident: Incident) -> dict[tuple[str, str], _Pair]:
-    """The pairs of root causes, by name, that began and ended together without a path between them."""
+    """The pairs of root causes, by name, that began and ended together and are not `connected`."""
     seen: dict[tuple[str, str], _Pair] = {}
     for one, other in combinations(incident.roots, 2):
         a, b = sorted((one, other), key=lambda root: root.component)

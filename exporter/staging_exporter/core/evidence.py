@@ -28,7 +28,7 @@ _ONE_MORE, _ONE_MORE_OVER = 3, 4  # failures in a row, soon after a first outage
 _NOW_AND_THEN = 3  # outages, with passes between them
 SUBSIDED = 6  # passes in a row after which a component no longer counts as failing now and then
 
-# The share of runs that fail by chance on a busy network; the issue of single failures is not worth a page.
+# The share of runs that fail by chance on a busy network; a single failure is not worth a page.
 _CHANCE = 0.03
 # The share of a dependent's failures that its cause must show, and the bounds of what is tested against chance.
 _SHARE, _LEAST, _MOST = 0.45, 0.2, 0.75
@@ -49,9 +49,9 @@ class Recent:
     """The last runs of a component, oldest first.
 
     `since` is when the first run began that did not pass, of an episode that ends with twelve passes in a row; None
-    outside of one. `good_at` is when the last pass before it began, minus infinity where there was none. `usual` is how
-    long a pass takes, in seconds: a moving average of `averaged` passes; `strained_since` is when the first run began
-    that took far longer, since one that did not.
+    outside of one. `good_at` is the start of the last pass before the episode, minus infinity where there was none.
+    `usual` is how long a pass takes, in seconds: an exponential moving average; `averaged` counts the passes in it.
+    `strained_since` is when the first run began that took far longer, since one that did not.
     """
 
     runs: tuple[Look, ...] = ()

@@ -66,7 +66,7 @@ examples, `a -> b` means that a depends on b.
    confirmed. Only a failure of a run that began after that time makes it a root cause, which *has not recovered*.
    What was up meanwhile, and fails again by itself, is another fault and has none (`evidence` says when one is over).
    Example: the database was down for a minute, and the API needs another to reconnect: one root cause, not two.
-   Where both failed now and then it is five minutes: such a fault may be back at any time.
+   Where both failed now and then it is at least five minutes: such a fault may be back at any time.
    After maintenance a component must fail anew, and has that time as well.
    A root cause that cannot be seen any more remains one, marked stale, until it is seen again; what was inferred, until
    one of its dependents, or all of its evidence, is up.
@@ -77,9 +77,9 @@ examples, `a -> b` means that a depends on b.
 9. **Journeys** (`journeys`). A journey is blocked when a step's component is down or flapping (the first such step),
    else unknown when one is unknown, starting or in maintenance, else degraded, else up; it names the root causes.
 10. **What the graph does not say** (`coincidence`). Root causes that began within 30 seconds coincide when neither
-   needs the other without an alternative. After two such incidents an edge is suggested, from the layer nearer to the
-   user, or within a layer from the one that was seen to fail later; edges to what healthy dependents contradicted, and
-   checks that noticed nothing, are listed.
+   needs the other without an alternative. After two such incidents an edge is suggested, from the one that failed later
+   by more than an interval each time; else from the layer nearer to the user, within one layer from the later one.
+   Edges to what healthy dependents contradicted, and checks that noticed nothing, are listed.
 """
 
 from __future__ import annotations

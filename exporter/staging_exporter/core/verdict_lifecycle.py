@@ -3,7 +3,7 @@
 - When what explains a component recovers, whatever began to fail before has a grace: it keeps its roots as *recovering
   from* them for `recovery`, or for its startup budget. This holds also for what was not published, or not even
   confirmed yet: a fault may be over before its round is. What is recovering is no evidence for a latent either.
-- Where both failed now and then that grace is five minutes: such a fault comes back.
+- Where both failed now and then that grace is at least five minutes: such a fault comes back.
 - The same grace is given to a component that fails when a dependency failed, twice in a row or more, and passes since.
 - A grace ends only with a failure of a run that began after its time: a state that outlasts the failures (`flapping`,
   `unstable`) is none. What fails on then is a root cause that *has not recovered* since those were up.
@@ -27,12 +27,14 @@ from staging_exporter.core.instability import fits
 from staging_exporter.core.model import Outcome, Reason, State
 from staging_exporter.core.rules import FAILS, Condition, stops_explaining
 
-_NOW_AND_THEN = 300.0  # seconds after which what failed now and then, and does so again, is another fault
+_COMES_BACK = 300.0  # seconds after which what failed now and then, and does so again, is another fault
 
 
 @dataclass(frozen=True, slots=True)
 class RecoveryGrace:
     """Why a component that began to fail before `since` is no root yet: it recovers from `roots`, until `until`.
+
+    `roots` is empty after maintenance.
 
     `asked` says that it was probed again because its time was over, `over` that it failed in a run that began after it.
     """
@@ -181,7 +183,7 @@ def _grace(graph: Graph, before: Published, name: str, seen: Condition, now: flo
     roots, time = _left_behind(before, name), patience(graph, name, recovery)
     gone = (before.last_seen[root].recent for root in roots if root in before.last_seen)
     if seen.recent.now_and_then and any(recent.now_and_then for recent in gone):
-        time = max(time, _NOW_AND_THEN)
+        time = max(time, _COMES_BACK)
     return RecoveryGrace(roots, now, now + time)
 
 

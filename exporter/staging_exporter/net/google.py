@@ -25,8 +25,8 @@ class GoogleTokens:
     """`await tokens.access_token(timeout)` and `await tokens.id_token(audience, timeout)`: a token, or ProbeFailed.
 
     `timeout` is in seconds, and is kept. Every failure has the reason `credentials` and a detail in words.
-    A service account in `account` is impersonated. `refused(token)` after a 401 fetches a new one for the next caller.
-    `endpoint` replaces scheme and host of all Google APIs, that of tokens included.
+    A service account in `account` is impersonated. `refused(token)`, after a 401, drops it: the next caller fetches a
+    new one. `endpoint` replaces scheme and host of all Google APIs, that of tokens included.
     """
 
     def __init__(self, resolver: Resolver, endpoint: Url | None = None) -> None:

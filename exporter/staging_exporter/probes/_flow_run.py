@@ -41,7 +41,9 @@ class Walk:
         self._degraded: ProbeFailed | None = None
 
     async def run(self) -> None:
-        """Raises ProbeFailed or ProbeDegraded of the first step that did not pass, which the detail names.
+        """Raises ProbeFailed of the first step that failed, else ProbeDegraded of the first that was degraded.
+
+        The detail names the step.
 
         When it is cancelled, the steps that clean up are taken first.
         """

@@ -31,7 +31,7 @@ OLD_FILE = "state.json"  # where the state was before there was a database
 _ENVIRONMENT = Key("environment", "")  # the row that says that an environment is stored, and in which version
 _NAMED = ("components", "deploys", "shallow")  # parts of a memory that are mappings; the others are lists
 _LISTED = ("windows", "incidents")
-_ANSWER = 5.0  # seconds that a save may take
+_ANSWER = 5.0  # seconds that a call of the store may take
 _WAITING = 100  # saves that may wait for a disk that hangs
 T = TypeVar("T")
 

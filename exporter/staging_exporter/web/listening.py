@@ -19,9 +19,11 @@ def bind(address: HostPort) -> list[socket.socket]:
     """The sockets of one listen address; an empty host is every address, IPv4 and IPv6. Raises OSError."""
     if address.unix:
         return [_unix(Path(address.host))]
-    if address.host == "::":  # what the address says to people, also where the system would bind IPv6 alone
+    if address.host == "::":  # IPv4 as well, even where the system would make it IPv6 alone
         dual = socket.has_dualstack_ipv6()
-        return [socket.create_server(("::", address.port), family=socket.AF_INET6, dualstack_ipv6=dual)]
+        return [
+            socket.create_server(("::", address.port), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=dual)
+        ]
     if address.host:
         return _resolved(address.host, address.port)
     bound: list[socket.socket] = [socket.create_server(("", address.port), backlog=_BACKLOG)]

@@ -22,7 +22,7 @@ from staging_exporter.web.failures import FailedLogins
 _REMEMBERED = 100  # passwords that were right
 _WAITING = 4  # attempts of one address on one user that wait for their hash
 _LONGEST = 72  # bytes that bcrypt looks at, and Go's cuts to
-# Of nothing: an unknown user takes as long as a known one.
+# Compared when the user is unknown: the time of a wrong login does not tell who exists.
 _NOBODY = b"$2b$10$CwTycUXWue0Thq9StjUM0uJ8e1b6gX3Q1pCe1oZc9w1h1o0QpHq8S"
 _LIMITED = "too many failed logins, try again later.\n"
 

@@ -13,9 +13,6 @@ from staging_exporter.drafts.files.drafting import Drafting, Found, literal
 from staging_exporter.drafts.files.reading import Source, mapping, sequence, text
 from staging_exporter.drafts.parts import Edge, Part
 
-_DATA = re.compile(
-    r"(postgres|postgis|timescale|pgvector|redis|valkey|keydb|mysql|mariadb|mongo|rabbitmq|kafka|elastic)"
-)
 _POSTGRES, _REDIS = re.compile(r"postgres|postgis|timescale|pgvector"), re.compile(r"redis|valkey|keydb")
 _DATA = re.compile(rf"{_POSTGRES.pattern}|{_REDIS.pattern}|mysql|mariadb|mongo|rabbitmq|kafka|elastic|clickhouse|minio")
 _VARIABLE = re.compile(r"\$(?:(\$)|\{(\w+)(?:(:?[-?+])([^{}]*))?\}|(\w+))")

@@ -109,8 +109,8 @@ class GoogleReader:
     async def read(self, context: ProbeContext, wanted: ApiRead, max_age: float, period: float = _WINDOW) -> Answer:
         """All pages, at most `max_age` seconds old, in phase `read` where they are not kept.
 
-        `period` is how often answers are meant to be read anew: below a minute the limits grow with it. A read that
-        comes before the period is over, because a component fails, may get an answer that is kept.
+        `period` is how often answers are meant to be read anew: below a minute the limits are raised in proportion. A
+        read that comes before the period is over, because a component fails, may get an answer that is kept.
 
         Raises ApiFailed, whose reason is `credentials`, `rate_limited`, `no_evidence` or `probe_error`.
         """
