@@ -22,7 +22,7 @@ import trustme
 from staging_exporter.config.problems import ConfigError
 from staging_exporter.config.web_file import load_web_config
 from staging_exporter.web.failures import FailedLogins
-from staging_exporter.web.users import PasswordUsers
+from staging_exporter.web.users import PasswordUsers, stand_in
 
 from tests.support.live import EXPORTER, answers, fetch, free_port, process, staging_exporter, wait_for
 
@@ -323,3 +323,10 @@ async def _flood(url: str) -> tuple[list[int], float]:
             slowest = max(slowest, time.monotonic() - began)
             await asyncio.sleep(0.05)
         return [task.result() for task in tasks], slowest
+
+
+def test_an_unknown_user_is_compared_as_slowly_as_the_slowest_known_one() -> None:
+    hashes = [bcrypt.hashpw(b"x", bcrypt.gensalt(cost)).decode() for cost in (4, 6)]
+    against = stand_in(hashes)
+    assert against.startswith("$2b$06$")
+    assert not bcrypt.checkpw(b"x", against.encode())
