@@ -1,12 +1,11 @@
-"""What a golden path costs: `make prove` measures 10,000 runs, this test enough of them to notice a leak."""
+"""What a golden path holds: `make prove` measures 10,000 runs and their CPU, this test enough to notice a leak."""
 
 from __future__ import annotations
 
-from tests.soak.flows import MOST_CPU, MOST_GROWTH, measure
+from tests.soak.flows import MOST_GROWTH, measure
 
 
-async def test_three_hundred_runs_hold_nothing_and_are_cheap() -> None:
+async def test_three_hundred_runs_hold_nothing() -> None:
     cost = await measure(300)
     assert cost.after == cost.before
     assert cost.growth < MOST_GROWTH
-    assert cost.cpu < MOST_CPU
