@@ -109,18 +109,10 @@ class Recent:
     def began_anew(self) -> tuple[float | None, float]:
         """Like `since` and `good_at`, but of what failed after the last outage that a few passes ended."""
         since, good_at = self.since, self.good_at
-        failed = passed = blocks = 0
-        for run in self.runs:
-            if self.since is None or run.started < self.since:
-                continue
-            if run.outcome == Outcome.PASS:
-                passed += 1
-                if passed >= _passes_that_end(failed, blocks):
-                    since, good_at = None, run.started
-                continue
-            failed, blocks = (1, blocks + 1) if passed or not failed else (failed + 1, blocks)
-            passed = 0
-            since = run.started if since is None else since
+        for number, block in enumerate(self._blocks(), 1):
+            since = block.began if since is None else since
+            if block.passed >= _passes_that_end(block.failed, number):
+                since, good_at = None, block.good_at
         return since, good_at
 
     @property
@@ -166,16 +158,32 @@ class Recent:
     @property
     def blocks(self) -> tuple[int, ...]:
         """How many failures came in a row, each time, since the trouble began; oldest first."""
-        found: list[int] = []
-        before = False
-        for run in self.runs:
-            failed = run.outcome != Outcome.PASS and self.since is not None and run.started >= self.since
-            if failed and before:
-                found[-1] += 1
-            elif failed:
-                found.append(1)
-            before = failed
-        return tuple(found)
+        return tuple(block.failed for block in self._blocks())
+
+    def _blocks(self) -> list[_Block]:
+        found: list[_Block] = []
+        since, began, failed, passed, good_at = self.since, 0.0, 0, 0, -inf
+        for run in self.runs if since is not None else ():
+            if run.outcome == Outcome.PASS:
+                passed, good_at = passed + 1, run.started
+            elif since is None or run.started < since:
+                continue
+            elif failed and not passed:
+                failed += 1
+            else:
+                if failed:
+                    found.append(_Block(began, failed, passed, good_at))
+                began, failed, passed, good_at = run.started, 1, 0, -inf
+        return [*found, _Block(began, failed, passed, good_at)] if failed else found
+
+
+class _Block(NamedTuple):
+    """Failures in a row: when the first of them began, their number, that of the passes since, the last of those."""
+
+    began: float
+    failed: int
+    passed: int
+    good_at: float
 
 
 def is_outage(failed: int, blocks: int) -> bool:
