@@ -11,24 +11,25 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from staging_exporter.demo.faults import FAULTS, Setting
+from staging_exporter.demo.network import HttpServer
 from staging_exporter.demo.switches import Switchboard
 
 
-class Control:
+class Control(HttpServer):
     """`GET /` and `/faults`; `PUT` and `DELETE` on `/faults/ID` and `/switches/NAME`; `DELETE` on both without a name.
 
     `GET /` returns every fault and switch as JSON, `GET /faults` the faults as text, one per line. The others return
     what is broken now. 404 lists the valid names, 400 says what is wrong with a setting.
     """
 
-    def __init__(self, claimed: socket.socket, board: Switchboard) -> None:
-        self._socket = claimed
-        self._board = board
-        self._runner: web.AppRunner | None = None
-        self.url = f"http://127.0.0.1:{claimed.getsockname()[1]}"
+    cancels = False
 
-    async def start(self) -> None:
-        """Start serving."""
+    def __init__(self, claimed: socket.socket, board: Switchboard) -> None:
+        super().__init__(claimed)
+        self._board = board
+
+    def application(self) -> web.Application:
+        """The routes."""
         app = web.Application(client_max_size=16 * 1024)
         app.add_routes(
             [
@@ -42,15 +43,7 @@ class Control:
                 web.delete("/switches", self._delete_switches),
             ]
         )
-        self._runner = web.AppRunner(app, shutdown_timeout=0.5, access_log=None)
-        await self._runner.setup()
-        await web.SockSite(self._runner, self._socket).start()
-
-    async def stop(self) -> None:
-        """Free the port."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-        self._socket.close()
+        return app
 
     def _state(self) -> web.Response:
         """What is broken now: the faults that are on, and the switches that are not in mode `ok`."""

@@ -1,4 +1,4 @@
-"""Ports and listeners: a port that stays claimed, a listener that can be closed and opened again."""
+"""Ports and listeners: a port that stays claimed, a listener that can be closed and opened again, an HTTP server."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import asyncio
 import errno
 import socket
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+from aiohttp import web
 
 LOOPBACK = "127.0.0.1"
 _TRIES = 20  # ports tried when the preferred one is taken
@@ -132,6 +135,37 @@ class Listener:
             pass  # the peer disconnected, or sent something malformed
         finally:
             writer.transport.abort()
+
+
+class HttpServer(ABC):
+    """An aiohttp application on a socket that is bound already; subclasses give the application."""
+
+    cancels: ClassVar[bool] = True  # whether a request ends with its client
+
+    def __init__(self, claimed: socket.socket) -> None:
+        """Takes over `claimed`."""
+        self._socket = claimed
+        self._runner: web.AppRunner | None = None
+        self.port: int = claimed.getsockname()[1]
+        self.url = f"http://{LOOPBACK}:{self.port}"
+
+    @abstractmethod
+    def application(self) -> web.Application:
+        """What is served."""
+
+    async def start(self) -> None:
+        """Start serving."""
+        self._runner = web.AppRunner(
+            self.application(), handler_cancellation=self.cancels, shutdown_timeout=0.5, access_log=None
+        )
+        await self._runner.setup()
+        await web.SockSite(self._runner, self._socket).start()
+
+    async def stop(self) -> None:
+        """End every request and free the port."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._socket.close()
 
 
 async def hang_up(writer: asyncio.StreamWriter, patience: float = 1.0) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp import web
 
 from staging_exporter.demo.accounts import COOKIE, Accounts
-from staging_exporter.demo.network import LOOPBACK, bind
+from staging_exporter.demo.network import LOOPBACK, HttpServer, bind
 from staging_exporter.demo.switches import Switch
 from staging_exporter.demo.witnesses import Database
 
@@ -28,37 +28,27 @@ COMMON_MODES = {
 _CRASH_PERIOD, _CRASH_OPEN = 7.0, 2.0  # seconds
 
 
-class Service(ABC):
+class Service(HttpServer):
     """An aiohttp server on a port of its own, with a switch of its name; subclasses add routes."""
 
     name = ""
     modes: ClassVar[Mapping[str, str]] = COMMON_MODES
 
     def __init__(self, scale: float = 1.0) -> None:
+        super().__init__(bind(0))
         self.scale = scale
         self.switch = Switch(self.name, self.modes, scale)
         self._requests = itertools.count()
-        self._socket = bind(0)
-        self._runner: web.AppRunner | None = None
-        self.port: int = self._socket.getsockname()[1]
 
     @abstractmethod
     def routes(self) -> list[web.RouteDef]:
         """The routes of this service."""
 
-    async def start(self) -> None:
-        """Start serving."""
+    def application(self) -> web.Application:
+        """These routes behind the switch."""
         app = web.Application(middlewares=[self._misbehave], client_max_size=64 * 1024)
         app.add_routes(self.routes())
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.5, access_log=None)
-        await self._runner.setup()
-        await web.SockSite(self._runner, self._socket).start()
-
-    async def stop(self) -> None:
-        """End every request and free the port."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-        self._socket.close()
+        return app
 
     @web.middleware
     async def _misbehave(self, request: web.Request, handler: Any) -> web.StreamResponse:

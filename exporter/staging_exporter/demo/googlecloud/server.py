@@ -14,12 +14,12 @@ from staging_exporter.demo.googlecloud.discovery import Method, faults, find, re
 from staging_exporter.demo.googlecloud.methods import PARTIAL, PERMISSIONS, Refused, answer
 from staging_exporter.demo.googlecloud.troubles import ANSWERS, error
 from staging_exporter.demo.googlecloud.world import World
-from staging_exporter.demo.network import bind
+from staging_exporter.demo.network import HttpServer, bind
 
 _HTML = "<!doctype html><html><head><title>Sign in</title></head><body>Sign in to the network</body></html>"
 
 
-class FakeGoogleCloud:
+class FakeGoogleCloud(HttpServer):
     """Answers for every API of its documents; the API is the Host header.
 
     `troubles` are by the name of an API (`run.googleapis.com`), `*` is every other one. `removed` are permissions that
@@ -29,30 +29,19 @@ class FakeGoogleCloud:
 
     def __init__(self, world: World, claimed: socket.socket | None = None) -> None:
         """`claimed` is a socket to listen on, by default one on a free port."""
+        super().__init__(claimed or bind(0))
         self.world = world
         self.troubles: dict[str, str] = {}
         self.removed: set[str] = set()
         self.asked: Counter[str] = Counter()
         self.refused: list[str] = []
         self.tokens: list[str] = []
-        self._socket = claimed or bind(0)
-        self._runner: web.AppRunner | None = None
-        self.port: int = self._socket.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
 
-    async def start(self) -> None:
-        """Start serving."""
+    def application(self) -> web.Application:
+        """One route for every path."""
         app = web.Application(client_max_size=1024 * 1024)
         app.router.add_route("*", "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.5, access_log=None)
-        await self._runner.setup()
-        await web.SockSite(self._runner, self._socket).start()
-
-    async def stop(self) -> None:
-        """End every request and free the port."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-        self._socket.close()
+        return app
 
     async def __aenter__(self) -> FakeGoogleCloud:
         await self.start()
