@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from staging_exporter.core.model import Outcome, Reason
+from staging_exporter.core.model import Outcome, Reason, State
 from staging_exporter.demo.googlecloud.logs import stamp
 from staging_exporter.demo.googlecloud.reference import PREVIEWS
 from staging_exporter.demo.googlecloud.world import DAY, World
-from staging_exporter.evidence.google.check import Health
 from staging_exporter.probes.gcp_certificate import judge
 
 from tests.support.googlecloud import of_world
@@ -29,34 +28,34 @@ def manager(state: str, end: str | None = LATER, **failure: str) -> dict[str, An
     return found | ({"expireTime": end} if end else {})
 
 
-TABLE: dict[str, tuple[dict[str, Any], Health, str]] = {
-    "active": (managed("ACTIVE", a="ACTIVE"), Health.UP, ""),
-    "active, and ends soon": (managed("ACTIVE", SOON), Health.DEGRADED, "status is ACTIVE, it ends on 2027-01-20"),
-    "expired": (managed("ACTIVE", GONE), Health.DOWN, "it expired on 2027-01-14"),
+TABLE: dict[str, tuple[dict[str, Any], State, str]] = {
+    "active": (managed("ACTIVE", a="ACTIVE"), State.UP, ""),
+    "active, and ends soon": (managed("ACTIVE", SOON), State.DEGRADED, "status is ACTIVE, it ends on 2027-01-20"),
+    "expired": (managed("ACTIVE", GONE), State.DOWN, "it expired on 2027-01-14"),
     "one domain is not visible": (
         managed("ACTIVE", api="FAILED_NOT_VISIBLE", app="ACTIVE"),
-        Health.DEGRADED,
+        State.DEGRADED,
         "api: FAILED_NOT_VISIBLE, its DNS does not point to the load balancer",
     ),
     "a renewal failed": (
         managed("RENEWAL_FAILED", api="FAILED_CAA_FORBIDDEN"),
-        Health.DEGRADED,
+        State.DEGRADED,
         "status is RENEWAL_FAILED, it ends on 2027-03-16 08:00:00 UTC; api: FAILED_CAA_FORBIDDEN, its CAA record",
     ),
-    "a renewal failed, and the old one is over": (managed("RENEWAL_FAILED", GONE), Health.DOWN, "it expired on"),
-    "never provisioned": (managed("PROVISIONING_FAILED", None, api="FAILED_RATE_LIMITED"), Health.DOWN, "limits"),
-    "permanently": (managed("PROVISIONING_FAILED_PERMANENTLY", None), Health.DOWN, "PROVISIONING_FAILED_PERMANENTLY"),
-    "provisioning": (managed("PROVISIONING", None), Health.STARTING, "status is PROVISIONING"),
-    "own": ({"expireTime": LATER}, Health.UP, ""),
-    "own, and over": ({"expireTime": GONE}, Health.DOWN, "it expired on"),
-    "own, without an end": ({}, Health.UNKNOWN, "it does not say when it ends"),
-    "a status of the future": (managed("FRESH"), Health.UNKNOWN, "status is FRESH"),
-    "of Certificate Manager": (manager("ACTIVE"), Health.UP, ""),
-    "of Certificate Manager, being renewed": (manager("PROVISIONING"), Health.UP, ""),
-    "of Certificate Manager, being made": (manager("PROVISIONING", None), Health.STARTING, "PROVISIONING"),
+    "a renewal failed, and the old one is over": (managed("RENEWAL_FAILED", GONE), State.DOWN, "it expired on"),
+    "never provisioned": (managed("PROVISIONING_FAILED", None, api="FAILED_RATE_LIMITED"), State.DOWN, "limits"),
+    "permanently": (managed("PROVISIONING_FAILED_PERMANENTLY", None), State.DOWN, "PROVISIONING_FAILED_PERMANENTLY"),
+    "provisioning": (managed("PROVISIONING", None), State.STARTING, "status is PROVISIONING"),
+    "own": ({"expireTime": LATER}, State.UP, ""),
+    "own, and over": ({"expireTime": GONE}, State.DOWN, "it expired on"),
+    "own, without an end": ({}, State.UNKNOWN, "it does not say when it ends"),
+    "a status of the future": (managed("FRESH"), State.UNKNOWN, "status is FRESH"),
+    "of Certificate Manager": (manager("ACTIVE"), State.UP, ""),
+    "of Certificate Manager, being renewed": (manager("PROVISIONING"), State.UP, ""),
+    "of Certificate Manager, being made": (manager("PROVISIONING", None), State.STARTING, "PROVISIONING"),
     "of Certificate Manager, failed": (
         manager("FAILED", None, failureReason="CONFIG"),
-        Health.DOWN,
+        State.DOWN,
         "status is FAILED; a.x: CONFIG, its DNS authorization",
     ),
 }

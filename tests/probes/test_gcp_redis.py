@@ -5,29 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from staging_exporter.core.model import Outcome
-from staging_exporter.evidence.google.check import Health
+from staging_exporter.core.model import Outcome, State
 from staging_exporter.probes.gcp_redis import judge
 
 from tests.support.googlecloud import of_world
 
-TABLE: dict[str, tuple[dict[str, Any], Health, str]] = {
-    "ready": ({"state": "READY"}, Health.UP, ""),
-    "failing over": ({"state": "FAILING_OVER"}, Health.DEGRADED, "state is FAILING_OVER"),
+TABLE: dict[str, tuple[dict[str, Any], State, str]] = {
+    "ready": ({"state": "READY"}, State.UP, ""),
+    "failing over": ({"state": "FAILING_OVER"}, State.DEGRADED, "state is FAILING_OVER"),
     "being repaired": (
         {"state": "REPAIRING", "statusMessage": "a node is replaced"},
-        Health.DEGRADED,
+        State.DEGRADED,
         "state is REPAIRING: a node is replaced",
     ),
-    "maintenance": ({"state": "MAINTENANCE"}, Health.DEGRADED, "MAINTENANCE"),
-    "being created": ({"state": "CREATING"}, Health.STARTING, "CREATING"),
-    "being deleted": ({"state": "DELETING"}, Health.DOWN, "DELETING"),
+    "maintenance": ({"state": "MAINTENANCE"}, State.DEGRADED, "MAINTENANCE"),
+    "being created": ({"state": "CREATING"}, State.STARTING, "CREATING"),
+    "being deleted": ({"state": "DELETING"}, State.DOWN, "DELETING"),
     "without its key": (
         {"state": "READY", "suspensionReasons": ["CUSTOMER_MANAGED_KEY_ISSUE"]},
-        Health.DOWN,
+        State.DOWN,
         "it is suspended: CUSTOMER_MANAGED_KEY_ISSUE; state is READY",
     ),
-    "no state": ({}, Health.UNKNOWN, "state is absent"),
+    "no state": ({}, State.UNKNOWN, "state is absent"),
 }
 
 

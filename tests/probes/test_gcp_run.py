@@ -6,13 +6,13 @@ import asyncio
 from typing import Any
 
 import pytest
-from staging_exporter.core.model import Outcome, Reason
+from staging_exporter.core.model import Outcome, Reason, State
 from staging_exporter.demo.googlecloud.logs import Writer
 from staging_exporter.demo.googlecloud.reference import reference
 from staging_exporter.demo.googlecloud.server import FakeGoogleCloud
 from staging_exporter.demo.googlecloud.world import World
 from staging_exporter.engine.prober import Prober
-from staging_exporter.evidence.google.check import Finding, Health
+from staging_exporter.evidence.google.check import Finding
 from staging_exporter.evidence.google.crashes import Exits, find_cause, find_exits
 from staging_exporter.evidence.google.logs import Crash
 from staging_exporter.probes.gcp_run import (
@@ -38,26 +38,26 @@ FAILED = {
 READY = {"type": "Ready", "state": "CONDITION_SUCCEEDED"}
 BOTH = {"latestCreatedRevision": NEW, "latestReadyRevision": NEW}
 
-TABLE: dict[str, tuple[dict[str, Any], Health, str]] = {
-    "deployed": ({**BOTH, "terminalCondition": READY}, Health.UP, ""),
+TABLE: dict[str, tuple[dict[str, Any], State, str]] = {
+    "deployed": ({**BOTH, "terminalCondition": READY}, State.UP, ""),
     "a revision failed, an older one serves": (
         {"latestCreatedRevision": NEW, "latestReadyRevision": OLD, "terminalCondition": FAILED},
-        Health.DEGRADED,
+        State.DEGRADED,
         "revision s-2 is not ready: REVISION_FAILED: Revision 's-2' is not ready; s-1 still serves",
     ),
     "the first revision failed": (
         {"latestCreatedRevision": NEW, "terminalCondition": FAILED},
-        Health.DOWN,
+        State.DOWN,
         "revision s-2 is not ready, and no other serves: REVISION_FAILED",
     ),
     "the newest revision is ready, the service is not": (
         {**BOTH, "terminalCondition": {"state": "CONDITION_FAILED", "message": "Route is not ready"}},
-        Health.DEGRADED,
+        State.DEGRADED,
         "revision s-2 is ready, the service is not: Route is not ready",
     ),
     "the first deployment is under way": (
         {"latestCreatedRevision": NEW, "reconciling": True, "terminalCondition": {"state": "CONDITION_RECONCILING"}},
-        Health.STARTING,
+        State.STARTING,
         "revision s-2 is being deployed: CONDITION_RECONCILING",
     ),
     "a later deployment is under way": (
@@ -67,19 +67,19 @@ TABLE: dict[str, tuple[dict[str, Any], Health, str]] = {
             "reconciling": True,
             "terminalCondition": {"state": "CONDITION_PENDING"},
         },
-        Health.UP,
+        State.UP,
         "",
     ),
-    "no ingress": ({**BOTH, "ingress": "INGRESS_TRAFFIC_NONE", "terminalCondition": READY}, Health.DOWN, "no request"),
-    "no condition": (BOTH, Health.UNKNOWN, "terminalCondition.state is absent"),
+    "no ingress": ({**BOTH, "ingress": "INGRESS_TRAFFIC_NONE", "terminalCondition": READY}, State.DOWN, "no request"),
+    "no condition": (BOTH, State.UNKNOWN, "terminalCondition.state is absent"),
     "a state of the future": (
         {**BOTH, "terminalCondition": {"state": "CONDITION_ASLEEP"}},
-        Health.UNKNOWN,
+        State.UNKNOWN,
         "terminalCondition.state is CONDITION_ASLEEP",
     ),
     "traffic on an old revision, by intent": (
         {**BOTH, "terminalCondition": READY, "trafficStatuses": [{"revision": OLD, "percent": 100}]},
-        Health.UP,
+        State.UP,
         "",
     ),
 }
@@ -128,19 +128,19 @@ def test_the_startup_budget_is_that_of_the_startup_probe(containers: list[Any], 
 @pytest.mark.parametrize(
     ("condition", "health", "words"),
     [
-        ({"state": "CONDITION_FAILED", "reason": "SECRETS_ACCESS_CHECK_FAILED"}, Health.DOWN, "at fault: a secret"),
-        ({"state": "CONDITION_FAILED", "reason": "VPC_NETWORK_NOT_FOUND"}, Health.DOWN, "at fault: the VPC"),
-        ({"state": "CONDITION_FAILED", "reason": "CONTAINER_MISSING"}, Health.DOWN, "at fault: the image"),
+        ({"state": "CONDITION_FAILED", "reason": "SECRETS_ACCESS_CHECK_FAILED"}, State.DOWN, "at fault: a secret"),
+        ({"state": "CONDITION_FAILED", "reason": "VPC_NETWORK_NOT_FOUND"}, State.DOWN, "at fault: the VPC"),
+        ({"state": "CONDITION_FAILED", "reason": "CONTAINER_MISSING"}, State.DOWN, "at fault: the image"),
         (
             {"state": "CONDITION_FAILED", "revisionReason": "HEALTH_CHECK_CONTAINER_ERROR"},
-            Health.DOWN,
+            State.DOWN,
             "the application",
         ),
-        ({"state": "CONDITION_FAILED", "reason": "UNKNOWN", "message": "odd"}, Health.DOWN, "UNKNOWN: odd"),
-        ({"state": "CONDITION_PENDING", "revisionReason": "MIN_INSTANCES_WARMING"}, Health.STARTING, "MIN_INSTANCES"),
+        ({"state": "CONDITION_FAILED", "reason": "UNKNOWN", "message": "odd"}, State.DOWN, "UNKNOWN: odd"),
+        ({"state": "CONDITION_PENDING", "revisionReason": "MIN_INSTANCES_WARMING"}, State.STARTING, "MIN_INSTANCES"),
     ],
 )
-def test_the_newest_revision_says_whose_fault_it_is(condition: dict[str, str], health: Health, words: str) -> None:
+def test_the_newest_revision_says_whose_fault_it_is(condition: dict[str, str], health: State, words: str) -> None:
     finding = judge({"latestCreatedRevision": NEW, "terminalCondition": FAILED})
     told = with_conditions(finding, {"conditions": [{"type": "Ready", **condition}]})
     assert told.health == health
@@ -256,8 +256,8 @@ async def test_logs_that_fail_in_mid_flight_end_no_crash_loop(trouble: str) -> N
 
 
 def test_a_crash_loop_that_cannot_be_seen_any_more_is_unknown() -> None:
-    finding = with_crash(Finding(Health.UP), Crash(unread="logging.googleapis.com: 403", lost=True))
-    assert finding.health == Health.UNKNOWN
+    finding = with_crash(Finding(State.UP), Crash(unread="logging.googleapis.com: 403", lost=True))
+    assert finding.health == State.UNKNOWN
     assert finding.detail == "it crash-looped when its logs could be read; logs: logging.googleapis.com: 403"
 
 

@@ -5,49 +5,48 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from staging_exporter.core.model import Outcome, Reason
+from staging_exporter.core.model import Outcome, Reason, State
 from staging_exporter.demo.googlecloud.world import World
-from staging_exporter.evidence.google.check import Health
 from staging_exporter.probes.gcp_sql import judge
 
 from tests.support.googlecloud import of_world
 
 ALWAYS = {"settings": {"activationPolicy": "ALWAYS"}}
-TABLE: dict[str, tuple[dict[str, Any], str, Health, str]] = {
-    "running": ({"state": "RUNNABLE", **ALWAYS}, "", Health.UP, ""),
+TABLE: dict[str, tuple[dict[str, Any], str, State, str]] = {
+    "running": ({"state": "RUNNABLE", **ALWAYS}, "", State.UP, ""),
     "stopped by its owner": (
         {"state": "RUNNABLE", "settings": {"activationPolicy": "NEVER"}},
         "",
-        Health.DOWN,
+        State.DOWN,
         "it was stopped by its owner: state is RUNNABLE, activationPolicy is NEVER",
     ),
-    "being stopped": ({"state": "RUNNABLE", "settings": {"activationPolicy": "NEVER"}}, "UPDATE", Health.DOWN, "owner"),
+    "being stopped": ({"state": "RUNNABLE", "settings": {"activationPolicy": "NEVER"}}, "UPDATE", State.DOWN, "owner"),
     "on demand": (
         {"state": "RUNNABLE", "settings": {"activationPolicy": "ON_DEMAND"}},
         "",
-        Health.UNKNOWN,
+        State.UNKNOWN,
         "ON_DEMAND",
     ),
-    "no policy": ({"state": "RUNNABLE"}, "", Health.UNKNOWN, "activationPolicy is absent"),
+    "no policy": ({"state": "RUNNABLE"}, "", State.UNKNOWN, "activationPolicy is absent"),
     "suspended": (
         {"state": "SUSPENDED", "suspensionReason": ["BILLING_ISSUE"], **ALWAYS},
         "",
-        Health.DOWN,
+        State.DOWN,
         "it is suspended (BILLING_ISSUE): state is SUSPENDED",
     ),
-    "failed": ({"state": "FAILED", **ALWAYS}, "", Health.DOWN, "state is FAILED"),
-    "maintenance": ({"state": "MAINTENANCE", **ALWAYS}, "", Health.DOWN, "down for maintenance"),
-    "being deleted": ({"state": "PENDING_DELETE", **ALWAYS}, "", Health.DOWN, "being deleted"),
-    "being created": ({"state": "PENDING_CREATE", **ALWAYS}, "CREATE", Health.STARTING, "being created"),
-    "restarting": ({"state": "RUNNABLE", **ALWAYS}, "RESTART", Health.STARTING, "the operation RESTART is under way"),
-    "failing over": ({"state": "RUNNABLE", **ALWAYS}, "FAILOVER", Health.STARTING, "FAILOVER"),
-    "a backup": ({"state": "RUNNABLE", **ALWAYS}, "BACKUP", Health.UP, ""),
-    "a read pool in repair": ({"state": "REPAIRING", **ALWAYS}, "", Health.UNKNOWN, "REPAIRING"),
-    "no state": (ALWAYS, "", Health.UNKNOWN, "state is absent"),
+    "failed": ({"state": "FAILED", **ALWAYS}, "", State.DOWN, "state is FAILED"),
+    "maintenance": ({"state": "MAINTENANCE", **ALWAYS}, "", State.DOWN, "down for maintenance"),
+    "being deleted": ({"state": "PENDING_DELETE", **ALWAYS}, "", State.DOWN, "being deleted"),
+    "being created": ({"state": "PENDING_CREATE", **ALWAYS}, "CREATE", State.STARTING, "being created"),
+    "restarting": ({"state": "RUNNABLE", **ALWAYS}, "RESTART", State.STARTING, "the operation RESTART is under way"),
+    "failing over": ({"state": "RUNNABLE", **ALWAYS}, "FAILOVER", State.STARTING, "FAILOVER"),
+    "a backup": ({"state": "RUNNABLE", **ALWAYS}, "BACKUP", State.UP, ""),
+    "a read pool in repair": ({"state": "REPAIRING", **ALWAYS}, "", State.UNKNOWN, "REPAIRING"),
+    "no state": (ALWAYS, "", State.UNKNOWN, "state is absent"),
     "the disk is full": (
         {"state": "RUNNABLE", **ALWAYS, "outOfDiskReport": {"sqlOutOfDiskState": "SOFT_SHUTDOWN"}},
         "",
-        Health.DEGRADED,
+        State.DEGRADED,
         "its disk is nearly full",
     ),
 }

@@ -5,35 +5,34 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from staging_exporter.core.model import Outcome, Reason, Trait
+from staging_exporter.core.model import Outcome, Reason, State, Trait
 from staging_exporter.demo.googlecloud.reference import CONNECTOR, reference
 from staging_exporter.demo.googlecloud.server import FakeGoogleCloud
 from staging_exporter.demo.googlecloud.world import World
-from staging_exporter.evidence.google.check import Health
 from staging_exporter.probes import load
 from staging_exporter.probes.gcp_vpc import Usage, judge, newest_point, utilization
 
 from tests.support.googlecloud import of_world, run
 
 READY = {"state": "READY", "maxInstances": 10, "machineType": "e2-micro"}
-TABLE: dict[str, tuple[dict[str, Any], Usage, Health, str]] = {
-    "ready": (READY, Usage(3, None, None), Health.UP, ""),
-    "without metrics": (READY, Usage(), Health.UP, ""),
-    "at its maximum, and idle: a peak in the past": (READY, Usage(10, 0.3, 1e6), Health.UP, ""),
-    "at its maximum, nobody knows how busy": (READY, Usage(10), Health.UP, ""),
+TABLE: dict[str, tuple[dict[str, Any], Usage, State, str]] = {
+    "ready": (READY, Usage(3, None, None), State.UP, ""),
+    "without metrics": (READY, Usage(), State.UP, ""),
+    "at its maximum, and idle: a peak in the past": (READY, Usage(10, 0.3, 1e6), State.UP, ""),
+    "at its maximum, nobody knows how busy": (READY, Usage(10), State.UP, ""),
     "at its maximum with busy processors": (
         READY,
         Usage(10, 0.92, 1e6),
-        Health.DEGRADED,
+        State.DEGRADED,
         "10 of 10 instances, utilization 92%, saturated above 80%",
     ),
-    "at its maximum with all its throughput": (READY, Usage(10, 0.2, 1.2e8), Health.DEGRADED, "utilization 96%"),
-    "busy, with room for more instances": (READY, Usage(4, 0.95, None), Health.UP, ""),
-    "an update": ({**READY, "state": "UPDATING"}, Usage(), Health.UP, ""),
-    "being created": ({**READY, "state": "CREATING"}, Usage(), Health.STARTING, "state is CREATING"),
-    "an error": ({**READY, "state": "ERROR"}, Usage(), Health.DOWN, "it must be deleted and created again"),
-    "being deleted": ({**READY, "state": "DELETING"}, Usage(), Health.DOWN, "state is DELETING"),
-    "no state": ({}, Usage(), Health.UNKNOWN, "state is absent"),
+    "at its maximum with all its throughput": (READY, Usage(10, 0.2, 1.2e8), State.DEGRADED, "utilization 96%"),
+    "busy, with room for more instances": (READY, Usage(4, 0.95, None), State.UP, ""),
+    "an update": ({**READY, "state": "UPDATING"}, Usage(), State.UP, ""),
+    "being created": ({**READY, "state": "CREATING"}, Usage(), State.STARTING, "state is CREATING"),
+    "an error": ({**READY, "state": "ERROR"}, Usage(), State.DOWN, "it must be deleted and created again"),
+    "being deleted": ({**READY, "state": "DELETING"}, Usage(), State.DOWN, "state is DELETING"),
+    "no state": ({}, Usage(), State.UNKNOWN, "state is absent"),
 }
 
 

@@ -9,9 +9,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from staging_exporter.core.facts import Fact
-from staging_exporter.core.model import Reason
+from staging_exporter.core.model import Reason, State
 from staging_exporter.evidence.google.answers import Answer, short_name, unix_time
-from staging_exporter.evidence.google.check import Finding, GoogleCheck, Health, absent, fields
+from staging_exporter.evidence.google.check import Finding, GoogleCheck, absent, fields
 from staging_exporter.evidence.google.reads import certificates, compute
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.tokens import date_of
@@ -23,14 +23,14 @@ _DAY = 86400.0
 _MOST = 50  # names in a fact
 # Of a managed certificate of Compute Engine, and of Certificate Manager.
 STATES = {
-    "ACTIVE": Health.UP,
-    "PROVISIONING": Health.STARTING,
-    "PROVISIONING_FAILED": Health.DOWN,
-    "PROVISIONING_FAILED_PERMANENTLY": Health.DOWN,
-    "RENEWAL_FAILED": Health.DEGRADED,  # the old one serves until its end
-    "FAILED": Health.DOWN,
-    "MANAGED_CERTIFICATE_STATUS_UNSPECIFIED": Health.UNKNOWN,
-    "STATE_UNSPECIFIED": Health.UNKNOWN,
+    "ACTIVE": State.UP,
+    "PROVISIONING": State.STARTING,
+    "PROVISIONING_FAILED": State.DOWN,
+    "PROVISIONING_FAILED_PERMANENTLY": State.DOWN,
+    "RENEWAL_FAILED": State.DEGRADED,  # the old one serves until its end
+    "FAILED": State.DOWN,
+    "MANAGED_CERTIFICATE_STATUS_UNSPECIFIED": State.UNKNOWN,
+    "STATE_UNSPECIFIED": State.UNKNOWN,
 }
 DOMAINS = {
     "FAILED_NOT_VISIBLE": "its DNS does not point to the load balancer, or no proxy uses the certificate",
@@ -112,17 +112,17 @@ def judge(certificate: Resource, now: float, expires_within: float = 14 * _DAY) 
     )
     if end is not None and end <= now:
         return Finding(
-            Health.DOWN, f"it expired on {date_of(end)}; status is {status or 'absent'}{why}", Reason.TLS_EXPIRED
+            State.DOWN, f"it expired on {date_of(end)}; status is {status or 'absent'}{why}", Reason.TLS_EXPIRED
         )
-    health = STATES.get(status, Health.UNKNOWN) if certificate.get("managed") else Health.UP
-    if health == Health.STARTING and end is not None:
-        return Finding(Health.UP)  # Certificate Manager also says so while it renews one that is valid
-    if health in (Health.DOWN, Health.STARTING, Health.UNKNOWN):
+    health = STATES.get(status, State.UNKNOWN) if certificate.get("managed") else State.UP
+    if health == State.STARTING and end is not None:
+        return Finding(State.UP)  # Certificate Manager also says so while it renews one that is valid
+    if health in (State.DOWN, State.STARTING, State.UNKNOWN):
         return Finding(health, f"status is {status or 'absent'}{why}")
-    if health == Health.UP and end is None:
-        return Finding(Health.UNKNOWN, "it does not say when it ends")
+    if health == State.UP and end is None:
+        return Finding(State.UNKNOWN, "it does not say when it ends")
     ending = end is not None and end - now < expires_within
-    if health == Health.DEGRADED or ending or why:
+    if health == State.DEGRADED or ending or why:
         ends = f", it ends on {date_of(end)}" if end is not None else ""
-        return Finding(Health.DEGRADED, f"status is {status or 'not managed'}{ends}{why}")
-    return Finding(Health.UP)
+        return Finding(State.DEGRADED, f"status is {status or 'not managed'}{ends}{why}")
+    return Finding(State.UP)

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from staging_exporter.core.model import State
 from staging_exporter.evidence.google.answers import Answer, same_resource, short_name
-from staging_exporter.evidence.google.check import Finding, GoogleCheck, Health, absent
+from staging_exporter.evidence.google.check import Finding, GoogleCheck, absent
 from staging_exporter.evidence.google.reads import compute
 from staging_exporter.net.context import ProbeContext
 
@@ -82,9 +83,9 @@ def judge_backend(name: str, lists: Lists, facts: dict[str, Any]) -> Finding:
 def _front_fault(proxies: Sequence[Resource], rules: Sequence[Resource], lists: Lists) -> Finding:
     gaps = "; ".join(dict.fromkeys(lists[name].missing for name in FRONT if lists[name].missing))
     if gaps:
-        return Finding(Health.UNKNOWN, f"no forwarding rule was found in lists that are incomplete: {gaps}")
+        return Finding(State.UNKNOWN, f"no forwarding rule was found in lists that are incomplete: {gaps}")
     what = "no forwarding rule leads to its proxies" if proxies else "no proxy uses it"
-    return Finding(Health.DOWN, f"no address leads to the URL map: {what}")
+    return Finding(State.DOWN, f"no address leads to the URL map: {what}")
 
 
 def _services(url_map: Resource) -> Iterator[Any]:
@@ -116,21 +117,21 @@ def _backend(link: str, lists: Lists, facts: dict[str, Any]) -> Finding:
         return absent(f"backend service {name}", "the project", services)
     backends = found.get("backends") or ()
     if not backends:
-        return Finding(Health.DOWN, f"backend service {name} has no backends")
+        return Finding(State.DOWN, f"backend service {name} has no backends")
     drained = [one for one in backends if one.get("capacityScaler", 1.0) == 0]
     findings = [_group(str(one.get("group")), name, lists, facts) for one in backends]
     if len(drained) == len(backends):
-        findings.append(Finding(Health.DOWN, f"all backends of {name} are drained: capacityScaler is 0"))
+        findings.append(Finding(State.DOWN, f"all backends of {name} are drained: capacityScaler is 0"))
     elif drained:
         text = f"{len(drained)} of {len(backends)} backends of {name} are drained: capacityScaler is 0"
-        findings.append(Finding(Health.DEGRADED, text))
+        findings.append(Finding(State.DEGRADED, text))
     return _worst(findings)
 
 
 def _group(link: str, service: str, lists: Lists, facts: dict[str, Any]) -> Finding:
     """The finding on a group of endpoints; instance groups are another collection, and are not looked up."""
     if "/networkEndpointGroups/" not in link:
-        return Finding(Health.UP)
+        return Finding(State.UP)
     groups = lists["networkEndpointGroups"]
     listed = groups.items("networkEndpointGroups")
     found = next((one for one in listed if same_resource(one.get("selfLink"), link)), None)
@@ -139,20 +140,20 @@ def _group(link: str, service: str, lists: Lists, facts: dict[str, Any]) -> Find
     if found.get("networkEndpointType") == "SERVERLESS":
         run = found.get("cloudRun") or {}
         facts.setdefault("services", {})[service] = run.get("service") or run.get("urlMask") or "not Cloud Run"
-    return Finding(Health.UP)
+    return Finding(State.UP)
 
 
 def _named(resources: Sequence[Resource], name: str) -> Resource | None:
     return next((one for one in resources if one.get("name") == name), None)
 
 
-_ORDER = (Health.DOWN, Health.UNKNOWN, Health.DEGRADED, Health.STARTING, Health.UP)
+_ORDER = (State.DOWN, State.UNKNOWN, State.DEGRADED, State.STARTING, State.UP)
 
 
 def _worst(findings: Sequence[Finding]) -> Finding:
     """The worst finding, with the details of all that are as bad."""
     if not findings:
-        return Finding(Health.UP)
+        return Finding(State.UP)
     health = min((one.health for one in findings), key=_ORDER.index)
     texts = dict.fromkeys(one.detail for one in findings if one.health == health and one.detail)
     return Finding(health, "; ".join(texts))

@@ -7,22 +7,23 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from staging_exporter.evidence.google.check import Finding, GoogleCheck, Health
+from staging_exporter.core.model import State
+from staging_exporter.evidence.google.check import Finding, GoogleCheck
 from staging_exporter.evidence.google.reads import redis_instances
 from staging_exporter.net.context import ProbeContext
 
 Resource = Mapping[str, Any]
 
 STATES = {
-    "READY": Health.UP,
-    "CREATING": Health.STARTING,
-    "UPDATING": Health.DEGRADED,
-    "DELETING": Health.DOWN,
-    "REPAIRING": Health.DEGRADED,
-    "MAINTENANCE": Health.DEGRADED,
-    "IMPORTING": Health.DEGRADED,
-    "FAILING_OVER": Health.DEGRADED,
-    "STATE_UNSPECIFIED": Health.UNKNOWN,
+    "READY": State.UP,
+    "CREATING": State.STARTING,
+    "UPDATING": State.DEGRADED,
+    "DELETING": State.DOWN,
+    "REPAIRING": State.DEGRADED,
+    "MAINTENANCE": State.DEGRADED,
+    "IMPORTING": State.DEGRADED,
+    "FAILING_OVER": State.DEGRADED,
+    "STATE_UNSPECIFIED": State.UNKNOWN,
 }
 
 
@@ -46,6 +47,6 @@ def judge(instance: Resource) -> Finding:
     state = str(instance.get("state", "absent"))
     message = f": {instance['statusMessage']}" if instance.get("statusMessage") else ""
     if suspended := instance.get("suspensionReasons"):
-        return Finding(Health.DOWN, f"it is suspended: {', '.join(map(str, suspended))}; state is {state}{message}")
-    health = STATES.get(state, Health.UNKNOWN)
-    return Finding(health, "" if health == Health.UP else f"state is {state}{message}")
+        return Finding(State.DOWN, f"it is suspended: {', '.join(map(str, suspended))}; state is {state}{message}")
+    health = STATES.get(state, State.UNKNOWN)
+    return Finding(health, "" if health == State.UP else f"state is {state}{message}")

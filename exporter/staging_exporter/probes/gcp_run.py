@@ -8,8 +8,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from staging_exporter.core.facts import Fact
+from staging_exporter.core.model import State
 from staging_exporter.evidence.google.answers import short_name, whole_number
-from staging_exporter.evidence.google.check import Finding, Health, RegionalCheck, fields
+from staging_exporter.evidence.google.check import Finding, RegionalCheck, fields
 from staging_exporter.evidence.google.errors import ApiFailed
 from staging_exporter.evidence.google.logs import Crash, RevisionLogs
 from staging_exporter.evidence.google.reader import reader_of
@@ -38,11 +39,11 @@ OWNERS = {
 }
 STARTING = frozenset({"PENDING", "MIN_INSTANCES_WARMING", "CUSTOMIZED_PATH_RESPONSE_PENDING"})
 _STATES = {
-    "CONDITION_SUCCEEDED": Health.UP,
-    "CONDITION_FAILED": Health.DOWN,
-    "CONDITION_PENDING": Health.STARTING,
-    "CONDITION_RECONCILING": Health.STARTING,
-    "STATE_UNSPECIFIED": Health.UNKNOWN,
+    "CONDITION_SUCCEEDED": State.UP,
+    "CONDITION_FAILED": State.DOWN,
+    "CONDITION_PENDING": State.STARTING,
+    "CONDITION_RECONCILING": State.STARTING,
+    "STATE_UNSPECIFIED": State.UNKNOWN,
 }
 
 
@@ -59,10 +60,10 @@ class GcpRun(RegionalCheck):
         found = self.pick(answer, "services", self.service, "Cloud Run service", self.place)
         context.facts.update(facts_of(found))
         finding = judge(found)
-        if finding.health in (Health.DOWN, Health.DEGRADED):
+        if finding.health in (State.DOWN, State.DEGRADED):
             finding = with_conditions(finding, await self._revision(context, found))
         if self.logs:
-            failing = finding.health in (Health.DOWN, Health.DEGRADED) or context.investigating
+            failing = finding.health in (State.DOWN, State.DEGRADED) or context.investigating
             logs = RevisionLogs(context, reader_of(context, self.endpoint), *self._place, self.cache)
             crash = await logs.crash(self.service, looked_at(found), failing=failing)
             context.facts.update(facts_of_crash(crash))
@@ -135,24 +136,24 @@ def facts_of(service: Resource) -> dict[str, Any]:
 def judge(service: Resource) -> Finding:
     """The finding from the fields of a service alone."""
     if service.get("ingress") == "INGRESS_TRAFFIC_NONE":
-        return Finding(Health.DOWN, "ingress is INGRESS_TRAFFIC_NONE: no request reaches it")
+        return Finding(State.DOWN, "ingress is INGRESS_TRAFFIC_NONE: no request reaches it")
     created, ready = (short_name(service.get(f"latest{which}Revision")) for which in ("Created", "Ready"))
     condition = service.get("terminalCondition") or {}
-    health = _STATES.get(str(condition.get("state")), Health.UNKNOWN)
-    if health == Health.UNKNOWN:
+    health = _STATES.get(str(condition.get("state")), State.UNKNOWN)
+    if health == State.UNKNOWN:
         return Finding(health, f"terminalCondition.state is {condition.get('state', 'absent')}")
-    if health == Health.UP and created == ready and not service.get("reconciling"):
-        return Finding(Health.UP)
+    if health == State.UP and created == ready and not service.get("reconciling"):
+        return Finding(State.UP)
     why = _why(condition)
-    if health == Health.DOWN:
+    if health == State.DOWN:
         if ready and ready != created:
-            return Finding(Health.DEGRADED, f"revision {created} is not ready: {why}; {ready} still serves")
+            return Finding(State.DEGRADED, f"revision {created} is not ready: {why}; {ready} still serves")
         if ready:
-            return Finding(Health.DEGRADED, f"revision {ready} is ready, the service is not: {why}")
-        return Finding(Health.DOWN, f"revision {created or 'none'} is not ready, and no other serves: {why}")
+            return Finding(State.DEGRADED, f"revision {ready} is ready, the service is not: {why}")
+        return Finding(State.DOWN, f"revision {created or 'none'} is not ready, and no other serves: {why}")
     if ready:
-        return Finding(Health.UP)  # the ready one serves while another is rolled out
-    return Finding(Health.STARTING, f"revision {created or 'none'} is being deployed: {why}")
+        return Finding(State.UP)  # the ready one serves while another is rolled out
+    return Finding(State.STARTING, f"revision {created or 'none'} is being deployed: {why}")
 
 
 def with_conditions(finding: Finding, revision: Resource) -> Finding:
@@ -160,8 +161,8 @@ def with_conditions(finding: Finding, revision: Resource) -> Finding:
     conditions: Sequence[Resource] = revision.get("conditions") or ()
     ready: Resource = next((one for one in conditions if one.get("type") == "Ready"), {})
     reason = str(ready.get("reason") or ready.get("revisionReason") or "")
-    if finding.health == Health.DOWN and ready.get("revisionReason") in STARTING:
-        return Finding(Health.STARTING, f"{finding.detail}; {_why(ready)}")
+    if finding.health == State.DOWN and ready.get("revisionReason") in STARTING:
+        return Finding(State.STARTING, f"{finding.detail}; {_why(ready)}")
     if ready.get("state") != "CONDITION_FAILED" or not reason:
         return finding
     fault = f"; at fault: {OWNERS[reason]}" if reason in OWNERS else ""
@@ -170,16 +171,16 @@ def with_conditions(finding: Finding, revision: Resource) -> Finding:
 
 def with_crash(finding: Finding, crash: Crash) -> Finding:
     """The finding with the crash line first. A crash loop is down, also where the API says that it was deployed."""
-    if crash.lost and finding.health == Health.UP:
-        return Finding(Health.UNKNOWN, f"it crash-looped when its logs could be read; {crash.text}")
+    if crash.lost and finding.health == State.UP:
+        return Finding(State.UNKNOWN, f"it crash-looped when its logs could be read; {crash.text}")
     if crash.exits is None:
         return Finding(finding.health, f"{finding.detail}; {crash.text}", finding.reason) if crash.text else finding
-    if finding.health == Health.DOWN:
-        return Finding(Health.DOWN, f"{crash.text}; {finding.detail}", crash.exits.reason)
-    if finding.health == Health.DEGRADED:
-        return Finding(Health.DEGRADED, f"{crash.text}; {finding.detail}", finding.reason)
+    if finding.health == State.DOWN:
+        return Finding(State.DOWN, f"{crash.text}; {finding.detail}", crash.exits.reason)
+    if finding.health == State.DEGRADED:
+        return Finding(State.DEGRADED, f"{crash.text}; {finding.detail}", finding.reason)
     if crash.looping:
-        return Finding(Health.DOWN, f"{crash.text}; the API says that it is deployed", crash.exits.reason)
+        return Finding(State.DOWN, f"{crash.text}; the API says that it is deployed", crash.exits.reason)
     return finding
 
 

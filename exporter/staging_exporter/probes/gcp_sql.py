@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from staging_exporter.core.model import State
 from staging_exporter.evidence.google.answers import short_name, whole_number
-from staging_exporter.evidence.google.check import Finding, GoogleCheck, Health, fields
+from staging_exporter.evidence.google.check import Finding, GoogleCheck, fields
 from staging_exporter.evidence.google.errors import ApiFailed
 from staging_exporter.evidence.google.reads import sql_instances, sql_operations
 from staging_exporter.net.context import ProbeContext
@@ -16,22 +17,22 @@ from staging_exporter.net.context import ProbeContext
 Resource = Mapping[str, Any]
 
 STATES = {
-    "RUNNABLE": (Health.UP, ""),
-    "SUSPENDED": (Health.DOWN, "it is suspended"),
-    "PENDING_DELETE": (Health.DOWN, "it is being deleted"),
-    "PENDING_CREATE": (Health.STARTING, "it is being created"),
-    "MAINTENANCE": (Health.DOWN, "it is down for maintenance"),
-    "FAILED": (Health.DOWN, "its creation failed, or an operation left it in an unknown state"),
-    "ONLINE_MAINTENANCE": (Health.UP, ""),
-    "REPAIRING": (Health.UNKNOWN, "its read pool is being repaired"),
-    "SQL_INSTANCE_STATE_UNSPECIFIED": (Health.UNKNOWN, "the API does not know its state"),
+    "RUNNABLE": (State.UP, ""),
+    "SUSPENDED": (State.DOWN, "it is suspended"),
+    "PENDING_DELETE": (State.DOWN, "it is being deleted"),
+    "PENDING_CREATE": (State.STARTING, "it is being created"),
+    "MAINTENANCE": (State.DOWN, "it is down for maintenance"),
+    "FAILED": (State.DOWN, "its creation failed, or an operation left it in an unknown state"),
+    "ONLINE_MAINTENANCE": (State.UP, ""),
+    "REPAIRING": (State.UNKNOWN, "its read pool is being repaired"),
+    "SQL_INSTANCE_STATE_UNSPECIFIED": (State.UNKNOWN, "the API does not know its state"),
 }
 # RUNNABLE means "running, or has been stopped by owner": only this tells the two apart.
 POLICIES = {
-    "ALWAYS": Health.UP,
-    "NEVER": Health.DOWN,
-    "ON_DEMAND": Health.UNKNOWN,
-    "SQL_ACTIVATION_POLICY_UNSPECIFIED": Health.UNKNOWN,
+    "ALWAYS": State.UP,
+    "NEVER": State.DOWN,
+    "ON_DEMAND": State.UNKNOWN,
+    "SQL_ACTIVATION_POLICY_UNSPECIFIED": State.UNKNOWN,
 }
 RESTARTS = frozenset({"RESTART", "AUTO_RESTART", "FAILOVER", "UPDATE", "SWITCHOVER", "MAINTENANCE"})
 
@@ -85,19 +86,19 @@ def facts_of(instance: Resource, operation: str) -> dict[str, Any]:
 def judge(instance: Resource, operation: str = "") -> Finding:
     """The finding from the fields of an instance and the operation on it that is under way."""
     state = str(instance.get("state", "absent"))
-    health, words = STATES.get(state, (Health.UNKNOWN, "a state that this version does not know"))
+    health, words = STATES.get(state, (State.UNKNOWN, "a state that this version does not know"))
     policy = str(fields(instance, "settings", "activationPolicy") or "absent")
     shown = f"state is {state}, activationPolicy is {policy}"
-    if operation in RESTARTS and health == Health.UP and policy != "NEVER":
-        return Finding(Health.STARTING, f"the operation {operation} is under way; {shown}")
-    if health != Health.UP:
+    if operation in RESTARTS and health == State.UP and policy != "NEVER":
+        return Finding(State.STARTING, f"the operation {operation} is under way; {shown}")
+    if health != State.UP:
         why = ", ".join(map(str, instance.get("suspensionReason") or ()))
         return Finding(health, f"{words}{f' ({why})' if why else ''}: {shown}")
     if policy == "NEVER":
-        return Finding(Health.DOWN, f"it was stopped by its owner: {shown}")
-    if POLICIES.get(policy, Health.UNKNOWN) == Health.UNKNOWN:
-        return Finding(Health.UNKNOWN, f"whether it runs is unknown: {shown}")
+        return Finding(State.DOWN, f"it was stopped by its owner: {shown}")
+    if POLICIES.get(policy, State.UNKNOWN) == State.UNKNOWN:
+        return Finding(State.UNKNOWN, f"whether it runs is unknown: {shown}")
     disk = fields(instance, "outOfDiskReport", "sqlOutOfDiskState")
     if disk == "SOFT_SHUTDOWN":
-        return Finding(Health.DEGRADED, f"its disk is nearly full: sqlOutOfDiskState is {disk}; {shown}")
-    return Finding(Health.UP)
+        return Finding(State.DEGRADED, f"its disk is nearly full: sqlOutOfDiskState is {disk}; {shown}")
+    return Finding(State.UP)

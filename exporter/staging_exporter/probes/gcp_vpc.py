@@ -11,9 +11,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from staging_exporter.core.facts import Fact
-from staging_exporter.core.model import Reason
+from staging_exporter.core.model import Reason, State
 from staging_exporter.evidence.google.answers import unix_time
-from staging_exporter.evidence.google.check import Finding, Health, RegionalCheck, fields
+from staging_exporter.evidence.google.check import Finding, RegionalCheck, fields
 from staging_exporter.evidence.google.errors import ApiFailed
 from staging_exporter.evidence.google.reads import time_series, vpc_connectors
 from staging_exporter.net.context import ProbeContext
@@ -21,12 +21,12 @@ from staging_exporter.net.context import ProbeContext
 Resource = Mapping[str, Any]
 
 STATES = {
-    "READY": Health.UP,
-    "UPDATING": Health.UP,  # it goes on serving
-    "CREATING": Health.STARTING,
-    "DELETING": Health.DOWN,
-    "ERROR": Health.DOWN,
-    "STATE_UNSPECIFIED": Health.UNKNOWN,
+    "READY": State.UP,
+    "UPDATING": State.UP,  # it goes on serving
+    "CREATING": State.STARTING,
+    "DELETING": State.DOWN,
+    "ERROR": State.DOWN,
+    "STATE_UNSPECIFIED": State.UNKNOWN,
 }
 _TYPE = "vpcaccess.googleapis.com/connector"
 _RANGE = 900.0  # seconds of points that are asked for: they are visible after up to 240
@@ -139,15 +139,15 @@ def judge(connector: Resource, usage: Usage, saturated_above: float = 0.8) -> Fi
     Connectors do not scale in: all instances alone prove a peak in the past, not that it is full now.
     """
     state = str(connector.get("state", "absent"))
-    health = STATES.get(state, Health.UNKNOWN)
-    if health != Health.UP:
+    health = STATES.get(state, State.UNKNOWN)
+    if health != State.UP:
         advice = ": it must be deleted and created again" if state == "ERROR" else ""
         return Finding(health, f"state is {state}{advice}")
     most, busy = connector.get("maxInstances", 10), utilization(connector, usage)
     if usage.instances is None or usage.instances < most or busy is None or busy <= saturated_above:
-        return Finding(Health.UP)
+        return Finding(State.UP)
     text = f"{usage.instances:.0f} of {most} instances, utilization {busy:.0%}, saturated above {saturated_above:.0%}"
-    return Finding(Health.DEGRADED, text, Reason.SATURATED)
+    return Finding(State.DEGRADED, text, Reason.SATURATED)
 
 
 def _stamp(moment: float) -> str:

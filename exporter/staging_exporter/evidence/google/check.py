@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason, Trait
+from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason, State, Trait
 from staging_exporter.evidence.google.answers import Answer, short_name
 from staging_exporter.evidence.google.reader import reader_of
 from staging_exporter.evidence.google.reads import ApiRead
@@ -23,22 +22,12 @@ from staging_exporter.options.model import PositiveDuration
 _FRESH = 10.0  # seconds that an answer may be old when another component fails and this one is asked why
 
 
-class Health(StrEnum):
-    """What the fields of a resource say."""
-
-    UP = "up"
-    DEGRADED = "degraded"
-    STARTING = "starting"
-    DOWN = "down"
-    UNKNOWN = "unknown"
-
-
 _REASONS = {
-    Health.UP: Reason.OK,
-    Health.DEGRADED: Reason.CONTENT,
-    Health.STARTING: Reason.STARTING,
-    Health.DOWN: Reason.FAILED,
-    Health.UNKNOWN: Reason.NO_EVIDENCE,
+    State.UP: Reason.OK,
+    State.DEGRADED: Reason.CONTENT,
+    State.STARTING: Reason.STARTING,
+    State.DOWN: Reason.FAILED,
+    State.UNKNOWN: Reason.NO_EVIDENCE,
 }
 
 
@@ -46,16 +35,16 @@ _REASONS = {
 class Finding:
     """What is concluded from the fields of a resource; without a `reason`, the one that belongs to `health`."""
 
-    health: Health
+    health: State
     detail: str = ""
     reason: Reason | None = None
 
     def conclude(self) -> None:
         """Return for a pass. Raises ProbeFailed, ProbeDegraded."""
         reason = self.reason or _REASONS[self.health]
-        if self.health == Health.DEGRADED:
+        if self.health == State.DEGRADED:
             raise ProbeDegraded(reason, self.detail)
-        if self.health != Health.UP:
+        if self.health != State.UP:
             raise ProbeFailed(reason, self.detail)
 
 
@@ -133,8 +122,8 @@ class RegionalCheck(GoogleCheck):
 def absent(what: str, place: str, answer: Answer) -> Finding:
     """The finding for a resource that a list does not have: not down while the list is incomplete."""
     if answer.missing:
-        return Finding(Health.UNKNOWN, f"{what} is not in the list of {place}, which is incomplete: {answer.missing}")
-    return Finding(Health.DOWN, f"there is no {what} in {place}")
+        return Finding(State.UNKNOWN, f"{what} is not in the list of {place}, which is incomplete: {answer.missing}")
+    return Finding(State.DOWN, f"there is no {what} in {place}")
 
 
 def fields(resource: Mapping[str, Any], *path: str) -> Any:
