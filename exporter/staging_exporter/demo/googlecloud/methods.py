@@ -12,6 +12,7 @@ from staging_exporter.demo.googlecloud.world import World
 
 Variables = Mapping[str, str]
 Document = dict[str, Any]
+Handler = Callable[[World, Variables, Variables, Any], Document]
 
 
 class Refused(Exception):
@@ -48,6 +49,14 @@ def _regional(items: list[Document], variables: Variables) -> list[Document]:
     return [item for item in items if region == "-" or f"/locations/{region}/" in item["name"]]
 
 
+def _regional_list(of: Callable[[World], list[Document]], key: str) -> Handler:
+    def listed(world: World, variables: Variables, query: Variables, _body: Any) -> Document:
+        _in_project(world, variables["projectsId"])
+        return _page(_regional(of(world), variables), key, query)
+
+    return listed
+
+
 def _run_services(world: World, variables: Variables, query: Variables, _body: Any) -> Document:
     _in_project(world, variables["projectsId"])
     if variables["locationsId"] == "-":
@@ -70,16 +79,6 @@ def _run_revision(world: World, variables: Variables, _query: Variables, _body: 
     raise Refused(404, "NOT_FOUND", f"Revision '{variables['revisionsId']}' not found.")
 
 
-def _connectors(world: World, variables: Variables, query: Variables, _body: Any) -> Document:
-    _in_project(world, variables["projectsId"])
-    return _page(_regional(world.connectors, variables), "connectors", query)
-
-
-def _redis(world: World, variables: Variables, query: Variables, _body: Any) -> Document:
-    _in_project(world, variables["projectsId"])
-    return _page(_regional(world.redis, variables), "instances", query)
-
-
 def _sql(world: World, variables: Variables, query: Variables, _body: Any) -> Document:
     _in_project(world, variables["project"])
     return {"kind": "sql#instancesList", **_page(world.sql, "items", query, "maxResults")}
@@ -92,7 +91,7 @@ def _sql_operations(world: World, variables: Variables, query: Variables, _body:
     return {"kind": "sql#operationsList", **_page(found, "items", query, "maxResults")}
 
 
-def _compute(collection: str) -> Callable[[World, Variables, Variables, Any], Document]:
+def _compute(collection: str) -> Handler:
     def listed(world: World, variables: Variables, _query: Variables, _body: Any) -> Document:
         _in_project(world, variables["project"])
         scopes: dict[str, Document] = {}
@@ -103,16 +102,6 @@ def _compute(collection: str) -> Callable[[World, Variables, Variables, Any], Do
         return {"kind": f"compute#{collection[:-1]}AggregatedList", "items": scopes}
 
     return listed
-
-
-def _certificates(world: World, variables: Variables, query: Variables, _body: Any) -> Document:
-    _in_project(world, variables["projectsId"])
-    return _page(_regional(world.certificates, variables), "certificates", query)
-
-
-def _certificate_maps(world: World, variables: Variables, query: Variables, _body: Any) -> Document:
-    _in_project(world, variables["projectsId"])
-    return _page(_regional(world.certificate_maps, variables), "certificateMaps", query)
 
 
 def _map_entries(world: World, variables: Variables, query: Variables, _body: Any) -> Document:
@@ -181,18 +170,18 @@ _COMPUTE = (
     *("forwardingRules", "targetHttpsProxies", "targetHttpProxies", "urlMaps", "backendServices"),
     *("networkEndpointGroups", "sslCertificates", "routers"),
 )
-_HANDLERS: Mapping[str, Callable[[World, Variables, Variables, Any], Document]] = {
+_HANDLERS: Mapping[str, Handler] = {
     f"{_RUN}.list": _run_services,
     f"{_RUN}.revisions.list": _run_revisions,
     f"{_RUN}.revisions.get": _run_revision,
     "run.namespaces.domainmappings.list": _domain_mappings,
-    "vpcaccess.projects.locations.connectors.list": _connectors,
-    "redis.projects.locations.instances.list": _redis,
+    "vpcaccess.projects.locations.connectors.list": _regional_list(lambda world: world.connectors, "connectors"),
+    "redis.projects.locations.instances.list": _regional_list(lambda world: world.redis, "instances"),
     "sql.instances.list": _sql,
     "sql.operations.list": _sql_operations,
     **{f"compute.{name}.aggregatedList": _compute(name) for name in _COMPUTE},
-    f"{_MANAGER}.certificates.list": _certificates,
-    f"{_MANAGER}.certificateMaps.list": _certificate_maps,
+    f"{_MANAGER}.certificates.list": _regional_list(lambda world: world.certificates, "certificates"),
+    f"{_MANAGER}.certificateMaps.list": _regional_list(lambda world: world.certificate_maps, "certificateMaps"),
     f"{_MANAGER}.certificateMaps.certificateMapEntries.list": _map_entries,
     "logging.entries.list": _log_entries,
     "monitoring.projects.timeSeries.list": _time_series,
