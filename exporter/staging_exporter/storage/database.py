@@ -30,7 +30,7 @@ _COLUMNS = (
 _MIGRATIONS = ((f"CREATE TABLE entries ({_COLUMNS})", f"CREATE TABLE copies ({_COLUMNS})"),)
 _TABLES = ("entries", "copies")
 _PAGE = 4096  # bytes, the default of SQLite since 3.12
-_SIZE = slice(28, 32)  # of the file header: pages in the file, where 0 stands for what the file has
+_SIZE = slice(28, 32)  # of the file header: pages in the file, 0 when the size of the file says so
 # Errors that are about where the file is, not about what is in it.
 _AROUND = (
     *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_IOERR),

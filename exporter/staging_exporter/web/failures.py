@@ -19,7 +19,7 @@ Key = tuple[str, str]  # address, and the name of a user that exists, or empty
 
 
 class FailedLogins:
-    """How often whom failed lately."""
+    """How often logins of an address or user failed lately."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock

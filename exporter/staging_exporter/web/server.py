@@ -60,7 +60,7 @@ def make_app(exporter: Exporter, access: Access, security: WebSecurity) -> web.A
 
 
 def _guarded(handler: Handler, scope: Scope, access: Access) -> Handler:
-    """The handler for those whom the rules admit; the rules are asked on every request."""
+    """The handler for requests that the rules admit; the rules are asked on every request."""
 
     async def check(request: web.Request) -> web.StreamResponse:
         request[CALLER] = await access.admit(request, scope)
