@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequen
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from staging_exporter.clock import now
@@ -23,24 +24,18 @@ from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.engine.build import Engine, build_engine
 from staging_exporter.engine.loop_lag import LoopLagMonitor
 from staging_exporter.logs import event, lines_dropped
-from staging_exporter.net.address import HostPort
 from staging_exporter.net.background import in_background
-from staging_exporter.options.access import Token, TokenReader
+from staging_exporter.net.systemd import Notifier
 from staging_exporter.storage.directory import StorageDirectory
 from staging_exporter.storage.recorder import Recorder
 from staging_exporter.storage.reports import ReportStore
 from staging_exporter.storage.store import StorageFailed, Store
 from staging_exporter.views.exporter_status import ExporterStatus
 from staging_exporter.views.verdict_log import VerdictLog
-from staging_exporter.web.access import Access, Options
-from staging_exporter.web.connections import Connections
 from staging_exporter.web.exporter import NotForAnyone, NotStored, ReportRefused
-from staging_exporter.web.failures import FailedLogins
-from staging_exporter.web.listening import bind_all, url_of
+from staging_exporter.web.front import Front, Listen
 from staging_exporter.web.security import WebSecurity
-from staging_exporter.web.server import make_app
-from staging_exporter.web.serving import Serving
-from staging_exporter.web.users import PasswordUsers
+from staging_exporter.web.site import Site
 
 log = logging.getLogger("exporter")
 _READ = 1.0  # seconds that reading a token may take
@@ -59,11 +54,12 @@ class App:
         announce: Callable[[Snapshot], None] | None = None,
         storage: StorageDirectory | None = None,
         security: WebSecurity | None = None,
+        site: Site | None = None,
     ) -> None:
         """`announce` is called with the snapshot of each change of state or verdict; by default it is logged.
 
         With `storage` the state survives a restart, and test reports may be pushed. Raises OSError.
-        `security` is that of a web configuration file.
+        `security` is that of a web configuration file, `site` where others reach the exporter.
         """
         self._files = (config_files,) if isinstance(config_files, Path) else tuple(config_files)
         self._config, self._announce = config, announce or VerdictLog()
@@ -79,15 +75,13 @@ class App:
         self._next_reload: asyncio.Task[str | None] | None = None
         self._replaced_unheard: frozenset[str] = frozenset()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._web: Serving | None = None
-        self._security = security or WebSecurity()
-        self._token_reader, self._failures = TokenReader(), FailedLogins()
-        self._users = PasswordUsers(lambda: self._security.hashes, self._failures)
-        self._connections = Connections(allowed=self._security.allowed)
+        self._notifier = Notifier()
+        context = lambda: self._engine.prober.context(_READ)  # noqa: E731
+        self._web = Front(self, lambda: self._config.api, context, security or WebSecurity(), site or Site())
 
     async def run(
         self,
-        listen: HostPort | Sequence[HostPort],
+        listen: Listen,
         on_start: Callable[[str], None] = lambda _url: None,
         *,
         stop_on_hangup: bool = False,
@@ -107,14 +101,10 @@ class App:
         finally:
             await self.stop()
 
-    async def start(self, listen: HostPort | Sequence[HostPort]) -> str:
+    async def start(self, listen: Listen) -> str:
         """Start probing and serving; returns the first URL. Raises OSError when an address cannot be listened on."""
-        listeners = bind_all([listen] if isinstance(listen, HostPort) else [*listen])
+        self._web.bind(listen)
         # Only a process that has its addresses, and the lock of its storage, touches what is stored.
-        access = Access(self._tokens, self._users, self._failures, lambda: Options.of(self._config.api))
-        app = make_app(self, access, self._security)
-        self._web = Serving(app, listeners, self._connections, lambda: self._security.tls)
-        self._in_background(self._security.follow())
         self._in_background(self._follow_clock())
         await self._recorder.start()
         await self._web.start()
@@ -123,17 +113,19 @@ class App:
         gc.freeze()  # loaded modules stay, and garbage collections that visit them would delay probes
         self._loop_lag.start()
         self._engine.scheduler.start()
-        url = url_of(listeners[0], tls=self._security.tls is not None)
-        event(log, "listening", url=url, environment=self._config.topology.environment, checks=len(self._config.checks))
-        return url
+        environment, checks = self._config.topology.environment, len(self._config.checks)
+        event(log, "listening", **self._web.addresses, environment=environment, checks=checks)
+        self._notifier.ready(f"probing {checks} components of {environment}")
+        self._in_background(self._keep_alive())
+        return self._web.urls[0]
 
     async def stop(self) -> None:
         """Stop probing and serving, within two seconds, whatever hangs."""
+        self._notifier.stopping()
         for task in self._tasks:
             task.cancel()
         self._loop_lag.stop()
-        web = self._web.stop() if self._web else asyncio.sleep(0)
-        await asyncio.gather(self._engine.on_demand.stop(), self._engine.scheduler.stop(), web)
+        await asyncio.gather(self._engine.on_demand.stop(), self._engine.scheduler.stop(), self._web.stop())
         try:
             await self._recorder.stop()
         except TimeoutError:
@@ -157,8 +149,8 @@ class App:
             self._loaded_at,
             lines_dropped(),
             self._recorder.status,
-            self._failures.total,
-            self._connections.count,
+            self._web.logins_failed,
+            self._web.connections,
         )
 
     async def probe(self, name: str, longest: float | None, *, trusted: bool) -> ProbeResult:
@@ -216,9 +208,6 @@ class App:
         """What the incidents so far say about the configuration."""
         return self._engine.board.suggestions
 
-    async def _tokens(self) -> list[Token]:
-        return await self._token_reader.read(self._config.api, lambda: self._engine.prober.context(_READ))
-
     async def reload(self) -> str | None:
         """Load the configuration again, keeping the state of unchanged components; returns its errors, or None."""
         if self._next_reload is None:  # else it has not begun yet, and will read what is in the file now
@@ -228,6 +217,7 @@ class App:
     async def _reload(self) -> str | None:
         async with self._reloading:
             self._next_reload = None
+            self._notifier.reloading(monotonic())
             try:
                 async with asyncio.timeout(_LOAD):
                     config = await in_background(lambda: load_config(self._files), ("configuration", self._files))
@@ -235,10 +225,12 @@ class App:
                 text = str(error) or f"{self._files[0]} gave nothing in time"
                 self._reloaded = False
                 event(log, "reload failed, keeping the previous configuration", logging.ERROR, error=text)
+                self._notifier.ready("reload failed, the previous configuration stays in use")
                 return text
             await self._adopt(config)
             self._reloaded, self._loaded_at = True, now()
             event(log, "configuration reloaded", checks=len(config.checks))
+            self._notifier.ready(f"probing {len(config.checks)} components of {config.topology.environment}")
             await log_missing_secrets(config)
             return None
 
@@ -256,6 +248,12 @@ class App:
         self._config, self._engine, self._seen_changes = config, engine, -1
         engine.scheduler.start()
         engine.scheduler.request(requested - engine.board.unheard)  # their first runs are near, and spread
+
+    async def _keep_alive(self) -> None:
+        """Feed the watchdog of systemd: it restarts an exporter whose loop no longer turns."""
+        while self._notifier.watchdog:
+            self._notifier.alive()
+            await asyncio.sleep(self._notifier.watchdog / 3)
 
     async def _follow_clock(self) -> None:
         """Start over with what is known when the clock of the machine was set back: the rest would be in the future."""

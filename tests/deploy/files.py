@@ -37,6 +37,12 @@ def unit_command() -> list[str]:
     return shlex.split(unit()["Service"]["ExecStart"])
 
 
+def unit_sockets() -> list[str]:
+    """The addresses of the socket unit."""
+    text = (DEPLOY / "systemd" / "staging-exporter.socket").read_text()
+    return re.findall(r"^ListenStream=(.*)$", text, re.MULTILINE)
+
+
 def instructions() -> list[tuple[str, str]]:
     """Instruction and argument of each line of the Dockerfile."""
     text = (DEPLOY / "image" / "Dockerfile").read_text().replace("\\\n", " ")

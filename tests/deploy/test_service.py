@@ -43,7 +43,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
 def test_all_three_start_it_with_the_same_options(words: list[str]) -> None:
     arguments = files.parsed(words)
     assert (arguments["config_file"], arguments["storage"]) == ((CONFIG,), STORAGE)
-    assert [address.port for address in arguments["listen"] if not address.unix] == [9877]
+    listen = map(str, arguments["listen"]) if not arguments["systemd"] else files.unit_sockets()
+    assert [address.rpartition(":")[2] for address in listen if not address.startswith("/")] == ["9877"]
 
 
 def test_they_start_the_program_that_is_installed() -> None:
@@ -59,8 +60,9 @@ def test_the_unit_keeps_its_state_where_systemd_lets_it_write() -> None:
 
 
 def test_the_unit_also_listens_on_a_unix_socket_in_a_directory_of_its_own() -> None:
-    [socket] = [address for address in files.parsed(files.unit_command()[1:])["listen"] if address.unix]
-    assert Path(socket.host).parent == Path("/run") / files.unit()["Service"]["RuntimeDirectory"]
+    [socket] = [address for address in files.unit_sockets() if address.startswith("/")]
+    assert Path(socket).parent == Path("/run/staging-exporter")
+    assert files.unit()["Unit"]["Requires"] == "staging-exporter.socket"
 
 
 def test_the_ports_agree() -> None:

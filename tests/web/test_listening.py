@@ -6,7 +6,8 @@ import socket
 
 import pytest
 from staging_exporter.net.address import HostPort
-from staging_exporter.web.listening import bind_all, url_of
+from staging_exporter.web.listening import bind_all
+from staging_exporter.web.site import url_of
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")

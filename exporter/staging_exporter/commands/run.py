@@ -13,9 +13,11 @@ from staging_exporter.config import ConfigError
 from staging_exporter.config.web_file import load_web_config
 from staging_exporter.logs import set_up
 from staging_exporter.net.address import HostPort
+from staging_exporter.net.systemd import NoSockets, sockets
 from staging_exporter.storage.directory import StorageDirectory, StorageRefused
 from staging_exporter.web.connections import raise_descriptor_limit
 from staging_exporter.web.security import WebSecurity
+from staging_exporter.web.site import site
 
 
 @click.command(cls=Command)
@@ -28,6 +30,25 @@ from staging_exporter.web.security import WebSecurity
     default=[":9877"],
     show_default=True,
     help="Address to serve metrics, status page and API on; repeatable.",
+)
+@click.option(
+    "--web.systemd-socket",
+    "systemd",
+    is_flag=True,
+    help="Listen on the sockets that systemd opened, instead of --web.listen-address.",
+)
+@click.option(
+    "--web.external-url",
+    "external",
+    default="",
+    metavar="URL",
+    help="URL under which people reach it, for links; with a path behind a proxy that serves it below one.",
+)
+@click.option(
+    "--web.route-prefix",
+    "prefix",
+    metavar="PATH",
+    help="Prefix of all routes; by default the path of --web.external-url. / where the proxy removes it.",
 )
 @click.option(
     "--web.config.file",
@@ -62,6 +83,9 @@ from staging_exporter.web.security import WebSecurity
 def run(
     config: tuple[Path, ...],
     listen: tuple[HostPort, ...],
+    systemd: bool,
+    external: str,
+    prefix: str | None,
     level: str,
     form: Any,
     storage: Path | None,
@@ -73,14 +97,22 @@ def run(
     loaded = load(config)
     security = _security(web_config)
     try:
-        app = App(config, loaded, storage=StorageDirectory(storage) if storage else None, security=security)
+        where = site(external, prefix)
+        addresses = sockets() if systemd else listen
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--web.external-url") from None
+    except NoSockets as error:
+        give_up(str(error))
+    try:
+        directory = StorageDirectory(storage) if storage else None
+        app = App(config, loaded, storage=directory, security=security, site=where)
     except OSError as error:
         give_up(f"cannot store anything in {storage}: {error.strerror or error}")
     except StorageRefused as error:
         give_up(str(error))
 
     async def serve() -> None:
-        await app.run(listen)
+        await app.run(addresses)
 
     try:
         run_loop(serve())

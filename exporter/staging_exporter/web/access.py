@@ -106,7 +106,7 @@ class Access:
         if user is None:
             raise self._unauthorized()
         if request.method not in ("GET", "HEAD"):
-            refuse_forged(request)
+            refuse_forged(request, options.origin)
         return Caller(user, address, options.users.get(user, frozenset((Scope.READ,))))
 
     def _anonymous(self, request: web.Request, scope: Scope, address: str, options: Options) -> Caller:
@@ -117,11 +117,11 @@ class Access:
             return Caller(_ANONYMOUS, address, frozenset((Scope.READ,)))
         if options.tokens or self._users.configured:
             raise self._unauthorized()
-        if not _over_unix_socket(request):
+        if not over_unix_socket(request):
             raise web.HTTPForbidden(text=_HOW)
         if any(name in request.headers for name in _FORWARDED):
             raise web.HTTPForbidden(text="writes over a unix socket are for programs, not for proxies.\n")
-        refuse_forged(request)
+        refuse_forged(request, options.origin)
         return Caller(_ANONYMOUS, address, _ALL)
 
     def _unauthorized(self) -> web.HTTPUnauthorized:
@@ -138,22 +138,23 @@ class Options:
     users: Mapping[str, frozenset[Scope]]
     anonymous_reads: bool
     hosts: Collection[str]
+    origin: str = ""  # host and port by which browsers reach it, beside those that they say themselves
 
     @classmethod
-    def of(cls, api: Api) -> Options:
+    def of(cls, api: Api, origin: str = "") -> Options:
         """Those of the key `api`."""
         users = {name: frozenset(scopes) for name, scopes in api.users.items()}
-        return cls(bool(api.secrets), users, api.anonymous_reads, frozenset(host.lower() for host in api.hosts))
+        return cls(bool(api.secrets), users, api.anonymous_reads, frozenset(host.lower() for host in api.hosts), origin)
 
 
-def refuse_forged(request: web.Request) -> None:
-    """Refuse a write that a page of another origin may have made a browser send. Raises HTTPForbidden.
+def refuse_forged(request: web.Request, own: str) -> None:
+    """Refuse a write that a page of another origin than `own` may have made a browser send. Raises HTTPForbidden.
 
     A form of HTML cannot send JSON, and a script of another origin cannot without a preflight, which is not answered.
     """
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     foreign = site not in (None, "same-origin", "none")
-    foreign |= origin is not None and urlsplit(origin).netloc != request.headers.get("Host")
+    foreign |= origin is not None and urlsplit(origin).netloc not in (own, request.headers.get("Host"))
     if foreign or (request.method == "POST" and request.can_read_body and request.content_type != "application/json"):
         text = "a write without a token must be application/json and must not come from a page of another origin.\n"
         raise web.HTTPForbidden(text=text)
@@ -161,10 +162,11 @@ def refuse_forged(request: web.Request) -> None:
 
 def address_of(request: web.Request) -> str:
     """The address of the peer, `unix` for that of a unix socket."""
-    return "unix" if _over_unix_socket(request) else (request.remote or "").removeprefix("::ffff:")
+    return "unix" if over_unix_socket(request) else (request.remote or "").removeprefix("::ffff:")
 
 
-def _over_unix_socket(request: web.Request) -> bool:
+def over_unix_socket(request: web.Request) -> bool:
+    """Whether the request came over a unix socket."""
     connection = request.transport.get_extra_info("socket") if request.transport else None
     return connection is not None and connection.family == socket.AF_UNIX
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import socket
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from staging_exporter.net.address import HostPort
+from staging_exporter.net.systemd import Inherited
 
 _BACKLOG = 4096  # a client beyond it waits for a second, until it tries again
 _WITHOUT_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
@@ -36,12 +38,12 @@ def bind(address: HostPort) -> list[socket.socket]:
     return bound
 
 
-def bind_all(addresses: list[HostPort]) -> list[socket.socket]:
-    """The sockets of all listen addresses, or none. Raises OSError."""
+def bind_all(addresses: Sequence[HostPort | socket.socket]) -> list[socket.socket]:
+    """The sockets of all listen addresses, or none; those that are sockets already as they are. Raises OSError."""
     bound: list[socket.socket] = []
     try:
         for address in addresses:
-            bound += bind(address)
+            bound += bind(address) if isinstance(address, HostPort) else [address]
     except OSError:
         for listener in bound:
             remove(listener)
@@ -51,19 +53,10 @@ def bind_all(addresses: list[HostPort]) -> list[socket.socket]:
 
 
 def remove(listener: socket.socket) -> None:
-    """Remove the name of a unix socket, so that nobody connects to it any more."""
-    if listener.family == socket.AF_UNIX:
+    """Remove the name of a unix socket of ours, so that nobody connects to it any more."""
+    if listener.family == socket.AF_UNIX and not isinstance(listener, Inherited):
         with suppress(OSError):
             Path(listener.getsockname()).unlink()
-
-
-def url_of(listener: socket.socket, *, tls: bool = False) -> str:
-    """Where it can be reached from this machine."""
-    if listener.family == socket.AF_UNIX:
-        return f"unix:{listener.getsockname()}"
-    host, port = listener.getsockname()[:2]
-    scheme = "https" if tls else "http"
-    return f"{scheme}://{HostPort('127.0.0.1' if host in ('0.0.0.0', '::') else host, port)}"  # noqa: S104
 
 
 def _resolved(host: str, port: int) -> list[socket.socket]:

@@ -10,7 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
 
 from staging_exporter.options.access import Scope
-from staging_exporter.web.access import CALLER, Access
+from staging_exporter.web.access import CALLER, Access, over_unix_socket
 from staging_exporter.web.api import Api
 from staging_exporter.web.connections import SERVER, Connection
 from staging_exporter.web.exporter import Exporter
@@ -20,8 +20,12 @@ from staging_exporter.web.security import WebSecurity
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def make_app(exporter: Exporter, access: Access, security: WebSecurity) -> web.Application:
-    """The web application over a running exporter; `security` has the rate limit and further headers."""
+def make_app(exporter: Exporter, access: Access, security: WebSecurity, prefix: str = "") -> web.Application:
+    """The web application over a running exporter; `security` has the rate limit and further headers.
+
+    All routes begin with `prefix`, which is empty or like `/staging`; `/` and the prefix itself lead to the page. Over
+    a unix socket, where no proxy is, they are served without it as well.
+    """
     server_logger.addFilter(_without_malformed_requests)
     api = Api(exporter)
     pages = Pages(exporter.snapshot, exporter.suggestions, lambda: exporter.own_status().problem)
@@ -55,8 +59,32 @@ def make_app(exporter: Exporter, access: Access, security: WebSecurity) -> web.A
     ]
     for method, path, handler, scope in routes:
         guarded = handler if scope is None else _guarded(handler, scope, access)
-        app.add_routes([web.get(path, guarded) if method == "GET" else web.route(method, path, guarded)])
+        app.add_routes([_route(method, prefix + path, guarded)])
+        if prefix:
+            app.add_routes([_route(method, path, _over_unix_socket(guarded, prefix))])
+    if prefix:
+        app.add_routes([web.get(prefix, _to(prefix))])
     return app
+
+
+def _route(method: str, path: str, handler: Handler) -> web.RouteDef:
+    return web.get(path, handler) if method == "GET" else web.route(method, path, handler)
+
+
+def _to(prefix: str) -> Handler:
+    async def redirect(_request: web.Request) -> web.StreamResponse:
+        raise web.HTTPFound(f"{prefix}/")
+
+    return redirect
+
+
+def _over_unix_socket(handler: Handler, prefix: str) -> Handler:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        if over_unix_socket(request):
+            return await handler(request)
+        raise web.HTTPFound(f"{prefix}/") if request.path == "/" else web.HTTPNotFound
+
+    return serve
 
 
 def _guarded(handler: Handler, scope: Scope, access: Access) -> Handler:

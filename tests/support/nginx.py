@@ -1,0 +1,52 @@
+"""A real nginx in front of a server on loopback."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.live import free_port, process, wait_for
+
+_CONFIG = """
+daemon off;
+{user}
+worker_processes 1;
+pid {directory}/nginx.pid;
+error_log stderr crit;
+events {{ worker_connections 64; }}
+http {{
+  access_log off;
+  client_body_temp_path {directory}/body;
+  proxy_temp_path {directory}/proxy;
+  fastcgi_temp_path {directory}/fastcgi;
+  uwsgi_temp_path {directory}/uwsgi;
+  scgi_temp_path {directory}/scgi;
+  server {{
+    listen 127.0.0.1:{port};
+    {locations}
+  }}
+}}
+"""
+
+
+@contextmanager
+def nginx(directory: Path, locations: str) -> Iterator[int]:
+    """The port of an nginx with these `location` blocks."""
+    found = shutil.which("nginx", path="/usr/sbin:/usr/bin")
+    assert found, "nginx is not installed; tests/install-system-packages installs it"
+    directory.mkdir(exist_ok=True)
+    port = free_port()
+    user = "user root;" if Path("/").owner() == Path("~").expanduser().owner() == "root" else ""
+    file = directory / "nginx.conf"
+    file.write_text(_CONFIG.format(directory=directory, user=user, port=port, locations=locations))
+    with process([found, "-c", str(file), "-p", str(directory), "-e", "stderr"], directory / "nginx.log"):
+        wait_for(lambda: _listens(port), "nginx listens")
+        yield port
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
