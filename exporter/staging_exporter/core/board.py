@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import replace
 
 from staging_exporter.core.coincidence import Suggestions, suggest, with_coincidences
@@ -24,8 +24,9 @@ from staging_exporter.core.records import Record, blind_ones
 from staging_exporter.core.rounds import calls_for_a_round
 from staging_exporter.core.rules import FAILS, condition_of, is_blind
 from staging_exporter.core.schedule import SPREAD
-from staging_exporter.core.snapshot import LAG_BUCKETS, ComponentStatus, Deploy, RootCause, Snapshot
-from staging_exporter.core.status import checked_status, latent_status, timely
+from staging_exporter.core.snapshot import LAG_BUCKETS, Deploy, RootCause, Snapshot
+from staging_exporter.core.status import timely
+from staging_exporter.core.statuses import Statuses
 from staging_exporter.core.tally import Counts, Tally
 
 _NOBODY: frozenset[str] = frozenset()
@@ -58,6 +59,7 @@ class Board:
         checked = {name: component for name, component in topology.components.items() if not component.latent}
         self._records = {name: Record(tally=Tally(component.buckets)) for name, component in checked.items()}
         self._publisher = Publisher(self.graph, topology.recovery, self._records, at, spread)
+        self._statuses = Statuses(topology.components, self._records, self._publisher)
         self._vantage = Vantage(dict.fromkeys(self.vantage_checks))
         self._windows = tuple(windows)
         self._lag = Counts(LAG_BUCKETS)
@@ -130,6 +132,7 @@ class Board:
         doubtful += self._publisher.end_graces(now, self._records)
         requested = _NOBODY.union(*(self._open_round(name, now) | {name} for name in doubtful))
         self._advance(now)
+        self._statuses.refresh(self.journal)
         return requested | self._publisher.wanted(now, self._records)
 
     def confirming(self, name: str) -> bool:
@@ -189,7 +192,7 @@ class Board:
 
     def snapshot(self, now: float) -> Snapshot:
         """What is published at `now`."""
-        components = timely(self._statuses(self.topology.components, with_stats=True))
+        components = timely(self._statuses.current(self.journal))
         journeys = {name: journey_status(journey, components) for name, journey in self.topology.journeys.items()}
         last_seen, at_least = self._publisher.published.last_seen, self.journal.priorities_since(self._configured_at)
         roots = root_causes(components, journeys.values(), last_seen, at_least)
@@ -208,20 +211,6 @@ class Board:
             lag=self._lag.frozen(),
         )
 
-    def _statuses(self, names: Iterable[str], *, with_stats: bool) -> dict[str, ComponentStatus]:
-        roots = self._publisher.published.roots
-        return {name: self._status(self.topology.components[name], roots, with_stats=with_stats) for name in names}
-
-    def _status(self, component: Component, roots: frozenset[str], *, with_stats: bool) -> ComponentStatus:
-        name, publisher = component.name, self._publisher
-        verdict = publisher.verdict(name)
-        if component.latent:
-            return latent_status(component, verdict, publisher.latent_since.get(name), roots)
-        record, grace = self._records[name], publisher.published.graces.get(name)
-        stats = record.tally.frozen() if with_stats else None
-        at_risk_from = publisher.at_risk_from(name)
-        return checked_status(component, record, verdict, at_risk_from, grace, roots, self.journal, stats)
-
     def require(self, components: Collection[str]) -> None:
         """Raises KeyError with the first of them that is not in the configuration."""
         for name in components:
@@ -230,6 +219,7 @@ class Board:
 
     def _update(self, name: str, health: Health, at: float) -> None:
         record = self._records[name]
+        self._statuses.mark(name)
         if health.state != State.UNKNOWN and (was := record.remembered):
             record.remembered = None
             health = replace(health, since=was.since) if was.state == health.state else health
@@ -285,6 +275,7 @@ class Board:
             own = is_own_fault(known.verdicts[name], record.shown.state, recovering=recovering)
             record.tally.budget.settle(counts=own)
             self._unsettled.remove(name)
+            self._statuses.mark(name)
 
     def _root_causes(self) -> tuple[RootCause, ...]:
         """The published ones, as a snapshot would have them."""
@@ -292,7 +283,7 @@ class Board:
         roots = published.roots
         affected = (n for n, v in published.verdicts.items() if not roots.isdisjoint((*v.roots, *at_risk_from(n))))
         steps = (component for journey in self.topology.journeys.values() for _, component in journey.steps)
-        components = self._statuses({*roots, *affected, *steps}, with_stats=False)
+        components = self._statuses.some({*roots, *affected, *steps}, self.journal)
         journeys = (journey_status(journey, components) for journey in self.topology.journeys.values())
         return root_causes(
             components, journeys, published.last_seen, self.journal.priorities_since(self._configured_at)

@@ -69,7 +69,7 @@ class Tally:
     """The runs of one component since the exporter began; `buckets` are bounds in seconds."""
 
     def __init__(self, buckets: tuple[float, ...] = BUCKETS) -> None:
-        self._runs = self._skipped = 0
+        self.runs = self._skipped = 0
         self._failures: Counter[Reason] = Counter()
         self._buckets, self._durations = buckets, Counts(buckets)
         self._last_failure_duration: float | None = None
@@ -81,7 +81,7 @@ class Tally:
     def add(self, seen: Observation) -> None:
         """Count one run; everything but a pass counts as a failure, by its reason."""
         run = Run(seen.started, seen.duration, seen.outcome, seen.reason, seen.detail, seen.phases)
-        self._runs += 1
+        self.runs += 1
         self._skipped += seen.skipped
         if seen.outcome in _ANSWERED:
             self._durations.add(seen.duration)
@@ -102,7 +102,7 @@ class Tally:
     def frozen(self) -> ProbeStats:
         """The counts as they are now."""
         return ProbeStats(
-            runs=self._runs,
+            runs=self.runs,
             failures=dict(self._failures),
             durations=self._durations.frozen(),
             last=tuple(self._last),

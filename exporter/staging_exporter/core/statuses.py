@@ -1,0 +1,86 @@
+"""The statuses of all components, each built anew only when something that it follows from has changed.
+
+A status that did not change is the same object in the next snapshot, by which views know that they have it already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from staging_exporter.core.journal import Journal
+from staging_exporter.core.model import Component
+from staging_exporter.core.publisher import Publisher
+from staging_exporter.core.records import Records
+from staging_exporter.core.snapshot import ComponentStatus
+from staging_exporter.core.status import checked_status, latent_status
+from staging_exporter.core.verdict_lifecycle import Published
+
+
+class Statuses:
+    """What is published of each component, in the order of the configuration."""
+
+    def __init__(self, components: Mapping[str, Component], records: Records, publisher: Publisher) -> None:
+        self._components, self._records, self._publisher = components, records, publisher
+        self._known: dict[str, ComponentStatus] = {}
+        self._sources: dict[str, object] = dict.fromkeys(components)
+        self._changed = dict.fromkeys(components)  # in their order
+        self._published: Published | None = None
+        self._journal: Journal | None = None
+        self._unsettled: dict[str, frozenset[str]] = {}
+        self._roots: frozenset[str] = frozenset()
+
+    def mark(self, name: str) -> None:
+        """The record of this component may have changed."""
+        self._changed[name] = None
+
+    def current(self, journal: Journal) -> dict[str, ComponentStatus]:
+        """All of them, with what the runs amount to."""
+        self.refresh(journal)
+        return self._known.copy()
+
+    def refresh(self, journal: Journal) -> None:
+        """Build those that have changed, so that the next snapshot has little left to build."""
+        self._look_at_all(journal)
+        for name in self._changed:
+            sources = self._sources_of(name, journal)
+            if sources != self._sources[name]:
+                self._sources[name] = sources
+                self._known[name] = self._status(name, journal, with_stats=True)
+        self._changed.clear()
+
+    def _look_at_all(self, journal: Journal) -> None:
+        """Mark all when a verdict, or what an incident says, may have changed."""
+        published, unsettled = self._publisher.published, self._publisher.rounds.unsettled
+        if published is self._published and journal is self._journal and unsettled == self._unsettled:
+            return
+        self._published, self._journal, self._unsettled = published, journal, dict(unsettled)
+        self._roots = published.roots
+        self._changed.update(dict.fromkeys(self._components))
+
+    def some(self, names: Iterable[str], journal: Journal) -> dict[str, ComponentStatus]:
+        """Those of these components, without what their runs amount to."""
+        self._look_at_all(journal)
+        return {name: self._status(name, journal, with_stats=False) for name in names}
+
+    def _sources_of(self, name: str, journal: Journal) -> tuple[Any, ...]:
+        """All that the status follows from: `_status` reads nothing else that can change."""
+        publisher = self._publisher
+        judged = (publisher.verdict(name), self._roots)
+        if name not in self._records:
+            return (*judged, publisher.latent_since.get(name))
+        record, tally = self._records[name], self._records[name].tally
+        of_runs = (record.shown, record.condition.recent, record.last)
+        counts = (tally.runs, tally.budget.runs, tally.budget.failures)
+        of_verdict = (publisher.at_risk_from(name), publisher.published.graces.get(name))
+        return (*judged, *of_runs, *counts, *of_verdict, journal.deploys.get(name), journal.shallow.get(name))
+
+    def _status(self, name: str, journal: Journal, *, with_stats: bool) -> ComponentStatus:
+        component, publisher = self._components[name], self._publisher
+        verdict, roots = publisher.verdict(name), self._roots
+        if component.latent:
+            return latent_status(component, verdict, publisher.latent_since.get(name), roots)
+        record, grace = self._records[name], publisher.published.graces.get(name)
+        stats = record.tally.frozen() if with_stats else None
+        at_risk_from = publisher.at_risk_from(name)
+        return checked_status(component, record, verdict, at_risk_from, grace, roots, journal, stats)
