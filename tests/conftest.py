@@ -5,6 +5,7 @@ Files that mostly wait for real processes come first, so that the workers end to
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,10 @@ LONG = (
     "browser",
     "test_check_waits.py",
 )
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to jobs in its background, and all their children
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _place(item: pytest.Item) -> int:
