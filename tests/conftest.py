@@ -14,12 +14,15 @@ import pytest
 from tests.support.suite import Staging, staging
 
 HERE = Path(__file__).parent
-# The longest first; each of these runs whole environments.
+# The longest first; most of these run whole environments.
 LONG = (
-    "replay/test_live.py",
+    "replay",
+    "paging",
     "browser/test_scenes.py",
     "simulation/test_simulation.py",
     "alerts/test_delivery.py",
+    "alerts/test_rules.py",
+    "web/test_web_config.py",
     "demo/test_faults.py",
     "e2e",
     "packaging",
@@ -27,10 +30,12 @@ LONG = (
     "generate/test_dashboards_live.py",
     "browser",
     "test_check_waits.py",
+    "test_running_exporter.py",
+    "web",
 )
 
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to jobs in its background, and all their children
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job and all its children
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
