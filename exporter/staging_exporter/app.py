@@ -6,8 +6,7 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -18,7 +17,6 @@ from staging_exporter.config import Config, ConfigError, load_config, log_missin
 from staging_exporter.core.blackbox import ProbeResult
 from staging_exporter.core.board import Board
 from staging_exporter.core.coincidence import Suggestions
-from staging_exporter.core.incidents import Incident
 from staging_exporter.core.model import State
 from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.engine.build import Engine, build_engine
@@ -27,12 +25,13 @@ from staging_exporter.logs import event, lines_dropped
 from staging_exporter.net.background import in_background
 from staging_exporter.net.systemd import Notifier
 from staging_exporter.storage.directory import StorageDirectory
+from staging_exporter.storage.history import RETENTION, History
 from staging_exporter.storage.recorder import Recorder
 from staging_exporter.storage.reports import ReportStore
-from staging_exporter.storage.store import StorageFailed, Store
+from staging_exporter.storage.store import Store
 from staging_exporter.views.exporter_status import ExporterStatus
 from staging_exporter.views.verdict_log import VerdictLog
-from staging_exporter.web.exporter import NotForAnyone, NotStored, ReportRefused
+from staging_exporter.web.exporter import NotForAnyone, ReportRefused
 from staging_exporter.web.front import Front, Listen
 from staging_exporter.web.security import WebSecurity
 from staging_exporter.web.site import Site
@@ -55,11 +54,12 @@ class App:
         storage: StorageDirectory | None = None,
         security: WebSecurity | None = None,
         site: Site | None = None,
+        retention: float = RETENTION,
     ) -> None:
         """`announce` is called with the snapshot of each change of state or verdict; by default it is logged.
 
         With `storage` the state survives a restart, and test reports may be pushed. Raises OSError.
-        `security` is that of a web configuration file, `site` where others reach the exporter.
+        `security` is that of a web configuration file, `site` where others reach the exporter; `retention` in seconds.
         """
         self._files = (config_files,) if isinstance(config_files, Path) else tuple(config_files)
         self._config, self._announce = config, announce or VerdictLog()
@@ -68,7 +68,7 @@ class App:
         self._reports = ReportStore(storage.path / "e2e") if storage else None
         self._engine = self._build_engine(config)
         store = Store(storage, config.topology.environment) if storage else None
-        self._recorder = Recorder(store, lambda: self._engine.board)
+        self._recorder = Recorder(store, lambda: self._engine.board, retention)
         self._announced: tuple[State, tuple[str, ...]] | None = None
         self._seen_changes = -1
         self._reloading = asyncio.Lock()
@@ -165,19 +165,17 @@ class App:
     async def maintain(self, components: Sequence[str], duration: float, by: str) -> None:
         """Start a maintenance window of `duration` seconds, which `by` asked for; 0 ends it.
 
-        Raises KeyError and NotStored.
+        Raises KeyError and StorageFailed.
         """
-        with _stored_or_refused():
-            await self._recorder.maintain(components, duration)
+        await self._recorder.maintain(components, duration)
         if duration:
             event(log, "maintenance started", components=list(components), seconds=duration, by=by)
         else:
             event(log, "maintenance ended", components=list(components), by=by)
 
     async def deploy(self, components: Sequence[str], revision: str, by: str) -> None:
-        """Mark components as deployed just now, as `by` asked. Raises KeyError and NotStored."""
-        with _stored_or_refused():
-            await self._recorder.deploy(components, revision)
+        """Mark components as deployed just now, as `by` asked. Raises KeyError and StorageFailed."""
+        await self._recorder.deploy(components, revision)
         event(log, "deployed", components=list(components), revision=revision, by=by)
 
     async def receive_report(
@@ -200,9 +198,10 @@ class App:
         self._engine.scheduler.request([component])
         return {"component": component, "tests": report.counts, "failing": report.failing}
 
-    def incidents(self) -> Sequence[Incident]:
-        """Past and present incidents, newest last."""
-        return self._engine.board.journal.incidents
+    @property
+    def history(self) -> History:
+        """What happened so far."""
+        return self._recorder.history
 
     def suggestions(self) -> Suggestions:
         """What the incidents so far say about the configuration."""
@@ -267,6 +266,7 @@ class App:
                 seconds = now.set_back()
                 event(log, "clock was set back, starting over", logging.WARNING, seconds=round(seconds))
                 engine = self._build_engine(self._config)
+                self._recorder.history.set_back(now())
                 engine.board.recall(memory.set_back(now(), seconds))
                 self._loop_lag.start()
                 self._engine, self._seen_changes = engine, -1
@@ -283,16 +283,9 @@ class App:
             return
         self._seen_changes = board.changes
         snapshot = board.snapshot(now())
+        self._recorder.observe(snapshot)
         verdict = (snapshot.state, board.roots)
         undecided = snapshot.pending and (self._announced is None or board.roots == self._announced[1])
         if verdict != self._announced and not undecided:
             self._announced = verdict
             self._announce(snapshot)
-
-
-@contextmanager
-def _stored_or_refused() -> Iterator[None]:
-    try:
-        yield
-    except StorageFailed as error:
-        raise NotStored(str(error)) from None

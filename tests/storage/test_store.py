@@ -15,7 +15,8 @@ from staging_exporter.core.journal import Journal
 from staging_exporter.core.maintenance import MaintenanceWindow, Once
 from staging_exporter.core.memory import Memory, dump
 from staging_exporter.storage.directory import StorageDirectory, StorageRefused, file_system
-from staging_exporter.storage.store import StorageFailed, Store, stored
+from staging_exporter.storage.store import Store, stored
+from staging_exporter.views.exporter_status import StorageFailed
 
 from tests.storage.stores import MEMORY, large, loaded, saved, using
 

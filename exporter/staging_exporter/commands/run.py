@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from staging_exporter.app import App
-from staging_exporter.commands.common import Command, Listen, config_files, give_up, load, run_loop
+from staging_exporter.commands.common import Command, Listen, Period, config_files, give_up, load, run_loop
 from staging_exporter.config import ConfigError
 from staging_exporter.config.web_file import load_web_config
 from staging_exporter.logs import set_up
@@ -80,6 +80,15 @@ from staging_exporter.web.site import site
     metavar="DIR",
     help="Directory for state that must survive a restart. Without it, state is kept in memory only.",
 )
+@click.option(
+    "--storage.retention",
+    "retention",
+    type=Period(),
+    default="30d",
+    show_default=True,
+    metavar="DURATION",
+    help="How long changes of state and incidents are kept with --storage.path; without it a day.",
+)
 def run(
     config: tuple[Path, ...],
     listen: tuple[HostPort, ...],
@@ -89,6 +98,7 @@ def run(
     level: str,
     form: Any,
     storage: Path | None,
+    retention: float,
     web_config: Path | None,
 ) -> None:
     """Run the exporter."""
@@ -105,7 +115,7 @@ def run(
         give_up(str(error))
     try:
         directory = StorageDirectory(storage) if storage else None
-        app = App(config, loaded, storage=directory, security=security, site=where)
+        app = App(config, loaded, storage=directory, security=security, site=where, retention=retention)
     except OSError as error:
         give_up(f"cannot store anything in {storage}: {error.strerror or error}")
     except StorageRefused as error:

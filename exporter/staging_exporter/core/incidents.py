@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from staging_exporter.core.snapshot import RootCause
 
@@ -39,6 +40,37 @@ class Incident:
     ended: float | None
     roots: tuple[IncidentRootCause, ...]
     moved: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a person said about an incident, `by` whom and when (Unix seconds); its sort is one of those below."""
+
+    at: float
+    by: str
+    sort: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which incidents: of a component, of a priority, open or over (None: both), older than that id."""
+
+    component: str | None = None
+    priority: str | None = None
+    open: bool | None = None
+    before: str | None = None
+    limit: int = 50
+
+
+NOTE, ACKNOWLEDGED = "note", "acknowledged"
+
+
+def incident_id(incident: Incident | float) -> str:
+    """The name of an incident, from when it began: `20260131T094107.123Z`; in the order of time."""
+    began = incident.began if isinstance(incident, Incident) else incident
+    seconds, rest = divmod(round(began * 1000), 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y%m%dT%H%M%S}.{rest:03}Z"
 
 
 def follow(incidents: tuple[Incident, ...], roots: Iterable[RootCause], now: float) -> tuple[Incident, ...]:

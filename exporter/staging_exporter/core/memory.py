@@ -118,7 +118,7 @@ def dump(memory: Memory) -> dict[str, Any]:
         "components": {name: asdict(remembered) for name, remembered in memory.components.items()},
         "windows": [{"components": list(c), **asdict(when)} for c, when in windows if isinstance(when, Once)],
         "deploys": {name: asdict(deploy) for name, deploy in journal.deploys.items()},
-        "incidents": [asdict(incident) for incident in journal.incidents],
+        "incidents": [dump_incident(incident) for incident in journal.incidents],
         "shallow": dict(journal.shallow),
     }
 
@@ -132,7 +132,7 @@ def parse(document: Any) -> Memory:
         components = {name: _remembered(component) for name, component in document["components"].items()}
         windows = tuple(_window(window) for window in document["windows"])
         deploys = {name: Deploy(_time(d["at"]), str(d["revision"])) for name, d in document["deploys"].items()}
-        incidents = tuple(_incident(incident) for incident in document["incidents"])
+        incidents = tuple(parse_incident(incident) for incident in document["incidents"])
         shallow = {name: int(count) for name, count in document.get("shallow", {}).items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not written by this exporter: {error!r}") from None
@@ -160,7 +160,13 @@ def _window(raw: Mapping[str, Any]) -> MaintenanceWindow:
     return MaintenanceWindow(tuple(raw["components"]), Once(_time(raw["start"]), _time(raw["end"])))
 
 
-def _incident(raw: Mapping[str, Any]) -> Incident:
+def dump_incident(incident: Incident) -> dict[str, Any]:
+    """JSON values; `parse_incident` is the inverse."""
+    return asdict(incident)
+
+
+def parse_incident(raw: Mapping[str, Any]) -> Incident:
+    """The incident in JSON values. Raises KeyError, TypeError and ValueError."""
     roots = tuple(_incident_root_cause(root) for root in raw["roots"])
     return Incident(_time(raw["began"]), _moment(raw["ended"]), roots, tuple(map(_time, raw["moved"])))
 

@@ -17,17 +17,21 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from staging_exporter.storage import tables
 from staging_exporter.storage.directory import aside, sync
 
 FILE = "store.db"
 _APPLICATION = 0x53455850  # "SEXP": the file is one of ours
-_PAGES = 16_384  # of 4 KiB: at most 64 MiB
+_PAGES = 23_552  # of 4 KiB: at most 92 MiB
 # The statements for each version, applied in order; they are never changed once they were released.
 _COLUMNS = (
     "environment TEXT NOT NULL, part TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, "
     "checksum INTEGER NOT NULL, PRIMARY KEY (environment, part, name)"
 )
-_MIGRATIONS = ((f"CREATE TABLE entries ({_COLUMNS})", f"CREATE TABLE copies ({_COLUMNS})"),)
+_MIGRATIONS = (
+    (f"CREATE TABLE entries ({_COLUMNS})", f"CREATE TABLE copies ({_COLUMNS})"),
+    tables.STATEMENTS,
+)
 _TABLES = ("entries", "copies")
 _PAGE = 4096  # bytes, the default of SQLite since 3.12
 _SIZE = slice(28, 32)  # of the file header: pages in the file, 0 when the size of the file says so
@@ -60,7 +64,8 @@ class Database:
 
         Raises OSError, sqlite3.Error, and Damaged for a file that is another program's, a later version's, or damaged.
         """
-        self._db, self._file = sqlite3.connect(file, isolation_level=None), file
+        self.connection, self._file = sqlite3.connect(file, isolation_level=None), file
+        self._db = self.connection
         try:
             self._prepare()
             sync(file.parent)
@@ -106,8 +111,10 @@ class Database:
             raise Damaged("a row is not what was written")
         return {key: value for (owner, key), value in valid.items() if owner == environment}
 
-    def change(self, environment: str, changes: Mapping[Key, str | None]) -> None:
-        """Write these rows and delete those whose value is None, all or none; synced to the disk when it returns.
+    def change(self, environment: str, changes: Mapping[Key, str | None], batch: tables.Batch = tables.NOTHING) -> None:
+        """Write these rows and the batch of the past, and delete the rows whose value is None, all or none.
+
+        It is synced to the disk when it returns.
 
         Raises OSError and sqlite3.Error: then nothing was changed, and the database must be opened again.
         """
@@ -120,6 +127,7 @@ class Database:
             self._db.executemany(f"DELETE FROM {table} WHERE environment = ? AND part = ? AND name = ?", gone)  # noqa: S608  no input
             rows = [(*row, _checksum(*row)) for row in kept]
             self._db.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?)", rows)  # noqa: S608  no input
+        tables.write(self._db, environment, batch)
         self._db.execute("COMMIT")
 
     def fold(self) -> None:
@@ -210,6 +218,8 @@ def _rebuilt(scratch: Path, new: Path) -> int:
             found = {**_salvaged(db), **found}
         for environment in {owner for owner, _ in found}:
             copy.change(environment, {key: value for (owner, key), value in found.items() if owner == environment})
+        with suppress(sqlite3.Error), closing(sqlite3.connect(scratch)) as db:
+            tables.salvage(db, copy.connection)
         copy.fold()
     finally:
         copy.close()

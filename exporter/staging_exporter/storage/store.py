@@ -24,7 +24,8 @@ from staging_exporter.core.memory import VERSION, Memory, dump, parse
 from staging_exporter.logs import event
 from staging_exporter.storage.database import FILE, Damaged, Database, Key, readable, repair
 from staging_exporter.storage.directory import StorageDirectory, aside, sync
-from staging_exporter.views.exporter_status import StorageStatus
+from staging_exporter.storage.tables import NOTHING, Batch
+from staging_exporter.views.exporter_status import StorageFailed, StorageStatus
 
 log = logging.getLogger("exporter")
 OLD_FILE = "state.json"  # where the state was before there was a database
@@ -34,10 +35,6 @@ _LISTED = ("windows", "incidents")
 _ANSWER = 5.0  # seconds that a call of the store may take
 _WAITING = 100  # saves that may wait for a disk that hangs
 T = TypeVar("T")
-
-
-class StorageFailed(Exception):
-    """Nothing was stored; the text is the reason."""
 
 
 class Store:
@@ -66,13 +63,20 @@ class Store:
             self._failed("reading it takes too long")
             return Memory(self._environment)
 
-    async def save(self, memory: Memory) -> None:
-        """Store what changed; it is synced to the disk when this returns. Raises StorageFailed."""
+    async def save(self, memory: Memory, batch: Batch = NOTHING) -> None:
+        """Store what changed, and the batch of the past; synced to the disk when this returns. Raises StorageFailed."""
         try:
-            await self._call(lambda: self._save(memory))
+            await self._call(lambda: self._save(memory, batch))
         except TimeoutError:
             self._failed("writing takes too long")
             raise StorageFailed(self._status.problem) from None
+
+    async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """What it returns when it is called with the open database, in its thread. Raises StorageFailed."""
+        try:
+            return await self._call(lambda: question(self._opened().connection))
+        except (OSError, sqlite3.Error) as error:  # TimeoutError is one
+            raise StorageFailed(self._text(error)) from None
 
     async def close(self) -> None:
         """Close the database, and let another process use the directory. Raises TimeoutError."""
@@ -124,14 +128,14 @@ class Store:
         except (OSError, sqlite3.Error, ValueError):
             return Memory(self._environment)
 
-    def _save(self, memory: Memory) -> None:
+    def _save(self, memory: Memory, batch: Batch) -> None:
         rows = as_rows(memory)
         try:
             database = self._opened()
             changes: dict[Key, str | None] = {key: v for key, v in rows.items() if self._rows.get(key) != v}
             changes |= dict.fromkeys(self._rows.keys() - rows.keys())
-            if changes:
-                database.change(self._environment, changes)
+            if changes or batch:
+                database.change(self._environment, changes, batch)
         except (OSError, sqlite3.Error) as error:
             self._forget_database()
             self._failed(self._text(error))

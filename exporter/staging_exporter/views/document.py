@@ -49,7 +49,7 @@ def component_document(snapshot: Snapshot, name: str) -> ComponentDetailDocument
 
 
 def incident_documents(incidents: Sequence[Incident]) -> list[IncidentDocument]:
-    """The document of `/api/v1/incidents`, newest first; `incidents` are newest last."""
+    """The document of `/api/v1/incidents`, in the order of `incidents`."""
     return [
         {
             "began": incident.began,
@@ -71,7 +71,7 @@ def incident_documents(incidents: Sequence[Incident]) -> list[IncidentDocument]:
             ],
             "moved": list(incident.moved),
         }
-        for incident in reversed(incidents)
+        for incident in incidents
     ]
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+class StorageFailed(Exception):
+    """Nothing was stored or read; the text is the reason."""
+
+
 @dataclass(frozen=True, slots=True)
 class StorageStatus:
     """When something was last stored (Unix seconds), how many attempts failed, and why the last one did, or empty."""

@@ -10,18 +10,20 @@ from collections.abc import Awaitable
 from aiohttp import web
 
 from staging_exporter.core.blackbox import NoCheck, RateLimitExceeded
+from staging_exporter.core.incidents import Query
 from staging_exporter.evidence.testcases import Unreadable
 from staging_exporter.logs import event
 from staging_exporter.options.access import Scope
 from staging_exporter.options.model import Model
 from staging_exporter.views.document import component_document, document, incident_documents
+from staging_exporter.views.exporter_status import StorageFailed
 from staging_exporter.views.exposition import TEXT, content_type
 from staging_exporter.views.metrics import Metrics
 from staging_exporter.views.probe import body as probe_body
 from staging_exporter.views.probe import debug
 from staging_exporter.views.suggestions import suggestions_document
 from staging_exporter.web.access import CALLER
-from staging_exporter.web.exporter import Exporter, NotForAnyone, NotStored, ReportRefused
+from staging_exporter.web.exporter import Exporter, NotForAnyone, ReportRefused
 from staging_exporter.web.requests import Deployed, Maintenance, parsed, probe_deadline, run_id, upload
 from staging_exporter.web.responses import compressed, joined_in_slices, unknown_component
 
@@ -80,7 +82,7 @@ class Api:
 
     async def incidents(self, _request: web.Request) -> web.Response:
         """Past and present incidents, newest first."""
-        return web.json_response(incident_documents(self._exporter.incidents()))
+        return web.json_response(incident_documents(await self._exporter.history.incidents(Query())))
 
     async def suggestions(self, _request: web.Request) -> web.Response:
         """What the incidents so far say about the configuration."""
@@ -144,6 +146,6 @@ async def _applied(change: Awaitable[None], body: Model, by: str) -> web.Respons
         await change
     except KeyError as error:
         return unknown_component(error.args[0])
-    except NotStored as error:
+    except StorageFailed as error:
         return web.Response(status=507, text=f"not changed, since it cannot be stored: {error}.\n")
     return web.json_response({**body.model_dump(mode="json"), "by": by})

@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 from staging_exporter.core.blackbox import ProbeResult
 from staging_exporter.core.coincidence import Suggestions
-from staging_exporter.core.incidents import Incident
+from staging_exporter.core.history import Change
+from staging_exporter.core.incidents import Incident, Note, Query
+from staging_exporter.core.past import Past
 from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.views.exporter_status import ExporterStatus
 
@@ -20,8 +22,27 @@ class NotForAnyone(Exception):
     """A check that runs a program is run on demand only for those who may probe; the text says so."""
 
 
-class NotStored(Exception):
-    """A change could not be stored, so it was not made; the text is the reason."""
+class History(Protocol):
+    """What happened, as the routes see it; every method raises StorageFailed."""
+
+    @property
+    def past(self) -> Past:
+        """The states over time."""
+
+    async def incidents(self, query: Query) -> list[Incident]:
+        """Those that the query asks for, newest first."""
+
+    async def incident(self, id_: str) -> Incident | None:
+        """The incident with that id."""
+
+    async def notes(self, ids: Sequence[str]) -> dict[str, list[Note]]:
+        """The notes on these incidents, oldest first."""
+
+    async def changes(self, begin: float, end: float) -> list[Change]:
+        """The changes between the two times, oldest first."""
+
+    async def annotate(self, incident: str, note: Note) -> None:
+        """Add a note to an incident, stored when this returns. Raises KeyError when there is no such incident."""
 
 
 class Exporter(Protocol):
@@ -45,11 +66,11 @@ class Exporter(Protocol):
     async def maintain(self, components: Sequence[str], duration: float, by: str) -> None:
         """Start a maintenance window of `duration` seconds, stored when this returns; 0 ends it. `by` is who asked.
 
-        Raises KeyError for an unknown component, NotStored when it could not be stored and is not in force.
+        Raises KeyError for an unknown component, StorageFailed when it could not be stored and is not in force.
         """
 
     async def deploy(self, components: Sequence[str], revision: str, by: str) -> None:
-        """Mark components as deployed just now, stored when this returns. Raises KeyError and NotStored."""
+        """Mark components as deployed just now, stored when this returns. Raises KeyError and StorageFailed."""
 
     async def receive_report(
         self, component: str, chunks: AsyncIterator[bytes], run: str | None, by: str
@@ -59,8 +80,9 @@ class Exporter(Protocol):
         Raises KeyError, ReportRefused, Unreadable and OSError.
         """
 
-    def incidents(self) -> Sequence[Incident]:
-        """Past and present incidents, newest last."""
+    @property
+    def history(self) -> History:
+        """What happened so far."""
 
     def suggestions(self) -> Suggestions:
         """What the incidents so far say about the configuration."""

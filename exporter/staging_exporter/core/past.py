@@ -1,0 +1,150 @@
+"""The states of components and journeys over time, and what they amount to: bars, availability. Pure.
+
+Kept compactly, since a month of a hundred components has hundreds of thousands of changes: nine bytes for each.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from staging_exporter.core.history import NONE, STOPPED, Change, Sort, Subject
+from staging_exporter.core.model import State
+
+# `none`: the exporter did not run, or the subject was not configured.
+_STATES = (NONE, *map(str, State), "blocked")
+_CODES = {state: code for code, state in enumerate(_STATES)}
+_AVAILABLE = ("up", "degraded")
+_UNAVAILABLE = ("down", "flapping", "starting", "blocked")  # what is unknown or in maintenance counts as neither
+WORST = ("blocked", "down", "flapping", "degraded", "starting", "unknown", "maintenance", "up", NONE)  # first wins
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One stretch of time, `begin` to `end` in Unix seconds, and the seconds in each state that occurred in it."""
+
+    begin: float
+    end: float
+    seconds: Mapping[str, float]
+
+    @property
+    def worst(self) -> str:
+        """The worst state that occurred, however short."""
+        return next((state for state in WORST if self.seconds.get(state)), NONE)
+
+
+class Timeline:
+    """The states of one subject, each from its time until the next."""
+
+    def __init__(self) -> None:
+        self._times = array("d")
+        self._states = bytearray()
+
+    def add(self, at: float, state: str) -> None:
+        """From `at` on it is in this state; a time before that of the last change counts as that."""
+        code = _CODES.get(state, 0)
+        if self._states and self._states[-1] == code:
+            return
+        self._times.append(max(at, self._times[-1]) if self._times else at)
+        self._states.append(code)
+
+    def at(self, moment: float) -> str:
+        """The state at that moment."""
+        index = bisect_right(self._times, moment) - 1
+        return _STATES[self._states[index]] if index >= 0 else NONE
+
+    def forget_before(self, moment: float) -> None:
+        """Drop what was over before."""
+        index = bisect_right(self._times, moment) - 1
+        if index > 0:
+            del self._times[:index]
+            del self._states[:index]
+
+    def forget_after(self, moment: float) -> None:
+        """Drop what begins later."""
+        index = bisect_right(self._times, moment)
+        del self._times[index:]
+        del self._states[index:]
+
+    def bars(self, begin: float, end: float, count: int) -> list[Bar]:
+        """So many stretches of equal length; what is after `end` is left out."""
+        step = (end - begin) / count
+        return [
+            Bar(begin + step * n, begin + step * (n + 1), self.seconds(begin + step * n, begin + step * (n + 1)))
+            for n in range(count)
+        ]
+
+    def seconds(self, begin: float, end: float) -> dict[str, float]:
+        """How long it was in each state between the two."""
+        found: dict[str, float] = {}
+        first, last = bisect_right(self._times, begin), bisect_left(self._times, end)
+        before, code = begin, self._states[first - 1] if first else 0
+        for index in range(first, last):
+            found[_STATES[code]] = found.get(_STATES[code], 0.0) + self._times[index] - before
+            before, code = self._times[index], self._states[index]
+        found[_STATES[code]] = found.get(_STATES[code], 0.0) + end - before
+        return {state: took for state, took in found.items() if took > 0}
+
+
+class Past:
+    """The timelines of all subjects."""
+
+    def __init__(self) -> None:
+        self._timelines: dict[Subject, Timeline] = {}
+
+    def add(self, change: Change) -> None:
+        """Take up one change of a component, of a journey or of the exporter itself; others are ignored."""
+        self.put(change.at, change.subject, change.state)
+
+    def put(self, at: float, subject: Subject, state: str) -> None:
+        """The same, from its parts."""
+        if subject.sort == Sort.EXPORTER:
+            if state == STOPPED:
+                for timeline in self._timelines.values():
+                    timeline.add(at, NONE)
+        elif subject.sort in (Sort.COMPONENT, Sort.JOURNEY):
+            if subject not in self._timelines:
+                self._timelines[subject] = Timeline()
+            self._timelines[subject].add(at, state)
+
+    def timeline(self, subject: Subject) -> Timeline:
+        """That of a subject; an empty one when nothing is known of it."""
+        return self._timelines.get(subject) or Timeline()
+
+    def states(self, names: Iterable[str], moment: float) -> dict[str, str]:
+        """The states of these components at that moment."""
+        return {name: self.timeline(Subject(Sort.COMPONENT, name)).at(moment) for name in names}
+
+    def forget_before(self, moment: float) -> None:
+        """Drop what was over before."""
+        for timeline in self._timelines.values():
+            timeline.forget_before(moment)
+
+    def forget_after(self, moment: float) -> None:
+        """Drop what begins later: the clock was set back."""
+        for timeline in self._timelines.values():
+            timeline.forget_after(moment)
+
+
+def availability(seconds: Mapping[str, float]) -> float | None:
+    """The share of the time in which it was up or degraded, of that in which it should have been and was seen.
+
+    None when that never was: all of it unknown, in maintenance, or not recorded.
+    """
+    up, down = (sum(seconds.get(state, 0.0) for state in states) for states in (_AVAILABLE, _UNAVAILABLE))
+    return up / (up + down) if up + down else None
+
+
+def total(bars: Iterable[Bar]) -> dict[str, float]:
+    """The seconds in each state over all of them."""
+    found: dict[str, float] = {}
+    for state, took in _items(bars):
+        found[state] = found.get(state, 0.0) + took
+    return found
+
+
+def _items(bars: Iterable[Bar]) -> Iterator[tuple[str, float]]:
+    for bar in bars:
+        yield from bar.seconds.items()
