@@ -13,7 +13,7 @@ import click
 
 _COMMANDS = (
     *("run", "check", "explain", "maintenance", "deploy", "report"),
-    *("generate", "init", "validate", "suggest", "kinds", "schema", "demo"),
+    *("generate", "init", "validate", "suggest", "compare", "kinds", "schema", "demo"),
 )
 
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
 import click
 
 from staging_exporter.client import Credentials
-from staging_exporter.commands.common import Command, Period, colours, columns, config_files, give_up, split
+from staging_exporter.commands.common import (
+    Command,
+    Period,
+    colours,
+    columns,
+    config_files,
+    give_up,
+    split,
+    write_step_summary,
+)
 from staging_exporter.commands.common import credentials as with_credentials
 from staging_exporter.commands.only import check_only
 from staging_exporter.commands.progress import Progress
@@ -130,21 +138,9 @@ def _print(status: StatusDocument, gate: Gate, form: str, *, one_shot: bool) -> 
     else:
         if form == "github":
             click.echo(workflow_commands(status, gate), nl=False)
-            _write_step_summary(summary(status, gate))
+            write_step_summary(summary(status, gate))
         painted = form == "text" and colours(sys.stdout)
         click.echo(text(status, colour=painted, width=columns(sys.stdout)), nl=False)
         if one_shot:
             click.echo(f"failure_ratio: not judged, since it needs {LEAST} scheduled probes of a running exporter")
         click.echo(f"check {gate.sentence(status)}")
-
-
-def _write_step_summary(markdown: str) -> None:
-    """Append to the step summary of GitHub Actions, where there is one."""
-    path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if not path:
-        return
-    try:
-        with Path(path).open("a", encoding="utf-8") as file:
-            file.write(markdown)
-    except OSError as error:
-        click.echo(f"cannot write the step summary {path}: {error.strerror or error}", err=True)

@@ -188,6 +188,18 @@ def split(values: Iterable[str]) -> list[str]:
     return [name.strip() for several in values for name in several.split(",")]
 
 
+def write_step_summary(markdown: str) -> None:
+    """Append to the step summary of GitHub Actions, where there is one."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(markdown)
+    except OSError as error:
+        click.echo(f"cannot write the step summary {path}: {error.strerror or error}", err=True)
+
+
 def run_loop(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end on a uvloop."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -29,14 +29,14 @@ def workflow_commands(document: StatusDocument, gate: Gate) -> str:
 def _errors(document: StatusDocument, gate: Gate) -> Iterator[str]:
     for root in gate.root_causes(document):
         title = f"{root['component']} is the root cause ({root['priority']}, {root['reason']})"
-        yield _command("error", title, _evidence(document, root))
+        yield workflow_command("error", title, _evidence(document, root))
 
 
 def _warnings(document: StatusDocument, gate: Gate) -> Iterator[str]:
     for sentence in conflicts(document):
-        yield _command("warning", "Conflicting evidence", sentence)
+        yield workflow_command("warning", "Conflicting evidence", sentence)
     for name, why in gate.undetermined(document).items():
-        yield _command("warning", why, document["components"][name]["detail"] or why)
+        yield workflow_command("warning", why, document["components"][name]["detail"] or why)
 
 
 def _evidence(document: StatusDocument, root: RootCauseDocument) -> str:
@@ -48,7 +48,8 @@ def _evidence(document: StatusDocument, root: RootCauseDocument) -> str:
     return "\n".join([*lines, *(f"{name}: {link}" for name, link in links.items())])
 
 
-def _command(level: str, title: str, message: str) -> str:
+def workflow_command(level: str, title: str, message: str) -> str:
+    """One annotation; `level` is `error`, `warning` or `notice`, and `message` may have several lines."""
     title = _plain(title).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
     lines = [_plain(line).replace("%", "%25") for line in message.splitlines()]
     return f"::{level} title={title}::{'%0A'.join(lines)}"
@@ -58,12 +59,12 @@ def summary(document: StatusDocument, gate: Gate) -> str:
     """Markdown: the verdict, conflicts, root causes, journeys, undetermined components."""
     icon = _ICONS.get(gate.exit_code(document), "⚠️")
     parts = [
-        [f"## {icon} {_text(document['verdict'])}"],
-        [f"check {_text(gate.sentence(document))}"],
-        [f"- ⚠️ {_text(sentence)}" for sentence in conflicts(document)],
-        _table(("Root cause", "Priority", "Layer", "Reason", "Evidence", "Affected", "Remarks"), _root_rows(document)),
-        _table(("Journey", "State", "Blocked at", "Because of"), _journey_rows(document)),
-        [f"- {_text(why)}: {_text(document['components'][name]['detail'])}"
+        [f"## {icon} {escaped(document['verdict'])}"],
+        [f"check {escaped(gate.sentence(document))}"],
+        [f"- ⚠️ {escaped(sentence)}" for sentence in conflicts(document)],
+        table(("Root cause", "Priority", "Layer", "Reason", "Evidence", "Affected", "Remarks"), _root_rows(document)),
+        table(("Journey", "State", "Blocked at", "Because of"), _journey_rows(document)),
+        [f"- {escaped(why)}: {escaped(document['components'][name]['detail'])}"
          for name, why in gate.undetermined(document).items()],
     ]  # fmt: skip
     return "\n\n".join("\n".join(part[: _MOST + 2]) for part in parts if part) + "\n"
@@ -72,15 +73,15 @@ def summary(document: StatusDocument, gate: Gate) -> str:
 def _root_rows(document: StatusDocument) -> Iterator[tuple[str, ...]]:
     for root in document["root_causes"]:
         runbook = document["components"][root["component"]]["links"].get("runbook")
-        name = _text(root["component"])
+        name = escaped(root["component"])
         yield (
             f"**[{name}](<{runbook.translate(_IN_LINKS)}>)**" if runbook else f"**{name}**",
             root["priority"],
             root["layer"],
-            _text(root["reason"]),
-            _text(root["detail"]),
-            _text(", ".join(root["affected"])),
-            _text("; ".join(f"{about}: {phrase}" for about, phrase in root["remarks"].items())),
+            escaped(root["reason"]),
+            escaped(root["detail"]),
+            escaped(", ".join(root["affected"])),
+            escaped("; ".join(f"{about}: {phrase}" for about, phrase in root["remarks"].items())),
         )
 
 
@@ -88,15 +89,16 @@ def _journey_rows(document: StatusDocument) -> Iterator[tuple[str, ...]]:
     for name, journey in document["journeys"].items():
         icon = _OF_JOURNEY.get(journey["state"], "⚠️")
         because = ", ".join(journey["root_causes"])
-        yield _text(name), f"{icon} {journey['state']}", _text(journey["blocked_at"] or ""), _text(because)
+        yield escaped(name), f"{icon} {journey['state']}", escaped(journey["blocked_at"] or ""), escaped(because)
 
 
-def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """The lines of a table in Markdown, none without rows."""
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}", *lines] if lines else []
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     """The text on one line, escaped for Markdown and HTML."""
     plain = _plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(r"\\\1", plain)
