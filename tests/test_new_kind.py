@@ -177,9 +177,9 @@ def test_probe_answers_with_its_names(exporter: str, line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        'staging_component_info{environment="test",component="fair",kind="coin",layer="service",priority="P1"} 1',
-        'staging_probe_phase_duration_seconds{environment="test",component="fair",phase="toss"}',
-        'staging_probe_domain_drift{environment="test",component="fair"} 1',
+        'staging_component_info{component="fair",environment="test",kind="coin",layer="service",priority="P1"} 1',
+        'staging_probe_phase_duration_seconds{component="fair",environment="test",phase="toss"}',
+        'staging_probe_domain_drift{component="fair",environment="test"} 1',
     ],
 )
 def test_the_metrics_of_its_components(exporter: str, line: str) -> None:

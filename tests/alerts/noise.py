@@ -16,8 +16,8 @@ from random import Random
 from staging_exporter.core.board import Board
 from staging_exporter.core.names import PROBE_FAILURES
 from staging_exporter.views.exporter_status import ExporterStatus
-from staging_exporter.views.exposition import Histograms
-from staging_exporter.views.metrics import families
+from staging_exporter.views.exposition import TEXT
+from staging_exporter.views.metrics import Metrics
 
 from tests.alerts.derive import notation
 from tests.alerts.promtool import GROUPS, run_tests
@@ -45,6 +45,7 @@ class Recording:
     scrapes: int = 0
     failed: float = 0.0
     values: dict[str, list[float | None]] = field(default_factory=dict)
+    _metrics: Metrics = field(default_factory=Metrics)
 
     def scrape(self, now: float, board: Board) -> None:
         """Scrape when the next scrape is due."""
@@ -57,14 +58,13 @@ class Recording:
         self.scrapes += 1
 
     def _seen(self, board: Board, now: float) -> Iterator[tuple[str, float]]:
-        for family in families(board.snapshot(now), _STATUS):
-            name = family.metric.name
-            if isinstance(family, Histograms) or name not in self.metrics:
-                continue
-            begin = START if name.endswith("_timestamp_seconds") else 0.0  # in promtool time begins at zero
-            for labels, value in family.rows:
-                self.failed += value if name == PROBE_FAILURES.name else 0.0
-                yield f"{name}{{{labels}}}", round(value - begin, 3)
+        for line in "".join(self._metrics.pieces(board.snapshot(now), _STATUS, TEXT)).splitlines():
+            sample, _, value = line.rpartition(" ")
+            name = sample.partition("{")[0]
+            if name in self.metrics:
+                begin = START if name.endswith("_timestamp_seconds") else 0.0  # in promtool time begins at zero
+                self.failed += float(value) if name == PROBE_FAILURES.name else 0.0
+                yield sample, round(float(value) - begin, 3)
 
     def series(self) -> list[dict[str, str]]:
         """The series in the notation of promtool."""

@@ -17,8 +17,8 @@ from staging_exporter.core.model import Component, Layer, Observation, Outcome, 
 from staging_exporter.generate.options import AlertingOptions
 from staging_exporter.generate.rules import rule_file
 from staging_exporter.views.exporter_status import ExporterStatus
-from staging_exporter.views.exposition import TEXT, render
-from staging_exporter.views.metrics import families
+from staging_exporter.views.exposition import TEXT
+from staging_exporter.views.metrics import Metrics
 
 from tests.alerts.promtool import GROUPS
 from tests.support.live import fetch, free_port, process, wait_for
@@ -46,7 +46,7 @@ def metrics() -> str:
     board.tick(60.0)
     snapshot = board.snapshot(61.0)
     assert [root.component for root in snapshot.root_causes] == ["c0"]
-    return "".join(render(families(snapshot, ExporterStatus(reload_successful=True, loaded_at=0.0)), TEXT))
+    return "".join(Metrics().pieces(snapshot, ExporterStatus(reload_successful=True, loaded_at=0.0), TEXT))
 
 
 @contextmanager

@@ -78,8 +78,8 @@ def test_f41_a_suite_that_passes_against_mocks_is_a_conflict(tmp_path: Path, bro
     seen = suite(broken, state="up")
     assert seen["conflicts"] == ["websocket"]
     assert roots(broken) == ["backend"]
-    assert metric(broken, 'staging_test_conflict{environment="staging",component="suite"}') == 1
-    assert metric(broken, 'staging_test_run_duration_seconds{environment="staging",component="suite"}') < 2
+    assert metric(broken, 'staging_test_conflict{component="suite",environment="staging"}') == 1
+    assert metric(broken, 'staging_test_run_duration_seconds{component="suite",environment="staging"}') < 2
     result = CliRunner().invoke(main, ["check", "--from", broken.url])
     assert result.exit_code == 1
     assert result.output.splitlines()[2:4] == [

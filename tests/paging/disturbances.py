@@ -84,7 +84,7 @@ def _kill_exporter_in_outage(rig: Rig) -> None:
 
 def _blip(rig: Rig) -> None:
     """A fault that lasts until one probe has failed."""
-    metric = 'staging_probe_failures_total{environment="netra-demo",component="ws-health"'
+    metric = 'staging_probe_failures_total{component="ws-health",environment="netra-demo"'
     before = _total(rig, metric)
     rig.switch("ws-health", mode="unhealthy")
     rig.wait(lambda: _total(rig, metric) > before, "a probe failed")

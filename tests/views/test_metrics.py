@@ -194,7 +194,7 @@ def test_a_root_cause_that_is_not_seen_any_more_is_stale_and_neither_up_nor_down
     blind = board()
     blind.record(Observation("database", 26.0, 0.1, Outcome.UNKNOWN, Reason.RESOLVER, "no name server answered"))
     lines = metrics(blind.snapshot(27.0)).splitlines()
-    at = '{environment="staging",component="database"'
+    at = '{component="database",environment="staging"'
     assert f"staging_component_root_cause{at}}} 1.0" in lines
     assert f"staging_component_root_cause_stale{at}}} 1.0" in lines
     assert f'staging_component_state{at},state="unknown"}} 1.0' in lines
@@ -226,7 +226,7 @@ def test_in_maintenance_the_last_probe_decides_whether_it_is_up(name: str, up: f
     maintained = board()
     maintained.maintain(MaintenanceWindow((name,), Once(25.0, 60.0)), 25.5)
     shown = metrics(maintained.snapshot(26.0))
-    line = f'staging_component_up{{environment="staging",component="{name}"}}'
+    line = f'staging_component_up{{component="{name}",environment="staging"}}'
     assert (f"{line} {up}\n" in shown) if up is not None else (line not in shown)
 
 

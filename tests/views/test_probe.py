@@ -116,7 +116,7 @@ PAIRS: dict[str, tuple[str, Observation, dict[str, float | None]]] = {
             "probe_ssl_last_chain_expiry_timestamp_seconds": 1.85e9,
             "probe_tls_version_info TLS 1.3": 1,
             "probe_tls_cipher_info TLS_AES_256_GCM_SHA384": 1,
-            f'probe_ssl_last_chain_info {"ab" * 32} api.test Mine "and" yours api.test,www.test 0a': 1,
+            f'probe_ssl_last_chain_info {"ab" * 32} Mine "and" yours 0a api.test api.test,www.test': 1,
         },
     ),
     "a certificate that was refused": (

@@ -1,16 +1,18 @@
-"""Metric families -> the text format 0.0.4 or OpenMetrics 1.0, fast enough for a thousand components.
+"""Metric families -> the text format 0.0.4 or OpenMetrics 1.0, to the byte as prometheus_client writes them.
 
-Label sets are text that is escaped once per component, since building and sorting a mapping for each of tens of
-thousands of samples takes most of the time. Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ and
+Label sets are text, since building and sorting a mapping for each of thousands of samples takes most of the time.
+Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ and
 https://prometheus.io/docs/specs/om/open_metrics_spec/
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate, islice
+
+from prometheus_client.utils import floatToGoString
 
 from staging_exporter.core.names import COUNTER, HISTOGRAM, Metric
 from staging_exporter.core.snapshot import Histogram
@@ -20,6 +22,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _VERSIONS = {"application/openmetrics-text": "1.0.0", "text/plain": "0.0.4"}
 _PIECE = 500  # lines
 _VALUE = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
+_PLAIN = 1e6  # values below that are written as Python does
 _HELP = str.maketrans({"\\": r"\\", "\n": r"\n"})
 
 
@@ -42,14 +45,14 @@ class Histograms:
 Family = Samples | Histograms
 
 
-def label(name: str, value: str) -> str:
-    """`name="value"`, escaped; a label set is several of them, joined by commas."""
-    return f'{name}="{value.translate(_VALUE)}"'
+def escaped(value: str) -> str:
+    """The value of a label as it is written."""
+    return value.translate(_VALUE) if "\\" in value or '"' in value or "\n" in value else value
 
 
-def label_set(begin: str, metric: Metric, *values: str) -> str:
-    """The label set `begin`, followed by the last labels of `metric` with these values."""
-    return ",".join([begin, *map(label, metric.labels[-len(values) :], values)])
+def label_set(**labels: str) -> str:
+    """The label set of these labels, sorted as the library does."""
+    return ",".join([f'{name}="{escaped(value)}"' for name, value in sorted(labels.items())])
 
 
 def content_type(accept: str) -> str:
@@ -90,34 +93,44 @@ def render(families: Iterable[Family], form: str) -> Iterator[str]:
         yield from _family(family, form)
 
 
-def _family(family: Family, form: str) -> Iterator[str]:
-    metric = family.metric
+def head(metric: Metric, form: str) -> str:
+    """The lines before the samples of a family."""
     name, text = metric.name, metric.help.translate(_HELP)
     if form == OPENMETRICS:
         name = name.removesuffix("_total") if metric.kind == COUNTER else name
         text = metric.help.translate(_VALUE)
-    yield f"# HELP {name} {text}\n# TYPE {name} {metric.kind}\n"
+    return f"# HELP {name} {text}\n# TYPE {name} {metric.kind}\n"
+
+
+def _family(family: Family, form: str) -> Iterator[str]:
+    metric = family.metric
+    yield head(metric, form)
     if isinstance(family, Histograms):
         assert metric.kind == HISTOGRAM
         for labels, histogram in family.rows:
-            yield _histogram(metric.name, labels, histogram)
+            yield histogram_lines(metric.name, labels, histogram)
     else:
         bare, begin, rows = metric.name, metric.name + "{", iter(family.rows)
         while lines := [
-            f"{f'{begin}{labels}}}' if labels else bare} {_number(value)}\n" for labels, value in islice(rows, _PIECE)
+            f"{f'{begin}{labels}}}' if labels else bare} {number(value)}\n" for labels, value in islice(rows, _PIECE)
         ]:
             yield "".join(lines)
 
 
-def _histogram(name: str, labels: str, histogram: Histogram) -> str:
+def histogram_lines(name: str, labels: str, histogram: Histogram) -> str:
+    """The samples of one histogram, whose labels all sort before `le`."""
     counts = list(accumulate(histogram.counts))
     begin = f'{name}_bucket{{{labels},le="'
-    bounds = [*map(_number, histogram.bounds), "+Inf"]
-    buckets = "".join([f'{begin}{bound}"}} {count}\n' for bound, count in zip(bounds, counts, strict=True)])
-    return f"{buckets}{name}_count{{{labels}}} {counts[-1]}\n{name}_sum{{{labels}}} {_number(histogram.total)}\n"
+    bounds = _bounds(histogram.bounds)
+    buckets = "".join([f'{begin}{bound}"}} {number(count)}\n' for bound, count in zip(bounds, counts, strict=True)])
+    return f"{buckets}{name}_count{{{labels}}} {number(counts[-1])}\n{name}_sum{{{labels}}} {number(histogram.total)}\n"
 
 
-def _number(value: float) -> str:
-    if math.isfinite(value):
-        return repr(float(value))
-    return "NaN" if math.isnan(value) else ("+Inf" if value > 0 else "-Inf")
+@cache
+def _bounds(bounds: tuple[float, ...]) -> list[str]:
+    return [*map(number, bounds), "+Inf"]
+
+
+def number(value: float) -> str:
+    """A value as the library writes it, which is as Go does."""
+    return repr(float(value)) if -_PLAIN < value < _PLAIN else str(floatToGoString(value))  # type: ignore[no-untyped-call]

@@ -1,155 +1,88 @@
-"""Snapshot -> metric families, built for every scrape, so that series of removed components vanish at once."""
+"""Snapshot -> metric families: series of removed components vanish with the first snapshot that lacks them."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
+from itertools import product
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from staging_exporter.core import names
-from staging_exporter.core.facts import Fact
-from staging_exporter.core.model import Certainty, Layer, Outcome, State, Trait
-from staging_exporter.core.snapshot import ComponentStatus, JourneyState, RootCause, Snapshot
+from staging_exporter.core.model import Certainty, Layer, State
+from staging_exporter.core.names import Metric
+from staging_exporter.core.snapshot import JourneyState, RootCause, Snapshot
+from staging_exporter.views.columns import Lines
+from staging_exporter.views.component_metrics import ABOUT_COMPONENTS
 from staging_exporter.views.exporter_status import ExporterStatus
-from staging_exporter.views.exposition import OPENMETRICS, Family, Histograms, Samples, label, label_set, render
-from staging_exporter.views.probe_metrics import Components, about_probes, unix_time
+from staging_exporter.views.exposition import OPENMETRICS, Family, Histograms, Samples, label_set, render
+from staging_exporter.views.probe_metrics import ABOUT_PROBES
 
-_UP = {State.UP: 1.0, State.DEGRADED: 1.0, State.DOWN: 0.0, State.FLAPPING: 0.0, State.STARTING: 0.0}
-_UP_BY_OUTCOME = {Outcome.PASS: 1.0, Outcome.DEGRADED: 1.0, Outcome.FAIL: 0.0}
 _DETAIL = 200  # bytes of a detail in a label
-_TEST_OUTCOMES = ("passed", "failed", "error", "skipped", "environment_skipped", "harness_error")
 
 
 class Metrics:
-    """The body of `/metrics`: the snapshot, and the process metrics of prometheus_client."""
+    """The body of `/metrics`: the snapshot, and the process metrics of prometheus_client. One scrape at a time."""
 
     def __init__(self) -> None:
         self._process = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self._process)
         GCCollector(registry=self._process)
+        self._lines = Lines((*ABOUT_COMPONENTS, *ABOUT_PROBES))
 
     def pieces(self, snapshot: Snapshot, exporter: ExporterStatus, form: str) -> Iterator[str]:
-        """All metrics in the format of that content type, in pieces."""
-        yield from render(families(snapshot, exporter), form)
+        """All metrics in the format of that content type, in pieces, some of them empty.
+
+        What is about components is remembered from the last snapshot, and written again where it changed.
+        """
+        yield from self._lines.pieces(snapshot, form)
+        yield from render(_about_the_whole(snapshot, exporter), form)
         # Last, because the library ends OpenMetrics with its `# EOF`.
         yield (openmetrics.generate_latest if form == OPENMETRICS else generate_latest)(self._process).decode()
 
 
-def families(snapshot: Snapshot, exporter: ExporterStatus) -> Iterator[Family]:
-    """All families, in the order of `/metrics`."""
-    env = label(names.ENVIRONMENT, snapshot.environment)
-    components = [(f"{env},{label(names.COMPONENT, n)}", status) for n, status in snapshot.components.items()]
-    checked = [(at, status) for at, status in components if not status.component.latent]
-    yield from _about_components(components)
-    yield from _about_verdict(env, snapshot, components)
-    yield from about_probes(checked)
-    yield from _about_tests(checked)
+def _about_the_whole(snapshot: Snapshot, exporter: ExporterStatus) -> Iterator[Family]:
+    """The families that are not about single components."""
+    env = snapshot.environment
+    yield from _about_root_causes(env, snapshot.root_causes)
     yield from _about_journeys(env, snapshot)
-    yield Histograms(names.LAG, [(env, snapshot.lag)])
-    yield Samples(names.CONCURRENCY, [(env, snapshot.concurrency)])
+    yield Histograms(names.LAG, [(_at(env), snapshot.lag)])
+    yield _one(env, names.PENDING, snapshot.pending)
+    yield _one(env, names.CONCURRENCY, snapshot.concurrency)
     yield from _about_exporter(env, snapshot, exporter)
 
 
-@cache
-def _states(states: type[State] | type[JourneyState]) -> tuple[tuple[str, str], ...]:
-    """Every state with its label."""
-    return tuple((state, label("state", state)) for state in states)
+def _at(env: str, metric: Metric | None = None, *values: str) -> str:
+    """The label set of a sample: the environment, and the labels of the metric with these values."""
+    given = dict(zip(metric.labels, values, strict=True)) if metric else {}
+    return label_set(**{names.ENVIRONMENT: env, **given})
 
 
-def _about_components(components: Components) -> Iterator[Family]:
-    yield Samples(
-        names.COMPONENT_INFO,
-        (
-            (label_set(at, names.COMPONENT_INFO, s.component.kind, s.component.layer, s.component.priority), 1)
-            for at, s in components
-        ),
+def _one(env: str, metric: Metric, value: float) -> Samples:
+    return Samples(metric, [(_at(env), value)])
+
+
+def _about_root_causes(env: str, roots: tuple[RootCause, ...]) -> Iterator[Family]:
+    rank = names.EFFECTIVE_PRIORITY
+    yield Samples(rank, ((_at(env, rank, root.component), root.priority.number) for root in roots))
+    info = names.ROOT_CAUSE_INFO
+    yield Samples(info, ((_at(env, info, root.component, root.reason, _cut(root.announced)), 1) for root in roots))
+    certainties = product(roots, Certainty)
+    found = names.CERTAINTY
+    yield Samples(found, ((_at(env, found, root.component, c), root.certainty == c) for root, c in certainties))
+    related = (
+        (root.component, relation, other)
+        for root in roots
+        for relation, others in root.relations.items()
+        for other in others
     )
-    yield Samples(names.COMPONENT_UP, ((at, up) for at, s in components if (up := _is_up(s)) is not None))
-    yield Samples(
-        names.COMPONENT_STATE,
-        ((f"{at},{text}", s.state == state) for at, s in components for state, text in _states(State)),
-    )
-    yield Samples(names.STATE_SINCE, ((at, unix_time(s.since)) for at, s in components if s.since is not None))
-    yield Samples(
-        names.LINKS, ((label_set(at, names.LINKS, *_links(s)), 1) for at, s in components if s.component.links)
-    )
-    budgets = [(at, s.component.startup.budget) for at, s in components if s.component.startup]
-    yield Samples(names.STARTUP_BUDGET, budgets)
-    starting = [(at, s.startup_ends) for at, s in components if s.state == State.STARTING]
-    yield Samples(names.STARTUP_END, ((at, ends) for at, ends in starting if ends is not None))
-    yield Samples(names.DEPENDENCY, ((text, 1) for at, s in components for text in _edges(at, s)))
-
-
-def _edges(at: str, status: ComponentStatus) -> Iterator[str]:
-    component = status.component
-    for target in dict.fromkeys(target for group in component.depends_on for target in group):
-        yield label_set(at, names.DEPENDENCY, target, "false")
-    for target in dict.fromkeys(component.optional_depends_on):
-        yield label_set(at, names.DEPENDENCY, target, "true")
-
-
-def _links(status: ComponentStatus) -> Iterator[str]:
-    return (status.component.links.get(name, "") for name in names.LINKS.labels[1:])
-
-
-def _is_up(status: ComponentStatus) -> float | None:
-    if status.state == State.MAINTENANCE and status.last_outcome is not None:
-        return _UP_BY_OUTCOME.get(status.last_outcome)
-    return _UP.get(status.state)
-
-
-def _about_verdict(env: str, snapshot: Snapshot, components: Components) -> Iterator[Family]:
-    roots = snapshot.root_causes
-    yield Samples(names.ROOT_CAUSE, ((at, s.root) for at, s in components))
-    yield Samples(
-        names.AFFECTED_BY,
-        ((label_set(at, names.AFFECTED_BY, root), 1) for at, s in components for root in s.root_causes),
-    )
-    yield Samples(
-        names.EXPLAINED_BY,
-        (
-            (label_set(at, names.EXPLAINED_BY, other), 1)
-            for at, s in components
-            for other in dict.fromkeys((*s.explained_by, *s.recovering_from))
-        ),
-    )
-    yield Samples(
-        names.EFFECTIVE_PRIORITY,
-        ((label_set(env, names.EFFECTIVE_PRIORITY, root.component), root.priority.number) for root in roots),
-    )
-    yield from _about_root_causes([(f"{env},{label(names.COMPONENT, root.component)}", root) for root in roots])
-    yield Samples(names.CONTRADICTED, ((at, bool(s.contradicted_by)) for at, s in components))
-    yield Samples(names.ROOT_CAUSE_STALE, ((at, s.stale) for at, s in components if s.root))
-    yield Samples(names.PENDING, [(env, snapshot.pending)])
-    yield Samples(
-        names.LAYER_ROOTS,
-        ((label_set(env, names.LAYER_ROOTS, layer), sum(root.layer == layer for root in roots)) for layer in Layer),
-    )
-
-
-def _about_root_causes(roots: Sequence[tuple[str, RootCause]]) -> Iterator[Family]:
-    yield Samples(
-        names.ROOT_CAUSE_INFO,
-        ((label_set(at, names.ROOT_CAUSE_INFO, root.reason, _cut(root.announced)), 1) for at, root in roots),
-    )
-    yield Samples(
-        names.CERTAINTY,
-        ((label_set(at, names.CERTAINTY, one), root.certainty == one) for at, root in roots for one in Certainty),
-    )
-    yield Samples(
-        names.RELATED,
-        (
-            (label_set(at, names.RELATED, relation, name), 1)
-            for at, root in roots
-            for relation, related in root.relations.items()
-            for name in related
-        ),
-    )
+    yield Samples(names.RELATED, ((_at(env, names.RELATED, *values), 1) for values in related))
+    owned = names.LAYER_ROOTS
+    yield Samples(owned, ((_at(env, owned, layer), sum(root.layer == layer for root in roots)) for layer in Layer))
 
 
 def _cut(detail: str) -> str:
@@ -157,55 +90,34 @@ def _cut(detail: str) -> str:
     return detail.encode()[:_DETAIL].decode(errors="ignore")
 
 
-def _about_tests(checked: Components) -> Iterator[Family]:
-    suites = [(at, status) for at, status in checked if Trait.JUDGES_TESTS in status.component.traits]
-    counted = [(at, status.facts[Fact.TESTS]) for at, status in suites if Fact.TESTS in status.facts]
-    yield Samples(
-        names.TESTS,
-        (
-            (label_set(at, names.TESTS, outcome), tests.get(outcome, 0))
-            for at, tests in counted
-            for outcome in _TEST_OUTCOMES
-        ),
-    )
-    yield Samples(
-        names.TEST_RUN, ((at, s.facts[Fact.RUN_TIMESTAMP]) for at, s in suites if s.facts.get(Fact.RUN_TIMESTAMP))
-    )
-    yield Samples(
-        names.TEST_DURATION, ((at, s.facts[Fact.RUN_DURATION]) for at, s in suites if Fact.RUN_DURATION in s.facts)
-    )
-    yield Samples(names.TEST_CONFLICT, ((at, bool(s.conflicts)) for at, s in suites))
-
-
 def _about_journeys(env: str, snapshot: Snapshot) -> Iterator[Family]:
-    journeys = [(f"{env},{label(names.JOURNEY, name)}", journey) for name, journey in snapshot.journeys.items()]
+    of_journey, of_step = names.JOURNEY_STATE, names.STEP_STATE
+    journeys = snapshot.journeys.items()
     yield Samples(
-        names.JOURNEY_STATE,
-        ((f"{at},{text}", j.state == state) for at, j in journeys for state, text in _states(JourneyState)),
+        of_journey,
+        ((_at(env, of_journey, name, state), j.state == state) for name, j in journeys for state in JourneyState),
     )
+    steps = ((name, step) for name, journey in journeys for step in journey.steps)
     yield Samples(
-        names.STEP_STATE,
-        (
-            (f"{at},{label('step', step.name)},{text}", step.state == state)
-            for at, journey in journeys
-            for step in journey.steps
-            for state, text in _states(State)
-        ),
+        of_step,
+        ((_at(env, of_step, name, step.name, state), step.state == state) for name, step in steps for state in State),
     )
+
+
+@cache
+def _build() -> tuple[str, str]:
+    return version("staging-exporter"), platform.python_version()
 
 
 def _about_exporter(env: str, snapshot: Snapshot, exporter: ExporterStatus) -> Iterator[Family]:
-    yield Samples(
-        names.BUILD_INFO,
-        [(label_set(env, names.BUILD_INFO, version("staging-exporter"), platform.python_version()), 1)],
-    )
-    yield Samples(names.RELOAD_OK, [(env, exporter.reload_successful)])
-    yield Samples(names.RELOAD_TIME, [(env, exporter.loaded_at)])
-    yield Samples(names.LOG_LINES_DROPPED, [(env, exporter.log_lines_dropped)])
-    yield Samples(names.LOGINS_FAILED, [(env, exporter.logins_failed)])
-    yield Samples(names.CLIENTS, [(env, exporter.connections)])
+    yield Samples(names.BUILD_INFO, [(_at(env, names.BUILD_INFO, *_build()), 1)])
+    yield _one(env, names.RELOAD_OK, exporter.reload_successful)
+    yield _one(env, names.RELOAD_TIME, exporter.loaded_at)
+    yield _one(env, names.LOG_LINES_DROPPED, exporter.log_lines_dropped)
+    yield _one(env, names.LOGINS_FAILED, exporter.logins_failed)
+    yield _one(env, names.CLIENTS, exporter.connections)
     if storage := exporter.storage:
         last = storage.last_success
-        yield Samples(names.STORAGE_LAST_SUCCESS, [] if last is None else [(env, last)])
-        yield Samples(names.STORAGE_ERRORS, [(env, storage.errors)])
-    yield Samples(names.ONLINE, [(env, snapshot.online)])
+        yield Samples(names.STORAGE_LAST_SUCCESS, [] if last is None else [(_at(env), last)])
+        yield _one(env, names.STORAGE_ERRORS, storage.errors)
+    yield _one(env, names.ONLINE, snapshot.online)

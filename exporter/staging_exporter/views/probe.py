@@ -15,7 +15,7 @@ from staging_exporter.core.blackbox import BlackboxNames, StateGauge
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import Observation, Outcome
 from staging_exporter.core.names import GAUGE, Metric
-from staging_exporter.views.exposition import OPENMETRICS, Family, Samples, label, render
+from staging_exporter.views.exposition import OPENMETRICS, Family, Samples, label_set, render
 from staging_exporter.views.probe_metrics import address_hash
 
 Facts = Mapping[str, Any]
@@ -87,19 +87,19 @@ def _one(metric: Metric, value: float) -> Samples:
 
 
 def _info(metric: Metric, *values: str) -> Samples:
-    return Samples(metric, [(",".join(map(label, metric.labels, values)), 1.0)])
+    return Samples(metric, [(label_set(**dict(zip(metric.labels, values, strict=True))), 1.0)])
 
 
 def _states(gauge: StateGauge, current: object) -> Samples:
     metric = _gauge(gauge.name, help=gauge.help, labels=(gauge.label,))
-    return Samples(metric, [(label(gauge.label, state), float(state == current)) for state in gauge.states])
+    return Samples(metric, [(label_set(**{gauge.label: state}), float(state == current)) for state in gauge.states])
 
 
 def _phases(names: BlackboxNames, phases: Mapping[str, float]) -> Samples:
     """All phases that blackbox_exporter has for the kind, or else those that the run came to."""
     seconds = {theirs: phases.get(ours, 0.0) for ours, theirs in names.phases.items()} or phases
     metric = _gauge(names.duration, help=_PHASE_HELP, labels=(names.label,)) if names.duration else _PHASES
-    return Samples(metric, [(label(names.label, phase), took) for phase, took in seconds.items()])
+    return Samples(metric, [(label_set(**{names.label: phase}), took) for phase, took in seconds.items()])
 
 
 def _certificate(facts: Facts) -> Iterator[Family]:

@@ -3,106 +3,24 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import Any
 
 from staging_exporter.core import names
 from staging_exporter.core.facts import Fact
-from staging_exporter.core.model import Outcome, Trait
-from staging_exporter.core.snapshot import ComponentStatus
-from staging_exporter.views.exposition import Family, Histograms, Samples, label_set
+from staging_exporter.core.model import Component, Outcome, Trait
+from staging_exporter.core.snapshot import ComponentStatus, ProbeStats
+from staging_exporter.views.columns import Distribution, Group, Labelled, Row, Several, Single
+from staging_exporter.views.component_metrics import unix_time
 
-Components = Sequence[tuple[str, ComponentStatus]]  # the label set of each, as text
-_OF_FACTS = (
-    (names.HTTP_STATUS, Fact.STATUS),
-    (names.CLOSE_CODE, Fact.CLOSE_CODE),
-)
-_OF_CLOUD = (
-    (names.CLOUD_INSTANCES, Fact.CLOUD_INSTANCES),
-    (names.CLOUD_MAX_INSTANCES, Fact.CLOUD_MAX_INSTANCES),
-    (names.CLOUD_UTILIZATION, Fact.CLOUD_UTILIZATION),
-    (names.CLOUD_STARTUP_BUDGET, Fact.CLOUD_STARTUP_BUDGET),
-)
+Read = Callable[[ComponentStatus], Any]
 _SUCCESS = {Outcome.PASS: 1.0, Outcome.DEGRADED: 1.0, Outcome.FAIL: 0.0}
 
 
-def about_probes(checked: Components) -> Iterator[Family]:
-    """The families of components that have a check."""
-    yield from _runs(checked)
-    yield from _schedule(checked)
-    yield from _credentials(checked)
-    yield from _answers(checked)
-    yield Samples(names.CHECK_SHALLOW, ((at, s.unnoticed) for at, s in checked))
-    ratios = [(at, s.failure_ratio) for at, s in checked]
-    yield Samples(names.FAILURE_RATIO, ((at, ratio) for at, ratio in ratios if ratio is not None))
-    yield Samples(names.DEPLOY, ((at, s.deployed.at) for at, s in checked if s.deployed))
-
-
-def _runs(checked: Components) -> Iterator[Family]:
-    stats = [(at, status.stats) for at, status in checked if status.stats]
-    yield Histograms(names.PROBE_DURATION, ((at, s.durations) for at, s in stats))
-    failed = [(at, s.last_failure_duration) for at, s in stats]
-    yield Samples(names.LAST_FAILURE_DURATION, ((at, seconds(took)) for at, took in failed if took is not None))
-    yield Samples(
-        names.PROBE_SUCCESS, ((at, _SUCCESS[s.last_outcome]) for at, s in checked if s.last_outcome in _SUCCESS)
-    )
-    for metric, steps in ((names.PROBE_PHASE, False), (names.PROBE_STEP, True)):
-        of_runs = [(at, s.phases) for at, s in checked if (Trait.HAS_STEPS in s.component.traits) is steps]
-        yield Samples(
-            metric,
-            ((label_set(at, metric, name), seconds(took)) for at, phases in of_runs for name, took in phases.items()),
-        )
-    yield Samples(names.PROBES, ((at, s.runs) for at, s in stats))
-    yield Samples(names.BUDGET_RUNS, ((at, s.budget_runs) for at, s in stats))
-    yield Samples(names.BUDGET_FAILURES, ((at, s.budget_failures) for at, s in stats))
-    yield Samples(
-        names.PROBE_FAILURES,
-        ((label_set(at, names.PROBE_FAILURES, reason), n) for at, s in stats for reason, n in s.failures.items()),
-    )
-
-
-def _schedule(checked: Components) -> Iterator[Family]:
-    yield Samples(names.LAST_RUN, ((at, unix_time(s.last_probe)) for at, s in checked if s.last_probe is not None))
-    yield Samples(names.INTERVAL, ((at, s.component.interval) for at, s in checked))
-    yield Samples(names.TIMEOUT, ((at, s.component.timeout) for at, s in checked))
-    yield Samples(names.SKIPPED, ((at, s.stats.skipped) for at, s in checked if s.stats))
-
-
-def _credentials(checked: Components) -> Iterator[Family]:
-    """When certificates and tokens end, as they were seen last."""
-    stats = [(at, status.stats) for at, status in checked if status.stats]
-    for metric, facts in (
-        (names.TLS_NOT_AFTER, (Fact.TLS_NOT_AFTER,)),
-        (names.TLS_CHAIN_NOT_AFTER, (Fact.TLS_VERIFIED_NOT_AFTER, Fact.TLS_CHAIN_NOT_AFTER)),
-        (names.CREDENTIAL_NOT_AFTER, (Fact.CREDENTIAL_NOT_AFTER,)),
-        (names.TOKEN_NOT_AFTER, (Fact.TOKEN_NOT_AFTER,)),
-    ):
-        ends = [(at, next((s.expiries[fact] for fact in facts if fact in s.expiries), None)) for at, s in stats]
-        yield Samples(metric, [(at, end) for at, end in ends if end is not None])
-    yield Samples(names.TLS_INFO, ((label_set(at, names.TLS_INFO, *s.tls_info), 1) for at, s in stats if s.tls_info))
-
-
-def _answers(checked: Components) -> Iterator[Family]:
-    for metric, fact in _OF_FACTS:
-        yield Samples(metric, [(at, s.facts[fact]) for at, s in checked if fact in s.facts])
-    yield Samples(names.ADDRESS_HASH, ((at, address_hash(s.facts[Fact.IP])) for at, s in checked if Fact.IP in s.facts))
-    named = [(at, s) for at, s in checked if Trait.COMPARES_NAMES in s.component.traits]
-    yield Samples(names.DOMAIN_DRIFT, ((at, bool(s.facts.get(Fact.SIBLINGS))) for at, s in named))
-    cloud = [(at, s) for at, s in checked if Trait.DESCRIBES_CLOUD in s.component.traits]
-    for metric, fact in _OF_CLOUD:
-        yield Samples(metric, [(at, s.facts[fact]) for at, s in cloud if fact in s.facts])
-    slots = [(at, s.facts[Fact.CONNECTIONS]) for at, s in checked if Fact.CONNECTIONS in s.facts]
-    yield Samples(names.CONNECTIONS, ((at, seen["used"]) for at, seen in slots))
-    yield Samples(names.MAX_CONNECTIONS, ((at, seen["usable"]) for at, seen in slots))
-
-
-def seconds(duration: float) -> float:
+def seconds(duration: float | None) -> float | None:
     """To the microsecond: digits of chance are a fifth of a compressed scrape."""
-    return round(duration, 6)
-
-
-def unix_time(moment: float) -> float:
-    """To the millisecond."""
-    return round(moment, 3)
+    return None if duration is None else round(duration, 6)
 
 
 def address_hash(address: str) -> float:
@@ -111,3 +29,104 @@ def address_hash(address: str) -> float:
     for byte in ipaddress.ip_address(address).packed:
         value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
     return float(value)
+
+
+_known_hash = lru_cache(maxsize=4096)(address_hash)
+
+
+def _of_stats(read: Callable[[ProbeStats], Any]) -> Read:
+    return lambda status: None if status.stats is None else read(status.stats)
+
+
+def _is_checked(component: Component) -> bool:
+    return not component.latent
+
+
+def _fact(fact: str) -> Read:
+    return lambda status: status.facts.get(fact)
+
+
+def _success(status: ComponentStatus) -> float | None:
+    return None if status.last_outcome is None else _SUCCESS.get(status.last_outcome)
+
+
+def _phases(*, of_steps: bool) -> Read:
+    def read(status: ComponentStatus) -> tuple[tuple[str, float], ...] | None:
+        has_steps = Trait.HAS_STEPS in status.component.traits
+        return tuple(status.phases.items()) if has_steps is of_steps else None
+
+    return read
+
+
+def _seconds_of(phases: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+    return [(name, round(took, 6)) for name, took in phases]
+
+
+def _tls_info(values: tuple[str, ...]) -> Iterator[Row]:
+    yield values, 1
+
+
+def _expiry(*facts: str) -> Read:
+    return _of_stats(lambda stats: next((stats.expiries[fact] for fact in facts if fact in stats.expiries), None))
+
+
+def _address(status: ComponentStatus) -> float | None:
+    return _known_hash(status.facts[Fact.IP]) if Fact.IP in status.facts else None
+
+
+def _connections(which: str) -> Read:
+    return lambda status: status.facts[Fact.CONNECTIONS][which] if Fact.CONNECTIONS in status.facts else None
+
+
+ABOUT_PROBES = (
+    Group(
+        (
+            Single(names.INTERVAL, lambda status: status.component.interval),
+            Single(names.TIMEOUT, lambda status: status.component.timeout),
+        ),
+        _is_checked,
+        configured=True,
+    ),
+    Group(
+        (
+            Distribution(names.PROBE_DURATION, _of_stats(lambda stats: stats.durations)),
+            Single(names.LAST_FAILURE_DURATION, _of_stats(lambda stats: seconds(stats.last_failure_duration))),
+            Single(names.PROBE_SUCCESS, _success),
+            Labelled(names.PROBE_PHASE, _phases(of_steps=False), _seconds_of),
+            Labelled(names.PROBE_STEP, _phases(of_steps=True), _seconds_of),
+            Single(names.PROBES, _of_stats(lambda stats: stats.runs)),
+            Single(names.BUDGET_RUNS, _of_stats(lambda stats: stats.budget_runs)),
+            Single(names.BUDGET_FAILURES, _of_stats(lambda stats: stats.budget_failures)),
+            Labelled(names.PROBE_FAILURES, _of_stats(lambda stats: tuple(stats.failures.items()))),
+            Single(names.LAST_RUN, lambda status: unix_time(status.last_probe)),
+            Single(names.SKIPPED, _of_stats(lambda stats: stats.skipped)),
+            Single(names.HTTP_STATUS, _fact(Fact.STATUS)),
+            Single(names.CLOSE_CODE, _fact(Fact.CLOSE_CODE)),
+            Single(names.ADDRESS_HASH, _address),
+            Single(names.CONNECTIONS, _connections("used")),
+            Single(names.MAX_CONNECTIONS, _connections("usable")),
+            Single(names.TLS_NOT_AFTER, _expiry(Fact.TLS_NOT_AFTER)),
+            Single(names.TLS_CHAIN_NOT_AFTER, _expiry(Fact.TLS_VERIFIED_NOT_AFTER, Fact.TLS_CHAIN_NOT_AFTER)),
+            Single(names.CREDENTIAL_NOT_AFTER, _expiry(Fact.CREDENTIAL_NOT_AFTER)),
+            Single(names.TOKEN_NOT_AFTER, _expiry(Fact.TOKEN_NOT_AFTER)),
+            Several(names.TLS_INFO, _of_stats(lambda stats: stats.tls_info or None), _tls_info),
+            Single(names.CHECK_SHALLOW, lambda status: status.unnoticed),
+            Single(names.FAILURE_RATIO, lambda status: status.failure_ratio),
+            Single(names.DEPLOY, lambda status: status.deployed.at if status.deployed else None),
+        ),
+        _is_checked,
+    ),
+    Group(
+        (Single(names.DOMAIN_DRIFT, lambda status: bool(status.facts.get(Fact.SIBLINGS))),),
+        lambda component: Trait.COMPARES_NAMES in component.traits,
+    ),
+    Group(
+        (
+            Single(names.CLOUD_INSTANCES, _fact(Fact.CLOUD_INSTANCES)),
+            Single(names.CLOUD_MAX_INSTANCES, _fact(Fact.CLOUD_MAX_INSTANCES)),
+            Single(names.CLOUD_UTILIZATION, _fact(Fact.CLOUD_UTILIZATION)),
+            Single(names.CLOUD_STARTUP_BUDGET, _fact(Fact.CLOUD_STARTUP_BUDGET)),
+        ),
+        lambda component: Trait.DESCRIBES_CLOUD in component.traits,
+    ),
+)

@@ -25,7 +25,7 @@ from staging_exporter.views.suggestions import suggestions_document
 from staging_exporter.web.access import CALLER
 from staging_exporter.web.exporter import Exporter, NotForAnyone, ReportRefused
 from staging_exporter.web.requests import Deployed, Maintenance, parsed, probe_deadline, run_id, upload
-from staging_exporter.web.responses import compressed, joined_in_slices, unknown_component
+from staging_exporter.web.responses import answer, rendered, unknown_component, wants_gzip
 
 log = logging.getLogger("exporter")
 _UPLOAD_TIMEOUT = 120.0  # seconds
@@ -36,14 +36,15 @@ class Api:
 
     def __init__(self, exporter: Exporter) -> None:
         self._exporter = exporter
-        self._metrics = Metrics()
+        self._metrics, self._scrape = Metrics(), asyncio.Lock()  # one scrape at a time is put together
 
     async def metrics(self, request: web.Request) -> web.Response:
         """All metrics, in the format that the Accept header prefers."""
         form = content_type(request.headers.get("Accept", ""))
-        pieces = self._metrics.pieces(self._exporter.snapshot(), self._exporter.own_status(), form)
-        body = await joined_in_slices(pieces)
-        return await compressed(request, body, {"Content-Type": form, "Vary": "Accept"})
+        async with self._scrape:
+            pieces = self._metrics.pieces(self._exporter.snapshot(), self._exporter.own_status(), form)
+            body = await rendered(pieces, gzipped=wants_gzip(request))
+        return answer(request, body, {"Content-Type": form, "Vary": "Accept"})
 
     async def status(self, _request: web.Request) -> web.Response:
         """The status document."""

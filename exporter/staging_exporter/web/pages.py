@@ -14,7 +14,7 @@ from staging_exporter.views.badge import badge
 from staging_exporter.views.document import component_document, document
 from staging_exporter.views.page import CSP, STATIC, component_page, static, status_page
 from staging_exporter.views.suggestions import suggestions_document
-from staging_exporter.web.responses import compressed, joined_in_slices, unknown_component
+from staging_exporter.web.responses import compressed, rendered, unknown_component
 
 _MAX_AGE = 1.0  # seconds for which one rendering serves every viewer
 _HEADERS = {
@@ -54,7 +54,7 @@ class Pages:
         async with self._rendering:
             if monotonic() - self._rendered_at >= _MAX_AGE:
                 pieces = await asyncio.to_thread(_status_pieces, self._snapshot(), self._suggestions(), self._problem())
-                self._page, self._rendered_at = await joined_in_slices(pieces), monotonic()
+                self._page, self._rendered_at = await rendered(pieces), monotonic()
         return await _html(request, self._page)
 
     async def component(self, request: web.Request) -> web.Response:
@@ -63,7 +63,7 @@ class Pages:
         if name not in snapshot.components:
             return unknown_component(name)
         pieces = await asyncio.to_thread(_component_pieces, snapshot, name)
-        return await _html(request, await joined_in_slices(pieces))
+        return await _html(request, await rendered(pieces))
 
     async def badge(self, request: web.Request) -> web.Response:
         """The badge of a journey or of a component."""

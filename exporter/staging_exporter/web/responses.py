@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import AsyncIterator, Iterable, Mapping
 from time import monotonic
 
 from aiohttp import web
@@ -12,30 +12,59 @@ from aiohttp import web
 from staging_exporter.views.exposition import accepts_gzip
 
 _SLICE = 0.002  # seconds of work on the event loop, after which other tasks run
+_CHUNK = 512 * 1024  # characters that are encoded and compressed at once
 _GZIP_LEVEL = 1  # takes half the time of the default 6, for an eighth more bytes
+_GZIP = 16 + zlib.MAX_WBITS  # with the header and the end of gzip
 
 
-async def joined_in_slices(pieces: Iterable[str]) -> bytes:
-    """All pieces as one text, while other tasks run in between: a thousand components take tens of milliseconds.
+async def rendered(pieces: Iterable[str], *, gzipped: bool = False) -> bytes:
+    """All pieces as one body, while other tasks run in between: a thousand components take milliseconds.
 
-    A thread would be worse, since the loop would wait for the interpreter after each of its system calls.
+    They are made on the loop: it would wait for the interpreter after each of its system calls while a thread does.
+    Compressing and joining, during which the interpreter is free, is done in one.
     """
-    done, slice_started = [], monotonic()
+    if gzipped:
+        compressor = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP)
+        chunks = [await asyncio.to_thread(compressor.compress, chunk) async for chunk in _in_slices(pieces)]
+        chunks.append(compressor.flush())
+    else:
+        chunks = [chunk async for chunk in _in_slices(pieces)]
+    return chunks[0] if len(chunks) == 1 else await asyncio.to_thread(b"".join, chunks)
+
+
+async def _in_slices(pieces: Iterable[str]) -> AsyncIterator[bytes]:
+    """The pieces, encoded, in chunks of some size."""
+    done: list[str] = []
+    length, began = 0, monotonic()
     for piece in pieces:
         done.append(piece)
-        if monotonic() - slice_started > _SLICE:
+        length += len(piece)
+        if length >= _CHUNK:
+            yield "".join(done).encode()
+            done, length = [], 0
+        if monotonic() - began > _SLICE:
             await asyncio.sleep(0)
-            slice_started = monotonic()
-    return "".join(done).encode()
+            began = monotonic()
+    yield "".join(done).encode()
 
 
 async def compressed(request: web.Request, body: bytes, headers: Mapping[str, str]) -> web.Response:
     """The body, as gzip where the client accepts it; `headers` hold its Content-Type and may hold a Vary."""
-    vary = ", ".join(filter(None, [headers.get("Vary"), "Accept-Encoding"]))
-    sent = {**headers, "Vary": vary}
-    if accepts_gzip(request.headers.get("Accept-Encoding", "")):
+    if wants_gzip(request):
+        body = await asyncio.to_thread(zlib.compress, body, _GZIP_LEVEL, _GZIP)
+    return answer(request, body, headers)
+
+
+def wants_gzip(request: web.Request) -> bool:
+    """True when the client accepts gzip."""
+    return accepts_gzip(request.headers.get("Accept-Encoding", ""))
+
+
+def answer(request: web.Request, body: bytes, headers: Mapping[str, str]) -> web.Response:
+    """A body that is compressed where the client accepts it, with the headers that say so."""
+    sent = {**headers, "Vary": ", ".join(filter(None, [headers.get("Vary"), "Accept-Encoding"]))}
+    if wants_gzip(request):
         sent["Content-Encoding"] = "gzip"
-        body = await asyncio.to_thread(gzip.compress, body, _GZIP_LEVEL)
     return web.Response(body=body, headers=sent)
 
 
