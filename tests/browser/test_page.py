@@ -102,7 +102,7 @@ def overlapping_labels(page: Page) -> list[tuple[str, str]]:
 def test_hostile_text_does_nothing(browser: Browser) -> None:
     with served(hostile) as url:
         for path in ("", "components/database"):
-            page, console = opened(browser, url + path)
+            page, console = opened(browser, f"{url}{path}?unfold=1")
             for link in page.locator("main a").all():
                 link.hover(force=True)
             assert page.evaluate("window.hacked") is None
@@ -158,13 +158,14 @@ def test_the_page_reports_an_unreachable_exporter(browser: Browser) -> None:
 
 def test_the_keyboard_reaches_everything(browser: Browser) -> None:
     with served(lambda: board().snapshot(26.0)) as url:
-        page, _ = opened(browser, url)
+        page, _ = opened(browser, url + "?unfold=1")
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.textContent") == "Skip to the verdict"
-        links = page.locator("a").count()
+        links = page.locator("a, summary, input, select, #theme").count()
         reached = set()
+        every = "[...document.querySelectorAll('a, summary, input, select, #theme')]"
         for _ in range(links + 5):  # and what scrolls
-            reached.add(page.evaluate("[...document.querySelectorAll('a')].indexOf(document.activeElement)"))
+            reached.add(page.evaluate(f"{every}.indexOf(document.activeElement)"))
             page.keyboard.press("Tab")
         assert set(range(links)) <= reached
         page.close()

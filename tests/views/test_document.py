@@ -27,7 +27,7 @@ COMPONENT = ["state", "reason", "detail", "since", "last_probe", "kind", "layer"
              "optional_depends_on", "root_causes", "suspects", "contradicted", "facts"]  # fmt: skip
 FURTHER = {"recovering_from", "explained_by", "contradicted_by", "conflicts", "links", "phases", "deployed",
           "explanation", "covers", "interval", "recent", "through", "recovers_until", "not_recovered_from", "subsided",
-          "inferred", "certainty", "began", "failure_ratio", "unnoticed"}  # fmt: skip
+          "inferred", "certainty", "began", "failure_ratio", "unnoticed", "labels", "startup_ends"}  # fmt: skip
 CONTRADICTED = ("report depends on it and is up, so the problem is the network path from the exporter, the dependency "
                 "is wrong, or that check is shallow")  # fmt: skip
 JOURNEY = ["state", "priority", "blocked_at", "root_causes", "steps"]

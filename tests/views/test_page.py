@@ -106,7 +106,7 @@ def test_phases_follow_each_other() -> None:
 
 
 def test_the_graph() -> None:
-    drawn = graph(seen())
+    drawn = graph(seen(), seen()["components"])
     nodes = {node.name: node for node in drawn.nodes}
     assert [node.name for node in drawn.nodes if node.root] == ["database"]
     assert [node.name for node in drawn.nodes if node.latent] == ["vpc"]
@@ -123,13 +123,13 @@ def test_the_graph() -> None:
 def test_a_start_explains_no_failure_in_the_graph() -> None:
     shown = seen()
     shown["components"]["backend"]["root_causes"] = []
-    assert not any(link.explains for link in graph(shown).links)
+    assert not any(link.explains for link in graph(shown, shown["components"]).links)
 
 
 def test_long_names_are_cut_only_in_the_graph() -> None:
     shown = seen()
     shown["components"]["x" * 63] = shown["components"]["silent"]
-    last = graph(shown).nodes[-1]
+    last = graph(shown, shown["components"]).nodes[-1]
     assert (last.name, last.label) == ("x" * 63, "x" * 25 + "…")
 
 
@@ -141,7 +141,7 @@ def test_invisible_characters_are_spelt_out() -> None:
 class Tags(HTMLParser):
     """All tags with their attributes, and whether all that was opened was closed in order."""
 
-    VOID = frozenset({"meta", "link"})
+    VOID = frozenset({"meta", "link", "input"})
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -187,7 +187,8 @@ def test_the_html_is_sound_and_nothing_is_inline(name: str | None, snapshot: Sna
     tags = Tags(html)
     assert tags.open == []
     assert [attributes for tag, attributes in tags.found if tag == "script"] == [
-        {"src": ("../" if name else "") + "static/page.js", "defer": None}
+        {"src": ("../" if name else "") + "static/theme.js"},
+        {"src": ("../" if name else "") + "static/page.js", "type": "module"},
     ]
     assert not any(tag in ("style", "img", "iframe") for tag, _ in tags.found)
     for tag, attributes in tags.found:

@@ -49,7 +49,9 @@ RESPONSES = {
     "/badge/vpc.svg": (200, "image/svg+xml", "vpc: up"),
     "/badge/nothing.svg": (404, "text/plain", "there is no journey or component 'nothing'."),
     "/static/page.js": (200, "text/javascript", "morph"),
-    "/static/page.css": (200, "text/css", "prefers-color-scheme"),
+    "/static/page.css": (200, "text/css", "light-dark("),
+    "/?q=database&failing=1": (200, "text/html", "1 of 11 components"),
+    "/static/icon-down.svg": (200, "image/svg+xml", "#c01f2e"),
     "/static/icon.svg": (200, "image/svg+xml", "<svg"),
     "/static/secret": (404, "text/plain", "file not found."),
 }

@@ -89,7 +89,6 @@ class _Loader:
         check, intrinsic = self._component_check(options, at)
         if check:
             checks[name] = check
-        covers = self._covers(check, at)
         timing = self._timing(options, check, at)
         return Component(
             name=name,
@@ -102,8 +101,9 @@ class _Loader:
             **timing,
             startup=Startup(options.startup.budget, options.startup.cold) if options.startup else None,
             intrinsic=intrinsic,
-            covers=covers,
+            covers=self._covers(check, at),
             links=options.links.model_dump(exclude_none=True),
+            labels=options.labels,
         )
 
     def _covers(self, check: Check | None, at: TreePath) -> tuple[str, ...]:

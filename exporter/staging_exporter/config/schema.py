@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 from pydantic.config import JsonDict
 from pydantic.json_schema import models_json_schema
 
@@ -155,6 +155,17 @@ class Links(Model):
     owner: str | None = None
 
 
+def _label_name(name: str) -> str:
+    if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]{0,62}", name):
+        raise ValueError("the name of a label has letters, digits and underscores, such as `team`")
+    return name
+
+
+_LabelName = Annotated[str, AfterValidator(_label_name)]
+_LabelValue = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Labels = Annotated[dict[_LabelName, _LabelValue], Field(max_length=10)]
+
+
 class Slo(Model):
     """A service level objective."""
 
@@ -177,6 +188,7 @@ class ComponentOptions(Model):
     buckets: Buckets | None = None
     startup: StartupOptions | None = None
     links: Links = Links()
+    labels: Labels = Field({}, description="free ones, at most ten; the status page filters by them")
     slo: Slo | None = None
     check: RawCheck | None = None
 

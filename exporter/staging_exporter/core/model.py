@@ -181,6 +181,7 @@ class Component:
     intrinsic: frozenset[Reason] = frozenset()
     covers: tuple[str, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     traits: frozenset[Trait] = frozenset()
     buckets: tuple[float, ...] = BUCKETS
 

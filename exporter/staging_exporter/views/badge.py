@@ -7,7 +7,7 @@ from html import escape
 _CHARACTER = 6.8  # width of one, 11 px; `textLength` makes every font keep to it
 _PADDING = 7.0
 # Dark enough for white text on it (contrast 4.5 to 1).
-_COLOURS = {
+COLOURS = {
     "up": "#1a7f37",
     "degraded": "#8f5a00",
     "flapping": "#a3348f",
@@ -27,7 +27,7 @@ def badge(name: str, state: str) -> str:
         f'aria-label="{escape(name)}: {escape(state)}"><title>{escape(name)}: {escape(state)}</title>'
         f'<clipPath id="c"><rect width="{left + right:.0f}" height="20" rx="3"/></clipPath><g clip-path="url(#c)">'
         f'<rect width="{left:.1f}" height="20" fill="#3b434b"/>'
-        f'<rect x="{left:.1f}" width="{right + 1:.1f}" height="20" fill="{_COLOURS[state]}"/></g>'
+        f'<rect x="{left:.1f}" width="{right + 1:.1f}" height="20" fill="{COLOURS[state]}"/></g>'
         '<g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">'
         f"{_text(name, _PADDING)}{_text(state, left + _PADDING)}</g></svg>\n"
     )

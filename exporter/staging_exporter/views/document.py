@@ -143,6 +143,8 @@ def _component(snapshot: Snapshot, name: str) -> ComponentDocument:
         "contradicted_by": list(status.contradicted_by),
         "conflicts": list(status.conflicts),
         "links": dict(component.links),
+        "labels": dict(component.labels),
+        "startup_ends": status.startup_ends,
         "deployed": {"at": deployed.at, "revision": deployed.revision} if deployed else None,
         "phases": dict(status.phases),
         "facts": dict(status.facts),

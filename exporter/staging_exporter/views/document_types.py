@@ -82,9 +82,10 @@ class ComponentDocument(TypedDict):
     for others; `inferred` is true when only dependents show the state; `not_recovered_from` are root causes that are
     over and from which it had time to recover. `began` is when the first failing run started. `failure_ratio` is the
     share of the last scheduled runs that failed, None while it is not up; `unnoticed` the number of incidents that the
-    check did not notice. `contradicted_by` are
-    dependents that are up although this component is down, `conflicts` components that are down although this suite
-    covers them and passes. `phases` are those of the last run, in seconds; `facts` depend on the kind.
+    check did not notice. `contradicted_by` are dependents that are up although this component is down, `conflicts`
+    components that are down although this suite covers them and passes. `startup_ends` is when the startup budget is
+    spent, in Unix seconds, None unless it is starting. `phases` are those of the last run, in seconds; `facts` depend
+    on the kind.
     """
 
     state: str
@@ -116,6 +117,8 @@ class ComponentDocument(TypedDict):
     contradicted_by: list[str]
     conflicts: list[str]
     links: dict[str, str]
+    labels: dict[str, str]
+    startup_ends: float | None
     deployed: DeployDocument | None
     phases: dict[str, float]
     facts: dict[str, Any]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import LATENT, State
+from staging_exporter.core.rules import FAILS
 from staging_exporter.core.words import joined, verb
 from staging_exporter.views.document_types import ComponentDocument, RootCauseDocument, StatusDocument
 
@@ -70,6 +71,37 @@ def dependencies(component: ComponentDocument) -> Iterable[str]:
     for group in component["depends_on"]:
         yield from [group] if isinstance(group, str) else group
     yield from component["optional_depends_on"]
+
+
+def dependents(document: StatusDocument, name: str) -> list[str]:
+    """The components that depend on this one directly, and suites that cover it."""
+    return [other for other, each in document["components"].items() if name in {*dependencies(each), *each["covers"]}]
+
+
+def neighbours(document: StatusDocument, name: str) -> list[str]:
+    """What a component depends on and what depends on it, directly."""
+    component = document["components"][name]
+    return [*dependencies(component), *component["covers"], *dependents(document, name)]
+
+
+def is_symptom(document: StatusDocument, name: str) -> bool:
+    """True when something else explains the failure of a component: a root cause, a start, a maintenance."""
+    component = document["components"][name]
+    if component["state"] not in FAILS or component["certainty"] is not None:
+        return False
+    return bool(component["root_causes"] or component["explained_by"] or component["recovering_from"])
+
+
+def waiting_for(document: StatusDocument, name: str) -> list[str]:
+    """The failing components that a component explains, directly or through others."""
+    found: list[str] = []
+    wanted = [name]
+    while wanted:
+        cause = wanted.pop()
+        new = [o for o, c in document["components"].items() if cause in c["explained_by"] and o not in found]
+        found += new
+        wanted += new
+    return sorted(found)
 
 
 def counts(document: StatusDocument) -> str:

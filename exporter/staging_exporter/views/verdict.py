@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from staging_exporter.core.model import State
 from staging_exporter.core.rules import FAILS
 from staging_exporter.core.snapshot import ComponentStatus, Snapshot
 from staging_exporter.core.words import joined, verb
+from staging_exporter.views.undetermined import PHRASES
 
 _NAMED = 3  # components that are listed by name
-_UNDETERMINED = {State.STARTING: "still starting", State.UNKNOWN: "unknown"}
 
 
 def verdict(snapshot: Snapshot) -> str:
@@ -20,31 +20,48 @@ def verdict(snapshot: Snapshot) -> str:
 
 def _reason(snapshot: Snapshot) -> str:
     roots = [root.component for root in snapshot.root_causes]
-    if roots:
-        return f"{_list(roots)} {verb(roots, 'is the root cause', 'are root causes')}"
     checked = {name: each for name, each in snapshot.components.items() if not each.component.latent}
+    if roots:
+        hidden = {n: c for n, c in _of(checked, State.UNKNOWN).items() if n not in roots and c.reason in PHRASES}
+        return "; ".join([f"{_list(roots)} {verb(roots, 'is the root cause', 'are root causes')}", *_unknown(hidden)])
     if snapshot.state == State.UP:
         return _passing(checked)
     if not snapshot.online and not _in(checked, State.UP):
         return "the exporter is offline"
     if snapshot.state == State.DEGRADED:
         return _without_root_cause(checked)
-    names = sorted(_in(checked, snapshot.state), key=lambda name: checked[name].component.priority)
-    return f"{_list(names)} {verb(names)} {_UNDETERMINED[snapshot.state]}"
+    found = _of(checked, snapshot.state)
+    if snapshot.state == State.UNKNOWN:
+        return ", ".join(_unknown(found))
+    names = sorted(found, key=lambda name: checked[name].component.priority)
+    return f"{_list(names)} {verb(names)} still starting"
 
 
 def _passing(checked: Mapping[str, ComponentStatus]) -> str:
     """How many checks pass, and what is not known or in maintenance."""
-    unknown, in_maintenance = _in(checked, State.UNKNOWN), len(_in(checked, State.MAINTENANCE))
+    unknown, in_maintenance = _of(checked, State.UNKNOWN), len(_in(checked, State.MAINTENANCE))
     count = len(checked) - len(unknown) - in_maintenance
     passing = f"{count} checks pass" if count != 1 else "1 check passes"
     every = passing if count == 1 else f"all {passing}"
-    parts = [f"{passing}, {_list(unknown)} {verb(unknown)} unknown" if unknown else every]
+    parts = [passing if unknown else every, *_unknown(unknown)]
     return ", ".join([*parts, *([f"{in_maintenance} in maintenance"] if in_maintenance else [])])
 
 
+def _unknown(found: Mapping[str, ComponentStatus]) -> Iterator[str]:
+    """One phrase for each reason, the most urgent components first: `backend is unknown (rate limited, 429)`."""
+    by_phrase: dict[str, list[str]] = {}
+    for name in sorted(found, key=lambda name: found[name].component.priority):
+        by_phrase.setdefault(PHRASES.get(found[name].reason, ""), []).append(name)
+    for phrase, names in by_phrase.items():
+        yield f"{_list(names)} {verb(names)} unknown" + (f" ({phrase})" if phrase else "")
+
+
 def _in(checked: Mapping[str, ComponentStatus], state: State) -> list[str]:
-    return [name for name, each in checked.items() if each.state == state]
+    return list(_of(checked, state))
+
+
+def _of(checked: Mapping[str, ComponentStatus], state: State) -> dict[str, ComponentStatus]:
+    return {name: each for name, each in checked.items() if each.state == state}
 
 
 def _without_root_cause(checked: Mapping[str, ComponentStatus]) -> str:

@@ -13,6 +13,7 @@ from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.views.badge import badge
 from staging_exporter.views.document import component_document, document
 from staging_exporter.views.page import CSP, STATIC, component_page, static, status_page
+from staging_exporter.views.page.selection import Selection
 from staging_exporter.views.suggestions import suggestions_document
 from staging_exporter.web.responses import compressed, rendered, unknown_component
 
@@ -36,8 +37,7 @@ class Pages:
     ) -> None:
         """`problem` says what is wrong with the exporter itself, or nothing."""
         self._snapshot, self._suggestions, self._problem = snapshot, suggestions, problem
-        self._rendered_at = -_MAX_AGE
-        self._page = b""
+        self._rendered: dict[Selection, tuple[float, bytes]] = {}
         self._rendering = asyncio.Lock()
 
     def routes(self) -> dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]:
@@ -50,12 +50,18 @@ class Pages:
         }
 
     async def status(self, request: web.Request) -> web.Response:
-        """The status page; concurrent viewers share one rendering."""
+        """The status page; concurrent viewers of one selection share one rendering."""
+        return await _html(request, await self._page(Selection.of(request.query)))
+
+    async def _page(self, selection: Selection) -> bytes:
         async with self._rendering:
-            if monotonic() - self._rendered_at >= _MAX_AGE:
-                pieces = await asyncio.to_thread(_status_pieces, self._snapshot(), self._suggestions(), self._problem())
-                self._page, self._rendered_at = await rendered(pieces), monotonic()
-        return await _html(request, self._page)
+            fresh = monotonic() - _MAX_AGE
+            self._rendered = {key: made for key, made in self._rendered.items() if made[0] > fresh}
+            if selection not in self._rendered:
+                args = self._snapshot(), self._suggestions(), self._problem(), selection
+                page = await rendered(await asyncio.to_thread(_status_pieces, *args))
+                self._rendered[selection] = monotonic(), page
+            return self._rendered[selection][1]
 
     async def component(self, request: web.Request) -> web.Response:
         """The page of one component."""
@@ -81,10 +87,10 @@ class Pages:
         return web.Response(body=static(name), content_type=STATIC[name], charset="utf-8", headers=_HEADERS)
 
 
-def _status_pieces(snapshot: Snapshot, found: Suggestions, problem: str) -> Iterator[str]:
+def _status_pieces(snapshot: Snapshot, found: Suggestions, problem: str, selection: Selection) -> Iterator[str]:
     """Document and layout are computed here, in a thread; the text is generated later, piece by piece."""
     suggestions = suggestions_document(snapshot.environment, snapshot.generated_at, found)
-    return status_page(document(snapshot), suggestions, problem)
+    return status_page(document(snapshot), suggestions, problem, selection)
 
 
 def _component_pieces(snapshot: Snapshot, name: str) -> Iterator[str]:

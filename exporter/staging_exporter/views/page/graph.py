@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -26,6 +26,7 @@ class Node:
     state: str
     layer: str
     root: bool
+    affected: bool
     latent: bool
     aria_label: str
 
@@ -53,11 +54,13 @@ class Graph:
     links: tuple[Link, ...]
 
 
-def graph(document: StatusDocument) -> Graph:
-    """The graph in its present states; the layout is kept while components and edges stay the same."""
-    components = document["components"]
+def graph(document: StatusDocument, names: Iterable[str]) -> Graph:
+    """The graph of these components in their present states; the layout is kept while they stay the same."""
+    components = {name: document["components"][name] for name in names}
     roots = {root["component"] for root in document["root_causes"]}
-    sorts = {edge: sort for name, each in components.items() for edge, sort in _edges(name, each)}
+    sorts = {
+        edge: sort for name, each in components.items() for edge, sort in _edges(name, each) if edge[0] in components
+    }
     drawing = _placed(tuple(components), tuple(sorts))
     links = [Link(drawing.lines[edge], sort, _explains(components, roots, *edge)) for edge, sort in sorts.items()]
     links.sort(key=lambda link: link.explains)
@@ -65,7 +68,7 @@ def graph(document: StatusDocument) -> Graph:
     return Graph(max(drawing.width, _NARROWEST), drawing.height, BOX, nodes, tuple(links))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _placed(names: tuple[str, ...], edges: tuple[Edge, ...]) -> Drawing:
     return layout({name: _DECORATION + _CHARACTER * len(_label(name)) for name in names}, edges)
 
@@ -94,7 +97,8 @@ def _node(name: str, component: ComponentDocument, box: Box, root: bool) -> Node
     marks = ["root cause"] * root + ["latent"] * latent
     affected = [f"affected by {', '.join(component['root_causes'])}"] if component["root_causes"] else []
     aria_label = ", ".join([name, component["layer"], component["state"], *marks, *affected])
-    return Node(name, _label(name), box, component["state"], component["layer"], root, latent, aria_label)
+    is_affected = bool(affected) and not root
+    return Node(name, _label(name), box, component["state"], component["layer"], root, is_affected, latent, aria_label)
 
 
 def _label(name: str) -> str:
