@@ -15,15 +15,15 @@ from typing import Any
 from staging_exporter.clock import now
 from staging_exporter.config import Config, ConfigError, load_config, log_missing_secrets
 from staging_exporter.core.blackbox import ProbeResult
-from staging_exporter.core.board import Board
 from staging_exporter.core.coincidence import Suggestions
-from staging_exporter.core.model import State
 from staging_exporter.core.snapshot import Snapshot
+from staging_exporter.engine.announcements import Announcements
 from staging_exporter.engine.build import Engine, build_engine
 from staging_exporter.engine.loop_lag import LoopLagMonitor
 from staging_exporter.logs import event, lines_dropped
 from staging_exporter.net.background import in_background
 from staging_exporter.net.systemd import Notifier
+from staging_exporter.notify.sender import Sending
 from staging_exporter.storage.directory import StorageDirectory
 from staging_exporter.storage.history import RETENTION, History
 from staging_exporter.storage.recorder import Recorder
@@ -46,6 +46,10 @@ _LOAD = 30.0  # seconds that loading the configuration may take
 class App:
     """The running exporter. `start`, then `stop`; `run` does both and waits for a signal in between."""
 
+    _engine: Engine
+    _recorder: Recorder
+    _web: Front
+
     def __init__(
         self,
         config_files: Path | Sequence[Path],
@@ -62,15 +66,21 @@ class App:
         `security` is that of a web configuration file, `site` where others reach the exporter; `retention` in seconds.
         """
         self._files = (config_files,) if isinstance(config_files, Path) else tuple(config_files)
-        self._config, self._announce = config, announce or VerdictLog()
+        self._config = config
+        self._sending = Sending(
+            lambda: self._config.alerting,
+            lambda: self._config.topology.recovery,
+            lambda timeout: self._engine.prober.context(timeout),
+            lambda: self._web.external_url,
+        )
+        followers = (lambda snapshot: self._recorder.observe(snapshot), self._sending.observe)
+        self._announcements = Announcements(followers, announce or VerdictLog())
         self._reloaded, self._loaded_at = True, now()
         self._loop_lag = LoopLagMonitor()
         self._reports = ReportStore(storage.path / "e2e") if storage else None
         self._engine = self._build_engine(config)
         store = Store(storage, config.topology.environment) if storage else None
         self._recorder = Recorder(store, lambda: self._engine.board, retention)
-        self._announced: tuple[State, tuple[str, ...]] | None = None
-        self._seen_changes = -1
         self._reloading = asyncio.Lock()
         self._next_reload: asyncio.Task[str | None] | None = None
         self._replaced_unheard: frozenset[str] = frozenset()
@@ -112,6 +122,7 @@ class App:
         gc.collect()
         gc.freeze()  # loaded modules stay, and garbage collections that visit them would delay probes
         self._loop_lag.start()
+        self._sending.start()
         self._engine.scheduler.start()
         environment, checks = self._config.topology.environment, len(self._config.checks)
         event(log, "listening", **self._web.addresses, environment=environment, checks=checks)
@@ -125,7 +136,9 @@ class App:
         for task in self._tasks:
             task.cancel()
         self._loop_lag.stop()
-        await asyncio.gather(self._engine.on_demand.stop(), self._engine.scheduler.stop(), self._web.stop())
+        await asyncio.gather(
+            self._engine.on_demand.stop(), self._engine.scheduler.stop(), self._web.stop(), self._sending.stop()
+        )
         try:
             await self._recorder.stop()
         except TimeoutError:
@@ -151,6 +164,7 @@ class App:
             self._recorder.status,
             self._web.logins_failed,
             self._web.connections,
+            self._sending.status,
         )
 
     async def probe(self, name: str, longest: float | None, *, trusted: bool) -> ProbeResult:
@@ -244,7 +258,8 @@ class App:
         requested = engine.board.inherit(self._engine.board, unchanged, now())
         engine.rate_limiter.inherit(self._engine.rate_limiter)
         engine.scheduler.take_over(self._engine.scheduler, unchanged)
-        self._config, self._engine, self._seen_changes = config, engine, -1
+        self._config, self._engine = config, engine
+        self._announcements.restart()
         engine.scheduler.start()
         engine.scheduler.request(requested - engine.board.unheard)  # their first runs are near, and spread
 
@@ -269,23 +284,11 @@ class App:
                 self._recorder.history.set_back(now())
                 engine.board.recall(memory.set_back(now(), seconds))
                 self._loop_lag.start()
-                self._engine, self._seen_changes = engine, -1
+                self._engine = engine
+                self._announcements.restart()
                 engine.scheduler.start()
 
     def _build_engine(self, config: Config) -> Engine:
         return build_engine(
-            config, self._loop_lag, self._on_tick, pushed=self._reports.directory if self._reports else None
+            config, self._loop_lag, self._announcements.look, pushed=self._reports.directory if self._reports else None
         )
-
-    def _on_tick(self, board: Board) -> None:
-        """Announce each change of state or verdict, once every check has run and no open round affects it."""
-        if board.changes == self._seen_changes or board.unheard:
-            return
-        self._seen_changes = board.changes
-        snapshot = board.snapshot(now())
-        self._recorder.observe(snapshot)
-        verdict = (snapshot.state, board.roots)
-        undecided = snapshot.pending and (self._announced is None or board.roots == self._announced[1])
-        if verdict != self._announced and not undecided:
-            self._announced = verdict
-            self._announce(snapshot)

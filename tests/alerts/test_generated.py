@@ -240,3 +240,34 @@ def test_annotations_name_affected_components_and_the_owner(tmp_path: Path) -> N
         ],
     }  # fmt: skip
     assert run_tests(tmp_path, [test], 15.0, groups) == ""
+
+
+ONE_SENDER = "alertmanagers: [https://a.example.com]"
+
+
+@pytest.mark.parametrize(
+    ("more", "by_rules", "interval"),
+    [
+        pytest.param("", True, "75s", id="the rules send"),
+        pytest.param(ONE_SENDER, False, "30s", id="the exporter sends"),
+        pytest.param(f"{ONE_SENDER}\n  alongside_prometheus: true", True, "75s", id="both send"),
+    ],
+)
+def test_one_sender_pages_root_causes_and_the_dead_mans_rule_stays(
+    more: str, by_rules: bool, interval: str, tmp_path: Path
+) -> None:
+    file = config(tmp_path, alerting=f"{RECEIVERS}\n  {more}")
+    assert generate("rules", "--config.file", file, "--output", tmp_path).exit_code == 0
+    assert generate("alertmanager", "--config.file", file, "--output", tmp_path).exit_code == 0
+    assert promtool("check", "rules", tmp_path / "staging.rules.yml").returncode == 0
+    groups = yaml.safe_load((tmp_path / "staging.rules.yml").read_text())["groups"]
+    alerts = {rule.get("alert", "") for group in groups for rule in group["rules"]}
+    roots = {f"StagingRootCause{priority}" for priority in ("P0", "P1", "P2")}
+    assert alerts & roots == (roots if by_rules else set())
+    assert {"StagingWatchdog", EXPORTER_DOWN, "StagingDownUnexplained"} <= alerts
+    [route] = [
+        route
+        for route in yaml.safe_load((tmp_path / "alertmanager.yml").read_text())["route"]["routes"]
+        if {'priority="P0"', 'role="root_cause"'} <= set(route["matchers"])
+    ]
+    assert route["group_interval"] == interval

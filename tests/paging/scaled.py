@@ -9,7 +9,7 @@ import yaml
 from staging_exporter.config import Config
 from staging_exporter.core.durations import format_duration, parse_duration
 from staging_exporter.generate.alertmanager import config_file
-from staging_exporter.generate.options import AlertingOptions, Receivers, Webhook
+from staging_exporter.generate.options import Receivers, Webhook
 from staging_exporter.generate.rules import rule_file
 
 TIME = 0.1
@@ -34,7 +34,7 @@ def rules(config: Config, factor: float) -> str:
 def alertmanager(config: Config, url: str, factor: float) -> str:
     """Alertmanager's configuration with webhooks to `url`/SLOT as receivers, and without working hours."""
     receivers = {slot: (Webhook(kind="webhook", url=f"{url}/{slot}"),) for slot in ("P0", "P1", "P2", "watchdog")}
-    options = AlertingOptions(receivers=Receivers(**receivers))
+    options = config.alerting.model_copy(update={"receivers": Receivers(**receivers), "working_hours": None})
     tree = _scaled(yaml.safe_load(config_file(config.topology.environment, options)), factor)
     tree["templates"] = []
     return yaml.safe_dump(tree)

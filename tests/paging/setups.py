@@ -1,4 +1,4 @@
-"""The two setups of `make bench-page`: ours as shipped, and a stock blackbox_exporter, on the same targets."""
+"""The setups of `make bench-page`, on the same targets: ours with and without Prometheus, blackbox_exporter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from staging_exporter.config import load_config
+from staging_exporter.config import Config, load_config
 
 from tests.paging import scaled
 from tests.paging.services import Service, alertmanager, prometheus
@@ -21,18 +21,37 @@ _UNSCALED = 1.0
 @contextmanager
 def ours(directory: Path, ports: Mapping[str, int], inbox: str) -> Iterator[None]:
     """Intervals of deploy/netra-staging.yml and of the generated files."""
-    file, exporter = directory / "staging.yml", f"127.0.0.1:{free_port()}"
-    components = {name: _component(name, port) for name, port in ports.items()}
-    defaults = {"interval": "15s", "timeout": "5s", "retry_interval": "1s", "fall": 3, "rise": 2}
-    file.write_text(json.dumps({"environment": "bench", "defaults": defaults, "components": components}))
-    config = load_config(file)
+    exporter = f"127.0.0.1:{free_port()}"
     with ExitStack() as stack:
-        run = [*EXPORTER, "run", "--config.file", str(file), "--web.listen-address", exporter]
-        _start(stack, Service(run, directory / "exporter.log", f"http://{exporter}/-/ready"))
+        config = _exporter(stack, directory / "staging.yml", ports, exporter, {})
         rules = scaled.rules(config, _UNSCALED)
         routes = scaled.alertmanager(config, inbox, _UNSCALED)
         _watch(stack, directory, "ours", rules, routes, lambda own, to: scaled.prometheus(exporter, own, to, _UNSCALED))
         yield
+
+
+@contextmanager
+def direct(directory: Path, ports: Mapping[str, int], inbox: str) -> Iterator[None]:
+    """The same without Prometheus: the exporter sends to Alertmanager itself."""
+    home, to = directory / "direct", f"127.0.0.1:{free_port()}"
+    home.mkdir()
+    alerting = {"alertmanagers": [f"http://{to}"]}
+    with ExitStack() as stack:
+        config = _exporter(stack, home / "staging.yml", ports, f"127.0.0.1:{free_port()}", alerting)
+        (home / "alertmanager.yml").write_text(scaled.alertmanager(config, inbox, _UNSCALED))
+        _start(stack, alertmanager(home, to))
+        yield
+
+
+def _exporter(stack: ExitStack, file: Path, ports: Mapping[str, int], address: str, alerting: Any) -> Config:
+    """An exporter at the shipped intervals; returns its configuration."""
+    components = {name: _component(name, port) for name, port in ports.items()}
+    defaults = {"interval": "15s", "timeout": "5s", "retry_interval": "1s", "fall": 3, "rise": 2}
+    document = {"environment": "bench", "defaults": defaults, "components": components, "alerting": alerting}
+    file.write_text(json.dumps(document))
+    run = [*EXPORTER, "run", "--config.file", str(file), "--web.listen-address", address]
+    _start(stack, Service(run, file.with_suffix(".log"), f"http://{address}/-/ready"))
+    return load_config(file)
 
 
 def _component(name: str, port: int) -> dict[str, Any]:

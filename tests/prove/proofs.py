@@ -75,7 +75,13 @@ PROOFS = (
         "bench-page",
         "from fault to delivered page, beside a stock blackbox_exporter",
         ("-m", "tests.paging.bench"),
-        lines(r"^(ours|blackbox)\b"),
+        lines(r"^(ours|direct|blackbox)\b"),
+    ),
+    Proof(
+        "two-senders",
+        "exporter and Prometheus send to one Alertmanager, each restarted once: one page, one resolved in 15 minutes",
+        ("-m", "tests.paging.senders"),
+        lines(r"^two senders"),
     ),
     Proof(
         "bench-detect",

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.views.columns import Lines
 from staging_exporter.views.component_metrics import ABOUT_COMPONENTS
-from staging_exporter.views.exporter_status import ExporterStatus, StorageStatus
+from staging_exporter.views.exporter_status import ExporterStatus, SendingStatus, StorageStatus
 from staging_exporter.views.exposition import OPENMETRICS, TEXT
 from staging_exporter.views.metrics import Metrics
 from staging_exporter.views.probe_metrics import ABOUT_PROBES
@@ -24,7 +24,7 @@ from staging_exporter.views.probe_metrics import ABOUT_PROBES
 from tests.core.test_statuses import ScheduledLife
 from tests.views.fleet import HOSTILE, board
 
-STATUS = ExporterStatus(reload_successful=True, loaded_at=1.7e9, storage=StorageStatus(1.7e9))
+STATUS = ExporterStatus(True, 1.7e9, storage=StorageStatus(1.7e9), sending=SendingStatus())
 
 
 def fresh() -> Lines:

@@ -15,13 +15,13 @@ from staging_exporter.core.maintenance import MaintenanceWindow, Once
 from staging_exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason, State
 from staging_exporter.core.names import Metric
 from staging_exporter.core.snapshot import JourneyState, Snapshot
-from staging_exporter.views.exporter_status import ExporterStatus, StorageStatus
+from staging_exporter.views.exporter_status import ExporterStatus, SendingStatus, StorageStatus
 from staging_exporter.views.exposition import OPENMETRICS, TEXT
 from staging_exporter.views.metrics import Metrics
 
 from tests.views.fleet import COMPONENTS, HOSTILE, PHASES, TESTS, board
 
-STATUS = ExporterStatus(reload_successful=True, loaded_at=1.7e9, storage=StorageStatus(1.7e9))
+STATUS = ExporterStatus(True, 1.7e9, storage=StorageStatus(1.7e9), sending=SendingStatus())
 CONTRACT = [value for value in vars(names).values() if isinstance(value, Metric)]
 Labels = dict[str, str]
 

@@ -73,6 +73,7 @@ async def missing_secrets(config: Config) -> dict[str, list[str]]:
     """
     run = ProbeContext(_PATIENCE, Resolver())
     users: dict[str, object] = {**config.checks, **{c.name: check for c, check in config.vantage}}
+    users |= {f"alerting.alertmanagers {each.url.shown}": each for each in config.alerting.alertmanagers}
     found: dict[str, list[str]] = {}
     uses = [
         (user, secret)

@@ -273,12 +273,8 @@ RELOAD_TIME = Metric(
     "Time of the last successful load of the configuration.",
     (),
 )
-LOG_LINES_DROPPED = Metric(
-    "staging_exporter_log_lines_dropped_total",
-    COUNTER,
-    "Log lines that were not written because nobody read standard error.",
-    (),
-)
+_UNREAD = "Log lines that were not written because nobody read standard error."
+LOG_LINES_DROPPED = Metric("staging_exporter_log_lines_dropped_total", COUNTER, _UNREAD, ())
 LOGINS_FAILED = Metric(
     "staging_exporter_logins_failed_total", COUNTER, "Requests with a wrong token, user or password.", ()
 )
@@ -295,4 +291,6 @@ STORAGE_ERRORS = Metric(
     "Attempts to store or read the state that failed; with --storage.path.",
     (),
 )
+_UNSENT = "Attempts to send alerts to an Alertmanager that failed; with alerting.alertmanagers."
+SEND_ERRORS = Metric("staging_exporter_alert_send_errors_total", COUNTER, _UNSENT, ())
 ONLINE = Metric("staging_exporter_online", GAUGE, "0 while all vantage checks fail, else 1.", ())

@@ -37,6 +37,7 @@ _TITLE, _TEXT = '{{ template "staging.title" . }}', '{{ template "staging.text" 
 # after rules.alert.resend-delay: every 65 s by default. A group_interval that is shorter sees those of a group in turn,
 # and Alertmanager then repeats the notification each time (prometheus/alertmanager#1755).
 _PACE = {Priority.P0: ("5s", "75s", "1h"), Priority.P1: ("30s", "5m", "4h"), Priority.P2: ("5m", "10m", "1d")}
+_DIRECT = "30s"  # group_interval of urgent root causes that the exporter sends, which sends a resolved one once
 _NIGHT = "12h"
 # Opsgenie has P1, critical, to P5, informational.
 _OPSGENIE = (
@@ -54,7 +55,7 @@ def config_file(environment: str, options: AlertingOptions) -> str:
     if options.receivers is None:
         raise NoReceivers("alerting.receivers: no receivers are configured; add at least one for P0")
     tree: dict[str, Any] = {"templates": [TEMPLATE_FILE]}
-    tree["route"] = _route(environment, hours=options.working_hours is not None)
+    tree["route"] = _route(environment, options)
     if options.working_hours:
         tree["time_intervals"] = [_interval(options.working_hours)]
     tree["inhibit_rules"] = [*_inhibitions()]
@@ -71,7 +72,7 @@ def _match(label: str, value: str) -> str:
     return f'{label}="{value.translate(_ESCAPES)}"'
 
 
-def _route(environment: str, *, hours: bool) -> dict[str, Any]:
+def _route(environment: str, options: AlertingOptions) -> dict[str, Any]:
     here = _match("environment", environment)
     watchdog = {
         "matchers": [here, _match("alertname", WATCHDOG)],
@@ -81,7 +82,7 @@ def _route(environment: str, *, hours: bool) -> dict[str, Any]:
         "group_interval": "30s",
         "repeat_interval": "30s",
     }
-    routes = [route for priority in Priority for route in _by_priority(priority, here, hours=hours)]
+    routes = [route for priority in Priority for route in _by_priority(priority, here, options)]
     return {
         "receiver": Priority.P1.value,  # alerts that no route matches still reach someone
         "group_by": ["environment", "alertname"],
@@ -89,13 +90,13 @@ def _route(environment: str, *, hours: bool) -> dict[str, Any]:
     }
 
 
-def _by_priority(priority: Priority, here: str, *, hours: bool) -> Iterator[dict[str, Any]]:
+def _by_priority(priority: Priority, here: str, options: AlertingOptions) -> Iterator[dict[str, Any]]:
     """One notification for the root causes of an environment, since those that began together are one event.
 
     A root cause that joins them updates it after `group_interval`. Other alerts are grouped by their name.
     """
     wait, interval, repeat = _PACE[priority]
-    muted = hours and priority != Priority.P0
+    muted = options.working_hours is not None and priority != Priority.P0
     common = {
         "receiver": priority.value,
         "group_wait": wait,
@@ -104,7 +105,8 @@ def _by_priority(priority: Priority, here: str, *, hours: bool) -> Iterator[dict
         "repeat_interval": min(repeat, _NIGHT, key=parse_duration) if muted else repeat,
     } | ({"active_time_intervals": [_HOURS]} if muted else {})
     urgent = [here, _match("priority", priority)]
-    yield {"matchers": [*urgent, _match("role", Role.ROOT_CAUSE)], "group_by": ["environment"], **common}
+    root_causes = common if options.sent_by_rules or priority != Priority.P0 else common | {"group_interval": _DIRECT}
+    yield {"matchers": [*urgent, _match("role", Role.ROOT_CAUSE)], "group_by": ["environment"], **root_causes}
     yield {"matchers": urgent, "group_by": ["environment", "alertname"], **common}
 
 

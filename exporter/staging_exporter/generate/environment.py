@@ -58,13 +58,16 @@ class Environment:
     def __init__(self, environment: str) -> None:
         self._of = Selectors(environment)
 
-    def verdict(self) -> Iterator[Alert]:
-        """Root causes, and the safety nets for failures without one."""
+    def root_causes(self) -> Iterator[Alert]:
+        """Root causes, by their effective priority."""
         more_urgent: list[str] = []
         for priority in Priority:
             alert = self._root_cause(priority, more_urgent)
             more_urgent.append(alert.name)
             yield alert
+
+    def verdict(self) -> Iterator[Alert]:
+        """The safety nets for failures without a root cause."""
         root = f"{self._of(names.ROOT_CAUSE)} == 1"
         yield Alert(
             "StagingDownUnexplained",

@@ -7,9 +7,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from staging_exporter.options.addresses import WebLink
+from staging_exporter.options.addresses import HttpUrl, WebLink
+from staging_exporter.options.auth import Auth
 from staging_exporter.options.model import Listed, Model
+from staging_exporter.options.proxy import Proxy
 from staging_exporter.options.times import ClockText, Day, Zone
+from staging_exporter.options.tls import Tls
 
 
 def _path(value: object) -> object:
@@ -19,6 +22,7 @@ def _path(value: object) -> object:
     raise ValueError("a secret does not belong in this file: write {file: PATH}, a file that Alertmanager reads")
 
 
+_OWN = frozenset({"alertname", "environment", "component", "layer", "severity", "priority", "role"})
 SecretFile = Annotated[str, BeforeValidator(_path, json_schema_input_type=dict[Literal["file"], str])]
 
 
@@ -99,11 +103,57 @@ class WorkingHours(Model):
         return self
 
 
+class AlertmanagerOptions(Model):
+    """An Alertmanager that the exporter sends root causes to."""
+
+    url: HttpUrl
+    auth: Auth | None = None
+    tls: Tls | None = None
+    proxy: Proxy | None = None
+
+    @model_validator(mode="after")
+    def _plain(self) -> AlertmanagerOptions:
+        if "?" in self.url.target:
+            raise ValueError("the url of an Alertmanager has no query")
+        return self
+
+
+def _alertmanager(value: object) -> object:
+    return {"url": value} if isinstance(value, str) else value
+
+
+Alertmanager = Annotated[
+    AlertmanagerOptions, BeforeValidator(_alertmanager, json_schema_input_type=str | AlertmanagerOptions)
+]
+LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
+
+
 class AlertingOptions(Model):
-    """Base URLs of links, to which the name of an alert or a component is appended; receivers; working hours."""
+    """Base URLs of links, to which the name of an alert or a component is appended; receivers; working hours.
+
+    With `alertmanagers` the exporter sends its root causes itself, instead of the generated rules.
+    """
 
     runbooks: WebLink | None = Field(None, description="where the generated runbooks are published")
     dashboard: WebLink | None = Field(None, description="URL of the component dashboard")
     exporter: WebLink | None = Field(None, description="URL of the status page")
+    alertmanagers: Listed[Alertmanager] = Field((), description="where the exporter itself sends root causes")
+    alongside_prometheus: bool = Field(False, description="the generated rules send them as well")
+    external_labels: dict[LabelName, str] = Field(
+        default_factory=dict, description="those of Prometheus, so that the alerts of both are one"
+    )
     working_hours: WorkingHours | None = None
     receivers: Receivers | None = Field(None, description="required by `generate alertmanager`")
+
+    @model_validator(mode="after")
+    def _own_labels(self) -> AlertingOptions:
+        if taken := sorted(_OWN.intersection(self.external_labels)):
+            raise ValueError(f"external_labels: {', '.join(taken)} are labels of every alert already")
+        if self.alongside_prometheus and not self.alertmanagers:
+            raise ValueError("alongside_prometheus goes with alertmanagers")
+        return self
+
+    @property
+    def sent_by_rules(self) -> bool:
+        """Whether the generated rules page root causes."""
+        return not self.alertmanagers or self.alongside_prometheus

@@ -42,8 +42,9 @@ def groups(topology: Topology, configured: Mapping[str, float], options: Alertin
     def rules(*alerts: Iterable[Alert]) -> list[dict[str, Any]]:
         return [alert.rule(options, interval) for alert in chain(*alerts)]
 
+    roots = on.root_causes() if options.sent_by_rules else ()
     return [
-        {"name": "staging-verdict", "interval": "5s", "rules": rules(on.verdict())},
+        {"name": "staging-verdict", "interval": "5s", "rules": rules(roots, on.verdict())},
         {"name": "staging-exporter", "interval": "5s", "rules": rules(watching.unknown(), watching.exporter())},
         {"name": "staging-evidence", "interval": "15s", "rules": rules(on.uncertain(), on.evidence())},
         {"name": "staging-risks", "interval": "15s", "rules": rules(on.risks())},

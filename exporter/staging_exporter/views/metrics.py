@@ -120,4 +120,6 @@ def _about_exporter(env: str, snapshot: Snapshot, exporter: ExporterStatus) -> I
         last = storage.last_success
         yield Samples(names.STORAGE_LAST_SUCCESS, [] if last is None else [(_at(env), last)])
         yield _one(env, names.STORAGE_ERRORS, storage.errors)
+    if sending := exporter.sending:
+        yield _one(env, names.SEND_ERRORS, sending.errors)
     yield _one(env, names.ONLINE, snapshot.online)
