@@ -208,7 +208,9 @@ def test_annotations_name_affected_components_and_the_owner(tmp_path: Path) -> N
         f'staging_component_affected_by_info{{{at},component="api",root_cause="db"}}': 1,
         f'staging_component_affected_by_info{{{at},component="api",root_cause="db",instance="another"}}': 1,
         f'staging_component_affected_by_info{{{at},component="mail",root_cause="dns"}}': 1,
-        f'staging_journey_state{{{at},journey="login",state="blocked"}}': 1,
+        f'staging_journey_blocked_step_info{{{at},journey="login",step="sign-in"}}': 1,
+        f'staging_journey_blocked_step_info{{{at},journey="login",step="sign-in",instance="another"}}': 1,
+        f'staging_journey_blocked_step_info{{{at},journey="buy",step="pay"}}': 1,
         f'staging_component_root_cause_info{{{at},component="db",reason="closed",detail="hung up"}}': 1,
         f'staging_component_root_cause_certainty{{{at},component="db",certainty="observed"}}': 1,
         f'staging_component_links_info{{{at},component="db",owner="db-team",issue="https://i.example.com/1"}}': 1,
@@ -216,9 +218,9 @@ def test_annotations_name_affected_components_and_the_owner(tmp_path: Path) -> N
     expected = {
         "summary": f"db is the root cause of the outage in {environment}.",
         "description": "db, layer service, is a root cause with effective priority P0. Evidence: closed, hung up. "
-        "Affected components: api, web. Blocked journeys in the environment: login.",
+        "Affected components: api, web. Blocked journeys in the environment: buy at pay, login at sign-in.",
         "affected": "api, web",
-        "journeys": "login",
+        "journeys": "buy at pay, login at sign-in",
         "evidence": "closed, hung up",
         "certainty": "observed",
         "runbook_url": "https://r.example.com/x/StagingRootCauseP0.md",

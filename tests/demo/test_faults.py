@@ -29,6 +29,7 @@ BACKEND_DOWN = {
     "websocket": "fail server_error",
     "ws-health": "fail server_error",
     "agent-run": "fail server_error",
+    "user-path": "fail server_error",
     "e2e": "fail failed",
 }
 DATABASE_DOWN = BACKEND_DOWN | {"ws-health": "degraded content"}
@@ -38,8 +39,9 @@ AUTH_DOWN = {
     "frontend": "fail server_error",
     "edge-app": "fail server_error",
 }
-WEBSOCKET_DOWN = dict.fromkeys(("websocket-direct", "websocket", "agent-run"), "fail server_error")
-BEHIND_THE_EDGE = ("edge-app", "edge-auth", "edge-api", "websocket", "agent-run")
+CONVERSATIONS = ("websocket", "agent-run", "user-path")  # through the edge
+WEBSOCKET_DOWN = dict.fromkeys(("websocket-direct", *CONVERSATIONS), "fail server_error")
+BEHIND_THE_EDGE = ("edge-app", "edge-auth", "edge-api", *CONVERSATIONS)
 SUITE_FAILS = {"e2e": "fail failed"}
 
 SEEN: Mapping[str, dict[str, str]] = {
@@ -48,14 +50,13 @@ SEEN: Mapping[str, dict[str, str]] = {
     "F06": WEBSOCKET_DOWN | SUITE_FAILS,
     "F07": {"ws-health": "degraded content"},
     "F08": BACKEND_DOWN,
-    "F09": {"edge-api": "fail identity", "websocket": "fail server_error", "agent-run": "fail server_error"}
-    | SUITE_FAILS,
-    "F10": dict.fromkeys(("dns-api", "edge-api", "websocket", "agent-run"), "fail dns") | SUITE_FAILS,
-    "F11": {"edge-app": "fail tls_name"} | SUITE_FAILS,
+    "F09": {"edge-api": "fail identity", **dict.fromkeys(CONVERSATIONS, "fail server_error")} | SUITE_FAILS,
+    "F10": dict.fromkeys(("dns-api", "edge-api", *CONVERSATIONS), "fail dns") | SUITE_FAILS,
+    "F11": {"edge-app": "fail tls_name", "user-path": "fail tls_name"} | SUITE_FAILS,
     "F12": {"postgres": "unknown probe_error"},
-    "F14": {"websocket": "fail server_error", "agent-run": "fail server_error"} | SUITE_FAILS,
+    "F14": dict.fromkeys(CONVERSATIONS, "fail server_error") | SUITE_FAILS,
     "F16": WEBSOCKET_DOWN | SUITE_FAILS,
-    "F19": {"agent-run": "fail content"} | SUITE_FAILS,
+    "F19": {"agent-run": "fail content", "user-path": "fail timeout"} | SUITE_FAILS,
     "F21": {"redis": "fail timeout", "backend-ready": "fail timeout"},
     "F22": {"redis": "fail refused", "backend-ready": "degraded content"},
     "F25": DATABASE_DOWN | AUTH_DOWN | {"postgres": "fail timeout", "redis": "fail timeout"},
@@ -71,10 +72,14 @@ SEEN: Mapping[str, dict[str, str]] = {
     "G02": DATABASE_DOWN | AUTH_DOWN | {"postgres": "fail refused"},
     "G03": BACKEND_DOWN,
     "G04": {},
-    "G05": {"edge-app": "fail tls_expired"} | SUITE_FAILS,
+    "G05": {"edge-app": "fail tls_expired", "user-path": "fail tls_expired"} | SUITE_FAILS,
     "G06": {},
     "F44": DATABASE_DOWN | AUTH_DOWN | {"postgres": "fail refused", "backend-revision": "fail failed"},
-    **{f"F{number}": {} for number in range(50, 59)},  # only a user sees these: test_golden_path
+    # What only a user sees: test_golden_path has the components and steps.
+    "F50": {"user-path": "unknown credentials"},
+    "F53": {"user-path": "fail status"},
+    "F57": {"user-path": "degraded content"},
+    **{f"F{number}": {"user-path": "fail content"} for number in (51, 52, 54, 55, 56, 58)},
 }
 
 
@@ -119,7 +124,7 @@ async def expect(config: Config, wanted: Mapping[str, str]) -> dict[str, Observa
 
 async def test_everything_passes_without_faults(config: Config) -> None:
     seen = await expect(config, {})
-    assert len(seen) == 18
+    assert len(seen) == 19
     assert {name for name, component in config.topology.components.items() if component.latent} == {
         "vpc-connector",
         "nat",
@@ -173,14 +178,18 @@ VARIATIONS: Mapping[str, tuple[str, dict[str, object], dict[str, str]]] = {
     "an expired certificate": (
         "certificate",
         {"mode": "expired", "host": "auth.staging.netra.test"},
-        {"edge-auth": "fail tls_expired"} | SUITE_FAILS,
+        {"edge-auth": "fail tls_expired", "user-path": "fail tls_expired"} | SUITE_FAILS,
     ),
     "a certificate of nobody's": (
         "certificate",
         {"mode": "untrusted"},
-        {"edge-app": "fail tls_untrusted"} | SUITE_FAILS,
+        {"edge-app": "fail tls_untrusted", "user-path": "fail tls_untrusted"} | SUITE_FAILS,
     ),
-    "a silent provider": ("llm-proxy", {"mode": "timeout"}, {"llm": "fail timeout"}),
+    "a silent provider": (
+        "llm-proxy",
+        {"mode": "timeout"},
+        {"llm": "fail timeout", "user-path": "degraded content"},
+    ),
     "a name server in trouble": (
         "dns",
         {"mode": "servfail"},
@@ -199,7 +208,7 @@ VARIATIONS: Mapping[str, tuple[str, dict[str, object], dict[str, str]]] = {
     "a page that is gone": (
         "frontend",
         {"mode": "status", "status": 404},
-        {"frontend": "fail status", "edge-app": "fail status"} | SUITE_FAILS,
+        dict.fromkeys(("frontend", "edge-app", "user-path"), "fail status") | SUITE_FAILS,
     ),
     "a failing suite": ("e2e", {"mode": "failed"}, {"e2e": "fail failed"}),
 }

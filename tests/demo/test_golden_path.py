@@ -9,37 +9,13 @@ from pathlib import Path
 import psutil
 import pytest
 from staging_exporter.config import Config, load_config
-from staging_exporter.demo.accounts import COOKIE, SESSION
-from staging_exporter.demo.chat import CHAT
-from staging_exporter.demo.configuration import GOLDEN_PATH
 from staging_exporter.engine.run_once import run_until
 from staging_exporter.views.exposition import TEXT
 
 from tests.demo.outputs import outputs
 from tests.demo.running import Running, demo
+from tests.support.user_faults import OUR_PASSWORD, SEEN, leaked
 from tests.support.waiting import until
-
-# fault: root cause, its state, reason and the step that its detail names, where the journey is blocked
-SEEN: dict[str, tuple[str, str, str, str, str | None]] = {
-    "F51": ("user-login", "down", "content", "login", "login"),
-    "F52": ("user-login", "down", "content", "login", "login"),
-    "F53": ("chat-history", "down", "status", "history", "history"),
-    "F54": ("chat", "down", "content", "chat", "chat"),
-    "F55": ("chat", "down", "content", "chat", "chat"),
-    "F56": ("chat", "down", "content", "chat", "chat"),
-    "F57": ("chat", "degraded", "content", "chat", None),
-    "F58": ("chat", "down", "content", "chat", "chat"),
-}
-DETAILS = {
-    "F51": "there is no cookie netra_session",
-    "F52": "token has the wrong claims: claim aud is",
-    "F53": "status 404, expected 2xx",
-    "F54": "connection 2 received agent_completed, expected only connection 1 to receive it",
-    "F55": "tool_completed came out of order, expected tool_executing",
-    "F56": "tool_executing came twice, with the same id",
-    "F57": "json fallback is true, degraded when true",
-    "F58": "expected tool_executing within",
-}
 
 NAMES_THE_STEP = (
     "/",
@@ -62,7 +38,7 @@ def running() -> Iterator[Running]:
 
 @pytest.fixture
 def config(running: Running) -> Config:
-    return load_config([running.config, running.config.with_name(GOLDEN_PATH)])
+    return load_config(running.config)
 
 
 @pytest.fixture(autouse=True)
@@ -97,44 +73,44 @@ class Kept(logging.Handler):
 
 async def test_the_golden_path_passes_without_faults(config: Config) -> None:
     snapshot = await run_until(config, seconds=60)
-    states = {name: str(snapshot.components[name].state) for name in ("user", "user-login", "chat", "chat-history")}
+    names = ("user-path", "user-login", "chat", "chat-history")
+    states = {name: str(snapshot.components[name].state) for name in names}
     assert set(states.values()) == {"up"}, [status.detail for status in snapshot.components.values()]
-    assert snapshot.journeys["user-path"].state == "up"
+    assert snapshot.journeys["golden-path"].state == "up"
 
 
 @pytest.mark.parametrize("fault", SEEN)
 async def test_a_fault_names_the_root_cause_and_the_step_and_shows_no_secret(
     fault: str, running: Running, config: Config, records: list[logging.LogRecord], tmp_path: Path
 ) -> None:
-    component, state, reason, step, blocked_at = SEEN[fault]
+    wanted = SEEN[fault]
     running.ask("PUT", f"/faults/{fault}")
     try:
         snapshot = await run_until(config, lambda snapshot: bool(snapshot.root_causes), seconds=60)
-        shown = await outputs(snapshot, config, "user", records, tmp_path)
+        shown = await outputs(snapshot, config, "user-path", records, tmp_path)
     finally:
         running.ask("DELETE", f"/faults/{fault}")
     (root,) = snapshot.root_causes
-    assert (root.component, str(root.state), str(root.reason)) == (component, state, reason), root.detail
-    assert root.detail.startswith(f"step {step}: ")
-    assert DETAILS[fault] in root.detail
-    journey = snapshot.journeys["user-path"]
-    assert journey.blocked_at == blocked_at
-    assert {str(each.state) for each in journey.steps if each.component == component} == {state}
-    for name in (*NAMES_THE_STEP, f"explain {component}", f"/components/{component}"):
-        assert f"step {step}" in shown[name], name
+    seen = (root.component, str(root.state), str(root.reason))
+    assert seen == (wanted.component, wanted.state, wanted.reason), root.detail
+    assert root.detail.startswith(f"step {wanted.step}: ")
+    assert wanted.detail in root.detail
+    journey = snapshot.journeys["golden-path"]
+    assert journey.blocked_at == wanted.blocked_at
+    assert {str(each.state) for each in journey.steps if each.component == wanted.component} == {wanted.state}
+    for name in (*NAMES_THE_STEP, f"explain {wanted.component}", f"/components/{wanted.component}"):
+        assert f"step {wanted.step}" in shown[name], name
+    assert f"Blocked journeys in the environment: {wanted.journeys}." in shown["staging.text 0"]
     password = (running.config.parent / "secrets" / "user-password").read_text().strip()
-    captured = {password, "eyJ", f"{COOKIE}=", SESSION, CHAT}
-    assert {name: {secret for secret in captured if secret in text} for name, text in shown.items()} == {
-        name: set() for name in shown
-    }
+    assert {name: found for name, text in shown.items() if (found := leaked(text, password))} == {}
 
 
 async def test_a_wrong_password_of_ours_wakes_nobody(running: Running, config: Config) -> None:
-    running.ask("PUT", "/faults/F50")
+    running.ask("PUT", f"/faults/{OUR_PASSWORD}")
     try:
         snapshot = await run_until(config, seconds=60)
     finally:
-        running.ask("DELETE", "/faults/F50")
+        running.ask("DELETE", f"/faults/{OUR_PASSWORD}")
     login = snapshot.components["user-login"]
     assert (snapshot.root_causes, str(login.state), str(login.reason)) == ((), "unknown", "credentials")
     assert login.detail.startswith("step login: the credentials of the exporter were refused: status 401")

@@ -52,7 +52,7 @@ def test_exit_0_when_the_service_starts_within_its_budget(running: Demo, tmp_pat
         fetch(f"{running.control}/switches/backend", "DELETE")
         stdout, stderr = gate.communicate(timeout=150)
     assert (gate.returncode, stdout.splitlines()[-1]) == (0, "check passed"), stdout
-    assert stderr.splitlines()[-1].endswith("all 15 are up")
+    assert stderr.splitlines()[-1].endswith("all 18 are up")
 
 
 def test_exit_1_with_the_root_cause_when_the_budget_is_spent(running: Demo, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ class Scene:
 
 SCENES = {
     "healthy": Scene(None, None, frozenset(QUIET | UNFAILED | CERTAIN | CONSISTENT)),
-    "F01": Scene("F01", "postgres", frozenset(CERTAIN)),
+    "F01": Scene("F01", "postgres", frozenset()),
     "F25": Scene("F25", "vpc-connector", frozenset(CONSISTENT | {UNOWNED})),
 }
 Row = tuple[dict[str, str], float]

@@ -15,13 +15,14 @@ from tests.paging.rig import DEMO_SCALE, rig
 from tests.paging.scaled import TIME
 from tests.paging.stories import Outcome, Story, of_fault, play
 
-# All 23 scenarios (F44 has two root causes) and the disturbances. Stories with the same root cause are far apart, since
-# its alert must be resolved before it can be sent again.
+# All 23 scenarios (F44 has two root causes), what only a user sees (F50 to F58), and the disturbances. Stories with the
+# same root cause are far apart, since its alert must be resolved before it can be sent again.
 _ORDER = (
-    *("F01", "F21", "F03", "F06", "exporter restarted", "F09", "F07", "F10", "Prometheus restarted", "F08", "F11"),
-    *("F16", "Alertmanager restarted", "F12", "F14", "F22", "cause recovers before its symptom", "F19", "F27"),
-    *("the root moves", "F30", "F31", "F41", "vantage lost in mid-outage", "F37", "F40", "one probe fails once", "F25"),
-    *("F43", "exporter killed", "F44", "exporter killed in mid-outage"),
+    *("F01", "F51", "F21", "F54", "F03", "F06", "exporter restarted", "F09", "F55", "F07", "F10"),
+    *("Prometheus restarted", "F53", "F08", "F11", "F56", "F16", "Alertmanager restarted", "F12", "F14", "F22", "F57"),
+    *("cause recovers before its symptom", "F19", "F27", "F52", "the root moves", "F30", "F58", "F31", "F41"),
+    *("vantage lost in mid-outage", "F37", "F40", "one probe fails once", "F50", "F25", "F43"),
+    *("exporter killed", "F44", "exporter killed in mid-outage"),
 )
 
 

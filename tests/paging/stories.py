@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import ParamSpec
 
 from tests.paging.rig import Rig
 from tests.replay.scenarios import SCENARIOS
+from tests.support.user_faults import OUR_PASSWORD, SEEN, leaked
 
 P = ParamSpec("P")
 _CATALOGUE = {scenario.id: scenario for scenario in SCENARIOS}
@@ -17,6 +19,7 @@ _BESIDE = {
     "F12": ("P2 StagingComponentUnknown",),
     "F37": ("P2 StagingProberRateLimited",),
     "F41": ("P1 StagingTestConflict",),
+    OUR_PASSWORD: ("P2 StagingComponentUnknown",),
 }
 _LINGER = 60.0  # seconds at the shipped pace, to see that no other page comes
 
@@ -63,10 +66,29 @@ class Story:
 
 
 def of_fault(name: str) -> Story:
-    """A scenario of the catalogue: one page per root cause, with its effective priority."""
-    roots = _CATALOGUE[name].roots
+    """A scenario of the catalogue: one page per root cause, with its effective priority.
+
+    The notification of what only a user sees must name the failing step, and where the golden path is blocked.
+    """
+    if name in SEEN:
+        return Story(name, lambda rig: rig.fault(name), (SEEN[name].page,), lambda rig: names_the_step(rig, name))
+    roots = _CATALOGUE[name].roots if name in _CATALOGUE else {}
     pages = [f"{priority} StagingRootCause{priority} {component}" for component, priority in roots.items()]
     return Story(name, lambda rig: rig.fault(name), (*pages, *_BESIDE.get(name, ())))
+
+
+def names_the_step(rig: Rig, fault: str) -> None:
+    """Raises AssertionError unless the newest notification of the fault says so, and shows no captured value."""
+    wanted = SEEN[fault]
+    sent = [one for one in rig.inbox.all if str(one) == wanted.page and one.status == "firing"][-1]
+    alerts = [one for one in sent.body["alerts"] if one["labels"].get("component") == wanted.component]
+    texts = alerts[-1]["annotations"]
+    begin = f"{wanted.reason}, step {wanted.step}: "
+    assert texts["evidence"].startswith(begin), f"{fault}: {texts['evidence']}, expected {begin}"
+    assert wanted.detail in texts["evidence"], f"{fault}: {texts['evidence']}, expected {wanted.detail}"
+    assert texts["journeys"] == wanted.journeys, f"{fault}: {texts['journeys']}, expected {wanted.journeys}"
+    password = (rig.environment.config.parent / "secrets" / "user-password").read_text().strip()
+    assert leaked(json.dumps(sent.body), password) == set(), f"{fault}: a captured value is in the notification"
 
 
 def play(rig: Rig, stories: Sequence[Story], log: Callable[[str], None] = lambda _text: None) -> list[Outcome]:

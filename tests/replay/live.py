@@ -106,14 +106,16 @@ class Stage:
         return []
 
     async def _another_round_of_runs(self) -> None:
-        """Every check but the slow agent run has begun twice more: the verdict has to stand."""
-        since = {name: status.last_probe or 0.0 for name, status in self._app.snapshot().components.items()}
+        """Every check but those with a longer interval has begun twice more: the verdict has to stand."""
+        probed = {name: status for name, status in self._app.snapshot().components.items() if status.last_probe}
+        usual = min(status.component.interval for status in probed.values())
+        often = {name for name, status in probed.items() if status.component.interval == usual}
         for _ in range(2):
             before = {n: s.last_probe for n, s in self._app.snapshot().components.items()}
             while any(
                 status.last_probe == before[name]
                 for name, status in self._app.snapshot().components.items()
-                if since[name] and name != "agent-run"
+                if name in often
             ):
                 await asyncio.sleep(_LOOK)
 

@@ -179,6 +179,7 @@ def test_phases_are_those_of_the_last_probe(samples: dict[str, Any]) -> None:
 def test_journeys_show_every_state_of_themselves_and_of_their_steps(samples: dict[str, Any]) -> None:
     blocked = {state: float(state == JourneyState.BLOCKED) for state in JourneyState}
     assert {x["state"]: v for x, v in samples["staging_journey_state"]} == blocked
+    assert [x["step"] for x, _ in samples["staging_journey_blocked_step_info"]] == ["sign-in"]
     steps = {(x["step"], x["state"]): v for x, v in samples["staging_journey_step_state"]}
     assert set(steps) == {(step, state) for step in ("open", "sign-in") for state in State}
     assert {key for key, value in steps.items() if value} == {("open", "up"), ("sign-in", "down")}

@@ -18,7 +18,6 @@ from staging_exporter.app import App
 from staging_exporter.commands.common import Command, Listen, colours, columns, give_up, run_loop
 from staging_exporter.config import load_config
 from staging_exporter.core.snapshot import Snapshot
-from staging_exporter.demo.configuration import GOLDEN_PATH
 from staging_exporter.logs import set_up
 from staging_exporter.net.address import HostPort
 from staging_exporter.views.document import document
@@ -38,7 +37,6 @@ _STOP = 10.0
     metavar="FACTOR",
     help="Multiply intervals, timeouts and faults; 0.2 is five times as fast.",
 )
-@click.option("--golden-path", is_flag=True, help="Also log in, chat and look at the history, as a user does.")
 @click.option("--google-cloud", is_flag=True, help="Also probe the resources of a fake Google Cloud.")
 @click.option(
     "--web.listen-address",
@@ -48,7 +46,7 @@ _STOP = 10.0
     show_default=True,
     help="Address to serve metrics, status page and API on.",
 )
-def demo(faults: tuple[str, ...], scale: float | None, golden_path: bool, google_cloud: bool, listen: HostPort) -> None:
+def demo(faults: tuple[str, ...], scale: float | None, google_cloud: bool, listen: HostPort) -> None:
     """Start a demo environment on this machine and probe it.
 
     Inject faults, and see the root cause named.
@@ -58,9 +56,8 @@ def demo(faults: tuple[str, ...], scale: float | None, golden_path: bool, google
     arguments += [] if scale is None else ["--scale", str(scale)]
     arguments += ["--google-cloud"] if google_cloud else []
     try:
-        names = (GOLDEN_PATH,) if golden_path else ()
         colour, width = colours(sys.stdout), columns(sys.stdout)
-        run_loop(demonstrate(arguments, listen, click.echo, names, colour=colour, width=width))
+        run_loop(demonstrate(arguments, listen, click.echo, colour=colour, width=width))
     except (DemoFailed, OSError) as error:
         give_up(str(error))
 
@@ -109,15 +106,11 @@ async def demonstrate(
     arguments: Sequence[str],
     listen: HostPort,
     write: Callable[[str], None],
-    beside: Sequence[str] = (),
     *,
     colour: bool,
     width: int | None,
 ) -> None:
-    """Run environment and exporter until a signal; `write` prints a line. Raises DemoFailed, OSError.
-
-    `beside` are further configuration files of the environment.
-    """
+    """Run environment and exporter until a signal; `write` prints a line. Raises DemoFailed, OSError."""
     write("Starting a staging environment on this machine ...")
     async with environment(arguments) as demo:
         for note in demo.notes:
@@ -128,8 +121,7 @@ async def demonstrate(
             write(paint(f"\n--- {datetime.now():%H:%M:%S} ---", "dim"))
             write(text(document(snapshot), colour=colour, width=width))
 
-        files = [demo.config, *map(demo.config.with_name, beside)]
-        app = App(files, load_config(files), announce)
+        app = App(demo.config, load_config(demo.config), announce)
         listen = await _free(listen, write)
         # A terminal that is closed sends SIGHUP: the demo must not continue without one.
         await app.run(listen, on_start=lambda url: write(_guide(demo, url, paint)), stop_on_hangup=True)

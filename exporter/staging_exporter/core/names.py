@@ -247,6 +247,9 @@ STEP_STATE = Metric(
     "1 for the published state of the component of the step, 0 for the others.",
     (JOURNEY, "step", "state"),
 )
+BLOCKED_STEP = Metric(
+    "staging_journey_blocked_step_info", GAUGE, "1 for the step at which the journey is blocked.", (JOURNEY, "step")
+)
 LAYER_ROOTS = Metric("staging_layer_root_causes", GAUGE, "Number of root causes that the layer owns.", ("layer",))
 TESTS = Metric("staging_tests", GAUGE, "Number of tests in the last report, by outcome.", (COMPONENT, "outcome"))
 TEST_RUN = Metric("staging_test_run_timestamp_seconds", GAUGE, "Time of the test run of the last report.")

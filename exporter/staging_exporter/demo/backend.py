@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -64,14 +65,15 @@ class Backend(Service):
         return [self.websocket, self.ready, self.ws_health, self.chat.switch]
 
     def routes(self) -> list[web.RouteDef]:
-        """The health endpoints, `/ws` and the chat."""
+        """The health endpoints, and the WebSockets of the prober and of users, with the chats of these."""
         return [
             web.get("/health", self._health),
             web.get("/health/ready", self._health_ready),
             web.get("/health/backend", self._health_backend),
             web.get("/ws/health", self._health_websocket),
             web.get("/ws", self._ws),
-            *self.chat.routes(),
+            web.get("/chat", self._chat),
+            web.get("/chats/{id}", self.chat.record),
         ]
 
     async def _database_answers(self) -> bool:
@@ -105,29 +107,43 @@ class Backend(Service):
         return web.json_response({"status": "healthy" if healthy else "unhealthy", "service": "websocket"})
 
     async def _ws(self, request: web.Request) -> web.StreamResponse:
+        expected = f"Bearer {self._token}".encode()
+        known = hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected)
+        return await self._serve_socket(request, "the prober" if known else None, self._run_agents)
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        user = self.chat.user(request)
+
+        async def converse(socket: web.WebSocketResponse) -> None:
+            await self.chat.converse(socket, user or "", lambda: self.websocket.mode != "no-agent")
+
+        return await self._serve_socket(request, user, converse)
+
+    async def _serve_socket(
+        self, request: web.Request, user: str | None, converse: Callable[[web.WebSocketResponse], Awaitable[None]]
+    ) -> web.StreamResponse:
+        """Refuse the handshake, or welcome the user and converse, by the switch."""
         switch = self.websocket
         if switch.mode == "status":
             return web.Response(status=switch.setting.status or 503, text="no WebSocket here\n")
-        expected = f"Bearer {self._token}".encode()
-        if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
+        if user is None:
             return web.Response(status=403, text="a token is needed\n")
         if not await self._database_answers():
             return unhealthy("Startup failed: the database does not answer")
         socket = web.WebSocketResponse(max_msg_size=64 * 1024)
         await socket.prepare(request)
         with contextlib.suppress(ConnectionError):  # the client may disconnect at any time
-            await self._converse(socket)
+            if switch.mode == "close":
+                await socket.close(code=switch.setting.code or 1011)
+            elif switch.mode == "silent":
+                await socket.receive()
+            else:
+                await socket.send_json({"type": "connection_established", "service": "netra-ai-platform"})
+                await converse(socket)
         return socket
 
-    async def _converse(self, socket: web.WebSocketResponse) -> None:
+    async def _run_agents(self, socket: web.WebSocketResponse) -> None:
         switch = self.websocket
-        if switch.mode == "close":
-            await socket.close(code=switch.setting.code or 1011)
-            return
-        if switch.mode == "silent":
-            await socket.receive()
-            return
-        await socket.send_json({"type": "connection_established", "service": "netra-ai-platform"})
         while not socket.closed:
             try:
                 message = await socket.receive(timeout=max(0.1, 0.5 * self.scale))

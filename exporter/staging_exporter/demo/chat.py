@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -28,7 +27,7 @@ _MODES = {
 
 
 class Chat:
-    """Serves `/chat` and `/chats/ID`; the switch is `chat`."""
+    """The conversations of users, and `/chats/ID`; the switch is `chat`."""
 
     def __init__(self, accounts: Accounts, complete: Callable[[], Awaitable[str]], scale: float = 1.0) -> None:
         """`complete` gives the answer of the LLM, empty without one."""
@@ -37,37 +36,29 @@ class Chat:
         self._open: dict[web.WebSocketResponse, str] = {}
         self._stored: dict[str, dict[str, Any]] = {}
 
-    def routes(self) -> list[web.RouteDef]:
-        """The conversation and its record."""
-        return [web.get("/chat", self._converse), web.get("/chats/{id}", self._record)]
-
-    def _user(self, request: web.Request) -> str | None:
+    def user(self, request: web.Request) -> str | None:
+        """The user whose token the request carries; None without a valid one."""
         return self._accounts.of_token(request.headers.get("Authorization", ""))
 
-    async def _record(self, request: web.Request) -> web.Response:
-        user, chat = self._user(request), self._stored.get(request.match_info["id"])
+    async def record(self, request: web.Request) -> web.Response:
+        """A stored chat, for the user who had it."""
+        user, chat = self.user(request), self._stored.get(request.match_info["id"])
         if user is None:
             return web.json_response({"error": "a token is needed"}, status=401)
         if chat is None or chat["user"] != user:
             return web.json_response({"error": "no such chat"}, status=404)
         return web.json_response(chat)
 
-    async def _converse(self, request: web.Request) -> web.StreamResponse:
-        user = self._user(request)
-        if user is None:
-            return web.json_response({"error": "a token is needed"}, status=401)
-        socket = web.WebSocketResponse(max_msg_size=64 * 1024)
-        await socket.prepare(request)
+    async def converse(self, socket: web.WebSocketResponse, user: str, starts: Callable[[], bool]) -> None:
+        """Answer each question, while the agent `starts`."""
         self._open[socket] = user
         try:
-            with contextlib.suppress(ConnectionError):  # the client may disconnect at any time
-                await socket.send_json({"type": "connection_established", "user": user})
-                async for message in socket:
-                    if message.type == aiohttp.WSMsgType.TEXT and (text := _question(message)) is not None:
-                        await self._answer(socket, user, text)
+            async for message in socket:
+                text = _question(message) if message.type == aiohttp.WSMsgType.TEXT else None
+                if text is not None and starts():
+                    await self._answer(socket, user, text)
         finally:
             del self._open[socket]
-        return socket
 
     async def _answer(self, socket: web.WebSocketResponse, user: str, text: str) -> None:
         mode, chat = self.switch.mode, CHAT + secrets.token_hex(8)

@@ -13,9 +13,6 @@ _INTERVAL, _TIMEOUT = 5.0, 1.5  # seconds, before the scale
 _STEADY = 1.2  # seconds that the parts of a fast demo may need on a busy machine
 TOKEN_FILE = "exporter-token"  # beside the configuration, which names it
 
-
-GOLDEN_PATH = "golden-path.yml"  # the golden path as a flow, loaded beside the other file
-
 # What depends on the components of Google Cloud, by its place in the template.
 _CLOUD = {
     "connector-needs": ", depends_on: [cloud-connector]",
@@ -31,7 +28,7 @@ google: {project: netra-staging, region: us-central1, endpoint: "http://127.0.0.
 """
 
 
-def render(values: Mapping[str, str], scale: float, name: str = "config.yml", *, cloud: bool = False) -> str:
+def render(values: Mapping[str, str], scale: float, *, cloud: bool = False) -> str:
     """The file's text: `<name>` becomes that value, `<5s>` five seconds times `scale`. Raises ValueError.
 
     `<timeout>` is scaled too, but leaves a busy machine the time to answer. With `cloud`, its components are added.
@@ -39,7 +36,7 @@ def render(values: Mapping[str, str], scale: float, name: str = "config.yml", *,
     parts = {**_CLOUD, "google": _GOOGLE, "google-cloud": _template("googlecloud.yml")}
     known = {**values, "timeout": format_duration(patience(_TIMEOUT, _INTERVAL, scale))}
     whole = _PLACE.sub(
-        lambda match: (parts[match[1]] if cloud else "") if match[1] in parts else match[0], _template(name)
+        lambda match: (parts[match[1]] if cloud else "") if match[1] in parts else match[0], _template("config.yml")
     )
     return _PLACE.sub(lambda match: _fill(match[1], known, scale), whole)
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from staging_exporter.demo.configuration import GOLDEN_PATH, TOKEN_FILE, render
+from staging_exporter.demo.configuration import TOKEN_FILE, render
 from staging_exporter.demo.faults import FAULTS
 from staging_exporter.demo.network import LOOPBACK
 from staging_exporter.demo.switches import Switchboard
@@ -72,8 +72,6 @@ class DemoEnvironment:
         self.config = self.state_dir / "demo.yml"
         self._make_token(self.state_dir / TOKEN_FILE)
         self.config.write_text(render(wiring.values, self._scale, cloud=self._cloud), encoding="utf-8")
-        golden_path = render(wiring.values, self._scale, GOLDEN_PATH)
-        self.config.with_name(GOLDEN_PATH).write_text(golden_path, encoding="utf-8")
         for name in self._faults:
             await self.board.inject(name)
 

@@ -92,7 +92,7 @@ FAULTS: Mapping[str, Fault] = {
         postgres_proxy="refuse",
         revision="failed",
     ),
-    # What only a user sees: with `--golden-path`.
+    # What only a user sees.
     "F50": _fault("the password of the prober is no longer valid", login="wrong-password"),
     "F51": _fault("the login sets no cookie", login="no-cookie"),
     "F52": _fault("the login gives a token for another audience", login="other-audience"),

@@ -106,7 +106,7 @@ def allowed(hold: float) -> float:
 def ask(metric: names.Metric, selection: str, compare: str = "", by: str = "") -> str:
     """A template's `query` for series of that metric; `selection` has `%q` in place of the alert's labels, in order.
 
-    `by` is a label whose values are wanted, each once however many exporters there are.
+    `by` names the labels whose values are wanted, each once however many exporters there are.
     """
     labels = [part.split("=")[0] for part in selection.split(",") if part.endswith("=%q")]
     values = " ".join(f"$labels.{'component' if label == 'root_cause' else label}" for label in labels)
@@ -121,19 +121,23 @@ def series(
     label: str,
     compare: str = "",
     *,
+    at: str = "",
     before: str = "",
     after: str = "",
     nothing: str = "none",
 ) -> str:
     """The values of one label of all those series as a list; of hundreds the first ones, and their number.
 
-    `before` and `after` surround the list, `nothing` replaces all three where there is no series.
+    With `at`, each is followed by ` at ` and the value of that label. `before` and `after` surround the list, `nothing`
+    replaces all three where there is no series.
     """
+    place = f" at {{{{ $s.Labels.{at} }}}}" if at else ""
+    by = f"{label}, {at}" if at else label
     return (
-        f'{{{{ $all := {ask(metric, selection, compare, label)} | sortByLabel "{label}" }}}}'
+        f'{{{{ $all := {ask(metric, selection, compare, by)} | sortByLabel "{label}" }}}}'
         f"{_if_any(before)}"
         f"{{{{ range $i, $s := $all }}}}{{{{ if lt $i {_NAMED} }}}}{{{{ if $i }}}}, {{{{ end }}}}"
-        f"{{{{ $s.Labels.{label} }}}}{{{{ end }}}}{{{{ else }}}}{nothing}{{{{ end }}}}"
+        f"{{{{ $s.Labels.{label} }}}}{place}{{{{ end }}}}{{{{ else }}}}{nothing}{{{{ end }}}}"
         f"{{{{ if gt (len $all) {_NAMED} }}}} and others, {{{{ len $all }}}} in all{{{{ end }}}}"
         f"{_if_any(after)}"
     )

@@ -105,7 +105,7 @@ class Environment:
         name = f"{ROOT_CAUSE}{priority}"
         firing = self._firing(name)
         affected = series(names.AFFECTED_BY, "environment=%q,root_cause=%q", "component")
-        journeys = series(names.JOURNEY_STATE, 'environment=%q,state="blocked"', "journey", " == 1")
+        journeys = series(names.BLOCKED_STEP, "environment=%q", "journey", at="step")
         return Alert(
             name,
             priority,

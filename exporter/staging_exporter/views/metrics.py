@@ -102,6 +102,8 @@ def _about_journeys(env: str, snapshot: Snapshot) -> Iterator[Family]:
         of_step,
         ((_at(env, of_step, name, step.name, state), step.state == state) for name, step in steps for state in State),
     )
+    blocked = ((name, journey.blocked_at) for name, journey in journeys if journey.blocked_at)
+    yield Samples(names.BLOCKED_STEP, ((_at(env, names.BLOCKED_STEP, *at), 1) for at in blocked))
 
 
 @cache

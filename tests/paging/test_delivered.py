@@ -1,4 +1,4 @@
-"""What Alertmanager delivers of an outage of Google Cloud: the crash line, or the field that says why."""
+"""What Alertmanager delivers: of an outage in Google Cloud the crash line or field, of a flow the step that failed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.paging.rig import Rig, rig
+from tests.paging.stories import names_the_step
+from tests.support.user_faults import SEEN
 
 PAGES = {
     "a crash loop": (
@@ -59,5 +61,16 @@ def test_the_notification_says_why(running: Rig, case: str) -> None:
         ]
         assert described, json.dumps(sent.body)[:500]
         assert described[0].startswith(evidence)
+    finally:
+        running.reset()
+
+
+def test_the_notification_names_the_step_that_failed_and_where_the_golden_path_is_blocked(running: Rig) -> None:
+    fault = "F53"
+    running.wait(running.healthy, "everything is up")
+    running.fault(fault)
+    try:
+        running.wait(lambda: SEEN[fault].page in running.inbox.pages(), f"{SEEN[fault].page} is delivered")
+        names_the_step(running, fault)
     finally:
         running.reset()
