@@ -69,6 +69,32 @@ def test_a_suite_that_fails_alone() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("failed", "roots"),
+    [
+        pytest.param({"cache": {"failed": 1}}, ("cache",), id="a failing test that covers it"),
+        pytest.param({"cache": {"error": 2}}, ("cache",), id="a test that covers it and ends in an error"),
+        pytest.param({"cache": {"passed": 1}}, (), id="a passing test does not count"),
+        pytest.param({"cache": {"skipped": 1}, "network": {"failed": 1}}, (), id="a failing test of another component"),
+        pytest.param({}, (), id="no test covers it"),
+    ],
+)
+def test_a_failing_suite_is_explained_by_what_its_failing_tests_cover(
+    failed: dict[str, dict[str, int]], roots: tuple[str, ...]
+) -> None:
+    suite = Component("suite", Layer.TEST, Priority.P2, "e2e", covers=("cache", "network"))
+    stage = Stage(*COMPONENTS, suite)
+    stage.play(2)
+    stage.checked.remove("suite")
+    for _ in range(SURE):
+        stage.run("suite", Reason.FAILED, covered=failed)
+        stage.play(1, cache=Reason.REFUSED)
+    assert stage["suite"].root_causes == roots
+    assert stage["suite"].root is not bool(roots)
+    if not roots:
+        assert "Nothing that its failing tests cover is failing" in explain(stage.snapshot, "suite")
+
+
 def test_a_contradiction() -> None:
     assert after(Stage(), "database", database=Reason.CLOSED).endswith(
         "backend depends on it and is up, so the problem is the network path from the exporter, the dependency is "

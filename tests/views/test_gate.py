@@ -248,11 +248,11 @@ def test_junit_counts_what_the_gate_counts(seen: Any) -> None:
         assert report.claimed == report.total
         return {outcome: count for outcome, count in report.counts.items() if count}
 
-    assert counts(ALL) == {"passed": 5, "failed": 1, "error": 1, "skipped": 2}
-    assert counts(Gate(Priority.P0), with_root(seen, priority="P1")) == {"passed": 5, "skipped": 4}
+    assert counts(ALL) == {"passed": 6, "failed": 1, "error": 1, "skipped": 2}
+    assert counts(Gate(Priority.P0), with_root(seen, priority="P1")) == {"passed": 6, "skipped": 4}
     assert counts(Gate(scope=frozenset({"model-a", "backend"}))) == {"passed": 1, "skipped": 1}
-    assert counts(ALL, passing(seen)) == {"passed": 9}
-    assert counts(ALL, with_component(passing(seen), "cache", state="maintenance")) == {"passed": 8, "skipped": 1}
+    assert counts(ALL, passing(seen)) == {"passed": 10}
+    assert counts(ALL, with_component(passing(seen), "cache", state="maintenance")) == {"passed": 9, "skipped": 1}
 
 
 def test_github_gets_at_most_fifty_annotations_and_rows(seen: Any) -> None:

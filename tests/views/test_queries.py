@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from staging_exporter.views.queries import (
+    conflict,
     conflicts,
     counts,
     dependencies,
@@ -57,6 +58,12 @@ def test_where_the_tests_of_each_component_are_known_each_is_a_conflict_with_the
         "database is down although 12 tests of suite that cover it pass",
         "backend is down although a test of suite that covers it passes",
     ]
+
+
+def test_the_conflict_with_one_component() -> None:
+    assert conflict("suite", SEEN["components"]["suite"], "backend") == (
+        "backend is down although suite, which covers it, passes"
+    )
 
 
 def test_the_dependencies_of_a_component() -> None:

@@ -102,7 +102,9 @@ class Attribution:
         effect = _Effect(failing, down, not down or now_and_then, condition)
         own = self._behind(component, effect)
         if component.layer == Layer.TEST and failing:
-            own |= {covered for covered in component.covers if self._states[covered] in FAILS}
+            known = condition.tests_fail_for if condition else None
+            covers = component.covers if known is None else sorted(known.intersection(component.covers))
+            own |= {covered for covered in covers if self._states[covered] in FAILS}
         return own
 
     def _directly(self, component: Component) -> frozenset[str] | None:

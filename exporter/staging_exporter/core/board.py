@@ -225,7 +225,7 @@ class Board:
             health = replace(health, since=was.since) if was.state == health.state else health
         record.health = health
         record.shown = mask(health, self._vantage, record.shown, at, maintained=record.maintained)
-        condition = condition_of(record.shown, self.topology.components[name].interval)
+        condition = condition_of(record.shown, self.topology.components[name].interval, record.last)
         if condition != record.condition or condition.recent.fades_after(record.condition.recent):
             self.changes += 1
             self._publisher.state_changes(record.condition.state, condition.state, self._records, at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import Certainty, Reason, State
 from staging_exporter.core.rules import FAILS, INTRINSIC, IS_DOWN
 from staging_exporter.core.snapshot import ComponentStatus, RootCause, Snapshot
@@ -104,7 +105,8 @@ def _of_a_root(status: ComponentStatus, root: RootCause, components: Mapping[str
     if root.certainty == Certainty.LIKELY:
         yield f"This is {_certainty(root)}."
     if status.component.covers:
-        yield "Nothing that it covers is failing, so check the application, or the tests themselves."
+        covering = "its failing tests cover" if Fact.COVERED in status.facts else "it covers"
+        yield f"Nothing that {covering} is failing, so check the application, or the tests themselves."
     yield from _in_context(root)
     if root.affected:
         yield f"Affected: {joined(root.affected)}."

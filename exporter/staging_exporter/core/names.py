@@ -242,10 +242,7 @@ JOURNEY_STATE = Metric(
     "staging_journey_state", GAUGE, "1 for the published state of the journey, 0 for the others.", (JOURNEY, "state")
 )
 STEP_STATE = Metric(
-    "staging_journey_step_state",
-    GAUGE,
-    "1 for the published state of the component of the step, 0 for the others.",
-    (JOURNEY, "step", "state"),
+    "staging_journey_step_state", GAUGE, "1 for the state of the step, 0 for the others.", (JOURNEY, "step", "state")
 )
 BLOCKED_STEP = Metric(
     "staging_journey_blocked_step_info", GAUGE, "1 for the step at which the journey is blocked.", (JOURNEY, "step")

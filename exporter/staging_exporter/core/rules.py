@@ -55,7 +55,8 @@ examples, `a -> b` means that a depends on b.
 5. **Contradictions and suites** (`diagnosis`). A component that is down while a hard dependent is up is contradicted:
    still reported, and marked, because the network path from the exporter, the edge or that check may be wrong.
    A component of layer `test` is no evidence, clears nothing and contradicts nothing. A failing suite is explained by
-   any failing component that it covers; one that passes while one of them is down is in conflict with it.
+   any failing component that it covers, where it is known which of its tests cover what, by those alone that its
+   failing tests cover; one that passes while one of them is down is in conflict with it.
 6. **Rounds** (`rounds`). Verdicts come only from completed rounds. A first failure, or a recovery, opens one: all that
    decides about the component is probed at once, several times, and verdicts wait for it, but not for ever. Example:
    the API fails two seconds before its database: the API is not published as the root cause. What is up becomes no
@@ -88,8 +89,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from staging_exporter.core.evidence import Recent
+from staging_exporter.core.facts import Fact
 from staging_exporter.core.health import Health
-from staging_exporter.core.model import Reason, State
+from staging_exporter.core.model import Observation, Reason, State
 
 FAILS = frozenset({State.DOWN, State.FLAPPING, State.DEGRADED})
 IS_DOWN = frozenset({State.DOWN, State.FLAPPING})
@@ -157,7 +159,8 @@ def stops_explaining(old: State, new: State) -> bool:
 class Condition:
     """What the diagnosis knows of one checked component; what is not compared changes without a new verdict.
 
-    `recent` are its last runs, `interval` the seconds between two of them by its schedule.
+    `recent` are its last runs, `interval` the seconds between two of them by its schedule. `tests_fail_for` are the
+    components that the failing tests of a suite cover, None where it is not known which tests cover what.
     """
 
     state: State
@@ -167,6 +170,7 @@ class Condition:
     since: float | None = field(default=None, compare=False)
     recent: Recent = field(default=Recent(), compare=False)
     interval: float = field(default=10.0, compare=False)
+    tests_fail_for: frozenset[str] | None = None
 
     @property
     def began(self) -> float | None:
@@ -182,7 +186,15 @@ class Condition:
         return began if strained is None else min(strained, strained if began is None else began)
 
 
-def condition_of(shown: Health, interval: float) -> Condition:
-    """What the diagnosis takes from the health of a component, as it is published."""
+def condition_of(shown: Health, interval: float, last: Observation | None) -> Condition:
+    """What the diagnosis takes from the health of a component, as it is published, and from its last run."""
     failing_since = None if shown.state == State.UP else shown.failing_since
-    return Condition(shown.state, shown.reason, failing_since, shown.detail, shown.since, shown.recent, interval)
+    tests = last.facts.get(Fact.COVERED) if last else None
+    failing = None if tests is None else frozenset(name for name, counts in tests.items() if _any_failed(counts))
+    return Condition(
+        shown.state, shown.reason, failing_since, shown.detail, shown.since, shown.recent, interval, failing
+    )
+
+
+def _any_failed(counts: Mapping[str, int]) -> bool:
+    return bool(counts.get("failed") or counts.get("error"))

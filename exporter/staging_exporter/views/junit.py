@@ -1,8 +1,12 @@
-"""Status document -> JUnit XML, one test case per component: root causes fail, affected components are skipped."""
+"""Status document -> JUnit XML, one test case per component: root causes fail, affected components are skipped.
+
+Each component that a test suite covers has a further case, skipped when the suite passes although it is down.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
@@ -10,7 +14,7 @@ from staging_exporter.core.model import LATENT, Certainty, State
 from staging_exporter.core.rules import FAILS
 from staging_exporter.views.document_types import ComponentDocument, StatusDocument
 from staging_exporter.views.gate import Gate
-from staging_exporter.views.queries import root_cause_of
+from staging_exporter.views.queries import conflict, root_cause_of
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # https://www.w3.org/TR/xml/#charsets
 
@@ -19,7 +23,7 @@ def junit(document: StatusDocument, gate: Gate) -> str:
     """The whole report. Components outside the gate's scope are left out; less urgent root causes are skipped."""
     cases = {name: component for name, component in document["components"].items() if gate.covers(name)}
     root = ElementTree.Element("testsuites", name="staging-exporter")
-    suite = ElementTree.SubElement(root, "testsuite", name=_clean(document["environment"]), tests=str(len(cases)))
+    suite = ElementTree.SubElement(root, "testsuite", name=_clean(document["environment"]))
     counts = {"failure": 0, "error": 0, "skipped": 0}
     for name, component in cases.items():
         case = ElementTree.SubElement(suite, "testcase", classname=component["layer"], name=name, time="0")
@@ -28,6 +32,12 @@ def junit(document: StatusDocument, gate: Gate) -> str:
             counts[tag] += 1
             element = ElementTree.SubElement(case, tag, type=kind, message=_clean(message))
             element.text = _clean(component["explanation"]) if tag != "skipped" else None
+    for tests, name, message in _covered(cases):
+        case = ElementTree.SubElement(suite, "testcase", classname=f"{tests} covers", name=name, time="0")
+        if message:
+            counts["skipped"] += 1
+            ElementTree.SubElement(case, "skipped", type="conflict", message=_clean(message))
+    suite.set("tests", str(len(suite)))
     suite.set("failures", str(counts["failure"]))
     suite.set("errors", str(counts["error"]))
     suite.set("skipped", str(counts["skipped"]))
@@ -35,6 +45,13 @@ def junit(document: StatusDocument, gate: Gate) -> str:
     suite.set("time", "0")
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _covered(cases: Mapping[str, ComponentDocument]) -> Iterator[tuple[str, str, str]]:
+    """Suite, component that it covers, and the sentence on their conflict, empty without one."""
+    for suite, component in cases.items():
+        for name in component["covers"]:
+            yield suite, name, conflict(suite, component, name) if name in component["conflicts"] else ""
 
 
 def _outcome(name: str, component: ComponentDocument, document: StatusDocument, gate: Gate) -> tuple[str, str, str]:
@@ -50,9 +67,6 @@ def _outcome(name: str, component: ComponentDocument, document: StatusDocument, 
         return "error", reason, f"{why} ({reason}): {detail}"
     if state in FAILS:
         return "skipped", reason, _cause_of_symptom(component)
-    if component["conflicts"]:
-        down = ", ".join(component["conflicts"])
-        return "skipped", "conflict", f"passes although it covers components that are down: {down}"
     if state == State.MAINTENANCE or (state == State.UNKNOWN and component["kind"] != LATENT):
         return "skipped", reason, f"{state} ({reason}): {detail}"
     return "", "", ""

@@ -27,18 +27,23 @@ def conflicts(document: StatusDocument) -> list[str]:
 
 
 def _conflicts(suite: str, component: ComponentDocument) -> Iterator[str]:
-    down, tests = component["conflicts"], component["facts"].get(Fact.COVERED)
-    if tests is None:
+    down = component["conflicts"]
+    if component["facts"].get(Fact.COVERED) is None:
         yield f"{suite} passes although {joined(down)} {verb(down)} down: it does not test what it claims to"
         return
-    for name in down:
-        passed = tests[name]["passed"]
-        counted = (
-            f"{passed} tests of {suite} that cover it pass"
-            if passed > 1
-            else f"a test of {suite} that covers it passes"
-        )
-        yield f"{name} is down although {counted}"
+    yield from (conflict(suite, component, name) for name in down)
+
+
+def conflict(suite: str, component: ComponentDocument, name: str) -> str:
+    """The sentence on one component that is down although the suite passes."""
+    tests = component["facts"].get(Fact.COVERED)
+    if tests is None:
+        return f"{name} is down although {suite}, which covers it, passes"
+    passed = tests[name]["passed"]
+    counted = (
+        f"{passed} tests of {suite} that cover it pass" if passed > 1 else f"a test of {suite} that covers it passes"
+    )
+    return f"{name} is down although {counted}"
 
 
 def root_cause_of(document: StatusDocument, name: str) -> RootCauseDocument | None:
