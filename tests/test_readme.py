@@ -61,7 +61,7 @@ async def test_every_route_is_in_the_reference() -> None:
     file = REPOSITORY / "deploy" / "netra-staging.yml"
     routes = make_app(App(file, load_config(file)), cast(Access, None), WebSecurity()).router.resources()
     said = set(re.findall(r"`(?:POST |PUT )?(/[^`?]*)", section("api", "")))
-    served = {re.sub(r"\{name\}", "NAME", resource.canonical) for resource in routes}
+    served = {re.sub(r"\{(\w+)\}", lambda name: name[1].upper(), resource.canonical) for resource in routes}
     assert served - said == {"/static/NAME"}  # what the page itself needs
 
 

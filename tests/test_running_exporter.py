@@ -194,3 +194,19 @@ def test_run_exits_2_when_it_cannot_store(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = staging_exporter("run", "--config.file", tmp_path / "c.yml", "--storage.path", tmp_path / "file")
     assert (done.returncode, done.stderr) == (2, f"cannot store anything in {tmp_path}/file: File exists\n")
+
+
+def test_the_command_lists_incidents_and_tells_the_story_of_one(broken: Staging) -> None:
+    source = ("--from", broken.url, "--token", TOKEN)
+    listed = staging_exporter("incidents", *source).stdout
+    id_, priority, took, *_ = listed.split()
+    assert (priority, took, "backend  refused: nothing listens" in listed) == ("P0", "lasts", True)
+    assert staging_exporter("incidents", *source, "--state", "over").stdout == "no incidents\n"
+    done = staging_exporter("incidents", *source, "last", "--note", "it is the disk", "--acknowledge")
+    assert done.stdout.startswith(f"incident {id_}, P0, lasts\naffected: websocket\nblocked journeys: golden-path\n\n")
+    assert "  acknowledged   acknowledged by token\n" in done.stdout
+    assert "it is the disk\n" in done.stdout
+    assert json.loads(staging_exporter("incidents", *source, id_, "--format", "json").stdout)["id"] == id_
+    assert staging_exporter("incidents", *source, id_, "--format", "markdown").stdout.startswith(f"# Incident {id_} in")
+    refused = staging_exporter("incidents", *source, "--note", "x")
+    assert (refused.returncode, refused.stderr) == (2, "give the ID of an incident, or `last`\n")

@@ -17,9 +17,11 @@ from staging_exporter.config import Config, ConfigError, load_config, log_missin
 from staging_exporter.core.blackbox import ProbeResult
 from staging_exporter.core.coincidence import Suggestions
 from staging_exporter.core.snapshot import Snapshot
+from staging_exporter.core.story import AlertPlan
 from staging_exporter.engine.announcements import Announcements
 from staging_exporter.engine.build import Engine, build_engine
 from staging_exporter.engine.loop_lag import LoopLagMonitor
+from staging_exporter.generate.receivers import alert_plans
 from staging_exporter.logs import event, lines_dropped
 from staging_exporter.net.background import in_background
 from staging_exporter.net.systemd import Notifier
@@ -216,6 +218,10 @@ class App:
     def history(self) -> History:
         """What happened so far."""
         return self._recorder.history
+
+    def alerts(self) -> dict[str, AlertPlan]:
+        """The alert for root causes of each priority."""
+        return alert_plans(self._config.alerting)
 
     def suggestions(self) -> Suggestions:
         """What the incidents so far say about the configuration."""

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 _COMMANDS = (
-    *("run", "check", "explain", "maintenance", "deploy", "report"),
+    *("run", "check", "explain", "maintenance", "deploy", "report", "incidents"),
     *("generate", "init", "validate", "suggest", "compare", "kinds", "schema", "demo"),
 )
 

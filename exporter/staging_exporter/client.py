@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from staging_exporter.core.redaction import without_controls
 from staging_exporter.views.document_types import (
     ComponentDetailDocument,
+    IncidentDetailDocument,
     IncidentDocument,
     StatusDocument,
     SuggestionsDocument,
@@ -145,9 +146,24 @@ class Client:
         except OSError as error:
             raise ClientError(f"{file} cannot be read: {error.strerror or error}") from None
 
-    def incidents(self) -> list[IncidentDocument]:
-        """The incidents, newest first. Raises ClientError."""
-        return self._get("/api/v1/incidents", list[IncidentDocument])
+    def incidents(self, **wanted: str | int | None) -> list[IncidentDocument]:
+        """The incidents that match all `wanted`, such as `component`, newest first. Raises ClientError."""
+        given = {name: value for name, value in wanted.items() if value is not None}
+        return self._get(f"/api/v1/incidents?{urllib.parse.urlencode(given)}", list[IncidentDocument])
+
+    def incident(self, id_: str) -> IncidentDetailDocument:
+        """One incident with its story. Raises ClientError."""
+        return self._get(f"/api/v1/incidents/{urllib.parse.quote(id_, safe='')}", IncidentDetailDocument)
+
+    def postmortem(self, id_: str) -> str:
+        """One incident as Markdown. Raises ClientError."""
+        path = f"/incidents/{urllib.parse.quote(id_, safe='')}.md"
+        return str(without_controls(self._send("GET", path, None, {}, self._timeout, parse=bytes.decode)))
+
+    def annotate(self, id_: str, note: str, *, acknowledge: bool) -> dict[str, Any]:
+        """Add a note to an incident, or acknowledge it. Raises ClientError."""
+        path = f"/api/v1/incidents/{urllib.parse.quote(id_, safe='')}/notes"
+        return dict(self._call("POST", path, {"note": note, "acknowledge": acknowledge}))
 
     def suggestions(self) -> SuggestionsDocument:
         """What the incidents say about the configuration. Raises ClientError."""
@@ -174,13 +190,19 @@ class Client:
         return self._send(method, path, None if body is None else json.dumps(body).encode(), headers, self._timeout)
 
     def _send(
-        self, method: str, path: str, body: bytes | BinaryIO | None, headers: Mapping[str, str], timeout: float
+        self,
+        method: str,
+        path: str,
+        body: bytes | BinaryIO | None,
+        headers: Mapping[str, str],
+        timeout: float,
+        parse: Callable[[bytes], Any] = json.loads,
     ) -> Any:
         headers = {"Accept": "application/json", **headers, **self._headers}
         request = urllib.request.Request(self._url + path, body, headers, method=method)  # noqa: S310  http(s) only, see __init__
         try:
             with self._opener.open(request, timeout=timeout) as response:
-                return json.loads(_read(response, time.monotonic() + timeout))
+                return parse(_read(response, time.monotonic() + timeout))
         except urllib.error.HTTPError as error:
             kind = ClientError if error.code in _UNAVAILABLE else Refused
             elsewhere = error.headers.get("Location") if 300 <= error.code < 400 else None

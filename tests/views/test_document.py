@@ -10,9 +10,8 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
-from staging_exporter.core.incidents import Incident, IncidentRootCause
-from staging_exporter.views.document import component_document, document, incident_documents
-from staging_exporter.views.document_types import ComponentDetailDocument, IncidentDocument, StatusDocument
+from staging_exporter.views.document import component_document, document
+from staging_exporter.views.document_types import ComponentDetailDocument, StatusDocument
 from typing_extensions import is_typeddict
 
 from tests.views.fleet import board
@@ -113,15 +112,8 @@ def test_a_journey(seen: Any) -> None:
 
 def test_every_document_has_exactly_the_keys_of_its_type() -> None:
     snapshot = board().snapshot(26.0)
-    root = IncidentRootCause("database", "infrastructure", "P0", "closed", "hung up", 3.0)
     assert mismatches(document(snapshot), StatusDocument) == []
     assert mismatches(component_document(snapshot, "backend"), ComponentDetailDocument) == []
-    assert mismatches(incident_documents([Incident(3.0, None, (root,), (4.0,))])[0], IncidentDocument) == []
-
-
-def test_incidents_come_newest_first() -> None:
-    over, current = Incident(3.0, 9.0, ()), Incident(12.0, None, ())
-    assert [each["began"] for each in incident_documents([current, over])] == [12.0, 3.0]
 
 
 def mismatches(value: Any, declared: Any, at: str = "document") -> list[str]:

@@ -12,9 +12,10 @@ from staging_exporter.core.model import Certainty
 from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.views.badge import badge
 from staging_exporter.views.document import component_document, document
-from staging_exporter.views.page import component_page, inert, static, status_page
+from staging_exporter.views.page import component_page, static, status_page
 from staging_exporter.views.page.bars import phases, sparkline
 from staging_exporter.views.page.graph import graph
+from staging_exporter.views.page.templating import inert
 from staging_exporter.views.page.texts import ago, banners, clock, linked, precise
 from staging_exporter.views.suggestions import suggestions_document
 

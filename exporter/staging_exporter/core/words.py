@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import lru_cache
 
@@ -26,6 +27,12 @@ def span(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def rfc3339(at: float) -> str:
+    """A time in Unix seconds as `2026-01-31T09:41:07.123Z`."""
+    seconds, rest = divmod(round(at * 1000), 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03}Z"
 
 
 @lru_cache(maxsize=1024)

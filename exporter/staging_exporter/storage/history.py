@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
@@ -68,6 +68,7 @@ class History:
         self._waiting: list[Change] = []
         self._incidents: Mapping[float, Incident] = {}  # those that are written, by their beginning
         self._set_back_to: float | None = None
+        self.before_reading: Callable[[], Awaitable[None]] = _nothing  # stores what is not stored yet
 
     async def load(self, at: float) -> None:
         """Read what is stored, at the start."""
@@ -129,10 +130,12 @@ class History:
 
     async def incidents(self, query: Query) -> list[Incident]:
         """Those that the query asks for, newest first. Raises StorageFailed."""
+        await self.before_reading()
         return await self._ask(tables.incidents, query)
 
     async def incident(self, id_: str) -> Incident | None:
         """The incident with that id. Raises StorageFailed."""
+        await self.before_reading()
         return await self._ask(tables.incident, id_)
 
     async def notes(self, ids: Sequence[str]) -> dict[str, list[Note]]:
@@ -152,6 +155,10 @@ class History:
             self.past.add(change)
         self._waiting += changes
         del self._waiting[:-_WAITING]
+
+
+async def _nothing() -> None:
+    """Everything is stored."""
 
 
 def _write(db: sqlite3.Connection, environment: str, batch: Batch) -> None:

@@ -33,6 +33,8 @@ class Recorder:
         self._saving: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._incidents: tuple[Incident, ...] = ()
+        self._stored_incidents: tuple[Incident, ...] = ()
+        self.history.before_reading = self._store_incidents
         self._seen = float("-inf")
 
     @property
@@ -108,6 +110,13 @@ class Recorder:
                     pruned = now()
                     await self.history.prune(pruned)
 
+    async def _store_incidents(self) -> None:
+        """Store the incidents as they are now, so that what is shown is not lost."""
+        if self._board().journal.incidents is not self._stored_incidents:
+            with suppress(StorageFailed):
+                async with self._announcing:
+                    await self._save()
+
     async def _save(self) -> None:
         """Store what is new. Raises StorageFailed."""
         board, at = self._board(), now()
@@ -122,3 +131,4 @@ class Recorder:
         if batch:
             self.history.written(batch, incidents)
             self._seen = at
+        self._stored_incidents = incidents

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from staging_exporter.core.explain import explain, remarks
-from staging_exporter.core.incidents import Incident
 from staging_exporter.core.model import Component
 from staging_exporter.core.snapshot import ComponentStatus, JourneyStatus, RootCause, Run, Snapshot
 from staging_exporter.views.document_types import (
     ComponentDetailDocument,
     ComponentDocument,
-    IncidentDocument,
     JourneyDocument,
     RecentRuns,
     RootCauseDocument,
@@ -46,33 +42,6 @@ def component_document(snapshot: Snapshot, name: str) -> ComponentDetailDocument
         "runs": [_run(run) for run in stats.last] if stats else [],
         "failures": [_run(run) for run in stats.last_failures] if stats else [],
     }
-
-
-def incident_documents(incidents: Sequence[Incident]) -> list[IncidentDocument]:
-    """The document of `/api/v1/incidents`, in the order of `incidents`."""
-    return [
-        {
-            "began": incident.began,
-            "ended": incident.ended,
-            "roots": [
-                {
-                    "component": root.component,
-                    "layer": root.layer,
-                    "priority": root.priority,
-                    "reason": root.reason,
-                    "detail": root.detail,
-                    "since": root.since,
-                    "until": root.until,
-                    "began": root.began,
-                    "contradicted_by": list(root.contradicted_by),
-                    "through": list(root.through),
-                }
-                for root in incident.roots
-            ],
-            "moved": list(incident.moved),
-        }
-        for incident in incidents
-    ]
 
 
 def _run(run: Run) -> RunDocument:

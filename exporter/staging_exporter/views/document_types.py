@@ -1,7 +1,7 @@
 """The types of the API's documents: what `/api/v1/status`, `components/NAME`, `incidents` and `suggestions` return.
 
-All times are Unix seconds, all durations seconds. States, reasons, layers and priorities are the strings of
-`core.model`. mypy reports a misspelt key wherever these types are used.
+Durations are seconds, times are Unix seconds, those of incidents RFC 3339. States, reasons, layers and priorities are
+the strings of `core.model`. mypy reports a misspelt key wherever these types are used.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ class StatusDocument(TypedDict):
 
 
 class IncidentRootCauseDocument(TypedDict):
-    """A root cause within an incident, from `since` until `until`, in Unix seconds; `until` is None while it lasts.
+    """A root cause within an incident, from `since` until `until`, which is None while it lasts; times in RFC 3339.
 
     `began` is when its first failing run started. `contradicted_by` are dependents that were up, `through` components
     whose checks did not notice it.
@@ -183,20 +183,72 @@ class IncidentRootCauseDocument(TypedDict):
     priority: str
     reason: str
     detail: str
-    since: float
-    until: float | None
-    began: float | None
+    since: str
+    until: str | None
+    began: str | None
     contradicted_by: list[str]
     through: list[str]
 
 
-class IncidentDocument(TypedDict):
-    """An incident in Unix seconds: `ended` is None while it lasts, `moved` are changes of its set of root causes."""
+class EventDocument(TypedDict):
+    """One thing that happened in an incident: what it is, a sentence, and what a probe saw; `at` in RFC 3339."""
 
-    began: float
-    ended: float | None
+    at: str
+    event: str
+    text: str
+    components: list[str]
+    detail: str
+
+
+class NoteDocument(TypedDict):
+    """A note on an incident, or its acknowledgement (`sort`): `by` whom, and when, in RFC 3339."""
+
+    at: str
+    by: str
+    sort: str
+    text: str
+
+
+class IncidentDocument(TypedDict):
+    """An incident; times in RFC 3339. `ended` and `duration` (seconds) are None while it lasts.
+
+    `root` is the component that was its first root cause, `priority` the most urgent of its root causes, `moved` are
+    changes of their set, `timeline` is when each began and ended. `acknowledged` is by whom and when, if it was.
+    """
+
+    id: str
+    began: str
+    ended: str | None
+    duration: float | None
+    root: str
+    priority: str
     roots: list[IncidentRootCauseDocument]
-    moved: list[float]
+    moved: list[str]
+    timeline: list[EventDocument]
+    acknowledged: NoteDocument | None
+
+
+class AlertDocument(TypedDict):
+    """The alert for the root causes of one priority, its configured receivers; `sent` by the exporter itself."""
+
+    priority: str
+    alert: str
+    receivers: list[str]
+    sent: bool
+
+
+class IncidentDetailDocument(IncidentDocument):
+    """An incident with its story: here `timeline` has everything that happened.
+
+    `first_failure` is when the first failing run began, `affected` are the symptoms, `journeys` those that were
+    blocked.
+    """
+
+    first_failure: str
+    affected: list[str]
+    journeys: list[str]
+    alerts: list[AlertDocument]
+    notes: list[NoteDocument]
 
 
 class SuggestedEdgeDocument(TypedDict):

@@ -10,12 +10,11 @@ from collections.abc import Awaitable
 from aiohttp import web
 
 from staging_exporter.core.blackbox import NoCheck, RateLimitExceeded
-from staging_exporter.core.incidents import Query
 from staging_exporter.evidence.testcases import Unreadable
 from staging_exporter.logs import event
 from staging_exporter.options.access import Scope
 from staging_exporter.options.model import Model
-from staging_exporter.views.document import component_document, document, incident_documents
+from staging_exporter.views.document import component_document, document
 from staging_exporter.views.exporter_status import StorageFailed
 from staging_exporter.views.exposition import TEXT, content_type
 from staging_exporter.views.metrics import Metrics
@@ -80,10 +79,6 @@ class Api:
         form = content_type(request.headers.get("Accept", ""))
         body = probe_body(run.names, run.timeout, run.seen, form)
         return web.Response(body=body.encode(), headers={"Content-Type": form, "Vary": "Accept"})
-
-    async def incidents(self, _request: web.Request) -> web.Response:
-        """Past and present incidents, newest first."""
-        return web.json_response(incident_documents(await self._exporter.history.incidents(Query())))
 
     async def suggestions(self, _request: web.Request) -> web.Response:
         """What the incidents so far say about the configuration."""

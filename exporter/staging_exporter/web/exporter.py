@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from staging_exporter.core.blackbox import ProbeResult
@@ -11,6 +11,7 @@ from staging_exporter.core.history import Change
 from staging_exporter.core.incidents import Incident, Note, Query
 from staging_exporter.core.past import Past
 from staging_exporter.core.snapshot import Snapshot
+from staging_exporter.core.story import AlertPlan
 from staging_exporter.views.exporter_status import ExporterStatus
 
 
@@ -83,6 +84,9 @@ class Exporter(Protocol):
     @property
     def history(self) -> History:
         """What happened so far."""
+
+    def alerts(self) -> Mapping[str, AlertPlan]:
+        """The alert for root causes of each priority."""
 
     def suggestions(self) -> Suggestions:
         """What the incidents so far say about the configuration."""

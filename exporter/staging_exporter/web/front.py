@@ -82,7 +82,7 @@ class Front:
         """Serve on what was bound."""
         users = PasswordUsers(lambda: self._security.hashes, self._failures)
         access = Access(self._tokens, users, self._failures, lambda: Options.of(self._api(), self._site.origin))
-        app = make_app(self._exporter, access, self._security, self._site.prefix)
+        app = make_app(self._exporter, access, self._security, self._site.prefix, self._site.external)
         self._serving = Serving(app, self._listeners, self._connections, lambda: self._security.tls)
         self._follow = asyncio.create_task(self._security.follow())
         await self._serving.start()

@@ -18,7 +18,7 @@ from staging_exporter.views.suggestions import suggestions_document
 from staging_exporter.web.responses import compressed, rendered, unknown_component
 
 _MAX_AGE = 1.0  # seconds for which one rendering serves every viewer
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -51,7 +51,7 @@ class Pages:
 
     async def status(self, request: web.Request) -> web.Response:
         """The status page; concurrent viewers of one selection share one rendering."""
-        return await _html(request, await self._page(Selection.of(request.query)))
+        return await html(request, await self._page(Selection.of(request.query)))
 
     async def _page(self, selection: Selection) -> bytes:
         async with self._rendering:
@@ -69,7 +69,7 @@ class Pages:
         if name not in snapshot.components:
             return unknown_component(name)
         pieces = await asyncio.to_thread(_component_pieces, snapshot, name)
-        return await _html(request, await rendered(pieces))
+        return await html(request, await rendered(pieces))
 
     async def badge(self, request: web.Request) -> web.Response:
         """The badge of a journey or of a component."""
@@ -77,14 +77,14 @@ class Pages:
         found = snapshot.journeys.get(name) or snapshot.components.get(name)
         if found is None:
             raise web.HTTPNotFound(text=f"there is no journey or component {name[:100]!r}.\n")
-        return web.Response(text=badge(name, str(found.state)), content_type="image/svg+xml", headers=_HEADERS)
+        return web.Response(text=badge(name, str(found.state)), content_type="image/svg+xml", headers=HEADERS)
 
     async def static(self, request: web.Request) -> web.Response:
         """The script, the style sheet or the icon."""
         name = request.match_info["name"]
         if name not in STATIC:
             raise web.HTTPNotFound(text="file not found.\n")
-        return web.Response(body=static(name), content_type=STATIC[name], charset="utf-8", headers=_HEADERS)
+        return web.Response(body=static(name), content_type=STATIC[name], charset="utf-8", headers=HEADERS)
 
 
 def _status_pieces(snapshot: Snapshot, found: Suggestions, problem: str, selection: Selection) -> Iterator[str]:
@@ -97,5 +97,6 @@ def _component_pieces(snapshot: Snapshot, name: str) -> Iterator[str]:
     return component_page(document(snapshot), component_document(snapshot, name))
 
 
-async def _html(request: web.Request, body: bytes) -> web.Response:
-    return await compressed(request, body, {**_HEADERS, "Content-Type": "text/html; charset=utf-8"})
+async def html(request: web.Request, body: bytes) -> web.Response:
+    """A page, compressed where the client accepts it."""
+    return await compressed(request, body, {**HEADERS, "Content-Type": "text/html; charset=utf-8"})

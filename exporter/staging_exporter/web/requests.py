@@ -11,9 +11,9 @@ from time import monotonic
 from typing import Annotated, Any, TypeVar
 
 from aiohttp import web
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
-from staging_exporter.core.redaction import clean
+from staging_exporter.core.redaction import clean, without_controls
 from staging_exporter.evidence.runs import RUN_ID
 from staging_exporter.options.model import Duration, Listed, Model
 
@@ -39,6 +39,19 @@ class Deployed(Model):
 
     components: Components
     revision: Annotated[str, StringConstraints(max_length=200), AfterValidator(lambda text: clean(text, set()))] = ""
+
+
+class Remark(Model):
+    """`POST /api/v1/incidents/ID/notes`: what somebody has to say, or that somebody takes care of it, or both."""
+
+    note: Annotated[str, StringConstraints(max_length=2000), AfterValidator(without_controls)] = ""
+    acknowledge: bool = False
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Remark:
+        if not self.note.strip() and not self.acknowledge:
+            raise ValueError("give a `note`, or `acknowledge: true`")
+        return self
 
 
 M = TypeVar("M", bound=Model)

@@ -14,20 +14,24 @@ from staging_exporter.web.access import CALLER, Access, over_unix_socket
 from staging_exporter.web.api import Api
 from staging_exporter.web.connections import SERVER, Connection
 from staging_exporter.web.exporter import Exporter
+from staging_exporter.web.incidents import Incidents
 from staging_exporter.web.pages import Pages
 from staging_exporter.web.security import WebSecurity
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def make_app(exporter: Exporter, access: Access, security: WebSecurity, prefix: str = "") -> web.Application:
+def make_app(
+    exporter: Exporter, access: Access, security: WebSecurity, prefix: str = "", external: str = ""
+) -> web.Application:
     """The web application over a running exporter; `security` has the rate limit and further headers.
 
     All routes begin with `prefix`, which is empty or like `/staging`; `/` and the prefix itself lead to the page. Over
     a unix socket, where no proxy is, they are served without it as well.
+    `external` is the URL of the page, for the feed.
     """
     server_logger.addFilter(_without_malformed_requests)
-    api = Api(exporter)
+    api, incidents = Api(exporter), Incidents(exporter, external)
     pages = Pages(exporter.snapshot, exporter.suggestions, lambda: exporter.own_status().problem)
 
     async def prepare(_request: web.Request, response: web.StreamResponse) -> None:
@@ -48,7 +52,8 @@ def make_app(exporter: Exporter, access: Access, security: WebSecurity, prefix: 
         ("GET", "/probe", api.probe, Scope.PROBE),
         ("GET", "/api/v1/status", api.status, Scope.READ),
         ("GET", "/api/v1/components/{name}", api.component, Scope.READ),
-        ("GET", "/api/v1/incidents", api.incidents, Scope.READ),
+        *(("GET", path, handler, Scope.READ) for path, handler in incidents.routes().items()),
+        ("POST", "/api/v1/incidents/{id}/notes", incidents.annotate, Scope.WRITE),
         ("GET", "/api/v1/suggestions", api.suggestions, Scope.READ),
         ("POST", "/api/v1/maintenance", api.maintain, Scope.WRITE),
         ("POST", "/api/v1/deploys", api.deploy, Scope.WRITE),

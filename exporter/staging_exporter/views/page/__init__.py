@@ -6,21 +6,18 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-
-from staging_exporter.core.model import LATENT, Layer, State
-from staging_exporter.core.words import span
+from staging_exporter.core.model import Layer, State
 from staging_exporter.views.document_types import (
     ComponentDetailDocument,
     StatusDocument,
     SuggestionsDocument,
 )
-from staging_exporter.views.page.bars import HEIGHT, phases, sparkline
 from staging_exporter.views.page.graph import graph
 from staging_exporter.views.page.icons import icon
 from staging_exporter.views.page.panels import layers, starting, undetermined
 from staging_exporter.views.page.selection import Selection, all_labels, drawn, owners
-from staging_exporter.views.page.texts import ago, banners, clock, iso, linked, precise
+from staging_exporter.views.page.templating import template
+from staging_exporter.views.page.texts import banners
 from staging_exporter.views.queries import counts, dependents, root_cause_of
 from staging_exporter.views.suggestions import sections
 
@@ -30,16 +27,12 @@ CSP = (
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 _ICONS = {f"icon-{state}.svg": state for state in State}
-_SCRIPTS = ("theme.js", "page.js", "morph.js", "viewer.js")
+_SCRIPTS = ("theme.js", "page.js", "morph.js", "viewer.js", "replay.js")
 STATIC = {
-    "page.css": "text/css",
+    **dict.fromkeys(["page.css", "history.css"], "text/css"),
     **dict.fromkeys(_SCRIPTS, "text/javascript"),
     **dict.fromkeys(["icon.svg", *_ICONS], "image/svg+xml"),
 }
-
-# Marks that change the direction of text, and other invisible characters, are shown as their code points.
-_INVISIBLE = {code: f"\N{LEFT CEILING}U+{code:04X}\N{RIGHT CEILING}" for code in
-              (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C, 0x200B, 0xFEFF)}  # fmt: skip
 
 
 def status_page(
@@ -52,7 +45,7 @@ def status_page(
     shown = layers(document, selection)
     selected = [name for panel in shown.panels for name in (*panel.urgent, *panel.affected, *panel.quiet)]
     graphed = drawn(document, selected, selection)
-    return _template("status.html").generate(
+    return template("status.html").generate(
         document=document,
         now=document["generated_at"],
         banners=[*([("exporter", problem)] if problem else []), *banners(document)],
@@ -74,7 +67,7 @@ def status_page(
 def component_page(document: StatusDocument, component: ComponentDetailDocument) -> Iterator[str]:
     """The page of one component, in pieces."""
     name = component["component"]
-    return _template("component.html").generate(
+    return template("component.html").generate(
         document=document,
         now=document["generated_at"],
         banners=list(banners(document)),
@@ -96,31 +89,6 @@ def static(name: str) -> bytes:
     if name in _ICONS:
         return icon(_ICONS[name]).encode()
     return (files(__name__) / "static" / name).read_bytes()
-
-
-def inert(value: object) -> object:
-    """The text with invisible characters spelt out; jinja2 escapes it afterwards."""
-    return value.translate(_INVISIBLE) if type(value) is str else value
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader(__name__),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=inert,
-    )
-    for function in (ago, clock, iso, linked, phases, precise, span, sparkline):
-        environment.globals[function.__name__] = function
-    environment.globals |= {"LATENT": LATENT, "SPARK_HEIGHT": HEIGHT}
-    return environment
-
-
-def _template(name: str) -> Template:
-    return _environment().get_template(name)
 
 
 def _layers_of(document: StatusDocument, names: Iterable[str]) -> list[str]:

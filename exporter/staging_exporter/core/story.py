@@ -1,0 +1,281 @@
+"""An incident in the order in which it happened, and the states at each change of its verdict. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import groupby
+from typing import Any
+
+from staging_exporter.core.history import Change, Sort
+from staging_exporter.core.incidents import ACKNOWLEDGED, Incident, IncidentRootCause, Note, incident_id
+from staging_exporter.core.model import State
+from staging_exporter.core.words import joined, span, verb
+
+BEFORE = 3600.0  # seconds before the first failure in which a deploy is told with it
+AFTER = 120.0  # seconds after the end in which what was affected recovers
+LEAD = 60.0  # seconds before the first failure in which others that failed earlier are told with it
+_TOGETHER = 2.0  # seconds between two components that change to one state and are told in one sentence
+_URGENCY = ("P0", "P1", "P2")
+
+
+class Told(StrEnum):
+    """What an event of a story is."""
+
+    DEPLOY = "deploy"
+    FAILURE = "first failure"
+    STATE = "state"
+    SUSPECTS = "suspects"
+    VERDICT = "verdict"
+    RECOVERY = "recovery"
+    JOURNEY = "journey"
+    ALERT = "alert"
+    NOTE = "note"
+    ACKNOWLEDGED = "acknowledged"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPlan:
+    """The alert for root causes of one priority: its name, its configured receivers; `sent` by the exporter itself."""
+
+    name: str
+    receivers: tuple[str, ...] = ()
+    sent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened at `at` (Unix seconds), in a sentence without its end; `detail` is what a probe saw."""
+
+    at: float
+    told: Told
+    text: str
+    components: tuple[str, ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What was published from `at` on: the state of the environment, of each component and journey, the root causes.
+
+    `roots` and `symptoms` are as in a `Change` of the verdict; `seen` has reason and detail of components that were not
+    up, `blocked_at` the step at which a journey was blocked.
+    """
+
+    at: float
+    state: str
+    roots: tuple[Mapping[str, Any], ...]
+    symptoms: Mapping[str, Sequence[Sequence[str]]]
+    states: Mapping[str, str]
+    journeys: Mapping[str, str]
+    seen: Mapping[str, Mapping[str, Any]]
+    blocked_at: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything that is known of one incident; times in Unix seconds, newest last."""
+
+    incident: Incident
+    first_failure: float
+    events: tuple[Event, ...]
+    steps: tuple[Step, ...]
+    affected: tuple[str, ...]
+    journeys: tuple[str, ...]
+    notes: tuple[Note, ...] = ()
+    alerts: Mapping[str, AlertPlan] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+        return incident_id(self.incident)
+
+    @property
+    def acknowledged(self) -> Note | None:
+        """Who acknowledged it first."""
+        return next((note for note in self.notes if note.sort == ACKNOWLEDGED), None)
+
+
+def first_failure(incident: Incident) -> float:
+    """When the first failing run of its root causes began."""
+    return min([incident.began, *(root.began for root in incident.roots if root.began is not None)])
+
+
+def most_urgent(incident: Incident) -> str:
+    """The most urgent priority of its root causes."""
+    return min((root.priority for root in incident.roots), default=_URGENCY[-1])
+
+
+def story(
+    incident: Incident,
+    changes: Sequence[Change],
+    states: Mapping[str, str],
+    alerts: Mapping[str, AlertPlan],
+    notes: Iterable[Note] = (),
+) -> Story:
+    """The story of the incident.
+
+    `changes` are those from `BEFORE` its first failure until `AFTER` its end, `states` those of the components
+    `LEAD` before it, `alerts` by priority.
+    """
+    begin = first_failure(incident)
+    during = [change for change in changes if change.at >= begin - LEAD]
+    steps = tuple(step for step in _steps(during, states) if step.at >= begin)
+    notes = tuple(notes)
+    events = [
+        *_deploys(changes, begin, incident.ended),
+        *_failures(incident),
+        *_states(during, states, begin),
+        *_verdicts(steps),
+        *_journeys(change for change in during if change.at >= begin),
+        *_alerts(incident, alerts),
+        *(_note(note) for note in notes),
+        *_end(incident),
+    ]
+    order = list(Told)
+    return Story(
+        incident,
+        begin,
+        tuple(sorted(events, key=lambda event: (event.at, order.index(event.told)))),
+        steps,
+        tuple(sorted({name for step in steps for name in step.symptoms})),
+        tuple(sorted({name for step in steps for root in step.roots for name in root["journeys"]})),
+        notes,
+        {root.priority: alerts[root.priority] for root in incident.roots if root.priority in alerts},
+    )
+
+
+def _deploys(changes: Iterable[Change], begin: float, ended: float | None) -> Iterator[Event]:
+    deploys = [change for change in changes if change.subject.sort == Sort.DEPLOY]
+    for (at, revision), group in groupby(deploys, lambda change: (change.at, change.value.get("revision", ""))):
+        if ended is not None and at > ended:
+            continue
+        names = tuple(change.subject.name for change in group)
+        when = f", {span(begin - at)} before the first failure" if at <= begin else ""
+        named = f" as {revision}" if revision else ""
+        yield Event(at, Told.DEPLOY, f"{joined(names)} deployed{named}{when}", names)
+
+
+def _failures(incident: Incident) -> Iterator[Event]:
+    for root in incident.roots:
+        if root.began is not None:
+            text = f"first failing probe of {root.component} ({root.reason})"
+            yield Event(root.began, Told.FAILURE, text, (root.component,), root.detail)
+
+
+def _states(changes: Iterable[Change], states: Mapping[str, str], begin: float) -> Iterator[Event]:
+    """Components that change to one state at about the same time are told together.
+
+    Those that became up before the first failure belong to what was before.
+    """
+    before, group = dict(states), list[Change]()
+    for change in changes:
+        name = change.subject.name
+        if change.subject.sort != Sort.COMPONENT or before.get(name) == change.state:
+            continue
+        before[name] = change.state
+        if change.at < begin and change.state == State.UP:
+            continue
+        if group and (change.state != group[0].state or change.at - group[0].at > _TOGETHER):
+            yield _changed(group)
+            group = []
+        group.append(change)
+    if group:
+        yield _changed(group)
+
+
+def _changed(group: Sequence[Change]) -> Event:
+    first = group[0]
+    names = tuple(dict.fromkeys(change.subject.name for change in group))
+    reason = f" ({first.value['reason']})" if len(names) == 1 and first.value.get("reason") else ""
+    detail = first.value.get("detail", "") if len(names) == 1 else ""
+    return Event(first.at, Told.STATE, f"{joined(names)} {verb(names)} {first.state}{reason}", names, detail)
+
+
+def _verdicts(steps: Iterable[Step]) -> Iterator[Event]:
+    known: dict[str, Mapping[str, Any]] = {}
+    affected: frozenset[str] = frozenset()
+    for step in steps:
+        roots = {root["component"]: root for root in step.roots}
+        for name, root in roots.items():
+            if root["suspects"] and root["suspects"] != known.get(name, {}).get("suspects"):
+                text = f"{joined(root['suspects'])} may be involved in the failure of {name}"
+                yield Event(step.at, Told.SUSPECTS, text, tuple(root["suspects"]))
+            if name not in known:
+                yield Event(step.at, Told.VERDICT, _verdict(root), (name,), root["detail"])
+        gone = tuple(name for name in known if name not in roots)
+        if gone:
+            text = f"{joined(gone)} {verb(gone)} no longer {verb(gone, 'a root cause', 'root causes')}"
+            yield Event(step.at, Told.RECOVERY, text, gone)
+        new = tuple(sorted(step.symptoms.keys() - affected))
+        if new:
+            yield Event(
+                step.at,
+                Told.VERDICT,
+                f"{joined(new)} {verb(new)} affected by {joined(roots)}"
+                if roots
+                else f"{joined(new)} {verb(new)} affected",
+                new,
+            )
+        affected |= step.symptoms.keys()
+        known = roots
+
+
+def _verdict(root: Mapping[str, Any]) -> str:
+    how = "" if root["certainty"] == "observed" else f", {root['certainty']}"
+    return f"{root['component']} is a root cause ({root['priority']}, {root['state']}, {root['reason']}{how})"
+
+
+def _journeys(changes: Iterable[Change]) -> Iterator[Event]:
+    for change in changes:
+        if change.subject.sort == Sort.JOURNEY:
+            at = f" at {change.value['blocked_at']}" if change.value.get("blocked_at") else ""
+            yield Event(change.at, Told.JOURNEY, f"journey {change.subject.name} is {change.state}{at}")
+
+
+def _alerts(incident: Incident, alerts: Mapping[str, AlertPlan]) -> Iterator[Event]:
+    for root in incident.roots:
+        if plan := alerts.get(root.priority):
+            yield Event(root.since, Told.ALERT, alert_text(root, plan), (root.component,))
+
+
+def alert_text(root: IncidentRootCause, plan: AlertPlan) -> str:
+    """Which alert this root cause fires, and who is configured to get it; `sent` only what the exporter sends."""
+    to = joined(plan.receivers) if plan.receivers else "none"
+    told = f"sent to {to}" if plan.sent and plan.receivers else f"configured receivers: {to}"
+    return f"alert {plan.name} for {root.component}; {told}"
+
+
+def _note(note: Note) -> Event:
+    if note.sort == ACKNOWLEDGED:
+        return Event(note.at, Told.ACKNOWLEDGED, f"acknowledged by {note.by}", (), note.text)
+    return Event(note.at, Told.NOTE, f"note by {note.by}", (), note.text)
+
+
+def _end(incident: Incident) -> Iterator[Event]:
+    if incident.ended is not None:
+        yield Event(incident.ended, Told.END, f"incident over after {span(incident.ended - incident.began)}")
+
+
+def _steps(changes: Iterable[Change], states: Mapping[str, str]) -> Iterator[Step]:
+    now, journeys, blocked = dict(states), dict[str, str](), dict[str, str | None]()
+    seen: dict[str, Mapping[str, Any]] = {}
+    for change in changes:
+        name, value = change.subject.name, change.value
+        if change.subject.sort == Sort.COMPONENT:
+            now[name], seen[name] = change.state, value
+        elif change.subject.sort == Sort.JOURNEY:
+            journeys[name], blocked[name] = change.state, value.get("blocked_at")
+        elif change.subject.sort == Sort.VERDICT:
+            yield Step(
+                change.at,
+                change.state,
+                tuple(value["roots"]),
+                value["symptoms"],
+                dict(now),
+                dict(journeys),
+                dict(seen),
+                dict(blocked),
+            )
