@@ -273,3 +273,26 @@ def test_one_sender_pages_root_causes_and_the_dead_mans_rule_stays(
         if {'priority="P0"', 'role="root_cause"'} <= set(route["matchers"])
     ]
     assert route["group_interval"] == interval
+
+
+def test_somebody_elses_alertmanager_yml_is_kept_and_the_message_says_how_to_merge(tmp_path: Path) -> None:
+    """Merged as the message says, amtool accepts it, and their own alerts go where they went."""
+    theirs, made = tmp_path / "theirs", tmp_path / "made"
+    theirs.mkdir()
+    before = "route: {receiver: mine}\nreceivers: [{name: mine}]\n"
+    (theirs / "alertmanager.yml").write_text(before)
+    done = generate("alertmanager", "--config.file", config(tmp_path), "--output", theirs)
+    assert done.exit_code == 2
+    assert "to keep yours: write to another directory with --output; copy staging.tmpl from there" in done.stderr
+    assert [(path.name, path.read_text()) for path in theirs.iterdir()] == [("alertmanager.yml", before)]
+    assert generate("alertmanager", "--config.file", config(tmp_path), "--output", made).exit_code == 0
+    ours = yaml.safe_load((made / "alertmanager.yml").read_text())
+    merged = yaml.safe_load(before)
+    merged["route"]["routes"] = ours["route"]["routes"]
+    merged["receivers"] += ours["receivers"]
+    merged |= {key: ours[key] for key in ("inhibit_rules", "templates")}
+    (made / "alertmanager.yml").write_text(yaml.safe_dump(merged))
+    assert run("amtool", "check-config", made / "alertmanager.yml").returncode == 0
+    for labels, receiver in ((("alertname=X",), "mine"), (("environment=test", "priority=P0"), "P0")):
+        command = ("amtool", "config", "routes", "test", f"--config.file={made / 'alertmanager.yml'}")
+        assert run(*command, f"--verify.receivers={receiver}", *labels).returncode == 0

@@ -13,20 +13,24 @@ from tests.alerts.promtool import DEPLOY
 from tests.alerts.test_alertmanager import run
 
 TEMPLATE = DEPLOY / "alertmanager" / "staging.tmpl"
-LABELS = {"priority": "P2", "environment": "netra-staging"}
+LABELS = {"alertname": "StagingFlapping", "priority": "P2", "environment": "netra-staging", "role": "evidence"}
+ROOT = {"alertname": "StagingRootCauseP0", "role": "root_cause"}
 SUMMARY = {"summary": "Something in netra-staging keeps failing."}
 ONE_LIMIT = 15000  # characters of a description that Opsgenie accepts, fewer than the other services
 
 
 def alert(name: str, status: str = "firing") -> dict[str, Any]:
     annotations = {"description": f"{name} flaps.", "runbook_url": "https://r.example.com/F.md", **SUMMARY}
-    return {"status": status, "labels": {**LABELS, "component": name}, "annotations": annotations}
+    annotations["status_url"] = f"https://e.com/{name}"
+    times = {"startsAt": "2026-01-01T12:00:00.4Z", "endsAt": "2026-01-01T12:05:30.6Z"}
+    return {"status": status, "labels": {**LABELS, "component": name}, "annotations": annotations, **times}
 
 
 def rendered(directory: Path, template: str, alerts: Iterable[dict[str, Any]], common: dict[str, str] = SUMMARY) -> str:
     given = [*alerts]
     status = "firing" if any(one["status"] == "firing" for one in given) else "resolved"
-    data = {"status": status, "alerts": given, "commonLabels": LABELS, "commonAnnotations": common}
+    shared = {**LABELS, "role": given[0]["labels"]["role"]}
+    data = {"status": status, "alerts": given, "commonLabels": shared, "commonAnnotations": common}
     file = directory / "data.json"
     file.write_text(json.dumps(data))
     asked = ("--template.text", f'{{{{ template "{template}" . }}}}', "--template.data", file)
@@ -36,8 +40,9 @@ def rendered(directory: Path, template: str, alerts: Iterable[dict[str, Any]], c
 
 
 WHAT = "netra-staging: Something in netra-staging keeps failing."
-ONE = "a flaps.\nRunbook: https://r.example.com/F.md\n"
-TWO = "b flaps.\nRunbook: https://r.example.com/F.md\n"
+ONE = "a flaps.\nRunbook: https://r.example.com/F.md\nStatus: https://e.com/a\n"
+TWO = "b flaps.\nRunbook: https://r.example.com/F.md\nStatus: https://e.com/b\n"
+OVER = "a had StagingFlapping for 5m30s, until 12:05:30 UTC.\nStatus: https://e.com/a\n"
 
 
 @pytest.mark.parametrize(
@@ -48,10 +53,15 @@ TWO = "b flaps.\nRunbook: https://r.example.com/F.md\n"
         pytest.param(
             [alert("a", "resolved"), alert("b")],
             f"[FIRING] P2 {WHAT}",
-            f"{TWO}\nResolved:\n{ONE}",
+            f"{TWO}\nResolved:\n{OVER}",
             id="one of two is resolved",
         ),
-        pytest.param([alert("a", "resolved")], f"[RESOLVED] P2 {WHAT}", f"Resolved:\n{ONE}", id="resolved"),
+        pytest.param(
+            [alert("a", "resolved")],
+            "[RESOLVED] P2 netra-staging: StagingFlapping is over after 5m30s.",
+            OVER,
+            id="resolved, in the past tense",
+        ),
     ],
 )
 def test_a_notification(alerts: list[dict[str, Any]], title: str, text: str, tmp_path: Path) -> None:
@@ -59,7 +69,10 @@ def test_a_notification(alerts: list[dict[str, Any]], title: str, text: str, tmp
     assert rendered(tmp_path, "staging.text", alerts) == text
 
 
-ROOTS = [alert(name) | {"startsAt": f"2026-01-01T00:00:{at:02}Z"} for at, name in enumerate("abcdefg", 10)]
+ROOTS = [
+    alert(name) | {"startsAt": f"2026-01-01T12:00:{at:02}Z", "labels": {**LABELS, **ROOT, "component": name}}
+    for at, name in enumerate("abcdefg", 10)
+]
 
 
 @pytest.mark.parametrize(
@@ -85,9 +98,15 @@ ROOTS = [alert(name) | {"startsAt": f"2026-01-01T00:00:{at:02}Z"} for at, name i
         ),
         pytest.param(
             [one | {"status": "resolved"} for one in ROOTS[:2]],
-            "[RESOLVED] P2 netra-staging: a, b are root causes of the outage.",
-            "Resolved:",
-            id="resolved root causes are listed",
+            "[RESOLVED] P2 netra-staging: a, b were root causes of the outage, which is over after 5m21s.",
+            "a was a root cause for 5m21s, until 12:05:30 UTC.",
+            id="resolved root causes are listed, with how long it took in all",
+        ),
+        pytest.param(
+            [one | {"status": "resolved"} for one in ROOTS[1:2]],
+            "[RESOLVED] P2 netra-staging: b was the root cause of the outage, which is over after 5m20s.",
+            "b was a root cause for 5m20s, until 12:05:30 UTC.",
+            id="one resolved root cause",
         ),
     ],
 )
@@ -101,7 +120,34 @@ def test_a_notification_of_several_root_causes(
 def test_a_notification_of_hundreds_of_alerts_fits_every_service(tmp_path: Path) -> None:
     many = [alert(f"c-{n}") for n in range(200)] + [alert(f"d-{n}", "resolved") for n in range(100)]
     text = rendered(tmp_path, "staging.text", many)
-    assert text.count("flaps") == 20
+    assert text.count("flaps") == text.count("had StagingFlapping for") == 10
     assert "These are the first 10 of 200." in text
     assert "These are the first 10 of 100." in text
     assert len(text) < ONE_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("annotations", "link", "runbook"),
+    [
+        pytest.param(
+            {
+                "status_url": "https://e.com/a",
+                "runbook_url": "https://r.com/F",
+                "component_runbook_url": "https://r.com/a",
+            },
+            "https://e.com/a",
+            "https://r.com/a",
+            id="the page and the component's own runbook",
+        ),
+        pytest.param(
+            {"runbook_url": "https://r.com/F"}, "https://am.com", "https://r.com/F", id="without a status page"
+        ),
+    ],
+)
+def test_what_a_notification_links_to(annotations: dict[str, str], link: str, runbook: str, tmp_path: Path) -> None:
+    file = tmp_path / "data.json"
+    alerts = [{"status": "firing", "labels": LABELS, "annotations": annotations}]
+    file.write_text(json.dumps({"alerts": alerts, "commonAnnotations": {}, "externalURL": "https://am.com"}))
+    for template, expected in (("staging.link", link), ("staging.runbook", runbook)):
+        asked = ("--template.text", f'{{{{ template "{template}" . }}}}', "--template.data", file)
+        assert run("amtool", "template", "render", "--template.glob", TEMPLATE, *asked).stdout == expected

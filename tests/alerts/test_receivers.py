@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from staging_exporter.config import load_config
 
 from tests.alerts.test_alertmanager import run
 from tests.alerts.test_generated import config, generate
@@ -23,6 +24,9 @@ RECEIVERS = """receivers:
     - {kind: email, to: a@example.com, from: b@example.com, server: "relay.example.com:25", starttls: false}
     watchdog: [{kind: webhook, url: "https://deadman.example.com/"}]
 """
+
+
+TITLE, TEXT, LINK = (f'{{{{ template "staging.{name}" . }}}}' for name in ("title", "text", "link"))
 
 
 @pytest.fixture
@@ -80,3 +84,63 @@ def test_opsgenie_gets_its_own_priority(priority: str, expected: str, tree: dict
     text = tree["receivers"][0]["opsgenie_configs"][0]["priority"]
     asked = ("--template.glob", tmp_path / "staging.tmpl", "--template.text", text, "--template.data", file)
     assert run("amtool", "template", "render", *asked).stdout == expected
+
+
+NEWER = {
+    "teams": ("0.28", "url: {file: /s}", "msteamsv2", {"webhook_url_file": "/s", "title": TITLE, "text": TEXT}),
+    "discord": ("0.28", "url: {file: /s}", "discord", {"webhook_url_file": "/s", "title": TITLE, "message": TEXT}),
+    "telegram": (
+        "0.26",
+        "token: {file: /s}, chat: -100",
+        "telegram",
+        {"bot_token_file": "/s", "chat_id": -100, "parse_mode": "", "message": f"{TITLE}\n{TEXT}"},
+    ),
+    "jira": (
+        "0.28",
+        'api_url: "https://j.com/rest/api/2/", project: OPS, username: u, token: {file: /s}, resolve_transition: Done',
+        "jira",
+        {
+            **{"api_url": "https://j.com/rest/api/2/", "project": "OPS", "issue_type": "Bug", "summary": TITLE},
+            **{"description": TEXT, "resolve_transition": "Done"},
+            "http_config": {"basic_auth": {"username": "u", "password_file": "/s"}},
+        },
+    ),
+    "incidentio": (
+        "0.29",
+        'url: "https://i.com/", token: {file: /s}',
+        "incidentio",
+        {"url": "https://i.com/", "alert_source_token_file": "/s"},
+    ),
+    "mattermost": (
+        "0.30",
+        "url: {file: /s}, channel: ops",
+        "mattermost",
+        {
+            **{"webhook_url_file": "/s", "channel": "ops", "text": ""},
+            "attachments": [{"fallback": TITLE, "title": TITLE, "title_link": LINK, "text": TEXT}],
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", NEWER)
+def test_a_receiver_of_a_later_alertmanager_needs_its_version(kind: str, tmp_path: Path) -> None:
+    """Keys as in the code of those versions; the amtool of this machine does not know them."""
+    since, options, integration, written = NEWER[kind]
+    receivers = f"receivers: {{P0: [{{kind: {kind}, {options}}}]}}"
+    done = generate("alertmanager", "--config.file", config(tmp_path, alerting=receivers), "--output", tmp_path)
+    assert done.exit_code == 2
+    assert (
+        f'receiver {kind} needs Alertmanager {since} or later: say which one reads it, alertmanager_version: "{since}"'
+        in (done.stderr)
+    )
+    asked = f'{receivers}\n  alertmanager_version: "{since}"'
+    done = generate("alertmanager", "--config.file", config(tmp_path, alerting=asked), "--output", tmp_path)
+    assert (done.exit_code, done.stderr) == (0, "")
+    made = yaml.safe_load((tmp_path / "alertmanager.yml").read_text())
+    assert made["receivers"][0] == {"name": "P0", f"{integration}_configs": [{"send_resolved": True, **written}]}
+
+
+def test_opsgenie_is_marked_by_its_end(tmp_path: Path) -> None:
+    found = [str(warning) for warning in load_config(config(tmp_path, alerting=RECEIVERS)).warnings]
+    assert [text for text in found if "Opsgenie ends on 5 April 2027" in text and "alerting.receivers" in text]

@@ -43,7 +43,7 @@ def snapshot(at: float, *roots: RootCause) -> Snapshot:
         )
         for name in ("db", "cache")
     }
-    journey = JourneyStatus("login", P0, JourneyState.BLOCKED, ())
+    journey = JourneyStatus("login", P0, JourneyState.BLOCKED, (), "open")
     lag = Histogram((), (0,))
     return Snapshot("e", at, State.DOWN, False, True, True, True, status, roots, {"login": journey}, lag)
 
@@ -156,9 +156,9 @@ def test_what_an_alert_says() -> None:
             "description": "db, layer platform, is a root cause with effective priority P0. Evidence: refused, nothing "
             "listens. Since: 1970-01-01 00:16:40 UTC. A deploy of r7 came 4 min before it. It is likely, not certain. "
             "Alternatives: cache. It has not recovered since net came back. Affected components: api. Blocked journeys "
-            "in the environment: login.",
+            "in the environment: login at open.",
             "affected": "api",
-            "journeys": "login",
+            "journeys": "login at open",
             "evidence": "refused, nothing listens",
             "certainty": "likely",
             "runbook_url": "https://r.com/StagingRootCauseP0.md",

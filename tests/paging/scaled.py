@@ -9,7 +9,7 @@ import yaml
 from staging_exporter.config import Config
 from staging_exporter.core.durations import format_duration, parse_duration
 from staging_exporter.generate.alertmanager import config_file
-from staging_exporter.generate.options import Receivers, Webhook
+from staging_exporter.generate.receiver_options import Receivers, Webhook
 from staging_exporter.generate.rules import rule_file
 
 TIME = 0.1

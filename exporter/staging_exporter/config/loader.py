@@ -9,8 +9,8 @@ from typing import Any
 
 from staging_exporter.config.configuration import Config
 from staging_exporter.config.hints import misplaced, option_names, section_defaults, startup_options
-from staging_exporter.config.problems import Problem, TreePath, clip, did_you_mean, unknown_choice
-from staging_exporter.config.review import all_instead_of_any, mixed_names, over_limit, too_many_runs, weak_tls
+from staging_exporter.config.problems import TreePath, clip, did_you_mean, unknown_choice
+from staging_exporter.config.review import over_limit, too_many_runs, warnings_of
 from staging_exporter.config.schema import CheckExtras, ComponentOptions, File
 from staging_exporter.config.sources import Sources, as_paths
 from staging_exporter.config.steps import Observed, with_observed
@@ -73,7 +73,7 @@ class _Loader:
             alerting=file.alerting,
             google=file.google,
             api=file.api,
-            warnings=tuple(self._warnings(checks)),
+            warnings=tuple(self._found.problem(*found) for found in warnings_of(checks, file.alerting.receivers)),
         )
 
     def _vantage(self) -> Iterator[tuple[Component, Check]]:
@@ -285,15 +285,6 @@ class _Loader:
         """True when the interval of a component has no reported error."""
         own = self._file.components[name].interval is not None
         return self._is_meant("interval", ("components", name), ["interval"] if own else ())
-
-    def _warnings(self, checks: Mapping[str, Check]) -> Iterator[Problem]:
-        for name, text in mixed_names(checks):
-            yield self._found.problem(("components", name, "check"), text)
-        for name, check in checks.items():
-            for text in weak_tls(check):
-                yield self._found.problem(("components", name, "check", "tls"), text)
-            for at, text in all_instead_of_any(check, ("components", name, "check")):
-                yield self._found.problem(at, text)
 
 
 def _shown(entry: object) -> str:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from staging_exporter.config.problems import TreePath, clip
 from staging_exporter.core.model import Component
+from staging_exporter.generate.receiver_options import Opsgenie, Receiver, Receivers
 from staging_exporter.net.tls import TlsSettings
 from staging_exporter.options.check import Check
 from staging_exporter.options.jsonpath import selects_several
@@ -36,6 +37,18 @@ def too_many_runs(checks: Mapping[str, Check], components: Mapping[str, Componen
         most, scheduled = check.most_runs(), 3600 / components[name].interval
         if most is not None and scheduled > most:
             yield name, f"{most} runs an hour are fewer than the {scheduled:.4g} of the interval; use a longer interval"
+
+
+def warnings_of(checks: Mapping[str, Check], receivers: Receivers | None) -> Iterator[tuple[TreePath, str]]:
+    """(path, sentence) of everything that is allowed and yet doubtful."""
+    for text in ending_services(receivers.all if receivers else ()):
+        yield ("alerting", "receivers"), text
+    for name, text in mixed_names(checks):
+        yield ("components", name, "check"), text
+    for name, check in checks.items():
+        for text in weak_tls(check):
+            yield ("components", name, "check", "tls"), text
+        yield from all_instead_of_any(check, ("components", name, "check"))
 
 
 def mixed_names(checks: Mapping[str, Check]) -> Iterator[tuple[str, str]]:
@@ -83,6 +96,12 @@ def weak_tls(check: Check) -> Iterator[str]:
         yield f"min_version {tls.min_version} {text}; who is on the path can read and change it"
     if isinstance(tls, TlsSettings) and tls.legacy_renegotiation:
         yield "legacy_renegotiation accepts a server without RFC 5746; who is on the path can insert a beginning"
+
+
+def ending_services(receivers: Iterable[Receiver]) -> Iterator[str]:
+    """One sentence for each service whose vendor ends it."""
+    if any(isinstance(each, Opsgenie) for each in receivers):
+        yield "Opsgenie ends on 5 April 2027; Jira Service Management takes its alerts, at an api_url of its own"
 
 
 def _too_many(hosts: tuple[str, ...], rates: Mapping[str, float], limit: int) -> str:

@@ -1,37 +1,29 @@
 """Configuration -> Alertmanager's configuration: routes, receivers, inhibition rules and templates.
 
-For Alertmanager 0.25 and later: no fields of later versions, and matchers that its old and its new parser read alike.
+For Alertmanager 0.25 and later, but for receivers that only later ones have, with matchers that its old and its new
+parser read alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from staging_exporter.core.durations import parse_duration
 from staging_exporter.core.model import Priority
 from staging_exporter.generate.alerts import Role
 from staging_exporter.generate.examples import template
+from staging_exporter.generate.integrations import integrations
 from staging_exporter.generate.marker import marked
 from staging_exporter.generate.monitoring import EXPORTER_DOWN, LOOP_HUNG, RESULTS_STALE, WATCHDOG
-from staging_exporter.generate.options import (
-    AlertingOptions,
-    Email,
-    Opsgenie,
-    PagerDuty,
-    Receiver,
-    Receivers,
-    Slack,
-    Webhook,
-    WorkingHours,
-)
+from staging_exporter.generate.options import AlertingOptions, WorkingHours
 from staging_exporter.generate.promql import dump
+from staging_exporter.generate.receiver_options import Receiver, Receivers
 from staging_exporter.options.times import DAYS
 
 CONFIG_FILE = "alertmanager.yml"
 TEMPLATE_FILE = "staging.tmpl"
 _HOURS = "working-hours"
-_TITLE, _TEXT = '{{ template "staging.title" . }}', '{{ template "staging.text" . }}'
 # group_wait, group_interval, repeat_interval. A verdict is settled before it is published, so that an urgent alert
 # need not wait for others to join it. Prometheus sends a resolved alert again for 15 minutes, at the first evaluation
 # after rules.alert.resend-delay: every 65 s by default. A group_interval that is shorter sees those of a group in turn,
@@ -39,10 +31,6 @@ _TITLE, _TEXT = '{{ template "staging.title" . }}', '{{ template "staging.text" 
 _PACE = {Priority.P0: ("5s", "75s", "1h"), Priority.P1: ("30s", "5m", "4h"), Priority.P2: ("5m", "10m", "1d")}
 _DIRECT = "30s"  # group_interval of urgent root causes that the exporter sends, which sends a resolved one once
 _NIGHT = "12h"
-# Opsgenie has P1, critical, to P5, informational.
-_OPSGENIE = (
-    '{{ if eq .CommonLabels.priority "P0" }}P1{{ else if eq .CommonLabels.priority "P1" }}P3{{ else }}P5{{ end }}'
-)
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})  # what the matcher parsers of 0.25 and 0.27 share
 
 
@@ -136,69 +124,7 @@ def _receivers(slots: Receivers) -> Iterator[dict[str, Any]]:
     receivers: Sequence[Receiver] = ()
     for priority, configured in zip(Priority, (slots.P0, slots.P1, slots.P2), strict=True):
         receivers = configured or receivers
-        yield {"name": priority.value, **_integrations(receivers)}
+        yield {"name": priority.value, **integrations(receivers)}
     silent = {"send_resolved": False}  # a dead man's switch would count a resolved notification as a heartbeat
-    by_kind = _integrations(slots.watchdog)
+    by_kind = integrations(slots.watchdog)
     yield {"name": "watchdog", **{kind: [one | silent for one in ways] for kind, ways in by_kind.items()}}
-
-
-def _integrations(receivers: Sequence[Receiver]) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    for receiver in receivers:
-        found.setdefault(f"{receiver.kind}_configs", []).append(_WRITERS[type(receiver)](receiver))
-    return found
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    return {"send_resolved": True, **{key: value for key, value in options.items() if value is not None}}
-
-
-def _pagerduty(to: PagerDuty) -> dict[str, Any]:
-    return _given(
-        routing_key_file=to.routing_key,
-        description=_TITLE,
-        severity='{{ or .CommonLabels.severity "error" }}',
-        # By default Alertmanager sends every label and annotation of every alert as well.
-        details={"text": _TEXT, "firing": "", "resolved": ""},
-    )
-
-
-def _slack(to: Slack) -> dict[str, Any]:
-    return _given(api_url_file=to.url, channel=to.channel, title=_TITLE, text=_TEXT)
-
-
-def _opsgenie(to: Opsgenie) -> dict[str, Any]:
-    return _given(
-        api_key_file=to.key,
-        api_url=to.api_url,
-        message=_TITLE,
-        description=_TEXT,
-        priority=_OPSGENIE,
-    )
-
-
-def _webhook(to: Webhook) -> dict[str, Any]:
-    bearer = {"authorization": {"credentials_file": to.bearer}} if to.bearer else None
-    return _given(url=to.url, http_config=bearer)
-
-
-def _email(to: Email) -> dict[str, Any]:
-    return _given(
-        to=to.to,
-        smarthost=to.server,
-        auth_username=to.username,
-        auth_password_file=to.password,
-        require_tls=None if to.starttls and not to.server.endswith(":465") else False,
-        headers={"Subject": _TITLE},
-        text=_TEXT,
-        html="",
-    ) | {"from": to.sender}
-
-
-_WRITERS: dict[type[Any], Callable[[Any], dict[str, Any]]] = {
-    PagerDuty: _pagerduty,
-    Slack: _slack,
-    Opsgenie: _opsgenie,
-    Webhook: _webhook,
-    Email: _email,
-}

@@ -39,6 +39,8 @@ _LIKELY = ask(names.CERTAINTY, f'{OF_COMPONENT},certainty="{Certainty.LIKELY}"',
 _DESCRIPTION = (
     f" Evidence: {_EVIDENCE}.{{{{ with {ask(names.STATE_SINCE, OF_COMPONENT)} }}}}"
     f" Since: {{{{ . | first | value | humanizeTimestamp }}}}.{{{{ end }}}}"
+    f"{{{{ with {ask(names.DEPLOY, OF_COMPONENT, ' > time() - 86400')} }}}}"
+    f" Last deploy: {{{{ . | first | value | humanizeTimestamp }}}}.{{{{ end }}}}"
     f"{{{{ $likely := {_LIKELY} }}}}{{{{ if $likely }}}} It is likely, not certain.{{{{ end }}}}"
     + _related("suspect", "{{ if $likely }}Alternatives{{ else }}Suspects{{ end }}: ", ".")
     + _related("not_recovered_from", "It has not recovered since ", " came back.")

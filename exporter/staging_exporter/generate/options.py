@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from staging_exporter.generate.receiver_options import Receivers
 from staging_exporter.options.addresses import HttpUrl, WebLink
 from staging_exporter.options.auth import Auth
 from staging_exporter.options.model import Listed, Model
@@ -14,78 +15,7 @@ from staging_exporter.options.proxy import Proxy
 from staging_exporter.options.times import ClockText, Day, Zone
 from staging_exporter.options.tls import Tls
 
-
-def _path(value: object) -> object:
-    """`{file: PATH}` -> PATH. Alertmanager reads the file, so that an environment variable of ours would not help."""
-    if isinstance(value, dict) and set(value) == {"file"}:
-        return value["file"]
-    raise ValueError("a secret does not belong in this file: write {file: PATH}, a file that Alertmanager reads")
-
-
 _OWN = frozenset({"alertname", "environment", "component", "layer", "severity", "priority", "role"})
-SecretFile = Annotated[str, BeforeValidator(_path, json_schema_input_type=dict[Literal["file"], str])]
-
-
-class PagerDuty(Model):
-    """PagerDuty's Events API v2."""
-
-    kind: Literal["pagerduty"]
-    routing_key: SecretFile
-
-
-class Slack(Model):
-    """An incoming webhook of Slack."""
-
-    kind: Literal["slack"]
-    url: SecretFile
-    channel: str | None = None
-
-
-class Opsgenie(Model):
-    """Opsgenie's Alert API."""
-
-    kind: Literal["opsgenie"]
-    key: SecretFile
-    api_url: WebLink | None = None
-
-
-class Webhook(Model):
-    """Alertmanager's own JSON, to any URL."""
-
-    kind: Literal["webhook"]
-    url: WebLink
-    bearer: SecretFile | None = None
-
-
-class Email(Model):
-    """Mail through a server with STARTTLS, or with TLS from the start on port 465."""
-
-    kind: Literal["email"]
-    to: str
-    sender: str = Field(alias="from")
-    server: str = Field(pattern=r"^[^\s:]+:\d+$", description="host:port")
-    username: str | None = None
-    password: SecretFile | None = None
-    starttls: bool = Field(True, description="false for a relay without TLS")
-
-    @model_validator(mode="after")
-    def _sealed(self) -> Email:
-        if self.password and not self.starttls:
-            raise ValueError("a password is not sent in the clear: leave out `password` or `starttls: false`")
-        return self
-
-
-Receiver = PagerDuty | Slack | Opsgenie | Webhook | Email
-ReceiverOption = Annotated[Receiver, Field(discriminator="kind")]
-
-
-class Receivers(Model):
-    """Receivers by priority. A priority without receivers uses those of the next more urgent one."""
-
-    P0: Annotated[Listed[ReceiverOption], Field(min_length=1)]
-    P1: Listed[ReceiverOption] = ()
-    P2: Listed[ReceiverOption] = ()
-    watchdog: Listed[ReceiverOption] = Field((), description="a dead man's switch, notified at least every minute")
 
 
 class WorkingHours(Model):
@@ -128,6 +58,11 @@ Alertmanager = Annotated[
 LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 
 
+def version_of(text: str) -> tuple[int, ...]:
+    """`0.25` -> (0, 25)."""
+    return tuple(map(int, text.split(".")))
+
+
 class AlertingOptions(Model):
     """Base URLs of links, to which the name of an alert or a component is appended; receivers; working hours.
 
@@ -142,6 +77,9 @@ class AlertingOptions(Model):
     external_labels: dict[LabelName, str] = Field(
         default_factory=dict, description="those of Prometheus, so that the alerts of both are one"
     )
+    alertmanager_version: Annotated[str, Field(pattern=r"^\d+\.\d+$")] = Field(
+        "0.25", description="of the Alertmanager that reads the generated configuration"
+    )
     working_hours: WorkingHours | None = None
     receivers: Receivers | None = Field(None, description="required by `generate alertmanager`")
 
@@ -151,6 +89,14 @@ class AlertingOptions(Model):
             raise ValueError(f"external_labels: {', '.join(taken)} are labels of every alert already")
         if self.alongside_prometheus and not self.alertmanagers:
             raise ValueError("alongside_prometheus goes with alertmanagers")
+        return self
+
+    @model_validator(mode="after")
+    def _known_receivers(self) -> AlertingOptions:
+        for receiver in self.receivers.all if self.receivers else ():
+            if version_of(receiver.since) > version_of(self.alertmanager_version):
+                need = f"receiver {receiver.kind} needs Alertmanager {receiver.since} or later"
+                raise ValueError(f'{need}: say which one reads it, alertmanager_version: "{receiver.since}"')
         return self
 
     @property

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from staging_exporter.core.model import Priority
 from staging_exporter.core.story import AlertPlan
 from staging_exporter.generate.environment import ROOT_CAUSE
-from staging_exporter.generate.options import AlertingOptions, Email, Receiver, Slack, Webhook
+from staging_exporter.generate.options import AlertingOptions
+from staging_exporter.generate.receiver_options import Email, Receiver, Slack, Webhook
 
 
 def alert_plans(options: AlertingOptions) -> dict[str, AlertPlan]:

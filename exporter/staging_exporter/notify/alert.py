@@ -55,7 +55,8 @@ def texts(
 ) -> dict[str, str]:
     """What a notification says; `page` is the URL of the status page."""
     affected = _some(root.affected)
-    journeys = _some([name for name, each in snapshot.journeys.items() if each.state == JourneyState.BLOCKED])
+    blocked = [each for each in snapshot.journeys.values() if each.state == JourneyState.BLOCKED]
+    journeys = _some([f"{each.name} at {each.blocked_at}" for each in blocked])
     evidence = f"{root.reason}, {detail}" if (detail := (root.announced or root.detail)[:_DETAIL]) else str(root.reason)
     return {
         "summary": f"{root.component} is the root cause of the outage in {snapshot.environment}.",
