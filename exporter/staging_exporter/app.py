@@ -14,6 +14,7 @@ from typing import Any
 
 from staging_exporter.clock import now
 from staging_exporter.config import Config, ConfigError, load_config, log_missing_secrets
+from staging_exporter.config.tools import tools
 from staging_exporter.core.blackbox import ProbeResult
 from staging_exporter.core.coincidence import Suggestions
 from staging_exporter.core.snapshot import Snapshot
@@ -32,6 +33,7 @@ from staging_exporter.storage.recorder import Recorder
 from staging_exporter.storage.reports import ReportStore
 from staging_exporter.storage.store import Store
 from staging_exporter.views.exporter_status import ExporterStatus
+from staging_exporter.views.page.tools import Tools
 from staging_exporter.views.verdict_log import VerdictLog
 from staging_exporter.web.exporter import NotForAnyone, ReportRefused
 from staging_exporter.web.front import Front, Listen
@@ -157,6 +159,10 @@ class App:
         """The published snapshot."""
         return replace(self._engine.board.snapshot(now()), concurrency=self._engine.prober.running)
 
+    def tools(self) -> Tools:
+        """What the pages link to, and the next commands."""
+        return tools(self._config)
+
     def own_status(self) -> ExporterStatus:
         """How the exporter itself is doing."""
         return ExporterStatus(
@@ -179,15 +185,10 @@ class App:
         return await self._engine.on_demand.probe(name, longest)
 
     async def maintain(self, components: Sequence[str], duration: float, by: str) -> None:
-        """Start a maintenance window of `duration` seconds, which `by` asked for; 0 ends it.
-
-        Raises KeyError and StorageFailed.
-        """
+        """Start a window of `duration` seconds, which `by` asked for; 0 ends it. Raises KeyError and StorageFailed."""
         await self._recorder.maintain(components, duration)
-        if duration:
-            event(log, "maintenance started", components=list(components), seconds=duration, by=by)
-        else:
-            event(log, "maintenance ended", components=list(components), by=by)
+        length: dict[str, Any] = {"seconds": duration} if duration else {}
+        event(log, f"maintenance {'started' if duration else 'ended'}", components=list(components), **length, by=by)
 
     async def deploy(self, components: Sequence[str], revision: str, by: str) -> None:
         """Mark components as deployed just now, as `by` asked. Raises KeyError and StorageFailed."""
@@ -295,6 +296,5 @@ class App:
                 engine.scheduler.start()
 
     def _build_engine(self, config: Config) -> Engine:
-        return build_engine(
-            config, self._loop_lag, self._announcements.look, pushed=self._reports.directory if self._reports else None
-        )
+        pushed = self._reports.directory if self._reports else None
+        return build_engine(config, self._loop_lag, self._announcements.look, pushed=pushed)

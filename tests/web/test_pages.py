@@ -15,7 +15,7 @@ from staging_exporter.core.coincidence import Suggestions
 from staging_exporter.core.model import State
 from staging_exporter.core.snapshot import JourneyState, Snapshot
 from staging_exporter.views.badge import badge
-from staging_exporter.web.pages import Pages
+from staging_exporter.web.pages import Pages, with_a_way_back
 
 from tests.support.fleets import fleet
 from tests.support.live import fetch
@@ -24,7 +24,7 @@ from tests.views.fleet import board
 
 @asynccontextmanager
 async def serving(snapshot: Callable[[], Snapshot]) -> AsyncIterator[str]:
-    app = web.Application()
+    app = web.Application(middlewares=[with_a_way_back("")])
     app.add_routes([web.get(path, handler) for path, handler in Pages(snapshot, Suggestions).routes().items()])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
@@ -45,6 +45,8 @@ RESPONSES = {
     "/": (200, "text/html", "staging is down: database is the root cause"),
     "/components/backend": (200, "text/html", "backend is down, a symptom"),
     "/components/nothing": (404, "text/plain", "there is no component 'nothing'."),
+    "/runbooks/StagingRootCauseP0": (200, "text/html", '<h3 id="refused">'),
+    "/runbooks/nothing": (404, "text/plain", "there is no runbook 'nothing'."),
     "/badge/login.svg": (200, "image/svg+xml", "login: blocked"),
     "/badge/vpc.svg": (200, "image/svg+xml", "vpc: up"),
     "/badge/nothing.svg": (404, "text/plain", "there is no journey or component 'nothing'."),
@@ -67,6 +69,22 @@ async def test_a_response(path: str, status: int, kind: str, part: str) -> None:
             assert policy.startswith("default-src 'none'; style-src 'self'; script-src 'self';")
             assert "unsafe" not in policy
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+MISSING = {
+    "/components/databse": ("There is no component databse", '<a href="../components/database">'),
+    "/runbooks/nothing": ("There is no runbook", '<a href="../">Back'),
+    "/a/b/c": ("There is nothing here", '<a href="../../">Back'),
+}
+
+
+@pytest.mark.parametrize(("path", "parts"), MISSING.items())
+async def test_a_browser_is_led_back_from_what_does_not_exist(path: str, parts: tuple[str, str]) -> None:
+    async with pages(lambda: board().snapshot(26.0)) as session, session.get(path, headers=BROWSER) as answer:
+        assert (answer.status, answer.content_type) == (404, "text/html")
+        text = await answer.text()
+        assert all(part in text for part in parts)
 
 
 async def test_a_page_is_compressed_for_clients_that_accept_gzip() -> None:

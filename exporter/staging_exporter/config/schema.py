@@ -152,6 +152,7 @@ class Links(Model):
     runbook: WebLink | None = None
     issue: WebLink | None = None
     dashboard: WebLink | None = None
+    logs: WebLink | None = Field(None, description="of its logs; $from, $to, $from_ms, $to_ms are the time range")
     owner: str | None = None
 
 

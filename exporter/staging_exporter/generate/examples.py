@@ -11,11 +11,15 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from textwrap import fill
 
+from staging_exporter.core.advice import ADVICE, Advice
+from staging_exporter.core.model import Reason
 from staging_exporter.generate.marker import marked
 from staging_exporter.generate.promql import quoted
 
 RUNBOOKS = "runbooks"
+_ROOT_CAUSES = "StagingRootCauseP"
 _EXAMPLES = ("ci", "grafana", "kubernetes", "prometheus", "systemd")
 _EXPORTER = "http://localhost:9877"
 
@@ -25,7 +29,18 @@ def runbook(alert: str, environment: str, exporter: str | None = None) -> str:
     source = _source(RUNBOOKS) / f"{alert}.md"
     if not alert.isalnum() or not source.is_file():
         raise KeyError(alert)
-    return _filled(source, environment, exporter)
+    text = _filled(source, environment, exporter)
+    return text + _by_reason() if alert.startswith(_ROOT_CAUSES) else text
+
+
+def _by_reason() -> str:
+    """A section for each reason that a root cause can have."""
+    sections = [f"### {reason}\n\n{_wrapped(advice)}" for reason, advice in ADVICE.items() if reason != Reason.OK]
+    return "\n".join(["", "## By reason", "", "The alert and the status page have the reason.\n", *sections])
+
+
+def _wrapped(advice: Advice) -> str:
+    return fill(f"{advice.meaning} {advice.look}", 120, break_on_hyphens=False) + "\n"
 
 
 def runbooks(environment: str, exporter: str | None = None) -> dict[str, str]:

@@ -71,6 +71,8 @@ class AlertingOptions(Model):
 
     runbooks: WebLink | None = Field(None, description="where the generated runbooks are published")
     dashboard: WebLink | None = Field(None, description="URL of the component dashboard")
+    prometheus: WebLink | None = Field(None, description="URL of Prometheus, linked from root causes")
+    logs: WebLink | None = Field(None, description="of a component's logs: $component, $from, $to, $from_ms, $to_ms")
     exporter: WebLink | None = Field(None, description="URL of the status page")
     alertmanagers: Listed[Alertmanager] = Field((), description="where the exporter itself sends root causes")
     alongside_prometheus: bool = Field(False, description="the generated rules send them as well")

@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 from pydantic import Field
 
 from staging_exporter.core.blackbox import BlackboxNames
-from staging_exporter.core.model import Trait
+from staging_exporter.core.model import Reason, Trait
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.options.model import Model, PositiveDuration
 
@@ -88,6 +88,10 @@ class Check(Model):
     def time_limits(self) -> Iterator[tuple[tuple[str | int, ...], float]]:
         """(path, seconds) of the times that parts of a run have: none may be longer than the `timeout`."""
         return iter(())
+
+    def next_command(self, _reason: Reason) -> str | None:
+        """A command for people that shows what a run with this reason saw; None when a run shows it best."""
+        return None
 
     def names(self) -> tuple[str, ...]:
         """Host names of the target: `validate` warns where two checks use dash and dot forms of one name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from shlex import join
 from typing import Annotated, ClassVar, Literal
 
 import dns.message
@@ -85,6 +86,13 @@ class Dns(Check):
     def hosts(self) -> tuple[str, ...]:
         """The name server, when one is configured."""
         return (name_server(self.server, 53).host,) if self.server else ()
+
+    def next_command(self, _reason: Reason) -> str | None:
+        """dig, at the same name server."""
+        if self.server is None:
+            return join(["dig", self.name, self.type])
+        server = name_server(self.server, 53)
+        return join(["dig", f"@{server.host}", "-p", str(server.port), self.name, self.type])
 
     async def run(self, context: ProbeContext) -> None:
         """Ask and judge. Raises ProbeFailed, and for a configured server also OSError, EOFError, ssl.SSLError."""

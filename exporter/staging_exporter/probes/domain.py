@@ -19,6 +19,7 @@ from staging_exporter.options.check import Check
 from staging_exporter.options.hostnames import HostName, siblings
 from staging_exporter.options.jsonpath import find
 from staging_exporter.options.model import Listed
+from staging_exporter.options.next_commands import for_url
 from staging_exporter.options.tls import Tls
 
 _WAIT_AFTER_FAILURE = 1.0  # seconds that siblings have to answer after the name has failed
@@ -54,6 +55,10 @@ class Domain(Check):
     def names(self) -> tuple[str, ...]:
         """The name alone: its siblings are other forms of it on purpose."""
         return (self.name,)
+
+    def next_command(self, reason: Reason) -> str | None:
+        """curl, or what shows the name or the certificate."""
+        return for_url(self._url(self.name), reason)
 
     async def run(self, context: ProbeContext) -> None:
         """Ask all of them, judge the name. Raises ProbeFailed, OSError, ssl.SSLError."""

@@ -50,6 +50,10 @@ class GcpCertificate(GoogleCheck):
     name: str = Field(min_length=1, max_length=63)
     expires_within: PositiveDuration = Field(14 * _DAY, description="degraded when it ends sooner than this")
 
+    def next_command(self, _reason: Reason) -> str | None:
+        """What gcloud says about it."""
+        return self.gcloud("certificate-manager", "certificates", "describe", self.name)
+
     async def run(self, context: ProbeContext) -> None:
         """Read and judge. Raises ProbeFailed, ProbeDegraded."""
         found, answers = None, []

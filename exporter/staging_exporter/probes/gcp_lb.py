@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from staging_exporter.core.model import State
+from staging_exporter.core.model import Reason, State
 from staging_exporter.evidence.google.answers import Answer, same_resource, short_name
 from staging_exporter.evidence.google.check import Finding, GoogleCheck, absent
 from staging_exporter.evidence.google.reads import compute
@@ -34,6 +34,12 @@ class GcpLb(GoogleCheck):
         if (self.url_map is None) == (self.backend_service is None):
             raise ValueError("write either `url_map` or `backend_service`")
         return self
+
+    def next_command(self, _reason: Reason) -> str | None:
+        """What gcloud says about it."""
+        if self.url_map:
+            return self.gcloud("compute", "url-maps", "describe", self.url_map, "--global")
+        return self.gcloud("compute", "backend-services", "get-health", str(self.backend_service), "--global")
 
     async def run(self, context: ProbeContext) -> None:
         """Read and judge. Raises ProbeFailed, ProbeDegraded."""

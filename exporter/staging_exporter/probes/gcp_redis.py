@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from staging_exporter.core.model import State
+from staging_exporter.core.model import Reason, State
 from staging_exporter.evidence.google.check import Finding, GoogleCheck
 from staging_exporter.evidence.google.reads import redis_instances
 from staging_exporter.net.context import ProbeContext
@@ -32,6 +32,10 @@ class GcpRedis(GoogleCheck):
 
     kind: Literal["gcp_redis"]
     instance: str = Field(min_length=1, max_length=40)
+
+    def next_command(self, _reason: Reason) -> str | None:
+        """What gcloud says about it."""
+        return self.gcloud("redis", "instances", "list", "--region=-", f"--filter=name~{self.instance}$")
 
     async def run(self, context: ProbeContext) -> None:
         """Read and judge. Raises ProbeFailed, ProbeDegraded."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from staging_exporter.core.facts import Fact
-from staging_exporter.core.model import State
+from staging_exporter.core.model import Reason, State
 from staging_exporter.evidence.google.answers import short_name, whole_number
 from staging_exporter.evidence.google.check import Finding, RegionalCheck, fields
 from staging_exporter.evidence.google.errors import ApiFailed
@@ -53,6 +53,10 @@ class GcpRun(RegionalCheck):
     kind: Literal["gcp_run"]
     service: str = Field(min_length=1, max_length=63)
     logs: bool = Field(True, description="read from Cloud Logging why a failing revision dies")
+
+    def next_command(self, _reason: Reason) -> str | None:
+        """What gcloud says about it."""
+        return self.gcloud("run", "services", "describe", self.service, f"--region={self.in_region}")
 
     async def run(self, context: ProbeContext) -> None:
         """Read and judge. Raises ProbeFailed, ProbeDegraded."""

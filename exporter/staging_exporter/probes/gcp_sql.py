@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from staging_exporter.core.model import State
+from staging_exporter.core.model import Reason, State
 from staging_exporter.evidence.google.answers import short_name, whole_number
 from staging_exporter.evidence.google.check import Finding, GoogleCheck, fields
 from staging_exporter.evidence.google.errors import ApiFailed
@@ -42,6 +42,10 @@ class GcpSql(GoogleCheck):
 
     kind: Literal["gcp_sql"]
     instance: str = Field(min_length=1, max_length=98)
+
+    def next_command(self, _reason: Reason) -> str | None:
+        """What gcloud says about it."""
+        return self.gcloud("sql", "instances", "describe", self.instance)
 
     async def run(self, context: ProbeContext) -> None:
         """Read and judge. Raises ProbeFailed, ProbeDegraded."""

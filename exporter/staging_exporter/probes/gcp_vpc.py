@@ -55,6 +55,12 @@ class GcpVpc(RegionalCheck):
     )
     saturated_above: float = Field(0.8, gt=0, le=1, description="share of CPU or throughput, at its most instances")
 
+    def next_command(self, _reason: Reason) -> str | None:
+        """What gcloud says about it."""
+        return self.gcloud(
+            "compute", "networks", "vpc-access", "connectors", "describe", self.connector, f"--region={self.in_region}"
+        )
+
     async def run(self, context: ProbeContext) -> None:
         """Read and judge. Raises ProbeFailed, ProbeDegraded."""
         answer = await self.read(context, vpc_connectors(self.in_project, self.in_region))

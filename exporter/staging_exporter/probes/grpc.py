@@ -18,6 +18,7 @@ from staging_exporter.net.http import Transport
 from staging_exporter.options.addresses import Address
 from staging_exporter.options.auth import Auth
 from staging_exporter.options.check import Check
+from staging_exporter.options.next_commands import for_address
 from staging_exporter.options.payload import Text, check_headers, reveal
 from staging_exporter.options.tls import Tls
 
@@ -76,6 +77,10 @@ class Grpc(Check):
     def hosts(self) -> tuple[str, ...]:
         """The host of the address, unless it is a unix socket, and that of the token server."""
         return (*self.address.hosts, *(self.auth.hosts if self.auth else ()))
+
+    def next_command(self, reason: Reason) -> str | None:
+        """What shows the name, the port or the certificate."""
+        return for_address(*self.address, reason)
 
     async def run(self, context: ProbeContext) -> None:
         """Ask for the health. Raises ProbeFailed, OSError, ssl.SSLError."""

@@ -37,6 +37,7 @@ from staging_exporter.options.check import Check, Degraded
 from staging_exporter.options.each_address import each_address
 from staging_exporter.options.event_stream import StreamEvents, Wanted, is_event_stream, read_events
 from staging_exporter.options.model import Size
+from staging_exporter.options.next_commands import for_url
 from staging_exporter.options.payload import Body, Form, Headers, Json, check_headers, is_secret
 from staging_exporter.options.placeholders import Placeholders, check_placeholders, fill, fill_url
 from staging_exporter.options.proxy import Proxy
@@ -135,6 +136,10 @@ class Http(Check):
     @property
     def _several(self) -> bool:
         return self.ip_family == "both" or self.resolve == "all"
+
+    def next_command(self, reason: Reason) -> str | None:
+        """curl, or what shows the name, the port or the certificate."""
+        return for_url(self.url, reason)
 
     async def run(self, context: ProbeContext) -> None:
         """Send the request and judge the response. Raises ProbeFailed, ProbeDegraded, OSError, ssl.SSLError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import socket
+from shlex import join
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
@@ -43,6 +44,10 @@ class Icmp(Check):
     def hosts(self) -> tuple[str, ...]:
         """The host, once per request."""
         return (self.host,) * self.count
+
+    def next_command(self, _reason: Reason) -> str | None:
+        """ping."""
+        return join(["ping", "-c", "3", self.host])
 
     async def run(self, context: ProbeContext) -> None:
         """Ping and judge. Raises ProbeFailed, ProbeDegraded, OSError."""

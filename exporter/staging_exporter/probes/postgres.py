@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
+from shlex import join
 from typing import Annotated, ClassVar, Literal
 
 import asyncpg
@@ -35,6 +36,7 @@ from staging_exporter.options.hostnames import ServerName
 from staging_exporter.options.jsonpath import Selection
 from staging_exporter.options.matchers import Wanted, judge
 from staging_exporter.options.model import Model
+from staging_exporter.options.next_commands import for_failed_connection
 from staging_exporter.options.secrets import Secret
 from staging_exporter.options.tls import check_versions
 
@@ -43,6 +45,8 @@ _CLOSE_WAIT = 0.5  # seconds that the server has to close the session
 
 
 Text = Annotated[str, Field(pattern=r"^[^\x00]+$")]  # the protocol ends strings with a zero byte
+
+_HOLDERS = "select usename, application_name, state, count(*) from pg_stat_activity group by 1, 2, 3 order by 4 desc"
 
 
 class PostgresTls(Model):
@@ -123,6 +127,13 @@ class Postgres(Check):
     def hosts(self) -> tuple[str, ...]:
         """The host, unless it is a socket directory."""
         return self._address().hosts
+
+    def next_command(self, reason: Reason) -> str | None:
+        """Whether it accepts connections, and of a full one who holds them."""
+        place = ["-h", self.host, "-p", str(self.port), "-d", self.database, "-U", self.user]
+        if reason == Reason.SATURATED:
+            return join(["psql", *place, "-c", _HOLDERS])
+        return for_failed_connection(self.host, self.port, reason) or join(["pg_isready", *place])
 
     async def run(self, context: ProbeContext) -> None:
         """Log in and run the query. Raises ProbeFailed and ProbeDegraded (`saturated`), OSError, ssl.SSLError."""

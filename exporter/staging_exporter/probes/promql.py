@@ -27,6 +27,7 @@ from staging_exporter.options.check import Check, Degraded
 from staging_exporter.options.jsonpath import Selection
 from staging_exporter.options.matchers import Comparison, Wanted, judge
 from staging_exporter.options.model import Model, PositiveDuration
+from staging_exporter.options.next_commands import for_url
 from staging_exporter.options.placeholders import Placeholders, check_placeholders, fill_url
 from staging_exporter.options.proxy import Proxy
 from staging_exporter.options.tls import Tls
@@ -86,6 +87,10 @@ class Promql(Check):
     def hosts(self) -> tuple[str, ...]:
         """The host of the URL, and that of the token server."""
         return hosts_asked(self.url, self.auth)
+
+    def next_command(self, reason: Reason) -> str | None:
+        """curl, or what shows the name, the port or the certificate."""
+        return for_url(self.url, reason)
 
     async def run(self, context: ProbeContext) -> None:
         """Query and judge. Raises ProbeFailed, ProbeDegraded."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import nullcontext
+from shlex import join
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -14,6 +15,7 @@ from staging_exporter.net.context import ProbeContext
 from staging_exporter.options.addresses import Address
 from staging_exporter.options.check import Check
 from staging_exporter.options.model import Model
+from staging_exporter.options.next_commands import for_failed_connection
 from staging_exporter.options.secrets import Secret
 from staging_exporter.options.tls import Tls
 
@@ -58,6 +60,12 @@ class Redis(Check):
     def hosts(self) -> tuple[str, ...]:
         """The host of the address, unless it is a unix socket."""
         return self.address.hosts
+
+    def next_command(self, reason: Reason) -> str | None:
+        """A ping without a password; NOAUTH is an answer, too."""
+        host, port = self.address
+        place = ["-s", host] if self.address.unix else ["-h", host, "-p", str(port)]
+        return for_failed_connection(host, port, reason) or join(["redis-cli", *place, "ping"])
 
     async def run(self, context: ProbeContext) -> None:
         """Connect, log in, ping. Raises ProbeFailed, OSError, ssl.SSLError, EOFError."""

@@ -20,6 +20,7 @@ from staging_exporter.net.tls import TlsSettings
 from staging_exporter.options.addresses import Address
 from staging_exporter.options.check import Check
 from staging_exporter.options.model import Listed, Model, PositiveDuration
+from staging_exporter.options.next_commands import for_address
 from staging_exporter.options.patterns import Pattern, compile_pattern
 from staging_exporter.options.placeholders import Placeholders, check_placeholders, fill
 from staging_exporter.options.tls import Tls
@@ -71,6 +72,10 @@ class Tcp(Check):
     def hosts(self) -> tuple[str, ...]:
         """The host of the address, unless it is a unix socket."""
         return self.address.hosts
+
+    def next_command(self, reason: Reason) -> str | None:
+        """What shows the name, the port or the certificate."""
+        return for_address(*self.address, reason)
 
     async def run(self, context: ProbeContext) -> None:
         """Connect and converse. Raises ProbeFailed (`content`, `closed`), OSError, ssl.SSLError."""

@@ -22,6 +22,7 @@ from staging_exporter.options.addresses import Address
 from staging_exporter.options.check import Check, Degraded
 from staging_exporter.options.hostnames import ServerName
 from staging_exporter.options.model import Duration
+from staging_exporter.options.next_commands import for_address
 from staging_exporter.options.tls import Tls
 
 _DAY = 86400.0
@@ -55,6 +56,10 @@ class TlsEndpoint(Check):
     def hosts(self) -> tuple[str, ...]:
         """The host of the address, unless it is a unix socket."""
         return self.address.hosts
+
+    def next_command(self, reason: Reason) -> str | None:
+        """What shows the name, the port or the certificate."""
+        return for_address(*self.address, reason)
 
     async def run(self, context: ProbeContext) -> None:
         """Connect and judge. Raises ProbeDegraded (`content`), ProbeFailed, OSError, ssl.SSLError."""

@@ -39,6 +39,7 @@ from staging_exporter.options.conversation import (
 )
 from staging_exporter.options.messages import MessageDegraded
 from staging_exporter.options.model import Listed, Model
+from staging_exporter.options.next_commands import for_url
 from staging_exporter.options.payload import Headers, Payload, Text, check_headers, reveal
 from staging_exporter.options.placeholders import Placeholders, check_placeholders, fill, fill_url
 from staging_exporter.options.proxy import Proxy
@@ -141,6 +142,10 @@ class WebSocket(Check):
     def most_runs(self) -> int | None:
         """The configured number."""
         return self.max_runs_per_hour
+
+    def next_command(self, reason: Reason) -> str | None:
+        """curl, or what shows the name, the port or the certificate."""
+        return for_url(self.url, reason)
 
     async def run(self, context: ProbeContext) -> None:
         """Upgrade, run the steps, close. Raises ProbeFailed, ProbeDegraded, OSError, ssl.SSLError."""

@@ -13,6 +13,7 @@ from staging_exporter.core.past import Past
 from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.core.story import AlertPlan
 from staging_exporter.views.exporter_status import ExporterStatus
+from staging_exporter.views.page.tools import Tools
 
 
 class ReportRefused(Exception):
@@ -51,6 +52,9 @@ class Exporter(Protocol):
 
     def own_status(self) -> ExporterStatus:
         """How the exporter itself is doing."""
+
+    def tools(self) -> Tools:
+        """What the pages link to, and the next commands."""
 
     def snapshot(self) -> Snapshot:
         """The published snapshot."""

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from difflib import get_close_matches
 from time import monotonic
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from staging_exporter.core.coincidence import Suggestions
 from staging_exporter.core.snapshot import Snapshot
+from staging_exporter.generate.examples import runbook
 from staging_exporter.views.badge import badge
 from staging_exporter.views.document import component_document, document
-from staging_exporter.views.page import CSP, STATIC, component_page, static, status_page
+from staging_exporter.views.page import (
+    CSP,
+    STATIC,
+    component_page,
+    missing_page,
+    runbook_page,
+    static,
+    status_page,
+)
 from staging_exporter.views.page.selection import Selection
+from staging_exporter.views.page.tools import Tools
 from staging_exporter.views.suggestions import suggestions_document
 from staging_exporter.web.responses import compressed, rendered, unknown_component
 
@@ -24,6 +36,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Pages:
@@ -34,17 +47,19 @@ class Pages:
         snapshot: Callable[[], Snapshot],
         suggestions: Callable[[], Suggestions],
         problem: Callable[[], str] = lambda: "",
+        tools: Callable[[], Tools] = Tools,
     ) -> None:
-        """`problem` says what is wrong with the exporter itself, or nothing."""
-        self._snapshot, self._suggestions, self._problem = snapshot, suggestions, problem
+        """`problem` says what is wrong with the exporter itself, or nothing; `tools` are what pages link to."""
+        self._snapshot, self._suggestions, self._problem, self._tools = snapshot, suggestions, problem, tools
         self._rendered: dict[Selection, tuple[float, bytes]] = {}
         self._rendering = asyncio.Lock()
 
-    def routes(self) -> dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]:
+    def routes(self) -> dict[str, Handler]:
         """The handlers by path."""
         return {
             "/": self.status,
             "/components/{name}": self.component,
+            "/runbooks/{name}": self.runbook,
             "/badge/{name}.svg": self.badge,
             "/static/{name}": self.static,
         }
@@ -58,7 +73,7 @@ class Pages:
             fresh = monotonic() - _MAX_AGE
             self._rendered = {key: made for key, made in self._rendered.items() if made[0] > fresh}
             if selection not in self._rendered:
-                args = self._snapshot(), self._suggestions(), self._problem(), selection
+                args = self._snapshot(), self._suggestions(), self._problem(), selection, self._tools()
                 page = await rendered(await asyncio.to_thread(_status_pieces, *args))
                 self._rendered[selection] = monotonic(), page
             return self._rendered[selection][1]
@@ -67,9 +82,18 @@ class Pages:
         """The page of one component."""
         snapshot, name = self._snapshot(), request.match_info["name"]
         if name not in snapshot.components:
-            return unknown_component(name)
-        pieces = await asyncio.to_thread(_component_pieces, snapshot, name)
+            return _no_component(request, snapshot, name)
+        pieces = await asyncio.to_thread(_component_pieces, snapshot, name, self._tools())
         return await html(request, await rendered(pieces))
+
+    async def runbook(self, request: web.Request) -> web.Response:
+        """The runbook of an alert."""
+        snapshot, name = self._snapshot(), request.match_info["name"]
+        try:
+            text = runbook(name, snapshot.environment, self._tools().exporter)
+        except KeyError:
+            raise web.HTTPNotFound(text=f"there is no runbook {name[:100]!r}.\n") from None
+        return await html(request, runbook_page(snapshot.environment, snapshot.generated_at, name, text).encode())
 
     async def badge(self, request: web.Request) -> web.Response:
         """The badge of a journey or of a component."""
@@ -87,14 +111,49 @@ class Pages:
         return web.Response(body=static(name), content_type=STATIC[name], charset="utf-8", headers=HEADERS)
 
 
-def _status_pieces(snapshot: Snapshot, found: Suggestions, problem: str, selection: Selection) -> Iterator[str]:
+def _status_pieces(
+    snapshot: Snapshot, found: Suggestions, problem: str, selection: Selection, tools: Tools
+) -> Iterator[str]:
     """Document and layout are computed here, in a thread; the text is generated later, piece by piece."""
     suggestions = suggestions_document(snapshot.environment, snapshot.generated_at, found)
-    return status_page(document(snapshot), suggestions, problem, selection)
+    return status_page(document(snapshot), suggestions, problem, selection, tools)
 
 
-def _component_pieces(snapshot: Snapshot, name: str) -> Iterator[str]:
-    return component_page(document(snapshot), component_document(snapshot, name))
+def _component_pieces(snapshot: Snapshot, name: str, tools: Tools) -> Iterator[str]:
+    return component_page(document(snapshot), component_document(snapshot, name), tools)
+
+
+def _no_component(request: web.Request, snapshot: Snapshot, name: str) -> web.Response:
+    if not _is_browser(request):
+        return unknown_component(name)
+    near = get_close_matches(name[:100], snapshot.components, 3)
+    return _missing(f"There is no component {name[:100]}", near, "../")
+
+
+def with_a_way_back(prefix: str) -> Middleware:
+    """A middleware: for browsers, what does not exist is a page that leads back, without a word on the environment."""
+
+    @web.middleware
+    async def lead_back(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPNotFound as error:
+            if not _is_browser(request):
+                raise
+            text = (error.text or "").strip().removesuffix(".")
+            sentence = text[:1].upper() + text[1:] if text and not text.startswith("404") else "There is nothing here"
+            return _missing(sentence, (), "../" * (request.path.removeprefix(prefix).count("/") - 1))
+
+    return lead_back
+
+
+def _missing(sentence: str, near: Iterable[str], base: str) -> web.Response:
+    page = missing_page(sentence, near, base)
+    return web.Response(status=404, text=page, content_type="text/html", charset="utf-8", headers=HEADERS)
+
+
+def _is_browser(request: web.Request) -> bool:
+    return "text/html" in request.headers.get("Accept", "")
 
 
 async def html(request: web.Request, body: bytes) -> web.Response:

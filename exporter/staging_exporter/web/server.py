@@ -15,7 +15,7 @@ from staging_exporter.web.api import Api
 from staging_exporter.web.connections import SERVER, Connection
 from staging_exporter.web.exporter import Exporter
 from staging_exporter.web.incidents import Incidents
-from staging_exporter.web.pages import Pages
+from staging_exporter.web.pages import Pages, with_a_way_back
 from staging_exporter.web.security import WebSecurity
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -32,7 +32,7 @@ def make_app(
     """
     server_logger.addFilter(_without_malformed_requests)
     api, incidents = Api(exporter), Incidents(exporter, external)
-    pages = Pages(exporter.snapshot, exporter.suggestions, lambda: exporter.own_status().problem)
+    pages = Pages(exporter.snapshot, exporter.suggestions, lambda: exporter.own_status().problem, exporter.tools)
 
     async def prepare(_request: web.Request, response: web.StreamResponse) -> None:
         response.headers["Server"] = SERVER  # without versions
@@ -44,7 +44,7 @@ def make_app(
         security.admit()
         return await handler(request)
 
-    app = web.Application(middlewares=[_timed, limited])
+    app = web.Application(middlewares=[_timed, limited, with_a_way_back(prefix)])
     app.on_response_prepare.append(prepare)
     routes: list[tuple[str, str, Handler, Scope | None]] = [
         *(("GET", path, handler, Scope.READ) for path, handler in pages.routes().items()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from shlex import join
 from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
@@ -76,6 +77,10 @@ class GoogleCheck(Check):
         """The project, which is always set."""
         assert self.project is not None, "validated above"
         return self.project
+
+    def gcloud(self, *words: str) -> str:
+        """A command that reads the same as the check, for people."""
+        return join(["gcloud", *words, f"--project={self.in_project}"])
 
     async def read(self, context: ProbeContext, wanted: ApiRead) -> Answer:
         """The answer, shared with other components. Raises ApiFailed, which is never about the component."""

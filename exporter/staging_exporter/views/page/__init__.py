@@ -14,10 +14,12 @@ from staging_exporter.views.document_types import (
 )
 from staging_exporter.views.page.graph import graph
 from staging_exporter.views.page.icons import icon
+from staging_exporter.views.page.markdown import blocks
 from staging_exporter.views.page.panels import layers, starting, undetermined
 from staging_exporter.views.page.selection import Selection, all_labels, drawn, owners
 from staging_exporter.views.page.templating import template
 from staging_exporter.views.page.texts import banners
+from staging_exporter.views.page.tools import Help, Tools, help_for
 from staging_exporter.views.queries import counts, dependents, root_cause_of
 from staging_exporter.views.suggestions import sections
 
@@ -40,6 +42,7 @@ def status_page(
     suggestions: SuggestionsDocument,
     problem: str = "",
     selection: Selection = Selection(),  # noqa: B008  # frozen
+    tools: Tools = Tools(),  # noqa: B008  # frozen
 ) -> Iterator[str]:
     """The status page, in pieces; `problem` is what is wrong with the exporter itself."""
     shown = layers(document, selection)
@@ -57,6 +60,7 @@ def status_page(
         used_layers=_layers_of(document, document["components"]),
         owners=owners(document),
         labels=all_labels(document),
+        helps=_helps(document, tools),
         starting=starting(document),
         undetermined=undetermined(document),
         suggestions=sections(suggestions),
@@ -64,7 +68,11 @@ def status_page(
     )
 
 
-def component_page(document: StatusDocument, component: ComponentDetailDocument) -> Iterator[str]:
+def component_page(
+    document: StatusDocument,
+    component: ComponentDetailDocument,
+    tools: Tools = Tools(),  # noqa: B008  # frozen
+) -> Iterator[str]:
     """The page of one component, in pieces."""
     name = component["component"]
     return template("component.html").generate(
@@ -74,11 +82,35 @@ def component_page(document: StatusDocument, component: ComponentDetailDocument)
         name=name,
         component=component,
         root=root_cause_of(document, name),
+        help=_helps(document, tools).get(name),
         dependents=dependents(document, name),
         certificate={fact: value for fact, value in component["facts"].items() if fact.startswith("tls_")},
         facts={fact: value for fact, value in component["facts"].items() if not fact.startswith("tls_")},
         base="../",
     )
+
+
+def runbook_page(environment: str, now: float, name: str, text: str) -> str:
+    """A runbook, from its Markdown."""
+    return _plain("runbook.html", environment, now, base="../", name=name, blocks=blocks(text))
+
+
+def missing_page(sentence: str, near: Iterable[str] = (), base: str = "") -> str:
+    """What is shown for what does not exist; `base` leads to the status page, `near` are similar components."""
+    return _plain("missing.html", "", None, base=base, sentence=sentence, near=list(near))
+
+
+def _plain(name_of_template: str, environment: str, now: float | None, **values: object) -> str:
+    return template(name_of_template).render(document={"environment": environment}, now=now, banners=[], **values)
+
+
+def _helps(document: StatusDocument, tools: Tools) -> dict[str, Help]:
+    """By root cause."""
+    components, now = document["components"], document["generated_at"]
+    return {
+        root["component"]: help_for(tools, document["environment"], root, components[root["component"]], now)
+        for root in document["root_causes"]
+    }
 
 
 @cache
