@@ -132,7 +132,7 @@ class Board:
         doubtful += self._publisher.end_graces(now, self._records)
         requested = _NOBODY.union(*(self._open_round(name, now) | {name} for name in doubtful))
         self._advance(now)
-        self._statuses.refresh(self.journal)
+        self._statuses.tick(self.journal)
         return requested | self._publisher.wanted(now, self._records)
 
     def confirming(self, name: str) -> bool:

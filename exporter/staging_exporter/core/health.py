@@ -93,11 +93,13 @@ class Health:
 def observe(health: Health, component: Component, seen: Observation) -> Health:
     """The health after one more run."""
     stalled_runs = health.stalled_runs + 1 if seen.stalled else 0
-    known = replace(health, last=seen.outcome, known_at=seen.ended, stalled_runs=stalled_runs)
     if seen.outcome == Outcome.UNKNOWN:
+        known = replace(health, last=seen.outcome, known_at=seen.ended, stalled_runs=stalled_runs)
         return _publish(known, State.UNKNOWN, seen)
-    counted = _remember_uptime(_count(known, component, seen), seen)
-    stepped = replace(counted, flapping=_flapping(counted), spent=counted.spent and counted.base != State.UP)
+    counted = _remember_uptime(_count(health, component, seen, stalled_runs), seen)
+    flapping, spent = _flapping(counted), counted.spent and counted.base != State.UP
+    same = (flapping, spent) == (counted.flapping, counted.spent)
+    stepped = counted if same else replace(counted, flapping=flapping, spent=spent)
     state = _visible(stepped, component, seen)
     weighed = _weigh(stepped, state, component, seen)
     if weighed.unstable and state == State.UP:
@@ -156,10 +158,13 @@ def startup_ends(health: Health, component: Component) -> float | None:
     return health.first_failure + component.startup.budget
 
 
-def _count(health: Health, component: Component, seen: Observation) -> Health:
+def _count(health: Health, component: Component, seen: Observation, stalled_runs: int) -> Health:
     passed, failed = seen.outcome == Outcome.PASS, seen.outcome == Outcome.FAIL
     counted = replace(
         health,
+        last=seen.outcome,
+        known_at=seen.ended,
+        stalled_runs=stalled_runs,
         bad_reason=health.bad_reason if passed else seen.reason,
         bad_detail=health.bad_detail if passed else seen.detail,
         passes=health.passes + 1 if passed else 0,

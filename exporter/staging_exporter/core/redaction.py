@@ -22,6 +22,8 @@ _MASK = "***"
 
 def clean(text: str, secrets: set[str]) -> str:
     """Text for pages, logs and the API: secrets masked, no control characters, at most `MAX_DETAIL` bytes."""
+    if not secrets and len(text) <= MAX_DETAIL and text.isascii() and text.isprintable():
+        return text.strip()
     text = _CONTROL.sub(" ", mask(text[:_MAX_TEXT], secrets)).strip()
     data = text.encode("utf-8", "replace")  # JSON may hold half of a surrogate pair, which no answer of ours can
     return data.decode() if len(data) <= MAX_DETAIL else data[: MAX_DETAIL - 3].decode("utf-8", "ignore") + "..."
