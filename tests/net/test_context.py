@@ -29,9 +29,9 @@ def test_a_forgotten_value_is_gone() -> None:
 
 def test_the_cache_drops_the_value_that_was_put_first() -> None:
     cache = Cache()
-    for number in (*range(200), 0, 200):
+    for number in (*range(2000), 0, 2000):
         cache.put(number, str(number))
-    assert [cache.get(key) for key in (0, 1, 2, 200)] == ["0", None, "2", "200"]
+    assert [cache.get(key) for key in (0, 1, 2, 2000)] == ["0", None, "2", "2000"]
 
 
 REFUSED = ConnectionRefusedError(111, "x")

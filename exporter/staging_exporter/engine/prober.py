@@ -114,7 +114,8 @@ class Prober:
             phases=dict(context.phases),
             facts=clean_facts(context.facts, context.secrets),
         )
-        return replace(seen, also=tuple(self._of_steps(seen, check, context)))
+        also = tuple(self._of_steps(seen, check, context))
+        return replace(seen, also=also) if also else seen
 
     def _of_steps(self, run: Observation, check: Check, context: ProbeContext) -> Iterator[Observation]:
         """What the run says about the components that its steps observe; an inconclusive run says nothing of them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _ssl
 import hashlib
 import ssl
 from collections.abc import Iterable
@@ -38,7 +39,7 @@ def _chain(session: ssl.SSLObject | ssl.SSLSocket, which: str) -> list[bytes]:
     if hasattr(session, which):
         return list(getattr(session, which)())
     found: Iterable[Any] = getattr(getattr(session, "_sslobj", None), which, list)() or ()
-    return [ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in found]
+    return [certificate.public_bytes(_ssl.ENCODING_DER) for certificate in found]
 
 
 def _earliest(chain: Iterable[bytes]) -> float | None:

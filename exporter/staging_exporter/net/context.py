@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 _MARGIN = 0.15  # seconds before the deadline when waiting for a file ends, so that it is the file that is named
 _MAX_LINES = 200
-_MAX_CACHED = 200
+_MAX_CACHED = 2000
 
 
 class Readable(Protocol):
@@ -62,7 +62,7 @@ class Part(NamedTuple):
 class Cache:
     """What runs keep for later runs, such as tokens. Safe to use from threads.
 
-    Each value has a key, and may have an end, by `time.monotonic()`. Beyond 200 values the oldest is dropped.
+    Each value has a key, and may have an end, by `time.monotonic()`. Beyond 2,000 values the oldest is dropped.
     """
 
     def __init__(self) -> None:

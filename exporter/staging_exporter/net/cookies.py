@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from email.message import Message
+from functools import cached_property
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.request import Request
 
@@ -18,11 +19,13 @@ _MAX_COOKIES = 50  # of one response: the jar parses each with regular expressio
 class Cookies:
     """The cookies that a run has received so far."""
 
-    def __init__(self) -> None:
+    @cached_property
+    def _jar(self) -> CookieJar:
+        """Made with the first cookie: most runs see none."""
         policy = DefaultCookiePolicy(
             rfc2965=False, strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain, secure_protocols=("https", "wss")
         )
-        self._jar = CookieJar(policy)
+        return CookieJar(policy)
 
     def take(self, url: Url, headers: Sequence[tuple[str, str]]) -> None:
         """Keep the cookies of a response from `url`; those that it may not set are ignored."""
@@ -44,6 +47,8 @@ class Cookies:
 
         Those of `own`, the configured value, give way to newer ones of the same name.
         """
+        if "_jar" not in vars(self):
+            return own or None
         request = _request(url)
         self._jar.add_cookie_header(request)
         received = request.get_header("Cookie") or ""

@@ -181,8 +181,9 @@ def record_head(context: ProbeContext, response: Response) -> None:
     for name in ("server", "via"):
         if value := response.header(name):
             facts[name] = value[:200]
-    with suppress(ValueError, TypeError, OverflowError):
-        facts[Fact.LAST_MODIFIED] = parsedate_to_datetime(response.header("last-modified") or "").timestamp()
+    if modified := response.header("last-modified"):
+        with suppress(ValueError, TypeError, OverflowError):
+            facts[Fact.LAST_MODIFIED] = parsedate_to_datetime(modified).timestamp()
     if (wait := retry_after(response)) is not None:
         facts[Fact.RETRY_AFTER] = wait
     context.facts.update(facts)
@@ -191,6 +192,8 @@ def record_head(context: ProbeContext, response: Response) -> None:
 def retry_after(response: Response) -> float | None:
     """Seconds that the peer asks us to stay away, at most a day; RFC 9110 section 10.2.3: seconds or a date."""
     text = (response.header("retry-after") or "").strip()
+    if not text:
+        return None
     try:
         seconds = float(text) if text.isdecimal() else parsedate_to_datetime(text).timestamp() - time()
     except (ValueError, TypeError, OverflowError):

@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -86,7 +87,7 @@ class Resolver:
             addresses = self._local(host)
         if addresses is None:
             addresses, late = await self._ask(host, versions, lifetime)
-        found = [a for v in versions for a in addresses if ipaddress.ip_address(a).version == v]
+        found = [a for v in versions for a in addresses if _version(a) == v]
         if not found:
             kind = "address" if family == "auto" else f"IPv{family} address"
             raise ProbeFailed(Reason.DNS, f"{host} has no {kind}; it has {', '.join(addresses) or 'none at all'}")
@@ -217,16 +218,27 @@ class Pinned(Resolver):
         return await self._inner.name_servers(lifetime)
 
 
+@lru_cache(maxsize=4096)
+def _version(address: str) -> int:
+    return ipaddress.ip_address(address).version
+
+
 def _literal(host: str) -> list[str] | None:
     """The address that `host` is, None when it is a name."""
+    address = _address(host)
+    return [address] if address else None
+
+
+@lru_cache(maxsize=4096)
+def _address(host: str) -> str:
     try:
-        return [str(ipaddress.ip_address(host))]
+        return str(ipaddress.ip_address(host))
     except ValueError:
-        return None
+        return ""
 
 
 def _addr_info(address: str, port: int) -> AddrInfo:
-    version = ipaddress.ip_address(address).version
+    version = _version(address)
     sockaddr = (address, port) if version == 4 else (address, port, 0, 0)
     return (_FAMILIES[version], socket.SOCK_STREAM, socket.IPPROTO_TCP, "", sockaddr)
 

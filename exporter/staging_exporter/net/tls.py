@@ -7,12 +7,14 @@ import errno
 import os
 import ssl
 import stat
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from time import monotonic
+from typing import Literal, NamedTuple, cast
 
 from cryptography import x509
 
@@ -30,6 +32,9 @@ _VERSIONS: dict[Version, ssl.TLSVersion] = {
 _LEGACY_SERVER_CONNECT = 0x4  # SSL_OP_LEGACY_SERVER_CONNECT of OpenSSL; Python names it from 3.12 on
 # TLS 1.0 and 1.1 sign with MD5 and SHA-1, which OpenSSL allows at level 0 only; keys of 1024 bits are valid there too.
 _LEGACY_CIPHERS = "DEFAULT:@SECLEVEL=0"
+_FRESH = 1.0  # seconds until it is looked again whether a file has changed
+_MAX_CONTEXTS = 256
+_Made = tuple[ssl.SSLContext, float | None]
 _MAX_FILE = 16 * 1024 * 1024  # bytes of a file that is not a regular one: a device would give data without end
 
 
@@ -46,6 +51,28 @@ class TlsSettings:
     min_version: Version = "1.2"
     max_version: Version | None = None
     legacy_renegotiation: bool = False
+
+
+class _Contexts:
+    """The contexts that were made, with the end of their client certificates; those that were used least go first."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[Hashable, _Made] = OrderedDict()
+
+    def get(self, key: Hashable) -> _Made | None:
+        """The context for these settings and files; None before it is made."""
+        if key in self._made:
+            self._made.move_to_end(key)
+        return self._made.get(key)
+
+    def put(self, key: Hashable, made: _Made) -> None:
+        """Keep a context."""
+        self._made[key] = made
+        if len(self._made) > _MAX_CONTEXTS:
+            self._made.popitem(last=False)
+
+
+_CONTEXTS = _Contexts()
 
 
 class _File(NamedTuple):
@@ -69,16 +96,13 @@ async def client_context(
     paths = {"ca_file": tls.ca_file, "cert_file": tls.cert_file, "key_file": tls.key_file}
     given = {role: path for role, path in paths.items() if path}
     try:
-        files = tuple(
-            [
-                await run.in_background(f"the {role}", path, partial(_look_at, role, path), ("tls", role, path))
-                for role, path in given.items()
-            ]
-        )
-        make = partial(_context, tls, files, verify and not tls.insecure_skip_verify, alpn, passphrase)
-        context, end = await run.in_background(
-            "the TLS files", ", ".join(given.values()) or "of the system", make, ("context", tls, files)
-        )
+        files = tuple([await _looked_at(run, role, path) for role, path in given.items()])
+        key = (tls, files, verify and not tls.insecure_skip_verify, alpn, passphrase)
+        if (made := _CONTEXTS.get(key)) is None:
+            place = ", ".join(given.values()) or "of the system"
+            made = await run.in_background("the TLS files", place, partial(_context, *key), ("context", *key[:4]))
+            _CONTEXTS.put(key, made)
+        context, end = made
     except (OSError, ssl.SSLError) as error:
         raise ProbeFailed(Reason.PROBE_ERROR, f"tls: {', '.join(given.values())}: {_in_words(error)}") from None
     if end is not None:
@@ -93,6 +117,17 @@ def _in_words(error: OSError) -> str:
     if error.reason is None or error.reason == "NO_CERTIFICATE_OR_CRL_FOUND":
         return "not PEM, or damaged"
     return "the key is not that of the certificate" if error.reason == "KEY_VALUES_MISMATCH" else error.reason
+
+
+async def _looked_at(run: ProbeContext, role: str, path: str) -> _File:
+    """The file as it is now, or was within the last second. Raises OSError, ProbeFailed (`probe_error`)."""
+    key = ("tls", role, path)
+    if (known := run.cache.get(key)) is not None:
+        return cast(_File, known)
+    file = await run.in_background(f"the {role}", path, partial(_look_at, role, path), key)
+    if file.content is None:
+        run.cache.put(key, file, monotonic() + _FRESH)
+    return file
 
 
 def _look_at(role: str, path: str) -> _File:
@@ -135,7 +170,6 @@ class _NamedContext(ssl.SSLContext):
         return super().wrap_bio(incoming, outgoing, server_side, self.server_name or server_hostname, session)
 
 
-@lru_cache(maxsize=256)
 def _context(
     tls: TlsSettings, files: tuple[_File, ...], verify: bool, alpn: tuple[str, ...], passphrase: str | None
 ) -> tuple[ssl.SSLContext, float | None]:
