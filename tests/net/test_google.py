@@ -313,7 +313,7 @@ FILES: dict[str, tuple[object, str, str]] = {
     "a key without a key": (
         {**key_file(), "private_key": "x"},
         "",
-        "google-auth: Unable to load PEM file.",
+        "credentials file PATH: private_key is not a private key in PEM",
     ),
     "identity for a person": (
         {"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"},

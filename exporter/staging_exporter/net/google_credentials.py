@@ -14,6 +14,9 @@ from pathlib import Path
 from time import time
 from typing import Any, NamedTuple
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
 from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.google_transport import GoogleTransport
 from staging_exporter.net.tokens import token_end
@@ -91,7 +94,18 @@ def _read_file() -> Mapping[str, Any] | None:
         info = None
     if not isinstance(info, dict):
         raise ProbeFailed(Reason.CREDENTIALS, f"credentials file {file} {_NOT_JSON}")
+    if "private_key" in info and not _is_private_key(info["private_key"]):
+        raise ProbeFailed(Reason.CREDENTIALS, f"credentials file {file}: private_key is not a private key in PEM")
     return info
+
+
+def _is_private_key(text: object) -> bool:
+    """Whether it can be loaded: the words of google-auth for one that cannot change with its version."""
+    try:
+        load_pem_private_key(str(text).encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: it is encrypted
+        return False
+    return True
 
 
 def _quota_project(info: Mapping[str, Any] | None) -> str:
