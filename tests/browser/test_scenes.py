@@ -119,6 +119,51 @@ def test_the_page_of_a_component(browser: Browser, environment: Demo, console: l
     page.close()
 
 
+def test_an_incident_is_shown_and_replayed_by_keyboard(browser: Browser, environment: Demo, console: list[str]) -> None:
+    environment.wait_healthy()
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="dark")
+    page.on("console", lambda message: console.append(message.text))
+    page.goto(f"{environment.url}/")
+    expect(page.locator(".last-incident")).to_contain_text("ago", timeout=PATIENCE)
+    page.locator(".last-incident a").click()
+    expect(page.locator("h1")).to_contain_text("Incident: ")
+    steps = page.locator(".steps a")
+    last = steps.count() - 1
+    page.locator("#step").focus()
+    page.keyboard.press("End")
+    expect(page.locator("#scene-title")).to_contain_text(f"step {last + 1}: ")
+    page.locator(".steps a", has_text="root cause,").first.click()
+    expect(page.locator("#scene .node.root")).not_to_have_count(0)
+    expect(page.locator("#scene .card")).not_to_have_count(0)
+    assert "step=" in page.url
+    assert serious(page) == []
+    _fits(page)
+    page.goto(f"{environment.url}/history?range=7d")
+    assert page.locator(".uptime .bars").count() == 22 + page.locator("[data-key=journeys] .uptime").count()
+    assert serious(page) == []
+    _fits(page)
+    page.close()
+
+
+def test_an_incident_is_replayed_without_scripts(browser: Browser, environment: Demo) -> None:
+    page = browser.new_page(viewport={"width": 800, "height": 900}, java_script_enabled=False)
+    page.goto(f"{environment.url}/incidents")
+    page.locator(".incident .name").first.click()
+    assert not page.locator("#slider").is_visible()
+    page.locator(".steps a", has_text="root cause,").first.click()
+    assert page.locator(".steps a[aria-current]").inner_text().count("root cause,") == 1
+    assert page.locator("#scene .node.root").count() > 0
+    page.close()
+
+
+def _fits(page: Page) -> None:
+    """Nothing is wider than the page, at three widths."""
+    for width in (400, 800, 1600):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
 def test_the_page_was_never_reloaded_and_the_console_is_empty(page: Page, console: list[str]) -> None:
     assert page.evaluate("window.notReloaded") is True
     assert console == []

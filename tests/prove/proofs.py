@@ -60,6 +60,18 @@ PROOFS = (
         lines(r"^\d+ kills after "),
     ),
     Proof(
+        "incident-kills",
+        "an exporter is killed 50 times while things fail and recover: no incident is lost or doubled, and it goes on",
+        ("-m", "tests.storage.incident_kills", "50"),
+        lines(r"^\d+ kills during "),
+    ),
+    Proof(
+        "months",
+        "30 days of 100 components, 200 incidents a day: under 100 MB, start 3 s, pages 100 ms, deleted without stall",
+        ("-m", "tests.storage.months"),
+        lines(r"^\d+ incidents of "),
+    ),
+    Proof(
         "damage",
         "every 31st byte of a store is changed, one at a time: nothing is lost or changed",
         ("-m", "tests.storage.damage", "31"),

@@ -126,6 +126,9 @@ async def test_old_rows_and_too_many_rows_are_deleted_a_few_at_a_time(
         await history.prune(3000.0 + 30 * 86400.0)
         assert await history.incidents(Query()) == [PAST[3], PAST[2]]
         assert (await history.notes([incident_id(2000.0)]))[incident_id(2000.0)] == []
+        later = History("test", store)
+        await later.load(4000.0)
+        assert later.past.timeline(API).at(3999.0) == "down"  # of a change that was deleted
 
     await using(tmp_path, work)
 
@@ -143,7 +146,7 @@ async def test_what_a_clock_that_was_ahead_wrote_is_deleted(tmp_path: Path) -> N
 def test_a_store_of_the_version_before_is_brought_to_this_one(tmp_path: Path) -> None:
     saved(tmp_path, MEMORY)
     with closing(sqlite3.connect(tmp_path / FILE)) as db:
-        for table in ("changes", "past", "notes", "seen"):
+        for table in ("changes", "past", "notes", "base", "seen"):
             db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 1")
         db.commit()

@@ -54,13 +54,13 @@ def test_a_story_has_everything_in_order() -> None:
     assert [(event.at, str(event.told), event.text) for event in made.events if event.told != "state"] == [
         (-5.0, "deploy", "backend and cache deployed as r7, 6 s before the first failure"),
         (1.0, "first failure", "first failing probe of database (closed)"),
+        (25.0, "verdict", "database is a root cause (P0, down, closed)"),
         (25.0, "alert", "alert StagingRootCauseP0 for database; configured receivers: slack #ops"),
-        (26.0, "verdict", "database is a root cause (P0, down, closed)"),
         (26.0, "verdict", "backend is affected by database"),
         (26.0, "journey", "journey login is blocked at sign-in"),
         (30.0, "acknowledged", "acknowledged by ann"),
+        (60.0, "recovery", "database is no longer a root cause"),
         (60.0, "end", "incident over after 35 s"),
-        (61.0, "recovery", "database is no longer a root cause"),
         (61.0, "journey", "journey login is up"),
         (90.0, "note", "note by bob"),
     ]
@@ -123,7 +123,10 @@ def test_a_step_shows_the_environment_as_it_was() -> None:
     }
     assert (then["root_causes"][0]["component"], then["root_causes"][0]["affected"]) == ("database", ["backend"])
     assert (then["journeys"]["login"]["state"], then["journeys"]["login"]["blocked_at"]) == ("blocked", "sign-in")
-    assert (verdict_of(first), verdict_of(last)) == ("down: database is the root cause", "up, no root cause")
+    assert (verdict_of(first), verdict_of(last)) == (
+        "down: database is the root cause, 1 affected",
+        "up, no root cause",
+    )
     assert as_it_was({**now, "components": {}}, first)["root_causes"] == []
 
 

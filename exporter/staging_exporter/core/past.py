@@ -16,6 +16,7 @@ from staging_exporter.core.model import State
 # `none`: the exporter did not run, or the subject was not configured.
 _STATES = (NONE, *map(str, State), "blocked")
 _CODES = {state: code for code, state in enumerate(_STATES)}
+_SETTLED = 300.0  # seconds after which a change is not told any more
 _AVAILABLE = ("up", "degraded")
 _UNAVAILABLE = ("down", "flapping", "starting", "blocked")  # what is unknown or in maintenance counts as neither
 WORST = ("blocked", "down", "flapping", "degraded", "starting", "unknown", "maintenance", "up", NONE)  # first wins
@@ -32,7 +33,9 @@ class Bar:
     @property
     def worst(self) -> str:
         """The worst state that occurred, however short."""
-        return next((state for state in WORST if self.seconds.get(state)), NONE)
+        if len(self.seconds) == 1:
+            return next(iter(self.seconds))
+        return next((state for state in WORST if state in self.seconds), NONE)
 
 
 class Timeline:
@@ -68,14 +71,6 @@ class Timeline:
         del self._times[index:]
         del self._states[index:]
 
-    def bars(self, begin: float, end: float, count: int) -> list[Bar]:
-        """So many stretches of equal length; what is after `end` is left out."""
-        step = (end - begin) / count
-        return [
-            Bar(begin + step * n, begin + step * (n + 1), self.seconds(begin + step * n, begin + step * (n + 1)))
-            for n in range(count)
-        ]
-
     def seconds(self, begin: float, end: float) -> dict[str, float]:
         """How long it was in each state between the two."""
         found: dict[str, float] = {}
@@ -93,6 +88,7 @@ class Past:
 
     def __init__(self) -> None:
         self._timelines: dict[Subject, Timeline] = {}
+        self._closed: dict[tuple[Subject, float], dict[int, Mapping[str, float]]] = {}  # bars that change no more
 
     def add(self, change: Change) -> None:
         """Take up one change of a component, of a journey or of the exporter itself; others are ignored."""
@@ -113,6 +109,25 @@ class Past:
         """That of a subject; an empty one when nothing is known of it."""
         return self._timelines.get(subject) or Timeline()
 
+    def knows(self, subject: Subject) -> bool:
+        """Whether anything is known of it."""
+        return subject in self._timelines
+
+    def bars(self, subject: Subject, step: float, count: int, now: float) -> list[Bar]:
+        """The last stretches of `step` seconds, the last one until now; each begins at a multiple of it."""
+        timeline, closed = self.timeline(subject), self._closed.setdefault((subject, step), {})
+        first = int(now // step) - count + 1
+        bars = []
+        for number in range(first, first + count):
+            begin, end = number * step, min((number + 1) * step, now)
+            seconds = closed.get(number) or timeline.seconds(begin, end)
+            if end < now - _SETTLED:
+                closed[number] = seconds
+            bars.append(Bar(begin, end, seconds))
+        for number in [number for number in closed if number < first]:
+            del closed[number]
+        return bars
+
     def states(self, names: Iterable[str], moment: float) -> dict[str, str]:
         """The states of these components at that moment."""
         return {name: self.timeline(Subject(Sort.COMPONENT, name)).at(moment) for name in names}
@@ -124,6 +139,7 @@ class Past:
 
     def forget_after(self, moment: float) -> None:
         """Drop what begins later: the clock was set back."""
+        self._closed.clear()
         for timeline in self._timelines.values():
             timeline.forget_after(moment)
 

@@ -8,9 +8,9 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
-from staging_exporter.core.history import Change, Sort
+from staging_exporter.core.history import VERDICT, Change, Sort, Subject
 from staging_exporter.core.incidents import ACKNOWLEDGED, Incident, IncidentRootCause, Note, incident_id
-from staging_exporter.core.model import State
+from staging_exporter.core.model import Certainty, State
 from staging_exporter.core.words import joined, span, verb
 
 BEFORE = 3600.0  # seconds before the first failure in which a deploy is told with it
@@ -121,14 +121,15 @@ def story(
     `LEAD` before it, `alerts` by priority.
     """
     begin = first_failure(incident)
-    during = [change for change in changes if change.at >= begin - LEAD]
+    during = [*_until_recovered((change for change in changes if change.at >= begin - LEAD), incident.ended)]
     steps = tuple(step for step in _steps(during, states) if step.at >= begin)
     notes = tuple(notes)
     events = [
         *_deploys(changes, begin, incident.ended),
         *_failures(incident),
         *_states(during, states, begin),
-        *_verdicts(steps),
+        *_verdicts(incident, steps),
+        *_around(steps),
         *_journeys(change for change in during if change.at >= begin),
         *_alerts(incident, alerts),
         *(_note(note) for note in notes),
@@ -165,6 +166,18 @@ def _failures(incident: Incident) -> Iterator[Event]:
             yield Event(root.began, Told.FAILURE, text, (root.component,), root.detail)
 
 
+def _until_recovered(changes: Iterable[Change], ended: float | None) -> Iterator[Change]:
+    """The changes until the end, and after it those with which things become as they were."""
+    states: dict[Subject, str] = {}
+    for change in changes:
+        recovers = change.state == State.UP and states.get(change.subject, State.UP) != State.UP
+        if change.subject == VERDICT:
+            recovers = not change.value["roots"]
+        if ended is None or change.at <= ended or recovers:
+            states[change.subject] = change.state
+            yield change
+
+
 def _states(changes: Iterable[Change], states: Mapping[str, str], begin: float) -> Iterator[Event]:
     """Components that change to one state at about the same time are told together.
 
@@ -194,38 +207,35 @@ def _changed(group: Sequence[Change]) -> Event:
     return Event(first.at, Told.STATE, f"{joined(names)} {verb(names)} {first.state}{reason}", names, detail)
 
 
-def _verdicts(steps: Iterable[Step]) -> Iterator[Event]:
-    known: dict[str, Mapping[str, Any]] = {}
+def _verdicts(incident: Incident, steps: Sequence[Step]) -> Iterator[Event]:
+    """When each root cause began and ended, with its state and certainty as they were first published."""
+    for cause in incident.roots:
+        published = (root for step in steps for root in step.roots if root["component"] == cause.component)
+        first = next(published, None)
+        state = f"{first['state']}, " if first else ""
+        certainty = f", {first['certainty']}" if first and first["certainty"] != Certainty.OBSERVED else ""
+        text = f"{cause.component} is a root cause ({cause.priority}, {state}{cause.reason}{certainty})"
+        yield Event(cause.since, Told.VERDICT, text, (cause.component,), cause.detail)
+        if cause.until is not None:
+            yield Event(cause.until, Told.RECOVERY, f"{cause.component} is no longer a root cause", (cause.component,))
+
+
+def _around(steps: Iterable[Step]) -> Iterator[Event]:
+    """Suspects, and what is affected, when they are new."""
+    suspects: dict[str, Sequence[str]] = {}
     affected: frozenset[str] = frozenset()
     for step in steps:
-        roots = {root["component"]: root for root in step.roots}
-        for name, root in roots.items():
-            if root["suspects"] and root["suspects"] != known.get(name, {}).get("suspects"):
+        for root in step.roots:
+            name = root["component"]
+            if root["suspects"] and root["suspects"] != suspects.get(name):
                 text = f"{joined(root['suspects'])} may be involved in the failure of {name}"
                 yield Event(step.at, Told.SUSPECTS, text, tuple(root["suspects"]))
-            if name not in known:
-                yield Event(step.at, Told.VERDICT, _verdict(root), (name,), root["detail"])
-        gone = tuple(name for name in known if name not in roots)
-        if gone:
-            text = f"{joined(gone)} {verb(gone)} no longer {verb(gone, 'a root cause', 'root causes')}"
-            yield Event(step.at, Told.RECOVERY, text, gone)
+            suspects[name] = root["suspects"]
         new = tuple(sorted(step.symptoms.keys() - affected))
         if new:
-            yield Event(
-                step.at,
-                Told.VERDICT,
-                f"{joined(new)} {verb(new)} affected by {joined(roots)}"
-                if roots
-                else f"{joined(new)} {verb(new)} affected",
-                new,
-            )
+            by = joined(dict.fromkeys(name for symptom in new for name in step.symptoms[symptom][0]))
+            yield Event(step.at, Told.VERDICT, f"{joined(new)} {verb(new)} affected by {by}", new)
         affected |= step.symptoms.keys()
-        known = roots
-
-
-def _verdict(root: Mapping[str, Any]) -> str:
-    how = "" if root["certainty"] == "observed" else f", {root['certainty']}"
-    return f"{root['component']} is a root cause ({root['priority']}, {root['state']}, {root['reason']}{how})"
 
 
 def _journeys(changes: Iterable[Change]) -> Iterator[Event]:

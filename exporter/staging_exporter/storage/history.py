@@ -26,6 +26,7 @@ _MOST = 250_000  # changes that are kept, about 80 MB; the oldest are dropped be
 _MOST_IN_MEMORY = 50_000
 _WAITING = 20_000  # changes that wait for a disk that is of no use
 _AT_ONCE = 500  # rows that are deleted in one transaction
+_READING = 20.0  # seconds that reading everything at the start may take
 _PAUSE = 0.02  # seconds between two of them
 T = TypeVar("T")
 
@@ -33,8 +34,8 @@ T = TypeVar("T")
 class Tables(Protocol):
     """Where the tables are: the store, or memory."""
 
-    async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        """What it returns when it is called with the database. Raises StorageFailed."""
+    async def ask(self, question: Callable[[sqlite3.Connection], T], seconds: float = ...) -> T:
+        """What it returns within so many seconds when it is called with the database. Raises StorageFailed."""
 
 
 class MemoryTables:
@@ -45,7 +46,7 @@ class MemoryTables:
         tables.create(self._db)
         self._lock = asyncio.Lock()
 
-    async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+    async def ask(self, question: Callable[[sqlite3.Connection], T], _seconds: float = 0.0) -> T:
         """What it returns when it is called with the database, in a thread. Raises StorageFailed."""
         async with self._lock:
             try:
@@ -64,6 +65,7 @@ class History:
         self._keep = retention if store else IN_MEMORY
         self._most = _MOST if store else _MOST_IN_MEMORY
         self.past = Past()
+        self.newest: Incident | None = None
         self._observer = Observer()
         self._waiting: list[Change] = []
         self._incidents: Mapping[float, Incident] = {}  # those that are written, by their beginning
@@ -76,7 +78,7 @@ class History:
             last = await self._ask(tables.last_seen)
             if last is not None and last > at:
                 await self._ask(tables.forget_after, at)
-            self.past = await self._ask(tables.past)
+            self.past = await self._tables.ask(lambda db: tables.past(db, self._environment), _READING)
             if last is not None:
                 self._add(Change(min(last, at), EXPORTER, STOPPED), Change(at, EXPORTER, STARTED))
 

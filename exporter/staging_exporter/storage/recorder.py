@@ -47,6 +47,7 @@ class Recorder:
         if self._store:
             self._board().recall(await self._store.load())
         await self.history.load(now())
+        self.history.newest = next(reversed(self._board().journal.incidents), None)
         self._saving = asyncio.create_task(self._save_periodically())
 
     def observe(self, snapshot: Snapshot) -> None:
@@ -54,6 +55,7 @@ class Recorder:
         self.history.observe(snapshot)
         if (incidents := self._board().journal.incidents) is not self._incidents:
             self._incidents = incidents
+            self.history.newest = next(reversed(incidents), None)
             self._changed.set()
 
     async def stop(self) -> None:

@@ -33,6 +33,7 @@ _ENVIRONMENT = Key("environment", "")  # the row that says that an environment i
 _NAMED = ("components", "deploys", "shallow")  # parts of a memory that are mappings; the others are lists
 _LISTED = ("windows", "incidents")
 _ANSWER = 5.0  # seconds that a call of the store may take
+_READING = 20.0  # seconds that reading everything at the start may take
 _WAITING = 100  # saves that may wait for a disk that hangs
 T = TypeVar("T")
 
@@ -58,7 +59,7 @@ class Store:
     async def load(self) -> Memory:
         """What is stored of the environment; an empty memory when nothing is, or (logged) when it cannot be read."""
         try:
-            return await self._call(self._load)
+            return await self._call(self._load, _READING)
         except TimeoutError:
             self._failed("reading it takes too long")
             return Memory(self._environment)
@@ -71,10 +72,10 @@ class Store:
             self._failed("writing takes too long")
             raise StorageFailed(self._status.problem) from None
 
-    async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+    async def ask(self, question: Callable[[sqlite3.Connection], T], seconds: float = _ANSWER) -> T:
         """What it returns when it is called with the open database, in its thread. Raises StorageFailed."""
         try:
-            return await self._call(lambda: question(self._opened().connection))
+            return await self._call(lambda: question(self._opened().connection), seconds)
         except (OSError, sqlite3.Error) as error:  # TimeoutError is one
             raise StorageFailed(self._text(error)) from None
 
@@ -83,7 +84,7 @@ class Store:
         await self._call(self._close)
         self._directory.release()
 
-    async def _call(self, call: Callable[[], T]) -> T:
+    async def _call(self, call: Callable[[], T], seconds: float = _ANSWER) -> T:
         """The result of a call in the thread of the database. Raises TimeoutError, and what the call raises."""
         if self._calls.qsize() > _WAITING:
             raise TimeoutError
@@ -92,7 +93,7 @@ class Store:
         self._calls.put((call, future))
         result = asyncio.wrap_future(future)
         result.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may wait any more
-        async with asyncio.timeout(_ANSWER):
+        async with asyncio.timeout(seconds):
             return await asyncio.shield(result)
 
     def _work(self) -> None:

@@ -26,9 +26,11 @@ STATEMENTS = (
     "CREATE TABLE past (env TEXT, id TEXT, ended REAL, who TEXT, value TEXT, checksum INTEGER, UNIQUE (env, id))",
     "CREATE TABLE notes (env TEXT, id TEXT, at REAL, author TEXT, sort TEXT, text TEXT, checksum INTEGER)",
     "CREATE INDEX notes_id ON notes (id)",
+    "CREATE TABLE base (env TEXT, sort TEXT, name TEXT, at REAL, state TEXT, checksum INTEGER, "
+    "UNIQUE (env, sort, name))",
     "CREATE TABLE seen (env TEXT PRIMARY KEY, at REAL, checksum INTEGER)",
 )
-_TABLES = ("changes", "past", "notes", "seen")
+_TABLES = ("changes", "past", "notes", "base", "seen")
 _CHANGES = 20_000  # that one answer may hold
 
 
@@ -73,8 +75,10 @@ def last_seen(db: sqlite3.Connection, env: str) -> float | None:
 
 
 def past(db: sqlite3.Connection, env: str) -> Past:
-    """The states of all subjects over time."""
+    """The states of all subjects over time; of one that has not changed for long, that of its last deleted change."""
     found = Past()
+    for _, sort, name, at, state in _read(db, "SELECT * FROM base WHERE env = ? ORDER BY at", (env,)):
+        found.put(at, Subject(Sort(sort), name), state)
     subjects: dict[tuple[str, str], Subject] = {}
     for at, sort, name, state in db.execute(
         "SELECT at, sort, name, state FROM changes WHERE env = ? AND sort IN ('component', 'journey', 'exporter') "
@@ -130,13 +134,16 @@ def prune(db: sqlite3.Connection, before: float, limit: int) -> int:
     Returns how many rows were deleted. Raises sqlite3.Error.
     """
     db.execute("BEGIN IMMEDIATE")
-    rows = "SELECT rowid FROM changes WHERE at < ? ORDER BY at LIMIT ?"
-    gone = db.execute(f"DELETE FROM changes WHERE rowid IN ({rows})", (before, limit)).rowcount  # noqa: S608  no input
+    query = "SELECT env, sort, name, at, state, rowid FROM changes WHERE at < ? ORDER BY at, rowid LIMIT ?"
+    gone = db.execute(query, (before, limit)).fetchall()
+    states = [row[:5] for row in gone if row[1] in (Sort.COMPONENT, Sort.JOURNEY)]
+    db.executemany("INSERT OR REPLACE INTO base VALUES (?, ?, ?, ?, ?, ?)", _sealed(states))
+    db.executemany("DELETE FROM changes WHERE rowid = ?", [row[5:] for row in gone])
     old = db.execute("SELECT rowid, env, id FROM past WHERE ended < ? LIMIT ?", (before, limit)).fetchall()
     db.executemany("DELETE FROM past WHERE rowid = ?", [row[:1] for row in old])
     db.executemany("DELETE FROM notes WHERE env = ? AND id = ?", [row[1:] for row in old])
     db.execute("COMMIT")
-    return gone + len(old)
+    return len(gone) + len(old)
 
 
 def begin_of_newest(db: sqlite3.Connection, most: int) -> float | None:

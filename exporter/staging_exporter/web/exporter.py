@@ -31,6 +31,10 @@ class History(Protocol):
     def past(self) -> Past:
         """The states over time."""
 
+    @property
+    def newest(self) -> Incident | None:
+        """The newest incident."""
+
     async def incidents(self, query: Query) -> list[Incident]:
         """Those that the query asks for, newest first."""
 

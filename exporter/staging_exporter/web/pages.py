@@ -24,8 +24,10 @@ from staging_exporter.views.page import (
     static,
     status_page,
 )
+from staging_exporter.views.page.history import DEFAULT, Trace, history_page
 from staging_exporter.views.page.selection import Selection
 from staging_exporter.views.page.tools import Tools
+from staging_exporter.views.page.uptime import RANGES, Range
 from staging_exporter.views.suggestions import suggestions_document
 from staging_exporter.web.responses import compressed, rendered, unknown_component
 
@@ -48,8 +50,13 @@ class Pages:
         suggestions: Callable[[], Suggestions],
         problem: Callable[[], str] = lambda: "",
         tools: Callable[[], Tools] = Tools,
+        trace: Callable[[], Trace] = Trace,
     ) -> None:
-        """`problem` says what is wrong with the exporter itself, or nothing; `tools` are what pages link to."""
+        """`problem` says what is wrong with the exporter itself, or nothing.
+
+        `tools` are what pages link to, `trace` gives the past.
+        """
+        self._trace = trace
         self._snapshot, self._suggestions, self._problem, self._tools = snapshot, suggestions, problem, tools
         self._rendered: dict[Selection, tuple[float, bytes]] = {}
         self._rendering = asyncio.Lock()
@@ -60,6 +67,7 @@ class Pages:
             "/": self.status,
             "/components/{name}": self.component,
             "/runbooks/{name}": self.runbook,
+            "/history": self.history,
             "/badge/{name}.svg": self.badge,
             "/static/{name}": self.static,
         }
@@ -73,7 +81,7 @@ class Pages:
             fresh = monotonic() - _MAX_AGE
             self._rendered = {key: made for key, made in self._rendered.items() if made[0] > fresh}
             if selection not in self._rendered:
-                args = self._snapshot(), self._suggestions(), self._problem(), selection, self._tools()
+                args = self._snapshot(), self._suggestions(), self._problem(), selection, self._tools(), self._trace()
                 page = await rendered(await asyncio.to_thread(_status_pieces, *args))
                 self._rendered[selection] = monotonic(), page
             return self._rendered[selection][1]
@@ -83,7 +91,15 @@ class Pages:
         snapshot, name = self._snapshot(), request.match_info["name"]
         if name not in snapshot.components:
             return _no_component(request, snapshot, name)
-        pieces = await asyncio.to_thread(_component_pieces, snapshot, name, self._tools())
+        pieces = await asyncio.to_thread(_component_pieces, snapshot, name, self._tools(), self._trace())
+        return await html(request, await rendered(pieces))
+
+    async def history(self, request: web.Request) -> web.Response:
+        """The uptime bars of everything."""
+        name = request.query.get("range", DEFAULT.name)
+        if name not in RANGES:
+            raise web.HTTPBadRequest(text=f"range: one of {', '.join(RANGES)}.\n")
+        pieces = await asyncio.to_thread(_history_pieces, self._snapshot(), self._trace(), RANGES[name])
         return await html(request, await rendered(pieces))
 
     async def runbook(self, request: web.Request) -> web.Response:
@@ -112,15 +128,19 @@ class Pages:
 
 
 def _status_pieces(
-    snapshot: Snapshot, found: Suggestions, problem: str, selection: Selection, tools: Tools
+    snapshot: Snapshot, found: Suggestions, problem: str, selection: Selection, tools: Tools, trace: Trace
 ) -> Iterator[str]:
     """Document and layout are computed here, in a thread; the text is generated later, piece by piece."""
     suggestions = suggestions_document(snapshot.environment, snapshot.generated_at, found)
-    return status_page(document(snapshot), suggestions, problem, selection, tools)
+    return status_page(document(snapshot), suggestions, problem, selection, tools, trace)
 
 
-def _component_pieces(snapshot: Snapshot, name: str, tools: Tools) -> Iterator[str]:
-    return component_page(document(snapshot), component_document(snapshot, name), tools)
+def _component_pieces(snapshot: Snapshot, name: str, tools: Tools, trace: Trace) -> Iterator[str]:
+    return component_page(document(snapshot), component_document(snapshot, name), tools, trace)
+
+
+def _history_pieces(snapshot: Snapshot, trace: Trace, shown: Range) -> Iterator[str]:
+    return history_page(document(snapshot), trace, shown)
 
 
 def _no_component(request: web.Request, snapshot: Snapshot, name: str) -> web.Response:

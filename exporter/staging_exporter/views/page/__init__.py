@@ -13,7 +13,9 @@ from staging_exporter.views.document_types import (
     SuggestionsDocument,
 )
 from staging_exporter.views.page.graph import graph
+from staging_exporter.views.page.history import Trace
 from staging_exporter.views.page.icons import icon
+from staging_exporter.views.page.latency import curve, folded
 from staging_exporter.views.page.markdown import blocks
 from staging_exporter.views.page.panels import layers, starting, undetermined
 from staging_exporter.views.page.selection import Selection, all_labels, drawn, owners
@@ -43,8 +45,9 @@ def status_page(
     problem: str = "",
     selection: Selection = Selection(),  # noqa: B008  # frozen
     tools: Tools = Tools(),  # noqa: B008  # frozen
+    trace: Trace = Trace(),  # noqa: B008  # frozen
 ) -> Iterator[str]:
-    """The status page, in pieces; `problem` is what is wrong with the exporter itself."""
+    """The status page, in pieces; `problem` is what is wrong with the exporter itself, `trace` the past."""
     shown = layers(document, selection)
     selected = [name for panel in shown.panels for name in (*panel.urgent, *panel.affected, *panel.quiet)]
     graphed = drawn(document, selected, selection)
@@ -64,6 +67,8 @@ def status_page(
         starting=starting(document),
         undetermined=undetermined(document),
         suggestions=sections(suggestions),
+        last_incident=trace.last_incident(document["generated_at"]),
+        uptimes=trace.of_journeys(document),
         base="",
     )
 
@@ -72,6 +77,7 @@ def component_page(
     document: StatusDocument,
     component: ComponentDetailDocument,
     tools: Tools = Tools(),  # noqa: B008  # frozen
+    trace: Trace = Trace(),  # noqa: B008  # frozen
 ) -> Iterator[str]:
     """The page of one component, in pieces."""
     name = component["component"]
@@ -81,6 +87,9 @@ def component_page(
         banners=list(banners(document)),
         name=name,
         component=component,
+        uptimes=trace.of_component(name, document["generated_at"]),
+        latency=curve(component["runs"]),
+        failures=folded(component["failures"]),
         root=root_cause_of(document, name),
         help=_helps(document, tools).get(name),
         dependents=dependents(document, name),

@@ -23,7 +23,8 @@ def verdict_of(step: Step) -> str:
     names = [root["component"] for root in step.roots]
     if not names:
         return f"{step.state}, no root cause"
-    return f"{step.state}: {joined(names)} {verb(names, 'is the root cause', 'are the root causes')}"
+    affected = f", {len(step.symptoms)} affected" if step.symptoms else ""
+    return f"{step.state}: {joined(names)} {verb(names, 'is the root cause', 'are the root causes')}{affected}"
 
 
 def as_it_was(document: StatusDocument, step: Step) -> StatusDocument:

@@ -10,6 +10,7 @@ from staging_exporter.core.model import LATENT
 from staging_exporter.core.words import span
 from staging_exporter.views.page.bars import HEIGHT, phases, sparkline
 from staging_exporter.views.page.texts import ago, clock, iso, linked, precise
+from staging_exporter.views.page.uptime import hovered
 
 # Marks that change the direction of text, and other invisible characters, are shown as their code points.
 _INVISIBLE = {code: f"\N{LEFT CEILING}U+{code:04X}\N{RIGHT CEILING}" for code in
@@ -31,7 +32,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=inert,
     )
-    for function in (ago, clock, iso, linked, phases, precise, span, sparkline):
+    for function in (ago, clock, hovered, iso, linked, phases, precise, span, sparkline):
         environment.globals[function.__name__] = function
     environment.globals |= {"LATENT": LATENT, "SPARK_HEIGHT": HEIGHT}
     return environment
