@@ -25,9 +25,9 @@ from staging_exporter.commands.common import credentials as with_credentials
 def report(url: str, credentials: Credentials, component: str, run: str | None, files: tuple[Path, ...]) -> None:
     """Push the reports of a test suite.
 
-    FILES are JUnit XML or pytest-json-report. Several files, and those with the same
-    --run, are judged together. The exporter needs api.token in its configuration and
-    must run with --storage.path.
+    FILES are JUnit XML, or JSON of pytest-json-report, Playwright or pytest-benchmark.
+    Several files, and those with the same --run, are judged together. The exporter needs
+    api.token in its configuration and must run with --storage.path.
     """
     if run is None and len(files) > 1:
         run = secrets.token_hex(8)

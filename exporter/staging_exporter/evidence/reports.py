@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
+from staging_exporter.evidence.json_reader import SHAPES, JsonReader
 from staging_exporter.evidence.junit import JunitReader
-from staging_exporter.evidence.pytest_json import PytestJsonReader
 from staging_exporter.evidence.runs import TooSlow
 from staging_exporter.evidence.testcases import Incomplete, Report, Rules
 
-Format = Literal["auto", "junit", "pytest-json"]
+Format = Literal["auto", "junit", "pytest-json", "playwright-json", "pytest-benchmark"]
 _CHUNK = 64 * 1024
 
 
@@ -25,15 +25,15 @@ def read_file(path: Path, report_format: Format, rules: Rules, deadline: float) 
 def read_report(chunks: Iterable[bytes], report_format: Format, rules: Rules, deadline: float) -> Report:
     """Count the cases of a report by the `rules`. Raises Unreadable, Incomplete."""
     report = Report(rules)
-    reader: JunitReader | PytestJsonReader | None = None
+    reader: JunitReader | JsonReader | None = None
     for chunk in chunks:
         if time.monotonic() > deadline:
             raise TooSlow("reading it takes longer than the timeout allows")
         if reader is None:
             if not (start := chunk.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n")):
                 continue
-            is_json = report_format == "pytest-json" or (report_format == "auto" and start.startswith(b"{"))
-            reader = PytestJsonReader(report) if is_json else JunitReader(report)
+            is_json = report_format in SHAPES or (report_format == "auto" and start.startswith(b"{"))
+            reader = JsonReader(report, SHAPES.get(report_format)) if is_json else JunitReader(report)
         reader.feed(chunk)
 
     if reader is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Literal
 
@@ -59,6 +59,12 @@ class Step(Model):
     within: PositiveDuration | None = Field(None, description="time for expect, events and ping")
     connection: int | None = Field(None, ge=1, description="the one of `connections` that runs it; without it all")
     skip_others: bool = Field(True, description="false: the very next message must be the expected one")
+
+    def time_limits(self, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], float]]:
+        """(path, seconds) of `within` and `hold`, for a step at `path`."""
+        for name, seconds in (("within", self.within), ("hold", self.hold)):
+            if seconds is not None:
+                yield (*path, name), seconds
 
     @model_validator(mode="after")
     def _one_action(self) -> Step:

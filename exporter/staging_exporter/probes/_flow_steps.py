@@ -170,12 +170,11 @@ class FlowStep(Model):
             yield from ((("websocket", "steps", number, "capture", name), name) for name in talk.capture)
 
     def time_limits(self) -> Iterator[tuple[Path, float]]:
-        """(path, seconds) of each `within`."""
+        """(path, seconds) of each `within` and `hold`."""
         if self.within is not None:
             yield ("within",), self.within
         for number, talk in enumerate(self.websocket.steps if self.websocket else ()):
-            if talk.within is not None:
-                yield ("websocket", "steps", number, "within"), talk.within
+            yield from talk.time_limits(("websocket", "steps", number))
 
     @property
     def needs(self) -> frozenset[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -76,6 +77,11 @@ class Tcp(Check):
     def next_command(self, reason: Reason) -> str | None:
         """What shows the name, the port or the certificate."""
         return for_address(*self.address, reason)
+
+    def time_limits(self) -> Iterator[tuple[tuple[str | int, ...], float]]:
+        """Those of the steps."""
+        limits = ((number, step.within) for number, step in enumerate(self.steps))
+        yield from ((("steps", number, "within"), seconds) for number, seconds in limits if seconds is not None)
 
     async def run(self, context: ProbeContext) -> None:
         """Connect and converse. Raises ProbeFailed (`content`, `closed`), OSError, ssl.SSLError."""

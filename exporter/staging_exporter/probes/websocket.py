@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import islice
@@ -134,6 +134,11 @@ class WebSocket(Check):
         if isinstance(self.connections, tuple):
             return self.connections
         return (OwnCredentials(secrets={}),) * (self.connections or 1)
+
+    def time_limits(self) -> Iterator[tuple[tuple[str | int, ...], float]]:
+        """Those of the steps."""
+        for place, step in enumerate(self.steps):
+            yield from step.time_limits(("steps", place))
 
     def hosts(self) -> tuple[str, ...]:
         """The host of the URL, and that of the token server, once per connection."""
