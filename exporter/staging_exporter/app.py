@@ -15,6 +15,7 @@ from typing import Any
 from staging_exporter.clock import now
 from staging_exporter.config import Config, ConfigError, load_config, log_missing_secrets
 from staging_exporter.config.tools import tools
+from staging_exporter.config.watch import follow
 from staging_exporter.core.blackbox import ProbeResult
 from staging_exporter.core.coincidence import Suggestions
 from staging_exporter.core.snapshot import Snapshot
@@ -99,6 +100,7 @@ class App:
         on_start: Callable[[str], None] = lambda _url: None,
         *,
         stop_on_hangup: bool = False,
+        auto_reload: bool = False,
     ) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reloads, or stops it with `stop_on_hangup`.
 
@@ -110,6 +112,8 @@ class App:
         hangup = stop.set if stop_on_hangup else lambda: self._in_background(self.reload())
         loop.add_signal_handler(signal.SIGHUP, hangup)
         on_start(await self.start(listen))
+        if auto_reload:
+            self._in_background(follow(lambda: self._config.watched, self.reload))
         try:
             await stop.wait()
         finally:
@@ -165,15 +169,9 @@ class App:
 
     def own_status(self) -> ExporterStatus:
         """How the exporter itself is doing."""
-        return ExporterStatus(
-            self._reloaded,
-            self._loaded_at,
-            lines_dropped(),
-            self._recorder.status,
-            self._web.logins_failed,
-            self._web.connections,
-            self._sending.status,
-        )
+        clients = (self._web.logins_failed, self._web.connections)
+        storage, sending = self._recorder.status, self._sending.status
+        return ExporterStatus(self._reloaded, self._loaded_at, lines_dropped(), storage, *clients, sending)
 
     async def probe(self, name: str, longest: float | None, *, trusted: bool) -> ProbeResult:
         """Run the check of a component now. Raises KeyError, NoCheck, NotForAnyone and RateLimitExceeded."""

@@ -251,7 +251,7 @@ ONE_SENDER = "alertmanagers: [https://a.example.com]"
     ("more", "by_rules", "interval"),
     [
         pytest.param("", True, "75s", id="the rules send"),
-        pytest.param(ONE_SENDER, False, "30s", id="the exporter sends"),
+        pytest.param(ONE_SENDER, False, "10s", id="the exporter sends"),
         pytest.param(f"{ONE_SENDER}\n  alongside_prometheus: true", True, "75s", id="both send"),
     ],
 )

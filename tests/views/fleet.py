@@ -61,6 +61,7 @@ COMPONENTS = (
         depends_on=(("database",), ("model-a", "model-b")),
         optional_depends_on=("cache",),
         links={"owner": "backend-team"},
+        labels={"team": "core", "tier": 'one "two"'},
     ),
     replace(_component("model-a", Layer.SERVICE), buckets=(0.001, 0.05)),
     _component("model-b", Layer.SERVICE, "flow"),

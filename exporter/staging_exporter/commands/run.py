@@ -23,6 +23,12 @@ from staging_exporter.web.site import site
 @click.command(cls=Command)
 @config_files()
 @click.option(
+    "--config.auto-reload",
+    "auto_reload",
+    is_flag=True,
+    help="Load the configuration again when the content of its files changes.",
+)
+@click.option(
     "--web.listen-address",
     "listen",
     type=Listen(),
@@ -91,6 +97,7 @@ from staging_exporter.web.site import site
 )
 def run(
     config: tuple[Path, ...],
+    auto_reload: bool,
     listen: tuple[HostPort, ...],
     systemd: bool,
     external: str,
@@ -122,7 +129,7 @@ def run(
         give_up(str(error))
 
     async def serve() -> None:
-        await app.run(addresses)
+        await app.run(addresses, auto_reload=auto_reload)
 
     try:
         run_loop(serve())

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 
 from pydantic import BaseModel
 
 from staging_exporter.config.problems import Problem
 from staging_exporter.config.schema import Limits
+from staging_exporter.config.watch import Watched
 from staging_exporter.core.maintenance import MaintenanceWindow
 from staging_exporter.core.model import Component, ProbeFailed, Topology
 from staging_exporter.generate.options import AlertingOptions
@@ -35,6 +36,7 @@ class Config:
     the default timing. `observed` are components that steps of the check of another one observe, with that one.
     `servers` are name servers instead of those of the system, `resolvers` those of single checks.
     `slo` are objectives, shares of time, by component. `warnings` are never fatal.
+    `watched` are the files that it was read from.
     """
 
     topology: Topology
@@ -50,6 +52,7 @@ class Config:
     google: GoogleOptions
     api: Api
     warnings: tuple[Problem, ...]
+    watched: Watched = field(default=Watched((), ()), compare=False)
 
     def unchanged_since(self, old: Config) -> frozenset[str]:
         """The components, and vantage checks, whose runs are made and counted as `old` says."""

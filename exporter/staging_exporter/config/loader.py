@@ -38,7 +38,7 @@ def load_config(paths: str | Path | Iterable[str | Path]) -> Config:
     loader = _Loader(found, file, declared if isinstance(declared, dict) else {})
     config = loader.config()
     found.check()
-    return replace(config, warnings=(*document.warnings, *config.warnings))
+    return replace(config, warnings=(*document.warnings, *config.warnings), watched=document.watched)
 
 
 class _Loader:
@@ -253,7 +253,8 @@ class _Loader:
     def _maintenance(self) -> tuple[MaintenanceWindow, ...]:
         for number, options in enumerate(self._file.maintenance):
             self._known(options.components, ("maintenance", number, "components"))
-        return tuple(MaintenanceWindow(options.components, options.window()) for options in self._file.maintenance)
+        windows = self._file.maintenance
+        return tuple(MaintenanceWindow(each.components, each.window(), each.probe) for each in windows)
 
     def _objectives(self) -> dict[str, float]:
         """A component's own objective, else that of the environment; a latent component has only its own."""

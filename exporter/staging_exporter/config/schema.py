@@ -217,6 +217,7 @@ class WindowOptions(Model):
     start: Moment | None = None
     end: Moment | None = None
     weekly: WeeklyOptions | None = None
+    probe: bool = Field(True, description="false: nothing is sent to these components meanwhile")
 
     @model_validator(mode="after")
     def _one_sort(self) -> WindowOptions:

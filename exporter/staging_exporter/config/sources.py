@@ -11,6 +11,7 @@ from staging_exporter.config.problems import ConfigError, Problem, TreePath, cli
 from staging_exporter.config.schema import FOR_ANCHORS
 from staging_exporter.config.tree import Document
 from staging_exporter.config.variables import Variables
+from staging_exporter.config.watch import Watched
 from staging_exporter.config.yamlfile import read_yaml
 
 _MAX_TOTAL = 16 * 1024 * 1024  # bytes of all files together
@@ -22,7 +23,7 @@ _WILDCARDS = frozenset("*?[")
 class Sources:
     """All files as one tree; `place` says which file and line a path of the tree is from.
 
-    `files` are those that were read, in that order.
+    `watched` are the files that were read, in that order, and the folders where new ones would be read.
     `lost` are the paths whose values could not be replaced: their consequences are not errors of their own.
     """
 
@@ -36,12 +37,13 @@ class Sources:
         self._owners: dict[TreePath, Document] = {}
         self._offsets: dict[str, list[tuple[int, Document]]] = {}
         self._size = 0
+        self._folders: dict[str, None] = {}
         fatal: list[Problem] = []
         for path in paths:
             self._add(str(path), (), fatal)
         if fatal:
             raise ConfigError([*self.problems, *fatal])
-        self.files = tuple(document.file for document in self._files.values())
+        self.watched = Watched(tuple(document.file for document in self._files.values()), tuple(self._folders))
         self._first = next(iter(self._files.values()))
 
     def place(self, path: TreePath) -> tuple[str, int]:
@@ -56,6 +58,7 @@ class Sources:
         """Read a file, or those of a directory, and merge what they hold; errors that end it are added to `fatal`."""
         try:
             if Path(path).is_dir():
+                self._folders[path] = None
                 for file in _of_directory(path):
                     self._add(file, around, fatal)
                 return
@@ -97,6 +100,8 @@ class Sources:
         for number, pattern in enumerate(patterns):
             at: TreePath = ("include", number)
             found = list(_matching(Path(document.file).parent, pattern))
+            if not _WILDCARDS.isdisjoint(Path(pattern).name):
+                self._folders[str((Path(document.file).parent / pattern).parent)] = None
             if not found:
                 self.warnings.append(document.problem(at, f"`{clip(pattern)}` matches no file"))
             for file in found:

@@ -100,12 +100,12 @@ class Validation:
     def _add(self, problem: Problem) -> None:
         self.problems.append(problem)
         if len(self.problems) > MAX_PROBLEMS:
-            raise ConfigError(self.problems, self._document.files)
+            raise ConfigError(self.problems, self._document.watched.files)
 
     def check(self) -> None:
         """Raises ConfigError when an error was reported."""
         if self.problems:
-            raise ConfigError(self.problems, self._document.files)
+            raise ConfigError(self.problems, self._document.watched.files)
 
     def validate(
         self,
@@ -142,7 +142,7 @@ class Validation:
                     self._report_all(model, tree, (), {}, complaints)
                 for complaint in complaints:
                     _repair(rest, complaint, fallbacks)
-        raise ConfigError(self.problems, self._document.files)
+        raise ConfigError(self.problems, self._document.watched.files)
 
     def _context(self, at: TreePath) -> dict[str, Path]:
         file, _ = self._document.place(at)

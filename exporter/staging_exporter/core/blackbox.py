@@ -72,6 +72,10 @@ def failed_by_content(name: str = "probe_failed_due_to_regex") -> Gauge:
     return Gauge(name, _REGEX_HELP, lambda seen: float(seen.reason == Reason.CONTENT))
 
 
+class Paused(Exception):
+    """A component is in a maintenance window in which nothing is sent to it."""
+
+
 class NoCheck(Exception):
     """The component is latent: there is nothing to run."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta, tzinfo
 
@@ -46,10 +46,11 @@ class Weekly:
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceWindow:
-    """When `components` are in maintenance."""
+    """When `components` are in maintenance; without `probe` nothing is sent to them meanwhile."""
 
     components: tuple[str, ...]
     when: Once | Weekly
+    probe: bool = True
 
     def active(self, now: float) -> bool:
         """True when `now` (Unix seconds) is inside the window."""
@@ -62,3 +63,8 @@ class MaintenanceWindow:
     def over(self, now: float) -> bool:
         """True when it will never be active again."""
         return isinstance(self.when, Once) and now >= self.when.end
+
+
+def paused(windows: Iterable[MaintenanceWindow], name: str, now: float) -> bool:
+    """True while nothing is sent to this component."""
+    return any(not window.probe and name in window.components and window.active(now) for window in windows)

@@ -254,6 +254,7 @@ TEST_DURATION = Metric("staging_test_run_duration_seconds", GAUGE, "Duration of 
 TEST_CONFLICT = Metric(
     "staging_test_conflict", GAUGE, "1 when the suite passed although a component that it covers is down, else 0."
 )
+LABELS = Metric("staging_component_labels", GAUGE, "Labels that are configured for a component, always 1.")
 DEPLOY = Metric("staging_deploy_timestamp_seconds", GAUGE, "Time of the last deploy that was marked.")
 BUILD_INFO = Metric(
     "staging_exporter_build_info",

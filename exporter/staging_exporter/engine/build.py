@@ -6,11 +6,13 @@ import asyncio
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from staging_exporter.clock import now
 from staging_exporter.config import Config
 from staging_exporter.core.board import Board
+from staging_exporter.core.maintenance import paused
 from staging_exporter.core.schedule import SPREAD, TICK
 from staging_exporter.engine.loop_lag import LoopLagMonitor
 from staging_exporter.engine.on_demand import OnDemand
@@ -62,5 +64,6 @@ def build_engine(
     resolver = Resolver(config.servers)
     tokens = GoogleTokens(resolver, config.google.endpoint)
     prober = Prober(resolver, loop_lag, pushed, own, owners, tokens, observed=steps)
-    scheduler = Scheduler(board, targets, prober.attempt, rate_limiter, lambda: on_tick(board), spread, steps)
-    return Engine(board, scheduler, prober, OnDemand(targets, prober, rate_limiter, steps), rate_limiter)
+    without = partial(paused, config.maintenance)
+    scheduler = Scheduler(board, targets, prober.attempt, rate_limiter, lambda: on_tick(board), spread, steps, without)
+    return Engine(board, scheduler, prober, OnDemand(targets, prober, rate_limiter, steps, without), rate_limiter)

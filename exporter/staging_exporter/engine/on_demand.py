@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from staging_exporter.clock import now
-from staging_exporter.core.blackbox import NoCheck, ProbeResult, RateLimitExceeded
+from staging_exporter.core.blackbox import NoCheck, Paused, ProbeResult, RateLimitExceeded
 from staging_exporter.core.model import Component
 from staging_exporter.core.redaction import clean
 from staging_exporter.engine.prober import Prober
@@ -40,8 +40,13 @@ class OnDemand:
         prober: Prober,
         rate_limiter: RateLimiter,
         observed: Mapping[str, str] | None = None,
+        paused: Callable[[str, float], bool] = lambda _name, _now: False,
     ) -> None:
-        """`observed` are components that steps of the check of another one observe, with that one."""
+        """`observed` are components that steps of the check of another one observe, with that one.
+
+        `paused` says to which components nothing is sent at a moment.
+        """
+        self._paused = paused
         self._targets, self._prober, self._rate_limiter = targets, prober, rate_limiter
         self._observed = observed or {}
         self._running: dict[str, _Run] = {}
@@ -52,13 +57,16 @@ class OnDemand:
         """The result of a run of at most its configured timeout and `longest` seconds.
 
         A run under way is shared if it lasts as long as that: an impatient requester spoils nobody's result. Raises
-        NoCheck for a latent component, RateLimitExceeded when its host may not be probed now.
+        NoCheck for a latent component, Paused in a window without probes, RateLimitExceeded when its host may not be
+        probed now.
         """
         if owner := self._observed.get(name):
             result = await self.probe(owner, longest)
             return replace(result, seen=next(each for each in result.seen.also if each.component == name))
         if name not in self._targets:
             raise NoCheck(name)
+        if self._paused(name, now()):
+            raise Paused(name)
         timeout = min(self._targets[name][0].timeout, max(_SHORTEST, math.inf if longest is None else longest))
         run = self._running.get(name)
         if run is None or run.timeout < timeout:

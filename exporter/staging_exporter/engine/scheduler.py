@@ -19,6 +19,7 @@ from staging_exporter.engine.rate_limit import RateLimiter
 from staging_exporter.options.check import Check
 
 _STOP = 1.0  # seconds that cancelled runs have to end
+_PAUSED = "not probed: a maintenance window says probe: false"
 
 Attempt = Callable[[Component, Check, float, bool], Awaitable[Observation]]
 Targets = Mapping[str, tuple[Component, Check]]
@@ -44,14 +45,16 @@ class Scheduler:
         on_tick: Callable[[], None] = lambda: None,
         spread: float = SPREAD,
         observed: Mapping[str, str] | None = None,
+        paused: Callable[[str, float], bool] = lambda _name, _now: False,
     ) -> None:
         """`targets` are components and vantage checks; `attempt` runs one check once, with its lag, and whether it
         was requested.
 
         `observed` are components that steps of the check of another one observe, with that one.
 
-        `on_tick` is called several times a second.
+        `on_tick` is called several times a second. `paused` says to which components nothing is sent at a moment.
         """
+        self._paused = paused
         self._board, self._targets, self._attempt, self._rate_limiter = board, targets, attempt, rate_limiter
         self._on_tick, self._spread, self._runs_of = on_tick, spread, observed or {}
         self._observes = {name: [part for part, owner in self._runs_of.items() if owner == name] for name in targets}
@@ -147,6 +150,8 @@ class Scheduler:
 
     async def _probe(self, component: Component, check: Check, lag: float, requested: bool) -> Observation:
         """One run; while a Retry-After of its host holds, an inconclusive observation instead."""
+        if self._paused(component.name, now()):
+            return Observation(component.name, now(), 0.0, Outcome.UNKNOWN, Reason.NO_EVIDENCE, _PAUSED, skipped=1)
         until = self._rate_limiter.blocked_until(component.name)
         if until > now():
             free = datetime.fromtimestamp(until, UTC)

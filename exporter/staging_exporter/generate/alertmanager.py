@@ -29,7 +29,7 @@ _HOURS = "working-hours"
 # after rules.alert.resend-delay: every 65 s by default. A group_interval that is shorter sees those of a group in turn,
 # and Alertmanager then repeats the notification each time (prometheus/alertmanager#1755).
 _PACE = {Priority.P0: ("5s", "75s", "1h"), Priority.P1: ("30s", "5m", "4h"), Priority.P2: ("5m", "10m", "1d")}
-_DIRECT = "30s"  # group_interval of urgent root causes that the exporter sends, which sends a resolved one once
+_DIRECT = "10s"  # group_interval of urgent root causes that the exporter sends, which sends a resolved one once
 _NIGHT = "12h"
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})  # what the matcher parsers of 0.25 and 0.27 share
 

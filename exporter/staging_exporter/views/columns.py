@@ -95,6 +95,20 @@ class Labelled:
         return "".join([f"{before}{escaped(name)}{after}{number(value)}\n" for name, value in self._rows(found)])
 
 
+class Free:
+    """A family with one sample for each component that has labels of its own, named `label_NAME`, and the value 1."""
+
+    per_piece = _LINES
+
+    def __init__(self, metric: Metric, read: Callable[[ComponentStatus], Mapping[str, str] | None]) -> None:
+        self.metric, self.read = metric, read
+
+    def written(self, at: At, found: Any) -> str:
+        """The line with these labels."""
+        own = [f'label_{name}="{escaped(value)}"' for name, value in sorted(found.items())]
+        return f"{self.metric.name}{{{','.join([at.both, *own])}}} 1.0\n"
+
+
 class Distribution:
     """A family with one histogram for each component."""
 
@@ -108,7 +122,7 @@ class Distribution:
         return histogram_lines(self.metric.name, at.both, histogram)
 
 
-Column = Single | Several | Labelled | Distribution
+Column = Single | Several | Labelled | Free | Distribution
 
 
 class Group(NamedTuple):

@@ -8,7 +8,7 @@ from staging_exporter.core import names
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import Component, Outcome, State, Trait
 from staging_exporter.core.snapshot import ComponentStatus
-from staging_exporter.views.columns import Group, Labelled, Row, Several, Single
+from staging_exporter.views.columns import Free, Group, Labelled, Row, Several, Single
 
 _UP = {State.UP: 1.0, State.DEGRADED: 1.0, State.DOWN: 0.0, State.FLAPPING: 0.0, State.STARTING: 0.0}
 _UP_BY_OUTCOME = {Outcome.PASS: 1.0, Outcome.DEGRADED: 1.0, Outcome.FAIL: 0.0}
@@ -87,6 +87,7 @@ ABOUT_COMPONENTS = (
         (
             Several(names.COMPONENT_INFO, _component, _info),
             Several(names.LINKS, _component, _links),
+            Free(names.LABELS, lambda status: status.component.labels or None),
             Single(names.STARTUP_BUDGET, _startup_budget),
             Several(names.DEPENDENCY, _component, _edges),
         ),

@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 
 from aiohttp import web
 
-from staging_exporter.core.blackbox import NoCheck, RateLimitExceeded
+from staging_exporter.core.blackbox import NoCheck, Paused, RateLimitExceeded
 from staging_exporter.evidence.testcases import Unreadable
 from staging_exporter.logs import event
 from staging_exporter.options.access import Scope
@@ -68,6 +68,8 @@ class Api:
             return unknown_component(name)
         except NotForAnyone as error:
             return web.Response(status=403, text=f"{error}.\n")
+        except Paused:
+            return web.Response(status=409, text=f"not probed: a maintenance window of {name} says probe: false.\n")
         except NoCheck:
             return web.Response(status=400, text=f"{name} has no check: it is inferred from its dependents.\n")
         except RateLimitExceeded as error:
