@@ -114,6 +114,18 @@ async def test_metrics_have_the_requested_format(running: Running) -> None:
     assert {"staging_component_root_cause", "process_cpu_seconds"} <= plain & opened
 
 
+async def test_the_status_has_a_tag_that_lasts_as_long_as_nothing_changes(running: Running) -> None:
+    async with running.session.get("/api/v1/status") as first:
+        assert first.content_type == "application/json"
+        assert (await first.json())["environment"] == "test"
+        tag = first.headers["ETag"]
+    async with running.session.get("/api/v1/status", headers={"If-None-Match": tag}) as again:
+        assert (again.status == 304) is (again.headers["ETag"] == tag)
+    async with running.session.get("/api/v1/status", headers={"If-None-Match": 'W/"other"'}) as other:
+        assert other.status == 200
+        assert await other.json()
+
+
 @pytest.mark.parametrize(("path", "varies"), [("/metrics", "Accept, Accept-Encoding"), ("/", "Accept-Encoding")])
 async def test_responses_carry_a_vary_header(running: Running, path: str, varies: str) -> None:
     for accepted, encoding in (("gzip", "gzip"), ("identity", None)):

@@ -97,6 +97,17 @@ async def test_a_page_is_compressed_for_clients_that_accept_gzip() -> None:
             assert await packed.text() == text
 
 
+async def test_a_client_that_has_the_page_gets_304_without_a_body() -> None:
+    async with pages(lambda: board().snapshot(26.0)) as session:
+        async with session.get("/") as first:
+            tag = first.headers["ETag"]
+        for known, status in ((tag, 304), (f'"other", {tag}', 304), ("*", 304), ('"other"', 200), ("", 200)):
+            async with session.get("/", headers={"If-None-Match": known} if known else {}) as answer:
+                assert (answer.status, answer.headers["ETag"]) == (status, tag)
+                assert bool(await answer.read()) is (status == 200)
+                assert "Content-Security-Policy" in answer.headers
+
+
 async def test_concurrent_viewers_share_one_rendering() -> None:
     asked = []
 

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from operator import is_
+from secrets import token_hex
+from typing import NamedTuple
+
 from staging_exporter.core.explain import explain, remarks
 from staging_exporter.core.model import Component
 from staging_exporter.core.snapshot import ComponentStatus, JourneyStatus, RootCause, Run, Snapshot
@@ -19,6 +26,63 @@ from staging_exporter.views.verdict import verdict
 
 def document(snapshot: Snapshot) -> StatusDocument:
     """The document of `/api/v1/status` and of `check --format json`."""
+    return _document(snapshot, {name: _component(snapshot, name) for name in snapshot.components})
+
+
+class _Kept(NamedTuple):
+    """What was made of the status of a component; `text` is the document as JSON, empty until it is asked for."""
+
+    status: ComponentStatus
+    document: ComponentDocument
+    text: str = ""
+
+
+class Documents:
+    """The documents of one snapshot after the other: what is about a component is kept until its status changes.
+
+    Nobody may change them.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, _Kept] = {}
+        self._last: tuple[str, list[ComponentStatus]] = "", []
+        self._version, self._instance = 0, token_hex(4)
+
+    def document(self, snapshot: Snapshot) -> StatusDocument:
+        """The same as `document`."""
+        return _document(snapshot, {name: self._of(snapshot, name).document for name in snapshot.components})
+
+    def pieces(self, snapshot: Snapshot) -> Iterator[str]:
+        """The same as JSON, in pieces."""
+        before, after = json.dumps(_document(snapshot, {})).split('"components": {}', 1)
+        yield f'{before}"components": {{'
+        for number, name in enumerate(snapshot.components):
+            kept = self._of(snapshot, name)
+            if not kept.text:
+                kept = kept._replace(text=f"{json.dumps(name)}: {json.dumps(kept.document)}")
+                self._kept[name] = kept
+            yield f", {kept.text}" if number else kept.text
+        yield f"}}{after}"
+
+    def version(self, snapshot: Snapshot) -> str:
+        """A text that differs from the last one when anything but `generated_at` does."""
+        rest, statuses = json.dumps(_document(replace(snapshot, generated_at=0.0), {})), [*snapshot.components.values()]
+        last, before = self._last
+        same = rest == last and len(statuses) == len(before) and all(map(is_, statuses, before))
+        self._version += not same
+        self._last = rest, statuses
+        return f"{self._instance}-{self._version}"
+
+    def _of(self, snapshot: Snapshot, name: str) -> _Kept:
+        status, kept = snapshot.components[name], self._kept.get(name)
+        if kept is None or kept.status is not status or status.root:  # what is said of a root depends on others
+            kept = self._kept[name] = _Kept(status, _component(snapshot, name))
+            if len(self._kept) > 2 * len(snapshot.components):
+                self._kept = {name: each for name, each in self._kept.items() if name in snapshot.components}
+        return kept
+
+
+def _document(snapshot: Snapshot, components: dict[str, ComponentDocument]) -> StatusDocument:
     return {
         "environment": snapshot.environment,
         "generated_at": snapshot.generated_at,
@@ -27,7 +91,7 @@ def document(snapshot: Snapshot) -> StatusDocument:
         "settled": snapshot.settled,
         "online": snapshot.online,
         "root_causes": [_root_cause(root) for root in snapshot.root_causes],
-        "components": {name: _component(snapshot, name) for name in snapshot.components},
+        "components": components,
         "journeys": {name: _journey(status) for name, status in snapshot.journeys.items()},
         "verdict": verdict(snapshot),
     }

@@ -7,14 +7,14 @@ import logging
 import math
 from collections.abc import Awaitable
 
-from aiohttp import web
+from aiohttp import ETag, web
 
 from staging_exporter.core.blackbox import NoCheck, Paused, RateLimitExceeded
 from staging_exporter.evidence.testcases import Unreadable
 from staging_exporter.logs import event
 from staging_exporter.options.access import Scope
 from staging_exporter.options.model import Model
-from staging_exporter.views.document import component_document, document
+from staging_exporter.views.document import Documents, component_document
 from staging_exporter.views.exporter_status import StorageFailed
 from staging_exporter.views.exposition import TEXT, content_type
 from staging_exporter.views.metrics import Metrics
@@ -24,7 +24,7 @@ from staging_exporter.views.suggestions import suggestions_document
 from staging_exporter.web.access import CALLER
 from staging_exporter.web.exporter import Exporter, NotForAnyone, ReportRefused
 from staging_exporter.web.requests import Deployed, Maintenance, parsed, probe_deadline, run_id, upload
-from staging_exporter.web.responses import answer, rendered, unknown_component, wants_gzip
+from staging_exporter.web.responses import answer, has_it, rendered, unchanged, unknown_component, wants_gzip
 
 log = logging.getLogger("exporter")
 _UPLOAD_TIMEOUT = 120.0  # seconds
@@ -33,8 +33,10 @@ _UPLOAD_TIMEOUT = 120.0  # seconds
 class Api:
     """The handlers; `server` says at which paths."""
 
-    def __init__(self, exporter: Exporter) -> None:
-        self._exporter = exporter
+    def __init__(self, exporter: Exporter, documents: Documents) -> None:
+        """`documents` are shared with the pages."""
+        self._exporter, self._documents = exporter, documents
+        self._status = asyncio.Lock()  # one document at a time is put together
         self._metrics, self._scrape = Metrics(), asyncio.Lock()  # one scrape at a time is put together
 
     async def metrics(self, request: web.Request) -> web.Response:
@@ -45,9 +47,17 @@ class Api:
             body = await rendered(pieces, gzipped=wants_gzip(request))
         return answer(request, body, {"Content-Type": form, "Vary": "Accept"})
 
-    async def status(self, _request: web.Request) -> web.Response:
-        """The status document."""
-        return web.json_response(document(self._exporter.snapshot()))
+    async def status(self, request: web.Request) -> web.Response:
+        """The status document; its ETag changes with anything in it but the time."""
+        snapshot = self._exporter.snapshot()
+        tag = ETag(self._documents.version(snapshot), is_weak=True)
+        if has_it(request, tag):
+            return unchanged(tag)
+        async with self._status:
+            body = await rendered(self._documents.pieces(snapshot), gzipped=wants_gzip(request))
+        response = answer(request, body, {"Content-Type": "application/json; charset=utf-8"})
+        response.etag = tag
+        return response
 
     async def component(self, request: web.Request) -> web.Response:
         """The document of one component, with its last runs."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from difflib import get_close_matches
+from hashlib import blake2b
 from time import monotonic
 
-from aiohttp import web
+from aiohttp import ETag, web
 from aiohttp.typedefs import Middleware
 
 from staging_exporter.core.coincidence import Suggestions
 from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.generate.examples import runbook
 from staging_exporter.views.badge import badge
-from staging_exporter.views.document import component_document, document
+from staging_exporter.views.document import Documents, component_document
 from staging_exporter.views.page import (
     CSP,
     STATIC,
@@ -29,7 +30,7 @@ from staging_exporter.views.page.selection import Selection
 from staging_exporter.views.page.tools import Tools
 from staging_exporter.views.page.uptime import RANGES, Range
 from staging_exporter.views.suggestions import suggestions_document
-from staging_exporter.web.responses import compressed, rendered, unknown_component
+from staging_exporter.web.responses import compressed, has_it, rendered, unchanged, unknown_component
 
 _MAX_AGE = 1.0  # seconds for which one rendering serves every viewer
 HEADERS = {
@@ -51,12 +52,13 @@ class Pages:
         problem: Callable[[], str] = lambda: "",
         tools: Callable[[], Tools] = Tools,
         trace: Callable[[], Trace] = Trace,
+        documents: Documents | None = None,
     ) -> None:
         """`problem` says what is wrong with the exporter itself, or nothing.
 
-        `tools` are what pages link to, `trace` gives the past.
+        `tools` are what pages link to, `trace` gives the past, `documents` are those of the API.
         """
-        self._trace = trace
+        self._trace, self._documents = trace, documents or Documents()
         self._snapshot, self._suggestions, self._problem, self._tools = snapshot, suggestions, problem, tools
         self._rendered: dict[Selection, tuple[float, bytes]] = {}
         self._rendering = asyncio.Lock()
@@ -81,7 +83,8 @@ class Pages:
             fresh = monotonic() - _MAX_AGE
             self._rendered = {key: made for key, made in self._rendered.items() if made[0] > fresh}
             if selection not in self._rendered:
-                args = self._snapshot(), self._suggestions(), self._problem(), selection, self._tools(), self._trace()
+                now = self._snapshot(), self._suggestions(), self._problem(), selection, self._tools(), self._trace()
+                args = self._documents, *now
                 page = await rendered(await asyncio.to_thread(_status_pieces, *args))
                 self._rendered[selection] = monotonic(), page
             return self._rendered[selection][1]
@@ -91,7 +94,8 @@ class Pages:
         snapshot, name = self._snapshot(), request.match_info["name"]
         if name not in snapshot.components:
             return _no_component(request, snapshot, name)
-        pieces = await asyncio.to_thread(_component_pieces, snapshot, name, self._tools(), self._trace())
+        about = name, self._tools(), self._trace()
+        pieces = await asyncio.to_thread(_component_pieces, self._documents, snapshot, *about)
         return await html(request, await rendered(pieces))
 
     async def history(self, request: web.Request) -> web.Response:
@@ -99,7 +103,8 @@ class Pages:
         name = request.query.get("range", DEFAULT.name)
         if name not in RANGES:
             raise web.HTTPBadRequest(text=f"range: one of {', '.join(RANGES)}.\n")
-        pieces = await asyncio.to_thread(_history_pieces, self._snapshot(), self._trace(), RANGES[name])
+        shown = self._trace(), RANGES[name]
+        pieces = await asyncio.to_thread(_history_pieces, self._documents, self._snapshot(), *shown)
         return await html(request, await rendered(pieces))
 
     async def runbook(self, request: web.Request) -> web.Response:
@@ -128,19 +133,25 @@ class Pages:
 
 
 def _status_pieces(
-    snapshot: Snapshot, found: Suggestions, problem: str, selection: Selection, tools: Tools, trace: Trace
+    documents: Documents,
+    snapshot: Snapshot,
+    found: Suggestions,
+    problem: str,
+    selection: Selection,
+    tools: Tools,
+    trace: Trace,
 ) -> Iterator[str]:
     """Document and layout are computed here, in a thread; the text is generated later, piece by piece."""
     suggestions = suggestions_document(snapshot.environment, snapshot.generated_at, found)
-    return status_page(document(snapshot), suggestions, problem, selection, tools, trace)
+    return status_page(documents.document(snapshot), suggestions, problem, selection, tools, trace)
 
 
-def _component_pieces(snapshot: Snapshot, name: str, tools: Tools, trace: Trace) -> Iterator[str]:
-    return component_page(document(snapshot), component_document(snapshot, name), tools, trace)
+def _component_pieces(documents: Documents, snapshot: Snapshot, name: str, tools: Tools, trace: Trace) -> Iterator[str]:
+    return component_page(documents.document(snapshot), component_document(snapshot, name), tools, trace)
 
 
-def _history_pieces(snapshot: Snapshot, trace: Trace, shown: Range) -> Iterator[str]:
-    return history_page(document(snapshot), trace, shown)
+def _history_pieces(documents: Documents, snapshot: Snapshot, trace: Trace, shown: Range) -> Iterator[str]:
+    return history_page(documents.document(snapshot), trace, shown)
 
 
 def _no_component(request: web.Request, snapshot: Snapshot, name: str) -> web.Response:
@@ -177,5 +188,10 @@ def _is_browser(request: web.Request) -> bool:
 
 
 async def html(request: web.Request, body: bytes) -> web.Response:
-    """A page, compressed where the client accepts it."""
-    return await compressed(request, body, {**HEADERS, "Content-Type": "text/html; charset=utf-8"})
+    """A page, compressed where the client accepts it, unless the client has it."""
+    tag = ETag(blake2b(body, digest_size=12).hexdigest(), is_weak=True)  # compressed or not, it is the same page
+    if has_it(request, tag):
+        return unchanged(tag, HEADERS)
+    response = await compressed(request, body, {**HEADERS, "Content-Type": "text/html; charset=utf-8"})
+    response.etag = tag
+    return response

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from time import monotonic
 
-from aiohttp import web
+from aiohttp import ETag, web
 
 from staging_exporter.views.exposition import accepts_gzip
 
@@ -66,6 +66,18 @@ def answer(request: web.Request, body: bytes, headers: Mapping[str, str]) -> web
     if wants_gzip(request):
         sent["Content-Encoding"] = "gzip"
     return web.Response(body=body, headers=sent)
+
+
+def has_it(request: web.Request, tag: ETag) -> bool:
+    """True when the client has what `tag` names: RFC 9110 section 13.1.2, by weak comparison."""
+    return any(known.value in (tag.value, "*") for known in request.if_none_match or ())
+
+
+def unchanged(tag: ETag, headers: Mapping[str, str] | None = None) -> web.Response:
+    """The 304 for a client that has it."""
+    response = web.Response(status=304, headers=headers)
+    response.etag = tag
+    return response
 
 
 def unknown_component(name: str) -> web.Response:

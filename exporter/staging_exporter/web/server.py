@@ -10,6 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
 
 from staging_exporter.options.access import Scope
+from staging_exporter.views.document import Documents
 from staging_exporter.views.page.history import Trace
 from staging_exporter.web.access import CALLER, Access, over_unix_socket
 from staging_exporter.web.api import Api
@@ -32,12 +33,16 @@ def make_app(
     `external` is the URL of the page, for the feed.
     """
     server_logger.addFilter(_without_malformed_requests)
-    api, incidents = Api(exporter), Incidents(exporter, external)
+    documents = Documents()
+    api, incidents = Api(exporter, documents), Incidents(exporter, external)
+
+    def problem() -> str:
+        return exporter.own_status().problem
 
     def trace() -> Trace:
         return Trace(exporter.history.past, exporter.history.newest)
 
-    pages = Pages(exporter.snapshot, exporter.suggestions, lambda: exporter.own_status().problem, exporter.tools, trace)
+    pages = Pages(exporter.snapshot, exporter.suggestions, problem, exporter.tools, trace, documents)
 
     async def prepare(_request: web.Request, response: web.StreamResponse) -> None:
         response.headers["Server"] = SERVER  # without versions

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from staging_exporter.core.model import LATENT
 from staging_exporter.core.words import span
+from staging_exporter.views.document_types import ComponentDocument
 from staging_exporter.views.page.bars import HEIGHT, phases, sparkline
 from staging_exporter.views.page.texts import ago, clock, iso, linked, precise
 from staging_exporter.views.page.uptime import hovered
@@ -22,6 +25,20 @@ def inert(value: object) -> object:
     return value.translate(_INVISIBLE) if type(value) is str else value
 
 
+_KEPT: dict[tuple[str, str], tuple[ComponentDocument, str, Markup]] = {}
+_MOST_KEPT = 50_000
+
+
+def kept(tile: Callable[..., Markup], name: str, document: ComponentDocument, css: str, age: str) -> Markup:
+    """The tile of a component, written again only for another document or age."""
+    known = _KEPT.get((name, css))
+    if known is None or known[0] is not document or known[1] != age:
+        if len(_KEPT) >= _MOST_KEPT:
+            _KEPT.clear()
+        known = _KEPT[name, css] = document, age, tile(name, document, css, age)
+    return known[2]
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -32,7 +49,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=inert,
     )
-    for function in (ago, clock, hovered, iso, linked, phases, precise, span, sparkline):
+    for function in (ago, clock, hovered, iso, kept, linked, phases, precise, span, sparkline):
         environment.globals[function.__name__] = function
     environment.globals |= {"LATENT": LATENT, "SPARK_HEIGHT": HEIGHT}
     return environment
