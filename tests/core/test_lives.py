@@ -31,12 +31,14 @@ class Life:
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
         self.now = 1000.0
-        topology = random_topology(self.random, self.random.choice((3, 5, 8, 12)), suites=True)
-        self.board = Board(self._with_starts(topology), self.now, 2.0, (VANTAGE,))
+        self.board = Board(self._with_starts(self.environment()), self.now, 2.0, (VANTAGE,))
         self.truth: dict[str, tuple[Outcome, Reason]] = {}
         self.online = True
         self.unexplained: dict[str, float] = {}
         self._begin(())
+
+    def environment(self) -> Topology:
+        return random_topology(self.random, self.random.choice((3, 5, 8, 12)), suites=True)
 
     def _with_starts(self, topology: Topology) -> Topology:
         slow = {n: replace(c, startup=Startup(30.0, 10.0)) for n, c in topology.components.items() if not c.latent}

@@ -24,7 +24,7 @@ from staging_exporter.core.model import (
     State,
     Topology,
 )
-from staging_exporter.core.rounds import bound
+from staging_exporter.core.round import bound
 from staging_exporter.core.snapshot import ComponentStatus
 from staging_exporter.core.verdict_lifecycle import Published, conclude
 

@@ -56,7 +56,7 @@ class Attribution:
     def __init__(self, graph: Graph, states: Mapping[str, State], conditions: Mapping[str, Condition]) -> None:
         """`conditions` are those of the checked components, as they are judged."""
         self._graph, self._states, self._conditions = graph, states, conditions
-        self._trouble_above = dict.fromkeys(graph.order, False)
+        self._trouble_above = dict.fromkeys((*graph.order, *graph.border), False)
         self._known: dict[str, frozenset[str]] = {}
         self.through: dict[str, frozenset[str]] = {}  # component -> those that are up between it and its explanation
         troubled = {name for name, state in states.items() if state in FAILS | NOT_READY}

@@ -9,19 +9,20 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from staging_exporter.core.coincidence import Suggestions, suggest, with_coincidences
-from staging_exporter.core.error_budget import is_own_fault
+from staging_exporter.core.deadlines import Deadlines
+from staging_exporter.core.error_budget import WaitingFailures, is_own_fault
 from staging_exporter.core.graph import Graph
-from staging_exporter.core.health import Health, begin_window, deployed, expire, forget_failures, observe
+from staging_exporter.core.health import SILENT, Health, begin_window, deployed, expire, forget_failures, observe
 from staging_exporter.core.incidents import with_announced
 from staging_exporter.core.journal import Journal
 from staging_exporter.core.journeys import journey_status, overall, root_causes
 from staging_exporter.core.maintenance import MaintenanceWindow
 from staging_exporter.core.masking import Vantage, mask
 from staging_exporter.core.memory import Memory, remember
-from staging_exporter.core.model import Component, Observation, Outcome, Reason, State, Topology
+from staging_exporter.core.model import Component, Journey, Observation, Outcome, Reason, State, Topology
 from staging_exporter.core.publisher import Publisher
-from staging_exporter.core.records import Record, blind_ones
-from staging_exporter.core.rounds import calls_for_a_round
+from staging_exporter.core.records import Record
+from staging_exporter.core.round import calls_for_a_round
 from staging_exporter.core.rules import FAILS, condition_of, is_blind
 from staging_exporter.core.schedule import SPREAD
 from staging_exporter.core.snapshot import LAG_BUCKETS, Deploy, RootCause, Snapshot
@@ -63,7 +64,9 @@ class Board:
         self._vantage = Vantage(dict.fromkeys(self.vantage_checks))
         self._windows = tuple(windows)
         self._lag = Counts(LAG_BUCKETS)
-        self._unsettled: set[str] = set()  # failures that wait for a verdict
+        self._waiting = WaitingFailures()
+        self._silent_at = Deadlines()
+        self._maintained: frozenset[str] = frozenset()
 
     def inherit(self, old: Board, unchanged: Collection[str], at: float) -> frozenset[str]:
         """Take over what `old` knows of the components that did not change, so that a reload forgets nothing.
@@ -75,15 +78,15 @@ class Board:
             self._vantage = old._vantage
         self.journal = old.journal
         self._lag = old._lag
-        maintained = self._in_maintenance(at)
+        self._maintained = self._in_maintenance(at)
+        self._waiting = WaitingFailures(old._waiting.names & kept)
         for name, record in self._records.items():
-            record.maintained = name in maintained
+            record.maintained = name in self._maintained
             if name in kept:
                 before = old._records[name]
                 record.shown, record.remembered = before.shown, before.remembered
                 record.last = before.last
                 record.tally = before.tally.with_buckets(self.topology.components[name].buckets)
-                self._unsettled |= {name} & old._unsettled
                 self._update(name, before.health, at)
         self._publisher.inherit(old._publisher, kept, self._records)
         self._advance(at)
@@ -103,34 +106,35 @@ class Board:
         record.last = seen
         record.tally.add(seen)
         if record.tally.budget.add(seen, maintained=record.maintained):
-            self._unsettled.add(name)
+            self._waiting.add(name)
         self._lag.add(seen.lag)
         self._publisher.rounds.heard(name)
         requested = self._open_round(name, seen.ended) if calls_for_a_round(before, after) else _NOBODY
         if after.state in FAILS and before.state not in FAILS:
             requested |= self._publisher.rounds.confirm(name, self._records)
         if is_blind(record.condition) and before.state != State.UNKNOWN:
-            requested |= self._publisher.rounds.widen(name, blind_ones(self._records))
+            requested |= self._publisher.rounds.widen(name, self._publisher.blind)
         self._advance(seen.ended)
         return requested | self._publisher.wanted(seen.ended, self._records)
 
     def tick(self, now: float) -> frozenset[str]:
         """Time passes: silence, overdue rounds, recovery graces that end. Returns the components to be probed now."""
-        maintained = self._in_maintenance(now)
+        before, self._maintained = self._maintained, self._in_maintenance(now)
         doubtful = []
-        for name, record in self._records.items():
+        for name in dict.fromkeys([*self._silent_at.over(now), *sorted(before ^ self._maintained)]):
+            record = self._records[name]
             later = expire(record.health, self.topology.components[name], now)
-            ended = record.maintained and name not in maintained
+            record.maintained = name in self._maintained
+            ended = name in before and not record.maintained
             later = begin_window(later) if ended else later
             if ended and later.failing_since is not None:
                 later = forget_failures(later, Reason.NO_EVIDENCE, _AFTER_MAINTENANCE)
                 doubtful.append(name)
-            if later is not record.health or (name in maintained) != record.maintained:
-                record.maintained = name in maintained
-                self._update(name, later, now)
+            self._update(name, later, now)
         self._publisher.grant_after_maintenance(doubtful, now)
         doubtful += self._publisher.end_graces(now, self._records)
         requested = _NOBODY.union(*(self._open_round(name, now) | {name} for name in doubtful))
+        self._publisher.rounds.examine_all()
         self._advance(now)
         self._statuses.tick(self.journal)
         return requested | self._publisher.wanted(now, self._records)
@@ -226,37 +230,38 @@ class Board:
         record.health = health
         record.shown = mask(health, self._vantage, record.shown, at, maintained=record.maintained)
         condition = condition_of(record.shown, self.topology.components[name].interval, record.last)
-        if condition != record.condition or condition.recent.fades_after(record.condition.recent):
-            self.changes += 1
-            self._publisher.state_changes(record.condition.state, condition.state, self._records, at)
+        self.changes += self._publisher.changes(name, condition, self._records, at)
         record.condition = condition
+        if health.known_at is not None and health.state != State.UNKNOWN:
+            self._silent_at.set(name, health.known_at + SILENT * self.topology.components[name].interval)
 
     def _record_vantage(self, seen: Observation) -> None:
         was_online = self._vantage.online
         self._vantage = self._vantage.seen(seen)
         lost = was_online and not self._vantage.online
         for name, record in self._records.items():
-            began = record.health.failing_since
-            doubtful = began is not None and not self._vantage.vouches(began)
-            self._update(
-                name,
-                forget_failures(record.health, Reason.OFFLINE, _OFFLINE) if lost and doubtful else record.health,
-                seen.ended,
-            )
+            health, began = record.health, record.health.failing_since
+            if lost and began is not None and not self._vantage.vouches(began):
+                health = forget_failures(health, Reason.OFFLINE, _OFFLINE)
+            if began is not None or self._vantage.online != was_online:
+                self._update(name, health, seen.ended)
+        self._publisher.rounds.examine_all()
         self._advance(seen.ended)
 
     def _in_maintenance(self, now: float) -> frozenset[str]:
         windows = (*self._windows, *self.journal.windows)
-        return frozenset(name for window in windows if window.active(now) for name in window.components)
+        active = (window for window in windows if window.active(now))
+        return frozenset(name for window in active for name in window.components if name in self._records)
 
     def _open_round(self, trigger: str, at: float) -> frozenset[str]:
         """Open a round unless this component has one open; returns what it wants to be probed."""
-        wanted = self._publisher.rounds.open(trigger, at, blind_ones(self._records))
+        wanted = self._publisher.rounds.open(trigger, at, self._publisher.blind)
         return wanted | self.vantage_checks.keys() if wanted is not None else _NOBODY
 
     def _advance(self, now: float) -> None:
         published = self._publisher.advance(now, self._records, self._vantage)
-        self._settle_budgets()
+        if not self._publisher.pauses:
+            self._settle_budgets()
         if not published:
             return
         self.changes += 1
@@ -267,24 +272,28 @@ class Board:
 
     def _settle_budgets(self) -> None:
         """Count the failures of components whose verdict no open round covers any more."""
-        known = self._publisher.published
-        for name in [name for name in self._unsettled if not self._publisher.rounds.covers(name)]:
+        known, rounds = self._publisher.published, self._publisher.rounds
+        for name in self._waiting.settle(rounds.take_uncovered(), rounds.covers):
             record = self._records[name]
             grace = known.graces.get(name)
             recovering = grace is not None and not grace.over
             own = is_own_fault(known.verdicts[name], record.shown.state, recovering=recovering)
             record.tally.budget.settle(counts=own)
-            self._unsettled.remove(name)
             self._statuses.mark(name)
 
     def _root_causes(self) -> tuple[RootCause, ...]:
         """The published ones, as a snapshot would have them."""
         published, at_risk_from = self._publisher.published, self._publisher.at_risk_from
         roots = published.roots
-        affected = (n for n, v in published.verdicts.items() if not roots.isdisjoint((*v.roots, *at_risk_from(n))))
-        steps = (component for journey in self.topology.journeys.values() for _, component in journey.steps)
+        named = ((n, (*published.verdicts[n].roots, *at_risk_from(n))) for n in self._publisher.in_question)
+        affected = (n for n, of in named if not roots.isdisjoint(of))
+        doubtful = [journey for journey in self.topology.journeys.values() if self._is_in_question(journey)]
+        steps = (component for journey in doubtful for _, component in journey.steps)
         components = self._statuses.some({*roots, *affected, *steps}, self.journal)
-        journeys = (journey_status(journey, components) for journey in self.topology.journeys.values())
+        journeys = (journey_status(journey, components) for journey in doubtful)
         return root_causes(
             components, journeys, published.last_seen, self.journal.priorities_since(self._configured_at)
         )
+
+    def _is_in_question(self, journey: Journey) -> bool:
+        return any(component in self._publisher.in_question for _, component in journey.steps)

@@ -18,7 +18,7 @@ from staging_exporter.core.attribution import NOTHING, Attribution, slack, union
 from staging_exporter.core.evidence import began_together
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.inference import Inference, infer, only
-from staging_exporter.core.instability import find_unwell, has_subsided
+from staging_exporter.core.instability import find_unwell, has_subsided, states_of
 from staging_exporter.core.model import Certainty, Layer, Reason, State
 from staging_exporter.core.rules import CERTIFICATE, CLASSES_OF, FAILS, INTRINSIC, IS_DOWN, Condition
 
@@ -50,6 +50,12 @@ class Verdict:
     certainty: Certainty = Certainty.OBSERVED
     inference: Inference | None = None
 
+    @property
+    def untroubled(self) -> bool:
+        """True when it is up, nothing would explain it if it were not, and nothing is inferred of it."""
+        suspected = self.inference is not None and self.inference.suspected_by
+        return self.state == State.UP and not self.explained_by and not suspected
+
     def among(self, names: Collection[str]) -> Verdict:
         """Without the components that are not among these."""
         return replace(
@@ -73,19 +79,22 @@ def diagnose(
     held: Mapping[str, Inference] | None = None,
     standing: Collection[str] = (),
     left_over: Collection[str] = (),
+    *,
+    we_are_slow: bool | None = None,
 ) -> dict[str, Verdict]:
-    """The verdict on every component.
+    """The verdict on every component of the graph, or of a region of it, outside of which all is well.
 
     `conditions` has every checked component. `recovering` are those that still recover from a root cause that is gone:
     when they fail they are explained. `held` are components that stay inferred until a dependent, or all of the
     evidence, is up.
     `standing` are the published root causes: others whose failures have subsided do not become one. `left_over` are
-    those that have not recovered from a root cause that is gone: they are no evidence for another.
+    those that have not recovered from a root cause that is gone: they are no evidence for another. `we_are_slow` when
+    most components of the whole graph take far longer than usual.
     """
     recovering = {*recovering, *(n for n, c in conditions.items() if has_subsided(c) and n not in standing)}
-    unwell = find_unwell(graph, conditions, recovering, standing)
+    unwell = find_unwell(graph, conditions, recovering, standing, we_are_slow=we_are_slow)
     judged = {**conditions, **unwell}
-    states = {name: judged[name].state if name in judged else State.UNKNOWN for name in graph.order}
+    states = states_of(graph, judged)
     attribution = Attribution(graph, states, judged)
     explained = {*attribution.failing(), *recovering, *left_over}
     inferences = infer(graph, judged, explained)
@@ -208,7 +217,7 @@ class _Case:
         """Component -> the classes of reasons in which its hard ancestors fail."""
         own = {name: CLASSES_OF[condition.reason] for name, condition in self._conditions.items()}
         own |= {name: inference.classes for name, inference in self._inferences.items()}
-        above: dict[str, frozenset[str]] = {}
+        above = dict.fromkeys(self._graph.border, NOTHING)
         for name in self._graph.order:
             parents = [parent for group in self._graph.components[name].depends_on for parent in group]
             failing = (own[parent] for parent in parents if self._states[parent] in FAILS)

@@ -6,6 +6,8 @@ maintenance, the run is left out. Inconclusive runs, retries and those that a ro
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 from staging_exporter.core.diagnosis import Verdict
 from staging_exporter.core.model import Observation, Outcome, State
 
@@ -33,6 +35,25 @@ class BudgetRuns:
             self.runs += self.waiting
             self.failures += self.waiting
         self.waiting = 0
+
+
+class WaitingFailures:
+    """The components whose failures wait for a verdict, and those of them that may have one by now."""
+
+    def __init__(self, names: Collection[str] = ()) -> None:
+        self.names, self._to_settle = set(names), set(names)
+
+    def add(self, name: str) -> None:
+        """One more failure of this component."""
+        self.names.add(name)
+        self._to_settle.add(name)
+
+    def settle(self, uncovered: Collection[str], covers: Callable[[str], bool]) -> list[str]:
+        """Those that wait no longer; `uncovered` are components that some round covered and none does any more."""
+        maybe, self._to_settle = self._to_settle.union(uncovered), set()
+        settled = [name for name in maybe if name in self.names and not covers(name)]
+        self.names.difference_update(settled)
+        return settled
 
 
 def is_own_fault(verdict: Verdict, state: State, *, recovering: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from copy import copy
 
 from staging_exporter.core.model import Component
 
@@ -43,6 +44,7 @@ class Graph:
             raise ValueError(" -> ".join(cycle))
         self.order = _dependencies_first(self.edges)
         self.index = {name: number for number, name in enumerate(self.order)}
+        self.border: tuple[str, ...] = ()  # of a part: what its components depend on outside of it
         self.dependents: dict[str, list[str]] = {name: [] for name in components}
         self.needed_by: dict[str, list[str]] = {name: [] for name in components}
         self.itself = {name: frozenset({name}) for name in components}
@@ -57,6 +59,13 @@ class Graph:
             for group in component.depends_on:
                 if len(group) == 1:
                     self.needed_by[group[0]].append(name)
+
+    def within(self, names: Collection[str]) -> Graph:
+        """The same graph with these alone in `order`, and with what they depend on beside them in `border`."""
+        part = copy(self)
+        part.order = tuple(sorted(names, key=self.index.__getitem__))
+        part.border = tuple(dict.fromkeys(o for name in part.order for o in self.edges[name] if o not in names))
+        return part
 
     def ancestors(self, name: str) -> set[str]:
         """Everything that `name` depends on, by edges of every sort."""

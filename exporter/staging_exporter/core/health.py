@@ -32,7 +32,7 @@ from staging_exporter.core.model import Component, FailureRatio, Observation, Ou
 from staging_exporter.core.startup import grant
 
 _FLAPPING = 12  # runs that flapping looks at
-_SILENT = 3  # intervals without a result
+SILENT = 3  # intervals without a result
 _STALLED_RETRIES = 3  # runs in a row that are retried because our event loop stalled
 _COLD = frozenset({Reason.TIMEOUT, Reason.REFUSED})
 
@@ -112,7 +112,7 @@ def expire(health: Health, component: Component, now: float) -> Health:
     if health.known_at is None or health.state == State.UNKNOWN:
         return health
     silent = now - health.known_at
-    if silent <= _SILENT * component.interval:
+    if silent <= SILENT * component.interval:
         return health
     detail = f"no result for {silent:.0f} s, expected one every {component.interval:g} s"
     return replace(

@@ -29,19 +29,20 @@ def find_unwell(
     conditions: Mapping[str, Condition],
     recovering: Collection[str] = (),
     standing: Collection[str] = (),
+    *,
+    we_are_slow: bool | None = None,
 ) -> dict[str, Condition]:
     """Rule 2: components that are up, whose runs fit the failures of one that nothing else explains, as judged.
 
     `standing` are the published root causes: one that failed now and then is judged so until it has passed twelve times
-    in a row.
+    in a row. `we_are_slow` where most components take far longer than usual; by default it follows from these.
     """
-    strained = [name for name, condition in conditions.items() if condition.recent.strained]
-    we_are_slow = 2 * len(strained) > len(conditions)  # where most take far longer than usual, the exporter does
+    if we_are_slow is None:
+        we_are_slow = are_most(sum(condition.recent.strained for condition in conditions.values()), conditions)
     troubled = [n for n, c in conditions.items() if c.state == State.UP and (c.recent.since or c.recent.strained)]
     if not troubled:
         return {}
-    states = {name: conditions[name].state if name in conditions else State.UNKNOWN for name in graph.order}
-    explained = {*Attribution(graph, states, conditions).failing(), *recovering}
+    explained = {*Attribution(graph, states_of(graph, conditions), conditions).failing(), *recovering}
     found = {}
     for name in troubled:
         how = fits(graph, conditions, name, explained).values()
@@ -51,6 +52,17 @@ def find_unwell(
         elif Fit.STRAINED in how and not we_are_slow:
             found[name] = _as_slow(conditions[name])
     return found
+
+
+def are_most(strained: int, conditions: Mapping[str, Condition]) -> bool:
+    """True when so many of these take far longer than usual that the exporter itself must be slow."""
+    return 2 * strained > len(conditions)
+
+
+def states_of(graph: Graph, conditions: Mapping[str, Condition]) -> dict[str, State]:
+    """The states by the runs alone; outside of a region all is up."""
+    own = {name: conditions[name].state if name in conditions else State.UNKNOWN for name in graph.order}
+    return own | dict.fromkeys(graph.border, State.UP)
 
 
 def fits(

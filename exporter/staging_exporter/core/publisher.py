@@ -11,7 +11,10 @@ Component states are published at once, verdicts only here. `Due` says why a pub
 
 Drafts are the verdicts that would be published if no round were open. A recovery grace is granted to what the drafts of
 the moment before explain by the recovered component; so they must be up to date then, but need not be before.
-While the first runs come in, publications are at least `_PAUSE` apart.
+
+Only the region of what changed is diagnosed again (`region`). After a publication the next one waits for as long as its
+size asks: while the first runs come in at least `_PAUSE`, and where a region is large, so that a thousand components
+that fail at once are not diagnosed a thousand times.
 """
 
 from __future__ import annotations
@@ -21,14 +24,18 @@ from dataclasses import dataclass, replace
 
 from staging_exporter.core.diagnosis import Verdict
 from staging_exporter.core.graph import Graph
+from staging_exporter.core.instability import are_most
 from staging_exporter.core.masking import Vantage
 from staging_exporter.core.model import State
-from staging_exporter.core.records import Record, Records, blind_ones, conditions_of
+from staging_exporter.core.records import Record, Records, conditions_of
+from staging_exporter.core.region import region_of
 from staging_exporter.core.rounds import Rounds
-from staging_exporter.core.rules import FAILS, stops_explaining
+from staging_exporter.core.rules import FAILS, Condition, is_blind, stops_explaining
 from staging_exporter.core.verdict_lifecycle import Published, RecoveryGrace, conclude, patience
 
 _PAUSE = 0.2  # seconds between two publications while the first runs come in
+_LARGE = 200  # components in a region, from which on publications are apart
+_EACH = 0.0001  # seconds that each component of a large region adds between two of them
 _RECOVERING = 10.0  # seconds between two runs of what still fails after its root cause recovered, at most
 _NOBODY: frozenset[str] = frozenset()
 
@@ -50,11 +57,19 @@ class Publisher:
         """`recovery` is how long a symptom may fail after its root cause has recovered, in seconds."""
         self._graph, self._recovery = graph, recovery
         self.rounds = Rounds(graph, at, spread)
-        self.published = conclude(graph, Published(), conditions_of(records), graph.order, at, 0.0)
+        self._conditions = conditions_of(records)
+        self.published = conclude(graph, Published(), self._conditions, graph.order, at, 0.0)
         self.latent_since: dict[str, float] = {}
+        self.blind = {name for name, condition in self._conditions.items() if is_blind(condition)}
+        self.in_question = set(graph.components)  # not simply up and untroubled, by its runs or by a verdict
+        self._strained: set[str] = set()
+        self._we_are_slow = False
+        self._changed: set[str] = set()  # since the verdicts were last renewed
+        self._behind: set[str] = set()  # the published verdict is not the draft
+        self._renewed: dict[str, None] = {}
         self._due = Due()
         self._granted = _NOBODY
-        self._published_at = float("-inf")
+        self._published_at, self._size = float("-inf"), 0
 
     def inherit(self, old: Publisher, kept: frozenset[str], records: Records) -> None:
         """Go on after a reload; `kept` are the checked components whose runs count on."""
@@ -64,7 +79,8 @@ class Publisher:
         before = old._graph.components
         alike = {n for n, c in self._graph.components.items() if n in before and c.latent == before[n].latent}
         self.published = self.published.inherit(old.published, {*kept, *latents}, alike)
-        self.rounds.resume(old.rounds, kept, known, blind_ones(records))
+        self._changed, self.in_question = set(self._graph.components), set(self._graph.components)
+        self.rounds.resume(old.rounds, kept, known, self.blind)
 
     def verdict(self, name: str) -> Verdict:
         """The published verdict; a root cause suspects also those that its round was cut short without."""
@@ -81,29 +97,53 @@ class Publisher:
             return verdict.at_risk_from
         return tuple(dict.fromkeys((*verdict.at_risk_from, *draft.roots, *draft.at_risk_from)))
 
-    def state_changes(self, old: State, new: State, records: Records, at: float) -> None:
-        """A component is about to change from `old` to `new`; its record still has the old condition."""
+    def changes(self, name: str, new: Condition, records: Records, at: float) -> bool:
+        """A component is about to change; its record still has the old condition. True when a verdict may change."""
+        old = records[name].condition
+        matters = new != old or new.recent.fades_after(old.recent)
+        if matters:
+            self._state_changes(old.state, new.state, records, at)
+        self.rounds.changed(name)
+        self._conditions[name] = new
+        _put(self.blind, name, is_blind(new))
+        _put(self._strained, name, new.recent.strained)
+        if not new.untroubled:
+            self.in_question.add(name)
+        if name in self.in_question or any(o in self.in_question and self._unseen(o) for o in self._graph.edges[name]):
+            self._changed.add(name)
+        return matters
+
+    def _state_changes(self, old: State, new: State, records: Records, at: float) -> None:
         recovers = stops_explaining(old, new)
-        if recovers and self._due.postponed:
+        if recovers and self._due.postponed and not self._is_large(at):
             self._publish((), records, at)
             self._due = replace(self._due, postponed=False)
         self._due = replace(self._due, changed=True, recovered=self._due.recovered or recovers)
+
+    @property
+    def pauses(self) -> bool:
+        """True while something is due that is published a moment later."""
+        return self._due.changed
+
+    def take_renewed(self) -> Collection[str]:
+        """The components about which anything was concluded anew since the last call."""
+        renewed, self._renewed = self._renewed, {}
+        return renewed.keys()
 
     def end_graces(self, now: float, records: Records) -> Iterable[str]:
         """The components whose recovery grace is over and that still fail: they are probed once more."""
         graces = self.published.graces
         ended = [name for name, grace in graces.items() if now >= grace.until and not grace.asked]
         if ended:
-            asked = {name: replace(graces[name], asked=True) for name in ended}
-            self.published = replace(self.published, graces={**graces, **asked})
+            graces |= {name: replace(graces[name], asked=True) for name in ended}
             self._due = replace(self._due, changed=True)
         return [name for name in ended if records[name].condition.state in FAILS]
 
     def grant_after_maintenance(self, names: Collection[str], now: float) -> None:
         """Components that failed until their maintenance ended may take as long to recover as after a root cause."""
         ends = {name: now + patience(self._graph, name, self._recovery) for name in names}
-        granted = {name: RecoveryGrace((), until, until) for name, until in ends.items()}
-        self.published = replace(self.published, graces={**self.published.graces, **granted})
+        self.published.graces |= {name: RecoveryGrace((), until, until) for name, until in ends.items()}
+        self._renewed |= dict.fromkeys(names)
 
     def wanted(self, now: float, records: Records) -> frozenset[str]:
         """What is to be probed now: what has a new recovery grace, or has one, still fails, and was not seen lately."""
@@ -125,26 +165,69 @@ class Publisher:
         if self._pauses(now):
             self._due = replace(due, postponed=True)
             return False
-        names = [name for name in self._graph.order if name in due.overdue or not self.rounds.covers(name)]
-        self._due = Due(postponed=not (names or due.recovered))
+        self._due = Due(postponed=not (due.overdue or due.recovered or not self.rounds.cover_everything))
         if not self._due.postponed:
-            self._publish(names, records, now)
+            self._publish(due.overdue, records, now, everything_uncovered=True)
         return not self._due.postponed
 
     def _pauses(self, now: float) -> bool:
         recent = self._published_at <= now < self._published_at + _PAUSE
-        return recent and not self._due.recovered and self.rounds.opening
+        return self._is_large(now) or (recent and not self._due.recovered and self.rounds.opening)
 
-    def _publish(self, names: Collection[str], records: Records, now: float) -> None:
-        before = self.published
-        self._published_at = now
-        self.published = conclude(
-            self._graph, before, conditions_of(records), names, now, self._recovery, self.rounds.looked_at(now)
-        )
-        self._granted |= self.published.graces.keys() - before.graces.keys()
-        for name, verdict in self.published.verdicts.items():
+    def _is_large(self, now: float) -> bool:
+        """True when so much was diagnosed just before that more changes are waited for."""
+        return self._size >= _LARGE and self._published_at <= now < self._published_at + self._size * _EACH
+
+    def _publish(
+        self, names: Collection[str], records: Records, now: float, *, everything_uncovered: bool = False
+    ) -> None:
+        """Renew the drafts of the region of what changed; publish those of `names`, or of all that no round covers."""
+        region = self._region(now)
+        if everything_uncovered:
+            names = {name for name in region if name in names or not self.rounds.covers(name)}
+        before, part = self.published, self._graph.within(region)
+        looked_at, slow = self.rounds.looked_at(now), self._we_are_slow
+        new = conclude(part, before, self._conditions, names, now, self._recovery, looked_at, we_are_slow=slow)
+        self._granted |= new.graces.keys() - before.graces.keys()
+        for name, verdict in new.verdicts.items():
             if verdict.inference is not None and before.verdicts[name].state != verdict.state:
                 self.latent_since[name] = now
+        before.renew(new, region)
+        self._look_through(part.order)
+        self._published_at, self._size = now, len(region)
+
+    def _region(self, now: float) -> set[str]:
+        """All whose verdicts may be others than they are: also by time, and those that no round holds back any more."""
+        slow = are_most(len(self._strained), self._conditions)
+        if slow != self._we_are_slow:
+            self._we_are_slow = slow
+            self._changed |= self._strained
+        over = (n for n, grace in self.published.graces.items() if now >= grace.until)
+        changed = self._changed.union(self._behind, over)
+        return region_of(self._graph, changed, self.in_question, self._unseen)
+
+    def _unseen(self, name: str) -> bool:
+        return name in self.blind or self._graph.components[name].latent
+
+    def _look_through(self, region: Iterable[str]) -> None:
+        """Note what is in question after its verdict was renewed."""
+        self._changed.clear()
+        published = self.published
+        for name in region:
+            verdict, draft = published.verdicts[name], published.drafts[name]
+            known = self._conditions.get(name)
+            untroubled = (known is None or known.untroubled) and verdict.untroubled and draft.untroubled
+            held = name in published.graces or name in published.last_seen
+            _put(self.in_question, name, held or not untroubled)
+            _put(self._behind, name, draft is not verdict)
+            self._renewed[name] = None
+
+
+def _put(names: set[str], name: str, among: bool) -> None:
+    if among:
+        names.add(name)
+    else:
+        names.discard(name)
 
 
 def _seen_at(record: Record) -> float:

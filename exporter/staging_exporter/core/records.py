@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from staging_exporter.core.health import Health
 from staging_exporter.core.memory import Remembered
 from staging_exporter.core.model import Observation, State
-from staging_exporter.core.rules import Condition, is_blind
+from staging_exporter.core.rules import Condition
 from staging_exporter.core.tally import Tally
 
 _HEALTH, _CONDITION = Health(), Condition(State.UNKNOWN)  # before the first run
@@ -32,11 +32,6 @@ class Record:
 
 
 Records = Mapping[str, Record]
-
-
-def blind_ones(records: Records) -> frozenset[str]:
-    """The checked components that cannot be seen now."""
-    return frozenset(name for name, record in records.items() if is_blind(record.condition))
 
 
 def conditions_of(records: Records) -> dict[str, Condition]:

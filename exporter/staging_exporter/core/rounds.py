@@ -12,82 +12,27 @@ it: then its verdict is published as it is, and those that were silent are named
 nothing: it is probed, and not waited for, but one that is more urgent than the trigger is probed once more when that is
 confirmed, and waited for, two seconds at most, since the priority depends on it. At the start each component has a
 round of its own, over what decides about it, so that a slow one holds up nobody else.
+
+A round is examined when something that it waits for has reported; all are examined at each tick, since time passes.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from staging_exporter.core.graph import Graph
-from staging_exporter.core.health import Health
+from staging_exporter.core.index import Index
 from staging_exporter.core.looks import LOOKING, LOOKING_LONG, LOOKS, MOST_LOOKS, is_undecided, looks, wanted_looks
 from staging_exporter.core.masking import Vantage
-from staging_exporter.core.model import Component, Outcome, Reason, State
-from staging_exporter.core.records import Record, Records
+from staging_exporter.core.model import Outcome, State
+from staging_exporter.core.records import Records
+from staging_exporter.core.round import Key, Round, first_round, is_settled, open_round, silent
 from staging_exporter.core.rules import FAILS, IS_DOWN
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """An open question about `trigger`: `asked` are probed at once, `wanted` awaited, the verdicts of `covers` wait.
-
-    `urgent` are those that need it and are more urgent: what it costs depends on them.
-
-    The `first` one of a component is that of the start, before which nothing is known of it.
-    """
-
-    trigger: str
-    first: bool
-    opened: float
-    deadline: float
-    asked: frozenset[str]
-    wanted: frozenset[str]
-    covers: frozenset[str]
-    urgent: frozenset[str] = frozenset()
-
 
 WEIGHING = 2.0  # seconds that the more urgent dependents of what was confirmed are waited for
 _HANGING = 1.0  # seconds without an answer, at the least, after which a run is taken to hang
-
-
-def bound(component: Component) -> float:
-    """Seconds that one component may take to confirm a change."""
-    return max(component.fall, component.rise) * (component.timeout + component.retry_interval)
-
-
-def first_round(graph: Graph, name: str, at: float, spread: float) -> Round:
-    """What every start opens for each component: the first verdict waits for all that decides about it to have run."""
-    deciding = _checked(graph, graph.deciding(name))
-    longest = max((bound(graph.components[other]) for other in deciding), default=0.0)
-    return Round(name, True, at, at + spread + longest, deciding, deciding, frozenset({name}))
-
-
-def open_round(graph: Graph, trigger: str, at: float, blind: Collection[str] = ()) -> Round:
-    """A round over the affected set of `trigger`; `blind` are checked components that cannot be seen now."""
-    causes = _checked(graph, graph.deciding(trigger, blind))
-    allowed = max(bound(graph.components[name]) for name in causes)
-    descendants = _checked(graph, graph.descendants(trigger))
-    in_time = {name for name in descendants if graph.components[name].timeout <= allowed}
-    priority = graph.components[trigger].priority
-    urgent = frozenset(
-        n for n in (in_time & graph.needing(trigger)) - causes if graph.components[n].priority < priority
-    )
-    return Round(trigger, False, at, at + allowed, causes | in_time, causes, graph.decided_by(trigger, blind), urgent)
-
-
-def _checked(graph: Graph, names: Collection[str]) -> frozenset[str]:
-    return frozenset(name for name in names if not graph.components[name].latent)
-
-
-def calls_for_a_round(before: Health, after: Health) -> bool:
-    """A first failure, a first pass of what was down, or a state that changed without such a notice."""
-    if before.known_at is None and after.last == Outcome.PASS:
-        return False  # its first round waits for it anyway
-    if after.confirming:
-        return not before.confirming
-    return after.state != before.state and after.state != State.UNKNOWN and not before.confirming
 
 
 class Rounds:
@@ -96,12 +41,18 @@ class Rounds:
     def __init__(self, graph: Graph, at: float, spread: float) -> None:
         """Every component has its first round open; the first runs are spread over `spread` seconds."""
         self._graph = graph
-        self._open: dict[tuple[str, bool], Round] = {}
+        self._open: dict[Key, Round] = {}
+        self._first_open = 0
         self._covered: Counter[str] = Counter()
-        self._looking: dict[str, set[str]] = {}  # component -> triggers of the open rounds that look at it
+        self._looking: Index[str] = Index()  # component -> triggers of the open rounds that look at it
+        self._weighing: Index[str] = Index()  # component -> triggers of those to which it is urgent
         self._looked_at_since: dict[str, float] = {}
-        self._blocked_by: dict[tuple[str, bool], str] = {}  # one for whom a round is known to wait: looked at first
+        self._blocked_by: dict[Key, str] = {}  # one for whom a round is known to wait
+        self._blocking: Index[Key] = Index()  # the same, the other way round
+        self._to_examine: dict[Key, None] = {}
+        self._uncovered: set[str] = set()
         self.unsettled: dict[str, frozenset[str]] = {}
+        self._missed: Index[str] = Index()  # component -> triggers of the rounds that were cut short without it
         for name in graph.components:
             self._begin(first_round(graph, name, at, spread))
 
@@ -113,7 +64,7 @@ class Rounds:
     @property
     def opening(self) -> bool:
         """True until the first round of every component is over."""
-        return any(first for _, first in self._open)
+        return self._first_open > 0
 
     def starting(self, name: str) -> bool:
         """True until the first round of this component is over."""
@@ -125,7 +76,12 @@ class Rounds:
 
     def covers(self, name: str) -> bool:
         """True when the verdict on a component has to wait."""
-        return self._covered[name] > 0
+        return name in self._covered
+
+    @property
+    def cover_everything(self) -> bool:
+        """True when the verdict on every component has to wait."""
+        return len(self._covered) == len(self._graph.components)
 
     def open(self, trigger: str, at: float, blind: Collection[str] = ()) -> frozenset[str] | None:
         """Open a round and return what else it asks; None when this component has one open."""
@@ -144,7 +100,7 @@ class Rounds:
     def widen(self, name: str, blind: Collection[str]) -> frozenset[str]:
         """A component went out of sight: the rounds that it decides about need its dependents, too; returns those."""
         wanted: frozenset[str] = frozenset()
-        for trigger in tuple(self._looking.get(name, ())):
+        for trigger in tuple(self._looking.get(name)):
             old = self._open[trigger, False]
             new = replace(open_round(self._graph, trigger, old.opened, blind), deadline=old.deadline)
             self._end(old)
@@ -156,10 +112,12 @@ class Rounds:
         """Go on after a reload: with the rounds that `kept` ones had open, and no wait for what is `known` for sure."""
         left = self._graph.components.keys() - known
         self._open = {key: replace(a_round, wanted=a_round.wanted & left) for key, a_round in self._open.items()}
+        self.examine_all()
         for trigger, first in old._open:
             if trigger in kept and not first:
                 self._begin(open_round(self._graph, trigger, old._open[trigger, first].opened, blind))
-        self.unsettled = {trigger: missed for trigger, names in old.unsettled.items() if (missed := names & kept)}
+        for trigger, names in old.unsettled.items():
+            self._set_unsettled(trigger, names & kept)
 
     def awaited(self, records: Records) -> frozenset[str]:
         """All that the open rounds still wait for."""
@@ -167,7 +125,7 @@ class Rounds:
 
     def looks_at(self, name: str, records: Records) -> bool:
         """True when an open round wants one more look at this component, `retry_interval` after the last."""
-        return any(self._looks_at(trigger, name, records) for trigger in self._looking.get(name, ()))
+        return any(self._looks_at(trigger, name, records) for trigger in self._looking.get(name))
 
     def _looks_at(self, trigger: str, name: str, records: Records) -> bool:
         cause, effect = records[name], records[trigger]
@@ -178,49 +136,95 @@ class Rounds:
 
     def heard(self, name: str) -> None:
         """A component has reported: no round that was cut short misses it any more."""
-        if self.unsettled:
-            self.unsettled = {trigger: left for trigger, names in self.unsettled.items() if (left := names - {name})}
+        self.changed(name)
+        for trigger in self._missed.pop(name):
+            self._set_unsettled(trigger, self.unsettled[trigger] - {name})
+
+    def changed(self, name: str) -> None:
+        """What is known of a component changed: the rounds that wait for it may be complete."""
+        self._to_examine.update(dict.fromkeys(self._blocking.get(name)))
+        for trigger in (*self._looking.get(name), *self._weighing.get(name)):
+            if (trigger, False) not in self._blocked_by:
+                self._to_examine[trigger, False] = None
+
+    def take_uncovered(self) -> set[str]:
+        """The components that some round covered and none does any more, since the last call."""
+        uncovered, self._uncovered = self._uncovered, set()
+        return uncovered
+
+    def examine_all(self) -> None:
+        """Time has passed, or a vantage check answered: any round may be over."""
+        self._to_examine = dict.fromkeys(self._open)
 
     def close(self, now: float, records: Records, vantage: Vantage) -> tuple[frozenset[str], frozenset[str]]:
         """Close the rounds that are complete or overdue; returns the triggers of all of them, and of the overdue."""
         closed: set[str] = set()
         overdue: set[str] = set()
-        for a_round in list(self._open.values()):
+        examined, self._to_examine = self._to_examine, {}
+        for a_round in [self._open[key] for key in examined]:
             late = now >= a_round.deadline
             if not late and (self._waits(a_round, records, now) or not vantage.answered(a_round.opened)):
                 continue
             closed.add(a_round.trigger)
             self._end(a_round)
             if waiting := silent(a_round, records):
-                self.unsettled[a_round.trigger] = waiting
+                self._set_unsettled(a_round.trigger, waiting)
                 overdue.add(a_round.trigger)
         return frozenset(closed), frozenset(overdue)
 
     def _begin(self, a_round: Round) -> None:
-        self._open[a_round.trigger, a_round.first] = a_round
+        self._open[a_round.key] = a_round
+        self._to_examine[a_round.key] = None
         self._covered.update(a_round.covers)
-        for name in () if a_round.first else a_round.wanted:
-            self._looking.setdefault(name, set()).add(a_round.trigger)
+        if a_round.first:
+            self._first_open += 1
+            return
+        for name in a_round.wanted:
+            self._looking.add(name, a_round.trigger)
             self._looked_at_since.setdefault(name, a_round.opened)
+        for name in a_round.urgent:
+            self._weighing.add(name, a_round.trigger)
 
     def _end(self, a_round: Round) -> None:
-        del self._open[a_round.trigger, a_round.first]
-        self._blocked_by.pop((a_round.trigger, a_round.first), None)
-        self._covered.subtract(a_round.covers)
-        for name in () if a_round.first else a_round.wanted:
-            left = self._looking[name]
-            left.discard(a_round.trigger)
-            if not left:
-                del self._looking[name], self._looked_at_since[name]
+        del self._open[a_round.key]
+        self._to_examine.pop(a_round.key, None)
+        self._set_blocker(a_round, None)
+        for name in a_round.covers:
+            self._covered[name] -= 1
+            if not self._covered[name]:
+                del self._covered[name]
+                self._uncovered.add(name)
+        if a_round.first:
+            self._first_open -= 1
+            return
+        for name in a_round.wanted:
+            self._looking.discard(name, a_round.trigger)
+            if name not in self._looking:
+                del self._looked_at_since[name]
+        for name in a_round.urgent:
+            self._weighing.discard(name, a_round.trigger)
+
+    def _set_blocker(self, a_round: Round, blocker: str | None) -> None:
+        if (before := self._blocked_by.pop(a_round.key, None)) is not None:
+            self._blocking.discard(before, a_round.key)
+        if blocker is not None:
+            self._blocked_by[a_round.key] = blocker
+            self._blocking.add(blocker, a_round.key)
+
+    def _set_unsettled(self, trigger: str, missed: frozenset[str]) -> None:
+        for name in self.unsettled.pop(trigger, ()):
+            self._missed.discard(name, trigger)
+        if missed:
+            self.unsettled[trigger] = missed
+        for name in missed:
+            self._missed.add(name, trigger)
 
     def _waits(self, a_round: Round, records: Records, now: float) -> bool:
-        key = (a_round.trigger, a_round.first)
-        known = self._blocked_by.get(key)
-        if known is not None and not _settled(a_round, known, records[known]):
+        known = self._blocked_by.get(a_round.key)
+        if known is not None and not is_settled(a_round, known, records[known]):
             return True
-        blocker = next((n for n in a_round.wanted if not _settled(a_round, n, records[n])), None)
-        if blocker is not None:
-            self._blocked_by[key] = blocker
+        blocker = next((n for n in a_round.wanted if not is_settled(a_round, n, records[n])), None)
+        self._set_blocker(a_round, blocker)
         if blocker is not None or a_round.first:
             return blocker is not None
         return self._looks_on(a_round, records, now) or self._weighs(a_round, records, now)
@@ -264,19 +268,3 @@ class Rounds:
             return False
         waited = now - record.last.ended - component.retry_interval
         return max(2 * record.health.recent.usual, _HANGING) < waited < component.timeout + _HANGING
-
-
-def silent(a_round: Round, records: Records) -> frozenset[str]:
-    """Those that the round still waits for; it is complete when there are none."""
-    return frozenset(name for name in a_round.wanted if not _settled(a_round, name, records[name]))
-
-
-def _settled(a_round: Round, name: str, record: Record) -> bool:
-    health, last = record.health, record.last
-    if health.state == State.UNKNOWN and health.reason == Reason.RATE_LIMITED:
-        return True  # it must not be asked, so there is no use in waiting
-    if last is None or health.confirming:
-        return False
-    failed = last.outcome in (Outcome.FAIL, Outcome.DEGRADED)
-    fresh = last.started >= a_round.opened or (failed and last.ended >= a_round.opened)
-    return fresh or (name == a_round.trigger and last.ended >= a_round.opened)

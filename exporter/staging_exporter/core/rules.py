@@ -185,6 +185,11 @@ class Condition:
         began, strained = self.began, self.recent.strained_since
         return began if strained is None else min(strained, strained if began is None else began)
 
+    @property
+    def untroubled(self) -> bool:
+        """True when it is up, and nothing in its last runs says otherwise."""
+        return self.state == State.UP and self.recent.since is None and not self.recent.strained
+
 
 def condition_of(shown: Health, interval: float, last: Observation | None) -> Condition:
     """What the diagnosis takes from the health of a component, as it is published, and from its last run."""

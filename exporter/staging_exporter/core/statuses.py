@@ -12,9 +12,8 @@ from staging_exporter.core.journal import Journal
 from staging_exporter.core.model import Component
 from staging_exporter.core.publisher import Publisher
 from staging_exporter.core.records import Records
-from staging_exporter.core.snapshot import ComponentStatus
+from staging_exporter.core.snapshot import ComponentStatus, Deploy
 from staging_exporter.core.status import checked_status, latent_status
-from staging_exporter.core.verdict_lifecycle import Published
 
 _MANY = 100  # statuses, which take about a millisecond
 
@@ -27,8 +26,7 @@ class Statuses:
         self._known: dict[str, ComponentStatus] = {}
         self._sources: dict[str, object] = dict.fromkeys(components)
         self._changed = dict.fromkeys(components)  # in their order
-        self._published: Published | None = None
-        self._journal: Journal | None = None
+        self._of_journal: tuple[Mapping[str, Deploy], Mapping[str, int]] = {}, {}
         self._unsettled: dict[str, frozenset[str]] = {}
         self._roots: frozenset[str] = frozenset()
 
@@ -48,7 +46,7 @@ class Statuses:
 
     def refresh(self, journal: Journal) -> None:
         """Build those that have changed."""
-        self._look_at_all(journal)
+        self._mark_concluded(journal)
         for name in self._changed:
             sources = self._sources_of(name, journal)
             if sources != self._sources[name]:
@@ -56,18 +54,23 @@ class Statuses:
                 self._known[name] = self._status(name, journal, with_stats=True)
         self._changed.clear()
 
-    def _look_at_all(self, journal: Journal) -> None:
-        """Mark all when a verdict, or what an incident says, may have changed."""
+    def _mark_concluded(self, journal: Journal) -> None:
+        """Mark those of which a verdict, or what an incident says, may have changed."""
         published, unsettled = self._publisher.published, self._publisher.rounds.unsettled
-        if published is self._published and journal is self._journal and unsettled == self._unsettled:
-            return
-        self._published, self._journal, self._unsettled = published, journal, dict(unsettled)
-        self._roots = published.roots
-        self._changed.update(dict.fromkeys(self._components))
+        self._changed.update(dict.fromkeys(self._publisher.take_renewed()))
+        if unsettled != self._unsettled:
+            self._changed.update(dict.fromkeys([*self._unsettled, *unsettled]))
+            self._unsettled = dict(unsettled)
+        if published.roots != self._roots:
+            self._changed.update(dict.fromkeys(self._publisher.in_question))
+            self._roots = published.roots
+        if (journal.deploys, journal.shallow) != self._of_journal:
+            self._changed.update(dict.fromkeys(self._components))
+            self._of_journal = journal.deploys, journal.shallow
 
     def some(self, names: Iterable[str], journal: Journal) -> dict[str, ComponentStatus]:
         """Those of these components, without what their runs amount to."""
-        self._look_at_all(journal)
+        self._mark_concluded(journal)
         return {name: self._status(name, journal, with_stats=False) for name in names}
 
     def _sources_of(self, name: str, journal: Journal) -> tuple[Any, ...]:

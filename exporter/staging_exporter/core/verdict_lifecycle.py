@@ -46,22 +46,33 @@ class RecoveryGrace:
     over: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Published:
     """The verdicts that stand, the graces granted, and how each root was last seen before it turned `unknown`.
 
-    `drafts` are the verdicts that would stand if no round were open.
+    `drafts` are the verdicts that would stand if no round were open, `roots` are the root causes that stand.
     """
 
-    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
-    drafts: Mapping[str, Verdict] = field(default_factory=dict)
-    graces: Mapping[str, RecoveryGrace] = field(default_factory=dict)
-    last_seen: Mapping[str, Condition] = field(default_factory=dict)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    drafts: dict[str, Verdict] = field(default_factory=dict)
+    graces: dict[str, RecoveryGrace] = field(default_factory=dict)
+    last_seen: dict[str, Condition] = field(default_factory=dict)
+    roots: frozenset[str] = field(init=False)
 
-    @property
-    def roots(self) -> frozenset[str]:
-        """The root causes that stand."""
-        return frozenset(name for name, verdict in self.verdicts.items() if verdict.root)
+    def __post_init__(self) -> None:
+        self.roots = frozenset(name for name, verdict in self.verdicts.items() if verdict.root)
+
+    def renew(self, region: Published, names: Collection[str]) -> None:
+        """Take over all that was concluded about these components."""
+        self.verdicts.update(region.verdicts)
+        self.drafts.update(region.drafts)
+        for name in names:
+            self.graces.pop(name, None)
+            self.last_seen.pop(name, None)
+        self.graces.update(region.graces)
+        self.last_seen.update(region.last_seen)
+        if region.roots or not self.roots.isdisjoint(names):
+            self.roots = region.roots | self.roots.difference(names)
 
     def inherit(self, old: Published, same: Collection[str], alike: Collection[str]) -> Published:
         """With what `old` knew of the components that are the `same`; of others that are `alike`, the verdict.
@@ -87,19 +98,24 @@ def conclude(
     now: float,
     recovery: float,
     looked_at: Collection[str] = (),
+    *,
+    we_are_slow: bool | None = None,
 ) -> Published:
-    """What is published after the verdicts on `names` were renewed; all others stay as they were.
+    """What is published of the graph, or of a region of it, after the verdicts on `names` were renewed.
 
-    What is up becomes no root cause for its latency while it is still `looked_at`.
+    All others stay as they were. What is up becomes no root cause for its latency while it is still `looked_at`;
+    `we_are_slow` when most components of the whole graph take far longer than usual.
     """
-    seen = {name: _as_last_seen(before, name, condition) for name, condition in conditions.items()}
-    inferred = {name: v.inference for name, v in before.verdicts.items() if v.root and v.inference is not None}
+    known = (*graph.order, *graph.border)
+    seen = {name: _as_last_seen(before, name, conditions[name]) for name in known if name in conditions}
+    verdicts_on_roots = {name: before.verdicts[name] for name in before.roots}
+    inferred = {name: v.inference for name, v in verdicts_on_roots.items() if v.inference is not None}
     graces = {
         name: _at(g, seen[name]) for name, g in before.graces.items() if name in seen and _lasts(g, seen[name], now)
     }
     left_over = [name for name, grace in graces.items() if grace.over]
     while True:
-        drafts = diagnose(graph, seen, _recovering(graces), inferred, before.roots, left_over)
+        drafts = diagnose(graph, seen, _recovering(graces), inferred, before.roots, left_over, we_are_slow=we_are_slow)
         new = {
             name: _grace(graph, before, name, seen[name], now, recovery)
             for name in _left_without_cause(graph, before, drafts, seen)
@@ -116,8 +132,9 @@ def conclude(
     for name in left_over:
         if drafts[name].root:
             drafts[name] = replace(drafts[name], not_recovered_from=graces[name].roots)
-    early = {n for n in looked_at if _is_late_alone(drafts[n]) and not before.verdicts[n].root}
-    published = {**before.verdicts, **{name: drafts[name] for name in names if name not in early}}
+    early = {n for n in looked_at if n in drafts and _is_late_alone(drafts[n]) and n not in before.roots}
+    published = {name: before.verdicts[name] for name in graph.order if name in before.verdicts}
+    published |= {name: drafts[name] for name in names if name not in early}
     return Published(published, drafts, graces, _remember(before, published, conditions, seen))
 
 
@@ -201,7 +218,7 @@ def _left_without_cause(
     What was inferred by a draft alone, and cannot be seen, did not recover: the evidence was too little.
     """
     before = published.drafts
-    checked = {name: now[name] for name in seen if name in before}
+    checked = {name: now[name] for name in seen if name in before and name in now}
     eased = set()
     for name, new in checked.items():
         state = new.state if new.inference is None else seen[name].state  # not as its dependents would have it
@@ -230,6 +247,6 @@ def _remember(
     seen: Mapping[str, Condition],
 ) -> dict[str, Condition]:
     """How the roots that stand were last seen, for when they are seen no longer."""
-    held = {n: c for n, c in before.last_seen.items() if n in conditions and conditions[n].state == State.UNKNOWN}
+    held = {n: c for n, c in before.last_seen.items() if n in seen and conditions[n].state == State.UNKNOWN}
     held |= {name: verdict.judged or seen[name] for name, verdict in published.items() if verdict.root and name in seen}
     return {name: condition for name, condition in held.items() if condition.state in FAILS}

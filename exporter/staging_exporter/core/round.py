@@ -1,0 +1,92 @@
+"""Rule 6, one round: what it asks, for whom it waits, whose verdicts wait for it, and when it is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from staging_exporter.core.graph import Graph
+from staging_exporter.core.health import Health
+from staging_exporter.core.model import Component, Outcome, Reason, State
+from staging_exporter.core.records import Record, Records
+
+Key = tuple[str, bool]  # the trigger of a round, and whether it is the first of that component
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """An open question about `trigger`: `asked` are probed at once, `wanted` awaited, the verdicts of `covers` wait.
+
+    `urgent` are those that need it and are more urgent: what it costs depends on them.
+
+    The `first` one of a component is that of the start, before which nothing is known of it.
+    """
+
+    trigger: str
+    first: bool
+    opened: float
+    deadline: float
+    asked: frozenset[str]
+    wanted: frozenset[str]
+    covers: frozenset[str]
+    urgent: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> Key:
+        """By which it is known: a component has at most one first round, and one other, open at a time."""
+        return self.trigger, self.first
+
+
+def bound(component: Component) -> float:
+    """Seconds that one component may take to confirm a change."""
+    return max(component.fall, component.rise) * (component.timeout + component.retry_interval)
+
+
+def first_round(graph: Graph, name: str, at: float, spread: float) -> Round:
+    """What every start opens for each component: the first verdict waits for all that decides about it to have run."""
+    deciding = _checked(graph, graph.deciding(name))
+    longest = max((bound(graph.components[other]) for other in deciding), default=0.0)
+    return Round(name, True, at, at + spread + longest, deciding, deciding, frozenset({name}))
+
+
+def open_round(graph: Graph, trigger: str, at: float, blind: Collection[str] = ()) -> Round:
+    """A round over the affected set of `trigger`; `blind` are checked components that cannot be seen now."""
+    causes = _checked(graph, graph.deciding(trigger, blind))
+    allowed = max(bound(graph.components[name]) for name in causes)
+    descendants = _checked(graph, graph.descendants(trigger))
+    in_time = {name for name in descendants if graph.components[name].timeout <= allowed}
+    priority = graph.components[trigger].priority
+    urgent = frozenset(
+        n for n in (in_time & graph.needing(trigger)) - causes if graph.components[n].priority < priority
+    )
+    return Round(trigger, False, at, at + allowed, causes | in_time, causes, graph.decided_by(trigger, blind), urgent)
+
+
+def _checked(graph: Graph, names: Collection[str]) -> frozenset[str]:
+    return frozenset(name for name in names if not graph.components[name].latent)
+
+
+def calls_for_a_round(before: Health, after: Health) -> bool:
+    """A first failure, a first pass of what was down, or a state that changed without such a notice."""
+    if before.known_at is None and after.last == Outcome.PASS:
+        return False  # its first round waits for it anyway
+    if after.confirming:
+        return not before.confirming
+    return after.state != before.state and after.state != State.UNKNOWN and not before.confirming
+
+
+def silent(a_round: Round, records: Records) -> frozenset[str]:
+    """Those that the round still waits for; it is complete when there are none."""
+    return frozenset(name for name in a_round.wanted if not is_settled(a_round, name, records[name]))
+
+
+def is_settled(a_round: Round, name: str, record: Record) -> bool:
+    """True when the round does not wait for this component any more."""
+    health, last = record.health, record.last
+    if health.state == State.UNKNOWN and health.reason == Reason.RATE_LIMITED:
+        return True  # it must not be asked, so there is no use in waiting
+    if last is None or health.confirming:
+        return False
+    failed = last.outcome in (Outcome.FAIL, Outcome.DEGRADED)
+    fresh = last.started >= a_round.opened or (failed and last.ended >= a_round.opened)
+    return fresh or (name == a_round.trigger and last.ended >= a_round.opened)
