@@ -7,6 +7,9 @@ from dataclasses import replace
 import pytest
 from staging_exporter.core.maintenance import MaintenanceWindow, Once
 from staging_exporter.core.model import Component, Layer, Priority, Reason, Startup, State
+from staging_exporter.views.document import document
+from staging_exporter.views.gate import Gate
+from staging_exporter.views.report import text
 from staging_exporter.views.verdict import verdict
 
 from tests.support.stage import COMPONENTS, SURE, Stage
@@ -59,7 +62,32 @@ def test_a_dependent_waits_for_a_component_that_is_starting() -> None:
     slow = Component("slow", Layer.SERVICE, Priority.P1, "http", startup=Startup(budget=600, cold=30))
     stage = Stage(slow, Component("needs-it", Layer.SERVICE, Priority.P1, "http", (("slow",),)))
     stage.play(5, **{"slow": Reason.TIMEOUT, "needs-it": Reason.SERVER_ERROR})
-    assert verdict(stage.snapshot) == "test is degraded: slow is still starting, 1 is waiting for that"
+    assert verdict(stage.snapshot) == "test is starting: slow is still starting, 1 is waiting for that"
+
+
+def test_headline_journey_and_check_agree_while_something_starts() -> None:
+    slow = Component("slow", Layer.SERVICE, Priority.P1, "http", startup=Startup(budget=600, cold=30))
+    between = Component("between", Layer.SERVICE, Priority.P1, "http", (("slow",),))
+    stage = Stage(slow, between, Component("backend", Layer.APPLICATION, Priority.P0, "http", (("between",),)))
+    stage.play(5)
+    stage.play(SURE, slow=Reason.STARTING, between=Reason.SERVER_ERROR, backend=Reason.SERVER_ERROR)
+    seen = document(stage.snapshot)
+    assert seen["verdict"] == "test is starting: slow is still starting, 2 are waiting for that"
+    assert "login: blocked at sign-in, waiting for slow, still starting" in text(seen)
+    gate = Gate()
+    assert gate.exit_code(seen) == 3
+    assert gate.sentence(seen) == (
+        "undetermined: slow is starting, between is waiting for slow, still starting, "
+        "backend is waiting for slow, still starting"
+    )
+
+
+def test_a_failure_beside_a_start_is_no_start() -> None:
+    slow = Component("slow", Layer.SERVICE, Priority.P1, "http", startup=Startup(budget=600, cold=30))
+    stage = Stage(slow, Component("other", Layer.SERVICE, Priority.P1, "http"))
+    stage.play(5)
+    stage.play(SURE, slow=Reason.STARTING, other=Reason.CLOSED)
+    assert verdict(stage.snapshot) == "test is down: other is the root cause"
 
 
 def test_a_dependent_waits_for_a_component_in_maintenance() -> None:

@@ -12,6 +12,16 @@ from staging_exporter.core.snapshot import ComponentStatus, JourneyState, Journe
 _UNDETERMINED = frozenset({State.UNKNOWN, State.STARTING, State.MAINTENANCE})
 
 
+def waits_for_start(name: str, components: Mapping[str, ComponentStatus]) -> bool:
+    """True for a failing component without a root cause that something explains which is starting."""
+    status = components[name]
+    if status.state not in FAILS or status.root or status.root_causes:
+        return False
+    return any(
+        components[other].state == State.STARTING or waits_for_start(other, components) for other in status.explained_by
+    )
+
+
 def journey_status(journey: Journey, components: Mapping[str, ComponentStatus]) -> JourneyStatus:
     """Rule 9 for one journey."""
     steps = tuple(StepStatus(step, name, components[name].state) for step, name in journey.steps)
@@ -118,12 +128,13 @@ def _root_cause(
 def overall(roots: Iterable[RootCause], components: Mapping[str, ComponentStatus]) -> State:
     """The state of the environment: the worst of its components and root causes.
 
-    What is unknown decides only when it matters: a component of P0 or P1 outside the layer `test`, or all of them.
+    What waits for a start counts as starting. What is unknown decides only when it matters: a component of P0 or P1
+    outside the layer `test`, or all of them.
     """
     if any(root.state in IS_DOWN for root in roots):
         return State.DOWN
     checked = [status for status in components.values() if not status.component.latent]
-    states = {status.state for status in checked}
+    states = {status.state for status in checked if not waits_for_start(status.component.name, components)}
     if states & FAILS or any(root.state in FAILS for root in roots):
         return State.DEGRADED
     if State.STARTING in states:

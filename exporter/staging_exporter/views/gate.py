@@ -10,7 +10,7 @@ from staging_exporter.core.model import LATENT, Outcome, Priority, State
 from staging_exporter.core.rules import IS_DOWN
 from staging_exporter.core.words import joined, verb
 from staging_exporter.views.document_types import ComponentDocument, RootCauseDocument, StatusDocument
-from staging_exporter.views.queries import UNDETERMINED, few, with_dependencies, without_root_cause
+from staging_exporter.views.queries import UNDETERMINED, dependencies_in, few, with_dependencies, without_root_cause
 
 PASSED, FAILED, NO_VERDICT = 0, 1, 3
 _NOT_UP: dict[str, str] = {Outcome.FAIL: "its last probe failed", Outcome.UNKNOWN: "its last probe was inconclusive"}
@@ -57,7 +57,9 @@ class Gate:
         if state in UNDETERMINED:
             return f"{name} is {state}"
         if state in IS_DOWN and without_root_cause(document, name, ()):
-            in_maintenance = _in_maintenance(document, name)
+            if starting := dependencies_in(document, name, State.STARTING):
+                return f"{name} is waiting for {joined(starting)}, still starting"
+            in_maintenance = dependencies_in(document, name, State.MAINTENANCE)
             if not in_maintenance:
                 return f"{name} is {state}, no root cause identified"
             if name in self.required:
@@ -115,12 +117,6 @@ def required_components(document: StatusDocument, journeys: Iterable[str], compo
         _check_name(document["components"], name, "component")
         found.add(name)
     return frozenset(found)
-
-
-def _in_maintenance(document: StatusDocument, name: str) -> list[str]:
-    """The dependencies of a component, direct or not, that are in maintenance."""
-    components = document["components"]
-    return sorted(o for o in with_dependencies(document, [name]) if components[o]["state"] == State.MAINTENANCE)
 
 
 def _last_probe_problem(component: ComponentDocument) -> str | None:

@@ -8,7 +8,7 @@ from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import LATENT, State
 from staging_exporter.core.rules import FAILS
 from staging_exporter.core.words import joined, verb
-from staging_exporter.views.document_types import ComponentDocument, RootCauseDocument, StatusDocument
+from staging_exporter.views.document_types import ComponentDocument, JourneyDocument, RootCauseDocument, StatusDocument
 
 UNDETERMINED = frozenset({State.UNKNOWN, State.STARTING})  # states of a component that has no verdict yet
 
@@ -107,6 +107,20 @@ def waiting_for(document: StatusDocument, name: str) -> list[str]:
         found += new
         wanted += new
     return sorted(found)
+
+
+def dependencies_in(document: StatusDocument, name: str, state: State) -> list[str]:
+    """The dependencies of a component, direct or not, that are in this state."""
+    components = document["components"]
+    return sorted(other for other in with_dependencies(document, [name]) if components[other]["state"] == state)
+
+
+def starts_behind(document: StatusDocument, journey: JourneyDocument) -> list[str]:
+    """What is starting and so blocks a journey that no root cause blocks."""
+    if journey["root_causes"]:
+        return []
+    blocking = [step["component"] for step in journey["steps"] if step["name"] == journey["blocked_at"]]
+    return [each for name in blocking for each in dependencies_in(document, name, State.STARTING)]
 
 
 def counts(document: StatusDocument) -> str:

@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from staging_exporter.core.model import LATENT, State
 from staging_exporter.core.rules import FAILS, NOT_READY
 from staging_exporter.core.snapshot import JourneyState
-from staging_exporter.core.words import span
+from staging_exporter.core.words import joined, span
 from staging_exporter.views.document_types import (
     ComponentDocument,
     JourneyDocument,
     RootCauseDocument,
     StatusDocument,
 )
-from staging_exporter.views.queries import UNDETERMINED, conflicts, counts, without_root_cause
+from staging_exporter.views.queries import UNDETERMINED, conflicts, counts, starts_behind, without_root_cause
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 _LABEL = 14  # columns of the labels `evidence`, `runbook` and so on, behind an indent of 4
@@ -71,7 +71,7 @@ def _body(document: StatusDocument, paint: Paint) -> Iterator[str]:
         yield from _root_cause(root, document["components"][root["component"]], paint)
     yield from _section("Failing, no root cause identified", _without_root_cause(document), paint)
     yield from _section("Undetermined", _undetermined(document), paint)
-    journeys = [_journey(name, journey, paint) for name, journey in document["journeys"].items()]
+    journeys = [_journey(document, name, journey, paint) for name, journey in document["journeys"].items()]
     yield from _section("Journeys", journeys, paint)
     yield ""
     yield paint(counts(document), "dim")
@@ -129,8 +129,10 @@ def _undetermined(document: StatusDocument) -> list[str]:
     ]
 
 
-def _journey(name: str, journey: JourneyDocument, paint: Paint) -> str:
+def _journey(document: StatusDocument, name: str, journey: JourneyDocument, paint: Paint) -> str:
     state = paint(journey["state"], _OF_JOURNEY.get(journey["state"], "yellow"))
     at = f" at {journey['blocked_at']}" if journey["blocked_at"] else ""
     because = f", because of {', '.join(journey['root_causes'])}" if journey["root_causes"] else ""
-    return f"{name}: {state}{at}{because}"
+    starting = starts_behind(document, journey)
+    waiting = f", waiting for {joined(starting)}, still starting" if starting else ""
+    return f"{name}: {state}{at}{because}{waiting}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from staging_exporter.core.journeys import waits_for_start
 from staging_exporter.core.model import State
 from staging_exporter.core.rules import FAILS
 from staging_exporter.core.snapshot import ComponentStatus, Snapshot
@@ -29,12 +30,14 @@ def _reason(snapshot: Snapshot) -> str:
     if not snapshot.online and not _in(checked, State.UP):
         return "the exporter is offline"
     if snapshot.state == State.DEGRADED:
-        return _without_root_cause(checked)
+        return _without_root_cause({n: c for n, c in checked.items() if not waits_for_start(n, snapshot.components)})
     found = _of(checked, snapshot.state)
     if snapshot.state == State.UNKNOWN:
         return ", ".join(_unknown(found))
     names = sorted(found, key=lambda name: checked[name].component.priority)
-    return f"{_list(names)} {verb(names)} still starting"
+    waiting = [name for name in checked if waits_for_start(name, snapshot.components)]
+    wait = [f"{len(waiting)} {verb(waiting)} waiting for that"] if waiting else []
+    return ", ".join([f"{_list(names)} {verb(names)} still starting", *wait])
 
 
 def _passing(checked: Mapping[str, ComponentStatus]) -> str:
@@ -65,11 +68,8 @@ def _of(checked: Mapping[str, ComponentStatus], state: State) -> dict[str, Compo
 
 
 def _without_root_cause(checked: Mapping[str, ComponentStatus]) -> str:
-    """Why failing components have no root cause: a start, a maintenance, a recovery, or nothing is known yet."""
+    """Why failing components have no root cause: a maintenance, a recovery, or nothing is known yet."""
     failing = [name for name, each in checked.items() if each.state in FAILS]
-    starting = _in(checked, State.STARTING)
-    if starting:
-        return f"{_list(starting)} {verb(starting)} still starting, {len(failing)} {verb(failing)} waiting for that"
     explaining = {other for name in failing for other in checked[name].explained_by}
     in_maintenance = sorted(other for other in explaining if _is_in_maintenance(checked.get(other)))
     if in_maintenance:

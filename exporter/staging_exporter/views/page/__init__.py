@@ -22,7 +22,7 @@ from staging_exporter.views.page.selection import Selection, all_labels, drawn, 
 from staging_exporter.views.page.templating import template
 from staging_exporter.views.page.texts import banners
 from staging_exporter.views.page.tools import Help, Tools, help_for
-from staging_exporter.views.queries import counts, dependents, root_cause_of
+from staging_exporter.views.queries import counts, dependents, root_cause_of, starts_behind
 from staging_exporter.views.suggestions import sections
 
 # Only our own files, nothing inline, no framing: a text that escapes escaping still cannot run.
@@ -65,6 +65,7 @@ def status_page(
         labels=all_labels(document),
         helps=_helps(document, tools),
         starting=starting(document),
+        starts_behind=starts_behind,
         undetermined=undetermined(document),
         suggestions=sections(suggestions),
         last_incident=trace.last_incident(document["generated_at"]),
