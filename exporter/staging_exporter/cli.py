@@ -13,7 +13,7 @@ import click
 
 _COMMANDS = (
     *("run", "check", "explain", "maintenance", "deploy", "report", "incidents"),
-    *("generate", "init", "validate", "diff", "suggest", "compare", "kinds", "schema", "demo"),
+    *("generate", "init", "validate", "diff", "suggest", "compare", "kinds", "schema", "completion", "demo"),
 )
 
 

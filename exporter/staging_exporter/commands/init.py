@@ -9,6 +9,7 @@ import click
 
 from staging_exporter.commands.common import Command, give_up
 from staging_exporter.commands.google import inventory_of
+from staging_exporter.commands.prometheus import answers_of
 from staging_exporter.drafts.files.drafting import UNTRANSLATED
 from staging_exporter.drafts.files.formats import FORMATS, draft_files
 from staging_exporter.drafts.files.reading import DraftError
@@ -29,7 +30,7 @@ def _endpoint(_context: click.Context, _option: click.Parameter, value: str | No
 @click.option(
     "--from", "source", type=click.Choice(["gcp", *FORMATS]), help="What to read; without it, a file to begin with."
 )
-@click.argument("names", metavar="[PROJECT|FILE]...", nargs=-1)
+@click.argument("names", metavar="[PROJECT|FILE|URL]...", nargs=-1)
 @click.option(
     "--region", "regions", multiple=True, help="A region of Cloud Run; repeatable. By default all that are used."
 )
@@ -47,8 +48,9 @@ def init(
     """Draft a configuration to begin with.
 
     Without `--from` it is a commented example. `--from gcp PROJECT` reads a project of Google Cloud; no secret is
-    read, and nothing is changed. Other sources are files; several of a format make one draft. What could not be
-    translated is listed at the end and on stderr. Never overwrites a file.
+    read, and nothing is changed. Other sources are files, several of a format make one draft; `--from prometheus` also
+    takes the URL of a Prometheus. What could not be translated is listed at the end and on stderr. Never overwrites a
+    file.
     """
     if output is not None and os.path.lexists(output):
         give_up(f"{output}: File exists")
@@ -73,8 +75,9 @@ def _text(source: str | None, names: tuple[str, ...], regions: tuple[str, ...], 
 
 def _from_files(source: str, names: tuple[str, ...]) -> str:
     """The draft from files of one format; what could not be translated is printed to stderr."""
+    urls = [name for name in names if source == "prometheus" and name.startswith(("http://", "https://"))]
     try:
-        text, left_out = draft_files(source, list(map(Path, names)))
+        text, left_out = draft_files(source, [Path(n) for n in names if n not in urls], list(map(answers_of, urls)))
     except DraftError as error:
         give_up(f"{', '.join(names)}: {error}" if "nothing" in str(error) else str(error))
     if left_out:

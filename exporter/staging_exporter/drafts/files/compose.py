@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from staging_exporter.drafts.files.drafting import Drafting, Found, literal
+from staging_exporter.drafts.files.images import DATA, POSTGRES, REDIS, image_name
 from staging_exporter.drafts.files.reading import Source, mapping, sequence, text
 from staging_exporter.drafts.parts import Edge, Part
 
-_POSTGRES, _REDIS = re.compile(r"postgres|postgis|timescale|pgvector"), re.compile(r"redis|valkey|keydb")
-_DATA = re.compile(rf"{_POSTGRES.pattern}|{_REDIS.pattern}|mysql|mariadb|mongo|rabbitmq|kafka|elastic|clickhouse|minio")
 _VARIABLE = re.compile(r"\$(?:(\$)|\{(\w+)(?:(:?[-?+])([^{}]*))?\}|(\w+))")
 _URL = re.compile(r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\]|[\w.-]+)(?::(\d+))?(/[^\s\"'|;&]*)?")
 _HEALTH = {"interval": "interval", "timeout": "timeout", "retries": "fall"}
@@ -66,7 +65,7 @@ class _Service:
     def __init__(self, name: str, raw: Mapping[str, Any], drafting: Drafting, variables: Mapping[str, str]) -> None:
         self._name, self._raw, self._drafting, self._variables = name, raw, drafting, variables
         self._at = f"services.{name}"
-        self._image = text(raw.get("image")).rpartition("/")[2].partition(":")[0].partition("@")[0].lower()
+        self._image = image_name(text(raw.get("image")))
         self._health = mapping(raw.get("healthcheck"))
         self._environment = _environment(raw.get("environment"))
 
@@ -77,7 +76,7 @@ class _Service:
         ports = list(self._ports())
         check = self._check(ports) if ports else None
         layer, why = ("application", f"{self._at}.build") if "build" in self._raw else ("service", "")
-        if _DATA.search(self._image):
+        if DATA.search(self._image):
             layer, why = "infrastructure", f"{self._at}.image"
         timing = {
             ours: Found(value, f"{self._at}.healthcheck.{theirs}")
@@ -133,9 +132,9 @@ class _Service:
         if url and port.target == wanted and "$" not in url[0]:
             scheme = url[0].partition(":")[0]
             return Found({"kind": "http", "url": f"{scheme}://{address}{url[2] or '/'}"}, f"{source}, {port.source}")
-        if _POSTGRES.search(self._image) and port.target == "5432":
+        if POSTGRES.search(self._image) and port.target == "5432":
             return self._postgres(port)
-        if _REDIS.search(self._image) and port.target == "6379":
+        if REDIS.search(self._image) and port.target == "6379":
             check: dict[str, Any] = {"kind": "redis", "address": address}
             if "requirepass" in str(self._raw.get("command")) or "REDIS_PASSWORD" in self._environment:
                 check["password"] = {"env": "REDIS_PASSWORD"}

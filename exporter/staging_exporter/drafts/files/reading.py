@@ -18,11 +18,12 @@ class DraftError(Exception):
 
 
 class Source(NamedTuple):
-    """One file: its name, the documents that it has, and the variables of the `.env` beside it."""
+    """One file: its name, the documents that it has, the variables of the `.env` beside it; or answers of `url`."""
 
     name: str
     documents: tuple[Any, ...]
     variables: Mapping[str, str] = MappingProxyType({})
+    url: str = ""
 
 
 class _Loader(yaml.SafeLoader):
