@@ -78,7 +78,7 @@ def test_nothing_is_known_while_the_exporter_did_not_run() -> None:
     past.add(Change(10, EXPORTER, STOPPED))
     past.add(Change(30, API, "up"))
     assert past.timeline(API).seconds(0, 40) == {"up": 20, "none": 20}
-    assert past.states(["api", "other"], 5) == {"api": "up", "other": "none"}
+    assert past.states(Sort.COMPONENT, ["api", "other"], 5) == {"api": "up", "other": "none"}
 
 
 def test_only_what_differs_is_a_change() -> None:

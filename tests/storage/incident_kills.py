@@ -42,7 +42,7 @@ class Truth:
         self.directory, self.chance = directory, chance
         self.config = configuration(directory)
         self.known: dict[str, dict[str, Any]] = {}
-        self.lasted = 0
+        self.lasted = self.asked = 0
 
     def round(self, number: int) -> list[str]:
         """Run one exporter, break and repair meanwhile, kill it; what was wrong."""
@@ -73,6 +73,7 @@ class Truth:
 
     def _compare(self, found: list[dict[str, Any]]) -> Iterator[str]:
         """What is missing or twice."""
+        self.asked += 1
         ids = [incident["id"] for incident in found]
         if lost := self.known.keys() - set(ids):
             yield f"incidents {sorted(lost)} are lost"

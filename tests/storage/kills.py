@@ -46,6 +46,13 @@ def configuration(directory: Path) -> Path:
 @contextmanager
 def killed(directory: Path, config: Path) -> Iterator[str]:
     """An exporter that answers; yields its URL, then kills it with SIGKILL."""
+    with started(directory, config) as (url, _):
+        yield url
+
+
+@contextmanager
+def started(directory: Path, config: Path) -> Iterator[tuple[str, int]]:
+    """The same; yields its URL and its process number."""
     url = f"http://127.0.0.1:{free_port()}"
     command = [*EXPORTER, "run", str(config), "--storage.path", str(directory / "storage")]
     command += ["--web.listen-address", url.removeprefix("http://")]
@@ -53,7 +60,7 @@ def killed(directory: Path, config: Path) -> Iterator[str]:
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment) as process:
         try:
             _wait(url)
-            yield url
+            yield url, process.pid
         finally:
             process.kill()
 

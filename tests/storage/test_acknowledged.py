@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.storage.incident_kills import kills as kills_during_incidents
 from tests.storage.kills import kills
 from tests.support.live import EXPORTER, fetch, free_port, wait_for
 from tests.support.suite import TOKEN
@@ -28,6 +29,12 @@ def test_a_kill_after_an_acknowledgement_loses_nothing() -> None:
     lost, acknowledged = kills(4, int(time.time()))
     assert lost == []
     assert acknowledged
+
+
+def test_kills_during_incidents_lose_and_double_none() -> None:
+    flaws, truth = kills_during_incidents(3, int(time.time()))
+    assert flaws == []
+    assert truth.asked
 
 
 @pytest.mark.parametrize(

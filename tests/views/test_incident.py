@@ -23,7 +23,10 @@ from tests.views.test_document import mismatches
 DIRTY = "the | peer `hung` up <b>"
 ROOT = IncidentRootCause("database", "infrastructure", "P0", "closed", DIRTY, 25.0, 60.0, 1.0)
 OVER = Incident(25.0, 60.0, (ROOT,))
-PLANS = {"P0": AlertPlan("StagingRootCauseP0", ("slack #ops",)), "P1": AlertPlan("StagingRootCauseP1", ("x",), True)}
+PLANS = {
+    "P0": AlertPlan("StagingRootCauseP0", ("slack #ops",)),
+    "P1": AlertPlan("StagingRootCauseP1", ("x",), ("http://am:9093",)),
+}
 NOTES = (Note(30.0, "ann", ACKNOWLEDGED, ""), Note(90.0, "bob", NOTE, "it was\n# the *disk*"))
 
 
@@ -55,7 +58,7 @@ def test_a_story_has_everything_in_order() -> None:
         (-5.0, "deploy", "backend and cache deployed as r7, 6 s before the first failure"),
         (1.0, "first failure", "first failing probe of database (closed)"),
         (25.0, "verdict", "database is a root cause (P0, down, closed)"),
-        (25.0, "alert", "alert StagingRootCauseP0 for database; configured receivers: slack #ops"),
+        (25.0, "alert", "alert for database: StagingRootCauseP0; configured receivers: slack #ops"),
         (26.0, "verdict", "backend is affected by database"),
         (26.0, "journey", "journey login is blocked at sign-in"),
         (30.0, "acknowledged", "acknowledged by ann"),
@@ -72,7 +75,8 @@ def test_a_story_has_everything_in_order() -> None:
 def test_what_the_exporter_sends_itself_is_sent() -> None:
     incident = Incident(25.0, None, (replace(ROOT, priority="P1"),))
     texts = [event.text for event in story(incident, [], {}, PLANS).events]
-    assert "alert StagingRootCauseP1 for database; sent to x" in texts
+    sent = "StagingRootCauseP1; sent by the exporter to http://am:9093; configured receivers: x"
+    assert f"alert for database: {sent}" in texts
 
 
 def test_the_documents_have_exactly_the_keys_of_their_types() -> None:

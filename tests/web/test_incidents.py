@@ -156,7 +156,7 @@ async def _told(session: aiohttp.ClientSession, id_: str) -> None:
     assert told.index("first failure") < told.index("verdict") < told.index("end")
     texts = [event["text"] for event in document["timeline"]]
     assert texts[0].startswith("database deployed as r42, 0 s before the first failure")
-    assert "alert StagingRootCauseP0 for database; configured receivers: slack #ops" in texts
+    assert "alert for database: StagingRootCauseP0; configured receivers: slack #ops" in texts
     assert "journey golden-path is blocked at use" in texts
     assert (document["affected"], document["journeys"]) == (["backend"], ["golden-path"])
     assert document["roots"][0]["detail"].startswith("status 503")

@@ -128,9 +128,9 @@ class Past:
             del closed[number]
         return bars
 
-    def states(self, names: Iterable[str], moment: float) -> dict[str, str]:
-        """The states of these components at that moment."""
-        return {name: self.timeline(Subject(Sort.COMPONENT, name)).at(moment) for name in names}
+    def states(self, sort: Sort, names: Iterable[str], moment: float) -> dict[str, str]:
+        """The states of these components or journeys at that moment."""
+        return {name: self.timeline(Subject(sort, name)).at(moment) for name in names}
 
     def forget_before(self, moment: float) -> None:
         """Drop what was over before."""

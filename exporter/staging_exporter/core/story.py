@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from staging_exporter.core.history import VERDICT, Change, Sort, Subject
-from staging_exporter.core.incidents import ACKNOWLEDGED, Incident, IncidentRootCause, Note, incident_id
+from staging_exporter.core.incidents import ACKNOWLEDGED, Incident, Note, incident_id
 from staging_exporter.core.model import Certainty, State
 from staging_exporter.core.words import joined, span, verb
 
@@ -38,11 +38,18 @@ class Told(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertPlan:
-    """The alert for root causes of one priority: its name, its configured receivers; `sent` by the exporter itself."""
+    """The alert for root causes of one priority: its name, its configured receivers.
+
+    `sent_to` are the Alertmanagers to which the exporter itself sends it; what they do with it is not known here.
+    """
 
     name: str
     receivers: tuple[str, ...] = ()
-    sent: bool = False
+    sent_to: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        sent = f"; sent by the exporter to {joined(self.sent_to)}" if self.sent_to else ""
+        return f"{self.name}{sent}; configured receivers: {joined(self.receivers) if self.receivers else 'none'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +121,16 @@ def story(
     states: Mapping[str, str],
     alerts: Mapping[str, AlertPlan],
     notes: Iterable[Note] = (),
+    journeys: Mapping[str, str] | None = None,
 ) -> Story:
     """The story of the incident.
 
     `changes` are those from `BEFORE` its first failure until `AFTER` its end, `states` those of the components
-    `LEAD` before it, `alerts` by priority.
+    `LEAD` before it and `journeys` those of the journeys, `alerts` by priority.
     """
     begin = first_failure(incident)
     during = [*_until_recovered((change for change in changes if change.at >= begin - LEAD), incident.ended)]
-    steps = tuple(step for step in _steps(during, states) if step.at >= begin)
+    steps = tuple(step for step in _steps(during, states, journeys or {}) if step.at >= begin)
     notes = tuple(notes)
     events = [
         *_deploys(changes, begin, incident.ended),
@@ -248,14 +256,7 @@ def _journeys(changes: Iterable[Change]) -> Iterator[Event]:
 def _alerts(incident: Incident, alerts: Mapping[str, AlertPlan]) -> Iterator[Event]:
     for root in incident.roots:
         if plan := alerts.get(root.priority):
-            yield Event(root.since, Told.ALERT, alert_text(root, plan), (root.component,))
-
-
-def alert_text(root: IncidentRootCause, plan: AlertPlan) -> str:
-    """Which alert this root cause fires, and who is configured to get it; `sent` only what the exporter sends."""
-    to = joined(plan.receivers) if plan.receivers else "none"
-    told = f"sent to {to}" if plan.sent and plan.receivers else f"configured receivers: {to}"
-    return f"alert {plan.name} for {root.component}; {told}"
+            yield Event(root.since, Told.ALERT, f"alert for {root.component}: {plan}", (root.component,))
 
 
 def _note(note: Note) -> Event:
@@ -269,8 +270,8 @@ def _end(incident: Incident) -> Iterator[Event]:
         yield Event(incident.ended, Told.END, f"incident over after {span(incident.ended - incident.began)}")
 
 
-def _steps(changes: Iterable[Change], states: Mapping[str, str]) -> Iterator[Step]:
-    now, journeys, blocked = dict(states), dict[str, str](), dict[str, str | None]()
+def _steps(changes: Iterable[Change], states: Mapping[str, str], before: Mapping[str, str]) -> Iterator[Step]:
+    now, journeys, blocked = dict(states), dict(before), dict[str, str | None]()
     seen: dict[str, Mapping[str, Any]] = {}
     for change in changes:
         name, value = change.subject.name, change.value

@@ -25,6 +25,7 @@ IN_MEMORY = 86400.0  # seconds, without one
 _MOST = 250_000  # changes that are kept, about 80 MB; the oldest are dropped before
 _MOST_IN_MEMORY = 50_000
 _WAITING = 20_000  # changes that wait for a disk that is of no use
+_NOTES = 100  # on one incident
 _AT_ONCE = 500  # rows that are deleted in one transaction
 _READING = 20.0  # seconds that reading everything at the start may take
 _PAUSE = 0.02  # seconds between two of them
@@ -115,6 +116,8 @@ class History:
         """Add a note to an incident. Raises StorageFailed, and KeyError when there is no such incident."""
         if await self.incident(incident) is None:
             raise KeyError(incident)
+        if len((await self.notes([incident]))[incident]) >= _NOTES:
+            raise StorageFailed(f"an incident has at most {_NOTES} notes")
         await self.write(Batch(notes=[(incident, note)]))
 
     async def prune(self, now: float) -> None:

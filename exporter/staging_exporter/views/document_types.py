@@ -229,12 +229,15 @@ class IncidentDocument(TypedDict):
 
 
 class AlertDocument(TypedDict):
-    """The alert for the root causes of one priority, its configured receivers; `sent` by the exporter itself."""
+    """The alert for the root causes of one priority, its configured receivers.
+
+    `sent_to` are the Alertmanagers to which the exporter itself sends it.
+    """
 
     priority: str
     alert: str
     receivers: list[str]
-    sent: bool
+    sent_to: list[str]
 
 
 class IncidentDetailDocument(IncidentDocument):

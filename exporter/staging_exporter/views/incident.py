@@ -52,7 +52,7 @@ def story_document(told: Story) -> IncidentDetailDocument:
         "affected": list(told.affected),
         "journeys": list(told.journeys),
         "alerts": [
-            {"priority": priority, "alert": plan.name, "receivers": list(plan.receivers), "sent": plan.sent}
+            {"priority": priority, "alert": plan.name, "receivers": list(plan.receivers), "sent_to": list(plan.sent_to)}
             for priority, plan in sorted(told.alerts.items())
         ],
         "notes": [_note(note) for note in told.notes],

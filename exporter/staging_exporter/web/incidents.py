@@ -11,6 +11,7 @@ from typing import TypeVar
 from aiohttp import web
 
 from staging_exporter.clock import now
+from staging_exporter.core.history import Sort
 from staging_exporter.core.incidents import ACKNOWLEDGED, NOTE, Incident, Note, Query, incident_id
 from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.core.story import AFTER, BEFORE, LEAD, Story, first_failure, story
@@ -119,8 +120,10 @@ class Incidents:
         end = now() if incident.ended is None else incident.ended + AFTER
         changes = await _read(history.changes(begin - BEFORE, end))
         notes = await _read(history.notes([id_]))
-        states = history.past.states(self._exporter.snapshot().components, begin - LEAD)
-        return await asyncio.to_thread(story, incident, changes, states, self._exporter.alerts(), notes[id_])
+        snapshot, alerts = self._exporter.snapshot(), self._exporter.alerts()
+        states = history.past.states(Sort.COMPONENT, snapshot.components, begin - LEAD)
+        journeys = history.past.states(Sort.JOURNEY, snapshot.journeys, begin - LEAD)
+        return await asyncio.to_thread(story, incident, changes, states, alerts, notes[id_], journeys)
 
 
 async def _read(answer: Awaitable[T]) -> T:

@@ -103,7 +103,7 @@ def _root(root: Mapping[str, Any], step: Step) -> RootCauseDocument:
 def _journey(journey: JourneyDocument, name: str, step: Step, roots: list[RootCauseDocument]) -> JourneyDocument:
     return {
         **journey,
-        "state": step.journeys.get(name, "up"),
+        "state": step.journeys.get(name, "unknown").replace("none", "unknown"),
         "blocked_at": step.blocked_at.get(name),
         "root_causes": [root["component"] for root in roots if name in root["journeys"]],
         "steps": [
