@@ -30,7 +30,6 @@ QUIET = {f"{GOLDEN_PATH}: Most urgent: A", f"{GOLDEN_PATH}: Affected components:
 UNFAILED = {f"{COMPONENT}: Failures by reason: A"}
 CERTAIN = {f"{GRAPH}: Unknown: A"}
 CONSISTENT = {f"{GRAPH}: Contradictions: A"}
-UNOWNED = f"{TABLE}F"  # the demo's connector has no links
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Scene:
 SCENES = {
     "healthy": Scene(None, None, frozenset(QUIET | UNFAILED | CERTAIN | CONSISTENT)),
     "F01": Scene("F01", "postgres", frozenset()),
-    "F25": Scene("F25", "vpc-connector", frozenset(CONSISTENT | {UNOWNED})),
+    "F25": Scene("F25", "vpc-connector", frozenset(CONSISTENT)),
 }
 Row = tuple[dict[str, str], float]
 

@@ -13,6 +13,7 @@ from staging_exporter.commands.common import Command, call_exporter, config_file
 from staging_exporter.commands.common import credentials as with_credentials
 from staging_exporter.commands.google import inventory_of
 from staging_exporter.config import Config, missing_secrets
+from staging_exporter.config.advice import advice
 from staging_exporter.core.words import verb
 from staging_exporter.drafts.gcp.compare import differences
 from staging_exporter.options.secrets import EMPTY
@@ -37,7 +38,7 @@ from staging_exporter.views.suggestions import doubtful, shallow
 def validate(config: tuple[Path, ...], url: str | None, against: str | None, credentials: Credentials) -> None:
     """Report every error in a configuration.
 
-    Exits 2 when there is one.
+    Exits 2 when there is one. Warnings and advice change no exit code.
     """
     loaded, names = load(config), ", ".join(map(str, config))
     for warning in loaded.warnings:
@@ -50,6 +51,8 @@ def validate(config: tuple[Path, ...], url: str | None, against: str | None, cre
     if against is not None:
         for text in _of_the_cloud(loaded):
             click.echo(f"warning: {names}: {text}", err=True)
+    for text in advice(loaded):
+        click.echo(f"advice: {names}: {text}", err=True)
     latent = len(loaded.topology.components) - len(loaded.checks) - len(loaded.observed)
     checks = f"{len(loaded.checks)} {verb(loaded.checks, 'check', 'checks')}"
     click.echo(f"{names} {'is' if len(config) == 1 else 'are'} valid: {checks}, {latent} latent.")

@@ -18,6 +18,7 @@ from staging_exporter.demo.switches import Switchboard
 class Control(HttpServer):
     """`GET /` and `/faults`; `PUT` and `DELETE` on `/faults/ID` and `/switches/NAME`; `DELETE` on both without a name.
 
+    `DELETE /faults` also releases the switches.
     `GET /` returns every fault and switch as JSON, `GET /faults` the faults as text, one per line. The others return
     what is broken now. 404 lists the valid names, 400 says what is wrong with a setting.
     """
@@ -79,6 +80,7 @@ class Control(HttpServer):
 
     async def _delete_faults(self, _request: web.Request) -> web.Response:
         await self._board.clear(*FAULTS)
+        await self._board.release(*self._board.switches)
         return self._state()
 
     async def _put_switch(self, request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""Snapshots to those who follow them: each change, and each change of the verdict. Imported by `app`."""
+"""Snapshots to those who follow them: each change, and each of the verdict or of being online. Imported by `app`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Announcements:
     def __init__(self, on_change: Sequence[Follower], on_verdict: Follower) -> None:
         """`on_verdict` is called when no open round affects the verdict."""
         self._on_change, self._on_verdict = on_change, on_verdict
-        self._verdict: tuple[State, tuple[str, ...]] | None = None
+        self._verdict: tuple[State, tuple[str, ...], bool] | None = None
         self._seen_changes = -1
 
     def restart(self) -> None:
@@ -33,7 +33,7 @@ class Announcements:
         snapshot = board.snapshot(now())
         for follower in self._on_change:
             follower(snapshot)
-        verdict = (snapshot.state, board.roots)
+        verdict = (snapshot.state, board.roots, snapshot.online)
         undecided = snapshot.pending and (self._verdict is None or board.roots == self._verdict[1])
         if verdict != self._verdict and not undecided:
             self._verdict = verdict

@@ -20,7 +20,14 @@ class VerdictLog:
     def __call__(self, snapshot: Snapshot) -> None:
         """Log one line for the verdict, and one per root cause that is new, changed or over."""
         roots = {root.component: root for root in snapshot.root_causes}
-        event(log, "verdict", state=snapshot.state, root_causes=list(roots) or "none", settled=snapshot.settled)
+        event(
+            log,
+            "verdict",
+            state=snapshot.state,
+            root_causes=list(roots) or "none",
+            settled=snapshot.settled,
+            **({} if snapshot.online else {"online": False}),
+        )
         for name, root in roots.items():
             if self._logged.get(name) != _aspects(root):
                 _log_root_cause(snapshot, root)
