@@ -8,7 +8,7 @@ LOCKS := requirements.lock requirements-build.lock requirements-dashboards.lock 
 PROJECTS := . $(patsubst %/pyproject.toml,%,$(wildcard exporter/*/pyproject.toml))
 PYTEST_OPTIONS := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help demo test lint unit generate lock sbom test-newest test-oldest test-pythons prove clean
+.PHONY: help demo test lint unit generate chart lock sbom test-newest test-oldest test-pythons prove clean
 .PHONY: replay verdicts bench compare-blackbox soak bench-detect page bench-page
 
 help:  ## list these targets
@@ -81,6 +81,10 @@ lock: $(VENV)/.dev  ## renew the locks, with as few changes as pyproject.toml ne
 	$(LOCK) pyproject.toml $(LIKE_DEV) --extra gcp --output-file requirements-gcp.lock
 	$(LOCK) $(LIKE_DEV) --group build --output-file requirements-build.lock
 	$(BIN)/python -m tests.packaging.locks
+
+chart: $(VENV)/.dev  ## render the Helm chart, for its tests; uses Helm's SDK from the package helm-python-sdk
+	$(BIN)/uv pip install --quiet --target build/helm helm-python-sdk==0.2.2
+	PYTHONPATH=build/helm $(BIN)/python -m tests.deploy.chart
 
 sbom: $(VENV)/.dev  ## the bill of materials of what is installed, CycloneDX, from the lock: build/sbom.json
 	mkdir -p build

@@ -260,3 +260,20 @@ async def test_the_last_runs_and_failures_of_a_component_survive_a_reload(tmp_pa
         assert (latent["runs"], latent["failures"]) == ([], [])
         assert await exporter.app.reload() is None
         assert (await document(exporter, "backend"))["failures"][: len(about["failures"])] == about["failures"]
+
+
+async def test_prometheus_finds_the_components_with_a_check_and_the_operator_asks_by_target(tmp_path: Path) -> None:
+    async with serving(Web({"*": response(200, b"{}")})) as target, running(tmp_path, target) as exporter:
+        async with exporter.session.get(f"{exporter.url}/api/v1/targets") as answer:
+            assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+            [found] = await answer.json()
+        assert found == {
+            "targets": ["backend"],
+            "labels": {
+                "__meta_staging_environment": "test",
+                "__meta_staging_kind": "http",
+                "__meta_staging_layer": "application",
+                "__meta_staging_priority": "P0",
+            },
+        }
+        assert (await exporter.metrics("/probe?target=backend"))["probe_success"] == 1

@@ -20,6 +20,7 @@ from staging_exporter.views.exposition import TEXT, content_type
 from staging_exporter.views.metrics import Metrics
 from staging_exporter.views.probe import body as probe_body
 from staging_exporter.views.probe import debug
+from staging_exporter.views.service_discovery import sd_targets
 from staging_exporter.views.suggestions import suggestions_document
 from staging_exporter.web.access import CALLER
 from staging_exporter.web.exporter import Exporter, NotForAnyone, ReportRefused
@@ -68,7 +69,7 @@ class Api:
 
     async def probe(self, request: web.Request) -> web.Response:
         """Run one check now; the result in the metric names of blackbox_exporter."""
-        name = request.query.get("component")
+        name = request.query.get("component") or request.query.get("target")  # the operator's Probe asks by `target`
         if not name:
             return web.Response(status=400, text="missing parameter: use /probe?component=NAME\n")
         try:
@@ -91,6 +92,10 @@ class Api:
         form = content_type(request.headers.get("Accept", ""))
         body = probe_body(run.names, run.timeout, run.seen, form)
         return web.Response(body=body.encode(), headers={"Content-Type": form, "Vary": "Accept"})
+
+    async def targets(self, _request: web.Request) -> web.Response:
+        """The components that can be probed on demand, for http_sd of Prometheus."""
+        return web.json_response(sd_targets(self._exporter.snapshot()))
 
     async def suggestions(self, _request: web.Request) -> web.Response:
         """What the incidents so far say about the configuration."""

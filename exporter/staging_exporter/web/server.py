@@ -61,6 +61,7 @@ def make_app(
         ("GET", "/metrics", api.metrics, Scope.READ),
         ("GET", "/probe", api.probe, Scope.PROBE),
         ("GET", "/api/v1/status", api.status, Scope.READ),
+        ("GET", "/api/v1/targets", api.targets, Scope.READ),
         ("GET", "/api/v1/components/{name}", api.component, Scope.READ),
         *(("GET", path, handler, Scope.READ) for path, handler in incidents.routes().items()),
         ("POST", "/api/v1/incidents/{id}/notes", incidents.annotate, Scope.WRITE),
