@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 import yaml
 from staging_exporter.config import load_config
-from staging_exporter.demo.googlecloud.reference import AUTH, BACKEND, FRONTEND, add_connector, add_service, reference
+from staging_exporter.demo.googlecloud.additions import add_cluster, add_machines
+from staging_exporter.demo.googlecloud.reference import (
+    AUTH,
+    BACKEND,
+    FRONTEND,
+    add_connector,
+    add_service,
+    reference,
+)
 from staging_exporter.demo.googlecloud.server import FakeGoogleCloud
 from staging_exporter.demo.googlecloud.world import World
 from staging_exporter.drafts.gcp.compare import differences
@@ -175,3 +183,36 @@ async def test_a_configuration_without_a_project_is_refused(tmp_path: Path) -> N
     )
     done = await asyncio.to_thread(staging_exporter, "validate", "--against", "gcp", str(file))
     assert (done.returncode, done.stderr) == (2, "--against gcp needs google.project in the configuration\n")
+
+
+def machines_and_a_cluster(world: World) -> None:
+    add_machines(world, "shop", ("shop.staging.netrasystems.ai",))
+    add_cluster(world, "sessions")
+    variables = next(one for one in world.revisions if one["service"] == BACKEND)["containers"][0]["env"]
+    variables.append({"name": "SESSIONS_HOST", "value": "10.107.2.3"})
+
+
+async def test_virtual_machines_and_clusters_are_drawn_and_compared(tmp_path: Path) -> None:
+    path = tmp_path / "staging.yml"
+    path.write_text(await drafted(machines_and_a_cluster))
+    config = load_config(path)
+    components = config.topology.components
+    assert ("machines-shop",) in components["edge-shop-staging-netrasystems-ai"].depends_on
+    assert "redis-sessions" in components[BACKEND].optional_depends_on
+    assert components["redis-sessions"].depends_on == (("redis-sessions-state",), ("vpc-staging-connector",))
+    text = "host shop.staging.netrasystems.ai: no certificate of the load balancer has this name"
+    assert await compared(path, machines_and_a_cluster) == [text]
+    assert sorted(await compared(path)) == [
+        "components.machines-shop.check: there is no backend service shop",
+        "components.redis-sessions-state.check: there is no Redis cluster sessions",
+    ]
+
+
+async def test_a_cache_in_another_region_is_drawn_without_one(tmp_path: Path) -> None:
+    path = tmp_path / "staging.yml"
+
+    def elsewhere(world: World) -> None:
+        world.redis[0]["name"] = world.redis[0]["name"].replace(world.region, "europe-west1")
+
+    path.write_text(await drafted(elsewhere))
+    assert load_config(path).warnings == ()

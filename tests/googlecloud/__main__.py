@@ -31,7 +31,11 @@ METHODS = {
         f"{_CERTIFICATES}.certificateMaps.list",
         f"{_CERTIFICATES}.certificateMaps.certificateMapEntries.list",
     ),
-    "compute.v1": tuple(f"compute.{name}.aggregatedList" for name in _COMPUTE_LISTS),
+    "compute.v1": (
+        *(f"compute.{name}.aggregatedList" for name in _COMPUTE_LISTS),
+        "compute.backendServices.getHealth",
+        "compute.regionBackendServices.getHealth",
+    ),
     "iamcredentials.v1": (
         "iamcredentials.projects.serviceAccounts.generateAccessToken",
         "iamcredentials.projects.serviceAccounts.generateIdToken",
@@ -41,8 +45,8 @@ METHODS = {
         "monitoring.projects.location.prometheus.api.v1.query",
         "monitoring.projects.location.prometheus.api.v1.query_range",
     ),
-    "monitoring.v3": ("monitoring.projects.timeSeries.list",),
-    "redis.v1": ("redis.projects.locations.instances.list",),
+    "monitoring.v3": ("monitoring.projects.timeSeries.list", "monitoring.projects.uptimeCheckConfigs.list"),
+    "redis.v1": ("redis.projects.locations.instances.list", "redis.projects.locations.clusters.list"),
     "run.v1": ("run.namespaces.domainmappings.list", "run.namespaces.services.replaceService"),
     "run.v2": (
         "run.projects.locations.services.list",

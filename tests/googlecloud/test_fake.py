@@ -9,6 +9,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+from staging_exporter.demo.googlecloud.additions import add_cluster, add_machines
 from staging_exporter.demo.googlecloud.discovery import documents, faults, find, methods, without_defaults
 from staging_exporter.demo.googlecloud.methods import _HANDLERS, PARTIAL, PERMISSIONS
 from staging_exporter.demo.googlecloud.reference import reference
@@ -32,6 +33,12 @@ READS = {
     "operations of Cloud SQL": reads.sql_operations(P),
     "connectors": reads.vpc_connectors(P, R),
     "instances of Memorystore": reads.redis_instances(P),
+    "clusters of Memorystore": reads.redis_clusters(P),
+    "uptime checks": reads.uptime_checks(P),
+    "health of a backend": reads.backend_health(
+        reference().link("global", "backendServices", "machines"),
+        reference().link("zones/us-central1-a", "instanceGroups", "machines-group"),
+    ),
     **{name: reads.compute(P, name) for name in reference().compute},
     "certificates": reads.certificates(P),
     "log entries": reads.log_entries(P, _ENTRIES),
@@ -50,11 +57,13 @@ READS = {
 async def test_every_read_of_the_exporter_is_one_that_google_documents(name: str) -> None:
     world = reference()
     world.loops["netra-backend-staging"] = world.now() - 60.0
+    add_cluster(world, "sessions")
+    add_machines(world, "machines", ("vm.staging.netrasystems.ai",))
     async with FakeGoogleCloud(world) as fake:
         reader = GoogleReader(parse_url(fake.url, ("http",)))
         answer = await reader.read(ProbeContext(5.0, Resolver()), READS[name], 60.0)
         assert not fake.refused
-        assert answer.document or name == "operations of Cloud SQL"  # of which there are none
+        assert answer.document or name in ("operations of Cloud SQL", "uptime checks")  # of which there are none
 
 
 def ask(fake: str, host: str, target: str, body: Any = None, method: str | None = None) -> tuple[int, dict[str, Any]]:

@@ -16,6 +16,7 @@ from staging_exporter.demo.googlecloud.discovery import documents
 from staging_exporter.demo.googlecloud.reference import add_connector, add_service, reference
 from staging_exporter.demo.googlecloud.server import FakeGoogleCloud
 from staging_exporter.engine.prober import Prober
+from staging_exporter.evidence.google.backend_health import HEALTH_CHECKED
 from staging_exporter.evidence.google.reader import GoogleReader
 from staging_exporter.net.url import parse_url
 from staging_exporter.probes import gcp_certificate, gcp_redis, gcp_run, gcp_sql, gcp_vpc, load
@@ -226,6 +227,8 @@ ENUMS: dict[str, tuple[Mapping[str, object], set[str]]] = {
     "activation policies": (gcp_sql.POLICIES, enum("sqladmin.v1", "Settings", "activationPolicy")),
     "gcp_vpc": (gcp_vpc.STATES, enum("vpcaccess.v1", "Connector", "state")),
     "gcp_redis": (gcp_redis.STATES, enum("redis.v1", "Instance", "state")),
+    "clusters of gcp_redis": (gcp_redis.CLUSTER_STATES, enum("redis.v1", "Cluster", "state")),
+    "health of endpoints": ({"HEALTHY": 1, "UNHEALTHY": 1}, enum("compute.v1", "HealthStatus", "healthState")),
     "gcp_certificate": (
         gcp_certificate.STATES,
         enum("compute.v1", "SslCertificateManagedSslCertificate", "status")
@@ -241,6 +244,7 @@ def test_the_tables_have_exactly_the_states_that_google_documents(table: str) ->
 
 
 def test_reasons_that_name_a_fault_are_documented() -> None:
+    assert enum("compute.v1", "NetworkEndpointGroup", "networkEndpointType") > HEALTH_CHECKED
     reasons = enum(*_CONDITION, "reason") | enum(*_CONDITION, "revisionReason")
     assert set(gcp_run.OWNERS) | gcp_run.STARTING <= reasons
     assert enum("sqladmin.v1", "Operation", "operationType") >= gcp_sql.RESTARTS

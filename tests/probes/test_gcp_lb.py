@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from staging_exporter.core.model import Outcome, Reason
+from staging_exporter.demo.googlecloud.additions import add_machines
+from staging_exporter.demo.googlecloud.reference import reference
+from staging_exporter.demo.googlecloud.server import FakeGoogleCloud
 from staging_exporter.demo.googlecloud.world import World
 from staging_exporter.probes.gcp_lb import GcpLb
 
-from tests.support.googlecloud import of_world
+from tests.support.googlecloud import of_world, run
 
 
 def drop(collection: str, at: int = 0) -> Callable[[World], Any]:
@@ -90,3 +93,64 @@ async def test_one_backend_service_alone() -> None:
 def test_it_is_one_or_the_other(given: dict[str, str]) -> None:
     with pytest.raises(ValidationError, match="write either `url_map` or `backend_service`"):
         GcpLb.model_validate({"kind": "gcp_lb", "project": "p", **given})
+
+
+def machines(healthy: int, unhealthy: int, **changes: Any) -> Callable[[World], Any]:
+    return lambda world: add_machines(world, "shop", ("shop.example.com",), healthy, unhealthy).update(changes)
+
+
+def serverless_again(world: World) -> None:
+    """Health checks alone do not make a serverless group one that has health."""
+    world.compute["backendServices"][0]["healthChecks"] = [world.link("global", "healthChecks", "old")]
+
+
+def zonal(world: World) -> None:
+    """An endpoint group of virtual machines beside an instance group, all of whose endpoints fail."""
+    service = add_machines(world, "shop", ("shop.example.com",), 1)
+    link = world.link("zones/us-central1-a", "networkEndpointGroups", "shop-neg")
+    world.compute["networkEndpointGroups"].append(
+        {"name": "shop-neg", "selfLink": link, "networkEndpointType": "GCE_VM_IP_PORT"}
+    )
+    service["backends"].append({"group": link, "capacityScaler": 1.0})
+    world.health["shop-neg"] = [{"ipAddress": "10.9.1.1", "port": 8080, "healthState": "UNHEALTHY"}]
+
+
+HEALTH: dict[str, tuple[Callable[[World], Any], Reason, str]] = {
+    "all are healthy": (machines(2, 0), Reason.OK, ""),
+    "one of three is not": (machines(2, 1), Reason.CONTENT, "1 of 3 endpoints of shop are unhealthy: shop-2"),
+    "none is": (machines(0, 2), Reason.FAILED, "no endpoint of shop is healthy: shop-0, shop-1"),
+    "no endpoints": (machines(0, 0), Reason.NO_EVIDENCE, "the API reports no endpoint of backend service shop"),
+    "drained ones are not asked": (
+        lambda world: add_machines(world, "shop", ("s.example.com",), 0, 2)["backends"][0].update(capacityScaler=0),
+        Reason.FAILED,
+        "all backends of shop are drained: capacityScaler is 0",
+    ),
+    "without health checks nothing is asked": (machines(0, 2, healthChecks=[]), Reason.OK, ""),
+    "a zonal group": (zonal, Reason.CONTENT, "1 of 2 endpoints of shop are unhealthy: 10.9.1.1:8080"),
+    "a serverless group": (serverless_again, Reason.OK, ""),
+}
+
+
+@pytest.mark.parametrize("case", HEALTH)
+async def test_the_health_of_virtual_machines_counts(case: str) -> None:
+    change, reason, words = HEALTH[case]
+    seen = await of_world("gcp_lb", change)
+    assert (seen.reason, seen.detail) == (reason, words)
+
+
+async def test_the_endpoints_are_a_fact_and_one_backend_service_may_stand_alone() -> None:
+    alone = {"url_map": None, "backend_service": "shop"}
+    seen = await of_world("gcp_lb", machines(1, 1), **alone)
+    assert (seen.outcome, seen.facts["endpoints"]) == (Outcome.DEGRADED, {"shop": "1 of 2 healthy"})
+    assert "endpoints" not in (await of_world("gcp_lb")).facts
+
+
+async def test_a_missing_permission_for_the_health_makes_nothing_down() -> None:
+    world = reference()
+    add_machines(world, "shop", ("shop.example.com",), 0, 2)
+    async with FakeGoogleCloud(world) as fake:
+        fake.removed = {"compute.backendServices.get"}
+        seen = await run("gcp_lb", fake)
+    assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, Reason.CREDENTIALS)
+    assert seen.detail.startswith("health of shop: ")
+    assert "compute.backendServices.get" in seen.detail

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from staging_exporter.core.model import Outcome, State
-from staging_exporter.probes.gcp_redis import judge
+from staging_exporter.demo.googlecloud.additions import add_cluster
+from staging_exporter.probes.gcp_redis import GcpRedis, judge
 
 from tests.support.googlecloud import of_world
 
@@ -41,3 +43,35 @@ def test_the_fields_decide(case: str) -> None:
 async def test_facts_are_those_of_the_instance() -> None:
     seen = await of_world("gcp_redis")
     assert (seen.outcome, seen.facts["host"], seen.facts["port"]) == (Outcome.PASS, "10.107.0.3", 6379)
+
+
+CLUSTER: dict[str, tuple[dict[str, Any], State, str]] = {
+    "active": ({"state": "ACTIVE"}, State.UP, ""),
+    "being updated": ({"state": "UPDATING"}, State.DEGRADED, "state is UPDATING"),
+    "being created": ({"state": "CREATING"}, State.STARTING, "CREATING"),
+    "being deleted": ({"state": "DELETING"}, State.DOWN, "DELETING"),
+}
+
+
+@pytest.mark.parametrize("case", CLUSTER)
+def test_the_state_of_a_cluster_decides(case: str) -> None:
+    cluster, health, words = CLUSTER[case]
+    finding = judge(cluster)
+    assert finding.health == health
+    assert words in finding.detail
+
+
+async def test_facts_of_a_cluster_are_its_size_and_where_clients_begin() -> None:
+    alone = {"instance": None, "cluster": "sessions"}
+    seen = await of_world("gcp_redis", lambda world: add_cluster(world, "sessions"), **alone)
+    facts = {name: seen.facts[name] for name in ("state", "host", "port", "shardCount", "replicaCount")}
+    assert seen.outcome == Outcome.PASS
+    assert facts == {"state": "ACTIVE", "host": "10.107.2.3", "port": 6379, "shardCount": 3, "replicaCount": 1}
+    gone = await of_world("gcp_redis", **alone)
+    assert (gone.outcome, gone.detail) == (Outcome.FAIL, "there is no Redis cluster sessions in project netra-staging")
+
+
+@pytest.mark.parametrize("given", [{}, {"instance": "a", "cluster": "b"}])
+def test_it_is_an_instance_or_a_cluster(given: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="write either `instance` or `cluster`"):
+        GcpRedis.model_validate({"kind": "gcp_redis", "project": "p", **given})

@@ -1,4 +1,7 @@
-"""Kind `gcp_lb`: an HTTP load balancer, link by link: forwarding rule, proxy, URL map, backend services, groups."""
+"""Kind `gcp_lb`: an HTTP load balancer, link by link: forwarding rule, proxy, URL map, backend services, groups.
+
+Of groups of virtual machines it also reads the health that Compute Engine measures.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from pydantic import Field, model_validator
 
 from staging_exporter.core.model import Reason, State
 from staging_exporter.evidence.google.answers import Answer, same_resource, short_name
-from staging_exporter.evidence.google.check import Finding, GoogleCheck, absent
-from staging_exporter.evidence.google.reads import compute
+from staging_exporter.evidence.google.backend_health import HEALTH_CHECKED, Health, backend_finding, group_link
+from staging_exporter.evidence.google.check import Finding, GoogleCheck, absent, worst
+from staging_exporter.evidence.google.errors import ApiFailed
+from staging_exporter.evidence.google.reads import backend_health, compute
 from staging_exporter.net.context import ProbeContext
 
 Resource = Mapping[str, Any]
@@ -19,6 +24,7 @@ Lists = Mapping[str, Answer]
 
 FRONT = ("forwardingRules", "targetHttpsProxies", "targetHttpProxies")
 _MOST = 50  # hosts in a fact
+_MOST_GROUPS = 20  # whose health is read: each is a request of its own
 BACK = ("backendServices", "networkEndpointGroups")
 
 
@@ -50,7 +56,27 @@ class GcpLb(GoogleCheck):
             finding = judge_map(self.url_map, lists, context.facts)
         else:
             finding = judge_backend(str(self.backend_service), lists, context.facts)
+        if finding.health != State.DOWN:  # what leads nowhere needs no health
+            finding = worst([finding, *await self._health(context, lists)])
         finding.conclude()
+
+    async def _health(self, context: ProbeContext, lists: Lists) -> list[Finding]:
+        """The findings on the endpoints of the groups that have health checks, one for each backend service."""
+        services = _reached(self.url_map, self.backend_service, lists)
+        groups = [(service, link) for service in services for link in _checked_groups(service, lists)]
+        found = await asyncio.gather(*(self._of_group(context, *pair) for pair in groups[:_MOST_GROUPS]))
+        by_service: dict[str, list[Health]] = {}
+        for (service, _), health in zip(groups, found, strict=False):
+            by_service.setdefault(str(service["name"]), []).append(health)
+        context.facts.update({"endpoints": counts} if (counts := _counts(by_service)) else {})
+        return [backend_finding(name, healths) for name, healths in by_service.items()]
+
+    async def _of_group(self, context: ProbeContext, service: Resource, group: str) -> Health:
+        try:
+            answer = await self.read(context, backend_health(str(service.get("selfLink")), group))
+        except ApiFailed as error:
+            return Health(group, trouble=error)
+        return Health(group, tuple(answer.items("healthStatus")))
 
 
 def judge_map(name: str, lists: Lists, facts: dict[str, Any]) -> Finding:
@@ -75,7 +101,7 @@ def judge_map(name: str, lists: Lists, facts: dict[str, Any]) -> Finding:
     broken = [_front_fault(proxies, rules, lists)] if not rules else []
     links = {str(link): None for link in _services(found)}
     findings = [_backend(link, lists, facts) for link in links if "/backendBuckets/" not in link]
-    return _worst([*broken, *findings])
+    return worst([*broken, *findings])
 
 
 def judge_backend(name: str, lists: Lists, facts: dict[str, Any]) -> Finding:
@@ -131,7 +157,38 @@ def _backend(link: str, lists: Lists, facts: dict[str, Any]) -> Finding:
     elif drained:
         text = f"{len(drained)} of {len(backends)} backends of {name} are drained: capacityScaler is 0"
         findings.append(Finding(State.DEGRADED, text))
-    return _worst(findings)
+    return worst(findings)
+
+
+def _reached(url_map: str | None, service: str | None, lists: Lists) -> list[Resource]:
+    """The backend services that are looked at."""
+    listed = lists["backendServices"].items("backendServices")
+    if url_map is None:
+        return [one for one in listed if one.get("name") == service]
+    found = _named(lists["urlMaps"].items("urlMaps"), url_map)
+    links = dict.fromkeys(map(str, _services(found))) if found else {}
+    return [one for one in listed if any(same_resource(one.get("selfLink"), link) for link in links)]
+
+
+def _checked_groups(service: Resource, lists: Lists) -> Iterator[str]:
+    """Links to its groups that get traffic and have health checks: of virtual machines, not serverless ones."""
+    if not service.get("healthChecks"):
+        return
+    types = {
+        group_link(one.get("selfLink")): one.get("networkEndpointType")
+        for one in lists["networkEndpointGroups"].items("networkEndpointGroups")
+    }
+    for one in service.get("backends") or ():
+        link = str(one.get("group"))
+        is_checked = "/instanceGroups/" in link or types.get(group_link(link)) in HEALTH_CHECKED
+        if is_checked and one.get("capacityScaler", 1.0) != 0:
+            yield link
+
+
+def _counts(by_service: Mapping[str, Sequence[Health]]) -> dict[str, str]:
+    """`2 of 3 healthy` by backend service."""
+    totals = {name: (sum(h.healthy for h in found), sum(h.total for h in found)) for name, found in by_service.items()}
+    return {name: f"{healthy} of {total} healthy" for name, (healthy, total) in totals.items() if total}
 
 
 def _group(link: str, service: str, lists: Lists, facts: dict[str, Any]) -> Finding:
@@ -151,15 +208,3 @@ def _group(link: str, service: str, lists: Lists, facts: dict[str, Any]) -> Find
 
 def _named(resources: Sequence[Resource], name: str) -> Resource | None:
     return next((one for one in resources if one.get("name") == name), None)
-
-
-_ORDER = (State.DOWN, State.UNKNOWN, State.DEGRADED, State.STARTING, State.UP)
-
-
-def _worst(findings: Sequence[Finding]) -> Finding:
-    """The worst finding, with the details of all that are as bad."""
-    if not findings:
-        return Finding(State.UP)
-    health = min((one.health for one in findings), key=_ORDER.index)
-    texts = dict.fromkeys(one.detail for one in findings if one.health == health and one.detail)
-    return Finding(health, "; ".join(texts))

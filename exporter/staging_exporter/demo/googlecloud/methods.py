@@ -8,7 +8,7 @@ from typing import Any
 
 from staging_exporter.demo.googlecloud.logs import select
 from staging_exporter.demo.googlecloud.troubles import error
-from staging_exporter.demo.googlecloud.world import World
+from staging_exporter.demo.googlecloud.world import World, short
 
 Variables = Mapping[str, str]
 Document = dict[str, Any]
@@ -95,13 +95,35 @@ def _compute(collection: str) -> Handler:
     def listed(world: World, variables: Variables, _query: Variables, _body: Any) -> Document:
         _in_project(world, variables["project"])
         scopes: dict[str, Document] = {}
-        for scope in ("global", f"regions/{world.region}"):
+        for scope in ("global", f"regions/{world.region}", f"zones/{world.region}-a"):
             found = [one for one in world.compute.get(collection, []) if f"/{scope}/" in one["selfLink"]]
             empty = {"code": "NO_RESULTS_ON_PAGE", "message": f"There are no results for scope '{scope}' on this page."}
             scopes[scope] = {collection: found} if found else {"warning": empty}
         return {"kind": f"compute#{collection[:-1]}AggregatedList", "items": scopes}
 
     return listed
+
+
+def _health(collection: str) -> Handler:
+    def health(world: World, variables: Variables, _query: Variables, body: Any) -> Document:
+        """Serverless groups have no health, and a backend service knows only its own groups."""
+        _in_project(world, variables["project"])
+        name, group = variables["backendService"], str(body.get("group"))
+        scope = f"/{collection}/" if collection == "global" else f"/regions/{variables['region']}/"
+        services = [one for one in world.compute.get("backendServices", []) if scope in one["selfLink"]]
+        found = next((one for one in services if one["name"] == name), None)
+        if found is None:
+            raise Refused(404, "NOT_FOUND", f"The resource 'backendServices/{name}' was not found")
+        if all(one["group"] != group for one in found.get("backends", [])):
+            raise Refused(400, "INVALID_ARGUMENT", f"Invalid value for field 'resource.group': '{group}'.")
+        return {"kind": "compute#backendServiceGroupHealth", "healthStatus": world.health.get(short(group), [])}
+
+    return health
+
+
+def _uptime_checks(world: World, variables: Variables, query: Variables, _body: Any) -> Document:
+    _in_project(world, variables["projectsId"])
+    return _page(world.uptime_checks, "uptimeCheckConfigs", query)
 
 
 def _map_entries(world: World, variables: Variables, query: Variables, _body: Any) -> Document:
@@ -177,14 +199,18 @@ _HANDLERS: Mapping[str, Handler] = {
     "run.namespaces.domainmappings.list": _domain_mappings,
     "vpcaccess.projects.locations.connectors.list": _regional_list(lambda world: world.connectors, "connectors"),
     "redis.projects.locations.instances.list": _regional_list(lambda world: world.redis, "instances"),
+    "redis.projects.locations.clusters.list": _regional_list(lambda world: world.redis_clusters, "clusters"),
     "sql.instances.list": _sql,
     "sql.operations.list": _sql_operations,
     **{f"compute.{name}.aggregatedList": _compute(name) for name in _COMPUTE},
+    "compute.backendServices.getHealth": _health("global"),
+    "compute.regionBackendServices.getHealth": _health("regions"),
     f"{_MANAGER}.certificates.list": _regional_list(lambda world: world.certificates, "certificates"),
     f"{_MANAGER}.certificateMaps.list": _regional_list(lambda world: world.certificate_maps, "certificateMaps"),
     f"{_MANAGER}.certificateMaps.certificateMapEntries.list": _map_entries,
     "logging.entries.list": _log_entries,
     "monitoring.projects.timeSeries.list": _time_series,
+    "monitoring.projects.uptimeCheckConfigs.list": _uptime_checks,
     "serviceusage.services.batchGet": _enabled_services,
     "secretmanager.projects.secrets.list": _secrets,
     f"{_VERSIONS}.get": _secret_version,
@@ -199,14 +225,18 @@ PERMISSIONS: Mapping[str, str] = {
     "run.namespaces.domainmappings.list": "run.domainmappings.list",
     "vpcaccess.projects.locations.connectors.list": "vpcaccess.connectors.list",
     "redis.projects.locations.instances.list": "redis.instances.list",
+    "redis.projects.locations.clusters.list": "redis.clusters.list",
     "sql.instances.list": "cloudsql.instances.list",
     "sql.operations.list": "cloudsql.instances.get",
     **{f"compute.{name}.aggregatedList": f"compute.{name}.list" for name in _COMPUTE},
+    "compute.backendServices.getHealth": "compute.backendServices.get",
+    "compute.regionBackendServices.getHealth": "compute.regionBackendServices.get",
     f"{_MANAGER}.certificates.list": "certificatemanager.certs.list",
     f"{_MANAGER}.certificateMaps.list": "certificatemanager.certmaps.list",
     f"{_MANAGER}.certificateMaps.certificateMapEntries.list": "certificatemanager.certmapentries.list",
     "logging.entries.list": "logging.logEntries.list",
     "monitoring.projects.timeSeries.list": "monitoring.timeSeries.list",
+    "monitoring.projects.uptimeCheckConfigs.list": "monitoring.uptimeCheckConfigs.list",
     "serviceusage.services.batchGet": "serviceusage.services.get",
     "secretmanager.projects.secrets.list": "secretmanager.secrets.list",
     f"{_VERSIONS}.get": "secretmanager.versions.get",
@@ -218,6 +248,7 @@ _UNREACHABLE = {"warning": {"code": "UNREACHABLE", "message": "The scope could n
 PARTIAL: Mapping[str, Document] = {
     f"{_RUN}.list": {"unreachable": ["projects/netra-staging/locations/us-central1"]},
     "redis.projects.locations.instances.list": {"unreachable": ["us-central1"]},
+    "redis.projects.locations.clusters.list": {"unreachable": ["us-central1"]},
     "sql.instances.list": {"warnings": [{"code": "REGION_UNREACHABLE", "region": "us-central1"}]},
     **{f"compute.{name}.aggregatedList": {"items": {"global": _UNREACHABLE}} for name in _COMPUTE},
     f"{_MANAGER}.certificates.list": {"unreachable": ["global"]},

@@ -18,7 +18,8 @@ class World:
     """One project in one region. Lists hold resources by the names that the APIs have for their fields.
 
     `instances`, `cpu` and `throughput` are what Cloud Monitoring says of each connector: instances, the 95th percentile
-    of their CPU as a ratio, bytes a second sent and received. `loops` are services that crash, since when.
+    of their CPU as a ratio, bytes a second sent and received. `loops` are services that crash, since when. `health` are
+    the endpoints of each group of virtual machines, by its name.
     """
 
     def __init__(
@@ -31,6 +32,9 @@ class World:
         self.sql: list[Resource] = []
         self.operations: list[Resource] = []
         self.redis: list[Resource] = []
+        self.redis_clusters: list[Resource] = []
+        self.uptime_checks: list[Resource] = []
+        self.health: dict[str, list[Resource]] = {}
         self.certificates: list[Resource] = []
         self.certificate_maps: list[Resource] = []
         self.map_entries: list[Resource] = []

@@ -22,12 +22,15 @@ class _Kind(NamedTuple):
     lists: tuple[str, ...]
 
 
+# By kind; where a kind has two sorts of resources, the second has a word more.
 _KINDS = {
     "gcp_run": _Kind("service", "Cloud Run service", ("services of",)),
     "gcp_sql": _Kind("instance", "Cloud SQL instance", ("items of sqladmin",)),
     "gcp_vpc": _Kind("connector", "VPC connector", ("connectors of",)),
     "gcp_redis": _Kind("instance", "Redis instance", ("instances of redis",)),
+    "gcp_redis cluster": _Kind("cluster", "Redis cluster", ("clusters of redis",)),
     "gcp_lb": _Kind("url_map", "URL map", ("urlMaps of",)),
+    "gcp_lb backend": _Kind("backend_service", "backend service", ("backendServices of",)),
     "gcp_certificate": _Kind("name", "certificate", ("sslCertificates of", "certificates of")),
 }
 _CERTIFICATES = ("sslCertificates of", "certificates of", "certificateMapEntries of")
@@ -57,12 +60,10 @@ class _Comparison:
     def gone(self) -> Iterator[str]:
         """Resources that the file names and the cloud does not have."""
         for name, check in self._checks.items():
-            kind = _KINDS.get(check.kind)
-            wanted = getattr(check, kind.option) if kind else None
-            if kind is None or wanted is None or self._unseen(*kind.lists):
-                continue
-            if wanted not in self._existing(check.kind):
-                yield f"components.{name}.check: there is no {kind.words} {wanted}"
+            for target, wanted in _resources(check):
+                kind = _KINDS[target]
+                if not self._unseen(*kind.lists) and wanted not in self._existing(target):
+                    yield f"components.{name}.check: there is no {kind.words} {wanted}"
 
     def service(self, service: Service) -> Iterator[str]:
         """What is different about a service and its edges."""
@@ -88,8 +89,7 @@ class _Comparison:
     # What the file means
 
     def _of(self, name: str, check: Check) -> Iterator[Target]:
-        if (kind := _KINDS.get(check.kind)) and (resource := getattr(check, kind.option)) is not None:
-            yield check.kind, str(resource)
+        yield from _resources(check)
         place = str(getattr(check, "host", "") or "")
         address = getattr(check, "address", None)
         for host in (*check.names(), place, str(getattr(address, "host", "") or "")):
@@ -109,6 +109,9 @@ class _Comparison:
             for key in ("host", "readEndpoint"):
                 if key in one:
                     yield str(one[key]), ("gcp_redis", short_name(one["name"]))
+        for one in self._all.redis_clusters:
+            for endpoint in one.get("discoveryEndpoints") or ():
+                yield str(endpoint.get("address")), ("gcp_redis cluster", short_name(one["name"]))
 
     def _probed(self, host: str) -> bool:
         return any(("host", host) in found for found in self._targets.values())
@@ -135,7 +138,9 @@ class _Comparison:
             "gcp_sql": self._all.sql,
             "gcp_vpc": self._all.connectors,
             "gcp_redis": self._all.redis,
+            "gcp_redis cluster": self._all.redis_clusters,
             "gcp_lb": self._all.compute.get("urlMaps", []),
+            "gcp_lb backend": self._all.compute.get("backendServices", []),
             "gcp_certificate": [*self._all.compute.get("sslCertificates", []), *self._all.certificates],
         }[kind]
         return {short_name(one["name"]) for one in found}
@@ -174,6 +179,13 @@ class _Comparison:
         if startup is not None and startup.budget > service.startup_budget:
             text = f"the startup probe allows {service.budget_text}: Cloud Run ends the container before"
             yield f"components.{name}.startup.budget: it is {format_duration(startup.budget)}, {text}"
+
+
+def _resources(check: Check) -> Iterator[Target]:
+    """The resources that a check of a kind `gcp_*` names."""
+    for target, kind in _KINDS.items():
+        if target.partition(" ")[0] == check.kind and (name := getattr(check, kind.option)) is not None:
+            yield target, str(name)
 
 
 def _without_certificate(front: Front) -> bool:

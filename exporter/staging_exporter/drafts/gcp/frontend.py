@@ -32,6 +32,15 @@ class Front(NamedTuple):
     source: str
     certificates: Sequence[Certificate]
     protected: str = ""  # the OAuth client of IAP
+    machines: str = ""  # the backend service, where virtual machines are behind it
+
+
+class _Behind(NamedTuple):
+    """What is behind a backend service: a Cloud Run service, or machines; and the OAuth client of IAP."""
+
+    service: str = ""
+    protected: str = ""
+    machines: str = ""
 
 
 def fronts(inventory: Inventory) -> tuple[list[Front], list[str]]:
@@ -82,36 +91,37 @@ class _Walker:
         matchers = {one["name"]: one for one in url_map.get("pathMatchers") or ()}
         for rule in url_map.get("hostRules") or ():
             matcher = matchers.get(rule.get("pathMatcher"), {})
-            service, protected = self._behind(matcher.get("defaultService") or url_map.get("defaultService"))
-            self._note_paths(name, matcher, service)
+            behind = self._behind(matcher.get("defaultService") or url_map.get("defaultService"))
+            self._note_paths(name, matcher, behind.service)
             for host in rule.get("hosts") or ():
                 if "*" in host:
                     self.notes.append(f"URL map {name}: {host} is a wildcard: name the hosts that matter")
                     continue
                 source = f"URL map {name}: hostRules, pathMatcher {rule.get('pathMatcher')}"
-                yield Front(str(host), service, name, source, certificates, protected)
+                yield Front(str(host), behind.service, name, source, certificates, behind.protected, behind.machines)
 
     def _note_paths(self, name: str, matcher: Resource, default: str) -> None:
         """Paths of a host that lead to another service: which of them matters is for a person to say."""
         for rule in (*(matcher.get("pathRules") or ()), *(matcher.get("routeRules") or ())):
-            service, _ = self._behind(rule.get("service")) if rule.get("service") else ("", "")
+            service = self._behind(rule.get("service")).service if rule.get("service") else ""
             if service and service != default:
                 places = ", ".join(rule.get("paths") or ["some paths"])
                 self.notes.append(f"URL map {name}, {matcher['name']}: {places} lead to {service}: add a check of one")
 
-    def _behind(self, link: object) -> tuple[str, str]:
-        """The Cloud Run service behind a backend service, and the OAuth client of IAP."""
+    def _behind(self, link: object) -> _Behind:
         backend = self._find("backendServices", link)
         if backend is None:
-            return "", ""
+            return _Behind()
         iap = backend.get("iap") or {}
         protected = str(iap.get("oauth2ClientId") or "CLIENT_ID") if iap.get("enabled") else ""
         for one in backend.get("backends") or ():
             neg = self._find("networkEndpointGroups", one.get("group"))
             if neg is not None and (service := (neg.get("cloudRun") or {}).get("service")):
-                return str(service), protected
+                return _Behind(str(service), protected)
+        if backend.get("healthChecks"):  # serverless backends have none
+            return _Behind("", protected, str(backend["name"]))
         self.notes.append(f"backend service {backend['name']}: no Cloud Run service was found behind it")
-        return "", protected
+        return _Behind("", protected)
 
 
 def _manager_domains(one: Resource) -> tuple[str, ...]:

@@ -163,6 +163,11 @@ class _Drafter:
         if service is not None:
             source = "backendServices, networkEndpointGroups: cloudRun.service" if front.url_map else front.source
             part.needs.append(Edge((slug(service.name),), source))
+        elif front.machines:
+            check = {"kind": "gcp_lb", "backend_service": front.machines}
+            machines = self._draft.add(Part(slug("machines", front.machines), "service", "P0", check, timing=_SLOW))
+            machines.comments = ["the health of its endpoints, as Compute Engine's health checks see it (getHealth)"]
+            part.needs.append(Edge((machines.name,), "backendServices: its groups"))
         self._certificate(front, part)
 
     def _certificate(self, front: Front, part: Part) -> None:

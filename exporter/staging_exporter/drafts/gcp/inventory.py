@@ -1,4 +1,4 @@
-"""What is deployed in a project, by reads alone: 14 lists, and what could not be seen."""
+"""What is deployed in a project, by reads alone: 16 lists, and what could not be seen."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ class Inventory:
     connectors: list[Resource] = field(default_factory=list)
     sql: list[Resource] = field(default_factory=list)
     redis: list[Resource] = field(default_factory=list)
+    redis_clusters: list[Resource] = field(default_factory=list)
+    uptime_checks: list[Resource] = field(default_factory=list)
     certificates: list[Resource] = field(default_factory=list)
     map_entries: dict[str, list[Resource]] = field(default_factory=dict)
     domain_mappings: list[Resource] = field(default_factory=list)
@@ -67,7 +69,8 @@ async def take_inventory(
 def _regions(found: Inventory) -> tuple[str, ...]:
     negs = (short_name(neg["region"]) for neg in found.compute.get("networkEndpointGroups", ()) if "region" in neg)
     databases = (str(one["region"]) for one in found.sql if "region" in one)
-    caches = (str(one["name"]).split("/")[3] for one in found.redis if str(one.get("name")).count("/") >= 3)
+    stores = (*found.redis, *found.redis_clusters)
+    caches = (str(one["name"]).split("/")[3] for one in stores if str(one.get("name")).count("/") >= 3)
     return tuple(sorted({*negs, *databases, *caches}))
 
 
@@ -80,11 +83,15 @@ class _Taker:
     async def project_wide(self) -> None:
         """What one list has for all regions."""
         project, found = self._found.project, self._found
-        found.sql, found.redis, found.certificates, found.domain_mappings = await asyncio.gather(
+        found.sql, found.certificates, found.domain_mappings, found.uptime_checks = await asyncio.gather(
             self._list(reads.sql_instances(project), "items"),
-            self._list(reads.redis_instances(project), "instances"),
             self._list(reads.certificates(project), "certificates"),
             self._list(_domain_mappings(project), "items", optional=True),
+            self._list(reads.uptime_checks(project), "uptimeCheckConfigs"),
+        )
+        found.redis, found.redis_clusters = await asyncio.gather(
+            self._list(reads.redis_instances(project), "instances"),
+            self._list(reads.redis_clusters(project), "clusters"),
         )
 
     async def collection(self, name: str) -> None:

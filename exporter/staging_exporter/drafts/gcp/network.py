@@ -36,6 +36,8 @@ class Network:
             self._database(instance)
         for cache in self._all.redis:
             self._cache(cache)
+        for cluster in self._all.redis_clusters:
+            self._cluster(cluster)
 
     def needs_of(self, service: Service) -> list[Edge]:
         """Hard dependencies of a service on what is behind the VPC, with the fields that say so."""
@@ -138,8 +140,8 @@ class Network:
         return slug("sql", instance, "state") if private else slug("sql", instance)
 
     def _cache(self, cache: Resource) -> None:
-        name, region = short_name(cache["name"]), str(cache["name"]).split("/")[3]
-        check = {"kind": "gcp_redis", "instance": name, **self._region(region)}
+        name = short_name(cache["name"])
+        check = {"kind": "gcp_redis", "instance": name}
         state = self._draft.add(Part(slug("redis", name, "state"), "infrastructure", "P1", check, timing=_SLOW))
         for address in (cache.get("host"), cache.get("readEndpoint")):
             if address:
@@ -151,6 +153,19 @@ class Network:
             probe.comments.append("kind redis with the password sees more")
             network = cache.get("authorizedNetwork")
             probe.needs = [Edge((state.name,), "what the API says of it"), *self._behind(network)]
+
+    def _cluster(self, cluster: Resource) -> None:
+        name = short_name(cluster["name"])
+        check = {"kind": "gcp_redis", "cluster": name}
+        state = self._draft.add(Part(slug("redis", name, "state"), "infrastructure", "P1", check, timing=_SLOW))
+        for one in cluster.get("discoveryEndpoints") or ():
+            if address := one.get("address"):
+                self._addresses[str(address)] = slug("redis", name)
+                probed = _tcp(str(address), one.get("port", 6379))
+                probe = self._draft.add(Part(slug("redis", name), "infrastructure", "P1", probed))
+                probe.comments.append("discoveryEndpoints; kind redis with cluster: true sees its slots")
+                network = one.get("pscConfig", {}).get("network")
+                probe.needs = [Edge((state.name,), "what the API says of it"), *self._behind(network)]
 
 
 def _tcp(host: str, port: Any) -> dict[str, Any]:

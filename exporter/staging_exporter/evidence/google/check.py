@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from shlex import join
 from typing import Any, ClassVar
@@ -47,6 +47,19 @@ class Finding:
             raise ProbeDegraded(reason, self.detail)
         if self.health != State.UP:
             raise ProbeFailed(reason, self.detail)
+
+
+_ORDER = (State.DOWN, State.UNKNOWN, State.DEGRADED, State.STARTING, State.UP)
+
+
+def worst(findings: Sequence[Finding]) -> Finding:
+    """The worst finding, with the details of all that are as bad, and the reason of the first of them."""
+    if not findings:
+        return Finding(State.UP)
+    health = min((one.health for one in findings), key=_ORDER.index)
+    as_bad = [one for one in findings if one.health == health]
+    texts = dict.fromkeys(one.detail for one in as_bad if one.detail)
+    return Finding(health, "; ".join(texts), as_bad[0].reason)
 
 
 class GoogleCheck(Check):

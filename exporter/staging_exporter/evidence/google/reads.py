@@ -74,6 +74,26 @@ def redis_instances(project: str) -> ApiRead:
     return ApiRead("redis.googleapis.com", f"/v1/{_of(project, '-')}/instances")
 
 
+def redis_clusters(project: str) -> ApiRead:
+    """All clusters of Memorystore for Redis; `-` is every region."""
+    return ApiRead("redis.googleapis.com", f"/v1/{_of(project, '-')}/clusters")
+
+
+def backend_health(service: str, group: str) -> ApiRead:
+    """The health of the endpoints of one group; `service` and `group` are their URLs.
+
+    Compute Engine answers from the health checks that it makes anyway.
+    """
+    path = service[service.index("projects/") :] if "projects/" in service else service
+    return ApiRead("compute.googleapis.com", f"/compute/v1/{path}/getHealth", body=json.dumps({"group": group}))
+
+
+def uptime_checks(project: str) -> ApiRead:
+    """All uptime checks of Cloud Monitoring."""
+    path = f"/v3/projects/{quote(project, '')}/uptimeCheckConfigs"
+    return ApiRead("monitoring.googleapis.com", path, (("pageSize", "100"),))
+
+
 def compute(project: str, collection: str) -> ApiRead:
     """All resources of that collection, global and regional: `urlMaps`, `sslCertificates`, ..."""
     path = f"/compute/v1/projects/{quote(project, '')}/aggregated/{collection}"
