@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from staging_exporter.core.model import Outcome, Reason, State
+from staging_exporter.demo.googlecloud.front import PREVIEWS
 from staging_exporter.demo.googlecloud.logs import stamp
-from staging_exporter.demo.googlecloud.reference import PREVIEWS
 from staging_exporter.demo.googlecloud.world import DAY, World
 from staging_exporter.probes.gcp_certificate import judge
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from staging_exporter.core.model import Component, Layer, Observation, Priority
-from staging_exporter.demo.googlecloud.reference import CERTIFICATE, CONNECTOR, REDIS, SQL, URL_MAP, reference
+from staging_exporter.demo.googlecloud.front import CERTIFICATE, URL_MAP
+from staging_exporter.demo.googlecloud.reference import CONNECTOR, REDIS, SQL, reference
 from staging_exporter.demo.googlecloud.server import FakeGoogleCloud
 from staging_exporter.demo.googlecloud.world import World
 from staging_exporter.engine.prober import Prober

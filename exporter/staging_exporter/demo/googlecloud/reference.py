@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
+from staging_exporter.demo.googlecloud.front import add_load_balancer
 from staging_exporter.demo.googlecloud.logs import stamp
 from staging_exporter.demo.googlecloud.world import DAY, Resource, World
 
@@ -13,9 +13,6 @@ DOMAIN = "staging.netrasystems.ai"
 CONNECTOR = "staging-connector"
 SQL = "staging-shared-postgres"
 REDIS = "staging-shared-redis"
-CERTIFICATE = "netra-staging-certificate"
-PREVIEWS = "netra-previews"  # a certificate of Certificate Manager, which no load balancer uses
-URL_MAP = "netra-staging-lb"
 BACKEND, AUTH, FRONTEND = "netra-backend-staging", "netra-auth-service-staging", "netra-frontend-staging"
 _HOSTS = {FRONTEND: ("", "app."), AUTH: ("auth.",), BACKEND: ("api.",)}
 _SECRETS = {
@@ -33,10 +30,41 @@ def reference(
     for name in (BACKEND, AUTH, FRONTEND):
         add_service(world, name)
     _add_network(world)
-    _add_load_balancer(world)
+    add_load_balancer(world, _HOSTS, DOMAIN)
+    _add_uptime_check(world)
     names = sorted({name for names in _SECRETS.values() for name in names})
     world.secrets = {name: {"value": f"value-of-{name}", "state": "ENABLED"} for name in names}
     return world
+
+
+def _add_uptime_check(world: World) -> None:
+    """The team watches the WebSocket's own health, which answers 200 whatever it says."""
+    world.uptime_checks.append(
+        {
+            "name": f"projects/{world.project}/uptimeCheckConfigs/websocket-health-Xy2",
+            "displayName": "WebSocket health",
+            "monitoredResource": {
+                "type": "uptime_url",
+                "labels": {"project_id": world.project, "host": f"{BACKEND}.example.run.app"},
+            },
+            "httpCheck": {
+                "path": "/ws/health",
+                "port": 443,
+                "useSsl": True,
+                "requestMethod": "GET",
+                "acceptedResponseStatusCodes": [{"statusClass": "STATUS_CLASS_2XX"}],
+            },
+            "contentMatchers": [
+                {
+                    "content": "healthy",
+                    "matcher": "MATCHES_JSON_PATH",
+                    "jsonPathMatcher": {"jsonPath": "$.status", "jsonMatcher": "EXACT_MATCH"},
+                }
+            ],
+            "period": "60s",
+            "timeout": "10s",
+        }
+    )
 
 
 def add_service(world: World, name: str, connector: str | None = CONNECTOR) -> Resource:
@@ -120,7 +148,7 @@ def _template(world: World, name: str, connector: str | None) -> Resource:
             "env": env,
             "resources": {"limits": {"cpu": "2", "memory": "4Gi"}, "cpuIdle": True},
             "startupProbe": {
-                "httpGet": {"path": "/health", "port": 8000},
+                "httpGet": {"path": "/health/ready" if name == BACKEND else "/health", "port": 8000},
                 "initialDelaySeconds": 0,
                 "periodSeconds": 30,
                 "failureThreshold": 20,
@@ -196,98 +224,3 @@ def add_connector(world: World, name: str) -> Resource:
     world.connectors.append(connector)
     world.instances[name], world.cpu[name], world.throughput[name] = 3, 0.21, 2_000_000.0
     return connector
-
-
-def _add_load_balancer(world: World) -> None:
-    compute: dict[str, list[dict[str, Any]]] = world.compute
-    negs, backends = [], []
-    regional = f"regions/{world.region}"
-    for service in _HOSTS:
-        neg, backend = f"{service}-neg", f"{service}-backend"
-        negs.append(
-            {
-                "name": neg,
-                "selfLink": world.link(regional, "networkEndpointGroups", neg),
-                "region": f"https://www.googleapis.com/compute/v1/projects/{world.project}/{regional}",
-                "networkEndpointType": "SERVERLESS",
-                "cloudRun": {"service": service},
-            }
-        )
-        backends.append(
-            {
-                "name": backend,
-                "selfLink": world.link("global", "backendServices", backend),
-                "loadBalancingScheme": "EXTERNAL_MANAGED",
-                "protocol": "HTTPS",
-                "backends": [
-                    {"group": world.link(regional, "networkEndpointGroups", neg), "capacityScaler": 1.0},
-                ],
-            }
-        )
-    link = {service: world.link("global", "backendServices", f"{service}-backend") for service in _HOSTS}
-    compute |= {"networkEndpointGroups": negs, "backendServices": backends}
-    compute["urlMaps"] = [
-        {
-            "name": URL_MAP,
-            "selfLink": world.link("global", "urlMaps", URL_MAP),
-            "defaultService": link[FRONTEND],
-            "hostRules": [
-                {"hosts": [f"{prefix}{DOMAIN}" for prefix in prefixes], "pathMatcher": service}
-                for service, prefixes in _HOSTS.items()
-            ],
-            "pathMatchers": [{"name": service, "defaultService": link[service]} for service in _HOSTS],
-        }
-    ]
-    _add_front(world)
-
-
-def _add_front(world: World) -> None:
-    compute = world.compute
-    domains = [f"{prefix}{DOMAIN}" for prefixes in _HOSTS.values() for prefix in prefixes]
-    certificate = world.link("global", "sslCertificates", CERTIFICATE)
-    proxy = world.link("global", "targetHttpsProxies", "netra-staging-proxy")
-    world.certificates.append(
-        {
-            "name": f"projects/{world.project}/locations/global/certificates/{PREVIEWS}",
-            "sanDnsnames": [f"*.preview.{DOMAIN}"],
-            "expireTime": stamp(world.now() + 75 * DAY),
-            "managed": {
-                "domains": [f"*.preview.{DOMAIN}"],
-                "state": "ACTIVE",
-                "authorizationAttemptInfo": [{"domain": f"*.preview.{DOMAIN}", "state": "AUTHORIZED"}],
-            },
-        }
-    )
-    compute["sslCertificates"] = [
-        {
-            "name": CERTIFICATE,
-            "selfLink": certificate,
-            "type": "MANAGED",
-            "managed": {
-                "status": "ACTIVE",
-                "domains": domains,
-                "domainStatus": dict.fromkeys(domains, "ACTIVE"),
-            },
-            "subjectAlternativeNames": domains,
-            "expireTime": stamp(world.now() + 61 * DAY),
-        }
-    ]
-    compute["targetHttpsProxies"] = [
-        {
-            "name": "netra-staging-proxy",
-            "selfLink": proxy,
-            "urlMap": world.link("global", "urlMaps", URL_MAP),
-            "sslCertificates": [certificate],
-        }
-    ]
-    compute["forwardingRules"] = [
-        {
-            "name": "netra-staging-https",
-            "selfLink": world.link("global", "forwardingRules", "netra-staging-https"),
-            "IPAddress": "203.0.113.10",
-            "IPProtocol": "TCP",
-            "portRange": "443-443",
-            "loadBalancingScheme": "EXTERNAL_MANAGED",
-            "target": proxy,
-        }
-    ]

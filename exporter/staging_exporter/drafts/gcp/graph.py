@@ -10,6 +10,7 @@ from staging_exporter.drafts.gcp.frontend import Front, fronts
 from staging_exporter.drafts.gcp.inventory import Inventory
 from staging_exporter.drafts.gcp.network import Network
 from staging_exporter.drafts.gcp.services import Hint, Service, services_of
+from staging_exporter.drafts.gcp.uptime import add_uptime_checks
 from staging_exporter.drafts.parts import Edge, Part, slug
 
 _SLOW = {"interval": "1m", "timeout": "10s"}  # of what is read from an API
@@ -44,6 +45,7 @@ class _Drafter:
         for service in self._services:
             self._revision(service)
             self._service(service)
+            self._ready(service)
         for service in self._services:
             self._hints(service)
         self._load_balancers()
@@ -51,6 +53,7 @@ class _Drafter:
             self._front(front)
         for service in self._services:
             self._sockets(service)
+        add_uptime_checks(self._inventory.uptime_checks, self._draft, self._by_host)
         return self._draft
 
     # Services
@@ -87,6 +90,14 @@ class _Drafter:
                 f"{service.name}: {name} comes from a secret, which is not read: what does it name?"
             )
 
+    def _ready(self, service: Service) -> None:
+        """Readiness, where a probe of the platform asks for it at another path: what is connected is needed for it."""
+        if service.public and service.ready_path:
+            check = {"kind": "http", "url": f"{service.raw['uri']}{service.ready_path}"}
+            part = self._draft.add(Part(slug(service.name, "ready"), "service", "P1", check))
+            part.comments.append("the path of its readiness or startup probe; degraded: {json: {...}} sees more")
+            part.needs.append(Edge((slug(service.name),), f"revision {service.source}"))
+
     # Environment variables
 
     def _hints(self, service: Service) -> None:
@@ -97,9 +108,13 @@ class _Drafter:
                 if target != service.name and not self._draft.reaches(slug(target), part.name):
                     others.setdefault(slug(target), []).append(hint.variable)
                 continue
-            found = self._network.by_address(hint.host) or self._outside(service, hint)
+            inside = self._network.by_address(hint.host)
+            found = inside or self._outside(service, hint)
             if found:
                 self._add_optional(part, found, f"env {hint.variable}, a hint: confirm")
+            ready = self._draft.parts.get(slug(service.name, "ready"))
+            if inside and ready and (inside,) not in [edge.targets for edge in ready.needs]:
+                ready.needs.append(Edge((inside,), f"env {hint.variable}, a hint: connected when ready; confirm"))
         edges = [Edge((name,), f"env {', '.join(variables)}, a hint: confirm") for name, variables in others.items()]
         if len(edges) > 1:
             names = ", ".join(variable for variables in others.values() for variable in variables)

@@ -103,13 +103,22 @@ class Service:
 
     @property
     def path(self) -> str:
-        """The path that a probe of the platform asks, `/` without one."""
-        for kind in ("readinessProbe", "livenessProbe", "startupProbe"):
+        """The path that a probe of the platform asks whether it lives, or else whether it is ready; `/` without one."""
+        return self._probed("livenessProbe", "readinessProbe", "startupProbe") or "/"
+
+    @property
+    def ready_path(self) -> str:
+        """Another path that a probe of the platform asks whether it is ready or has started; empty without one."""
+        path = self._probed("readinessProbe", "startupProbe")
+        return "" if path == self.path else path
+
+    def _probed(self, *kinds: str) -> str:
+        for kind in kinds:
             for container in self.containers:
                 path = str((container.get(kind) or {}).get("httpGet", {}).get("path") or "")
                 if path and not path.endswith("z"):  # Cloud Run answers some of those itself, with 404
                     return path
-        return "/"
+        return ""
 
     def variables(self) -> Iterator[tuple[str, str]]:
         """Name and value of the plain environment variables."""
