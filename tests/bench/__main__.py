@@ -19,6 +19,7 @@ from tests.bench.accuracy import accuracy
 from tests.bench.footprint import footprint
 from tests.bench.probing import probing
 from tests.bench.processes import BenchError
+from tests.bench.records import SIZES, records
 from tests.bench.report import Row, as_json, table
 from tests.bench.scraping import scraping
 from tests.bench.targets import static_targets
@@ -70,6 +71,8 @@ async def _measure(quick: bool) -> tuple[list[Row], str]:
                 rows += await accuracy(directory, targets, session, 300 if quick else 1500)
                 _say("start and memory ...")
                 rows += await footprint(directory, targets, session, 5 if quick else 30)
+                _say("records ...")
+                rows += records(SIZES[:2] if quick else SIZES)
                 return rows, targets.server
 
 

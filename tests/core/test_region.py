@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 from staging_exporter.core.board import Board
 from staging_exporter.core.graph import Graph
-from staging_exporter.core.model import Component, Layer, Priority, Topology
+from staging_exporter.core.model import Component, Layer, Outcome, Priority, Reason, Topology
 from staging_exporter.core.publisher import Publisher
 from staging_exporter.core.region import region_of
+from staging_exporter.core.round import bound
 
 from tests.core.test_lives import Life
 from tests.support.graphs import random_topology
 from tests.support.sketch import sketch
+from tests.support.world import HEALTHY, START, Answer, VirtualRunner
 
 GATEWAY = Component("gateway", Layer.INFRASTRUCTURE, Priority.P0, "tcp")
 
@@ -96,3 +99,39 @@ def test_a_region_is_what_a_change_can_change(changed: str, troubled: str, expec
     components = sketch(SHOP)
     found = region_of(Graph(components), {changed}, troubled.split(), lambda name: components[name].latent)
     assert found == set(expected.split())
+
+
+def test_a_burst_behind_one_root_is_one_root_at_a_cost_that_follows_its_size() -> None:
+    components = {GATEWAY.name: GATEWAY}
+    for number in range(150):
+        for part, needs in (("api", GATEWAY.name), ("web", f"api{number}")):
+            name = f"{part}{number}"
+            components[name] = Component(name, Layer.SERVICE, Priority.P1, "tcp", ((needs,),))
+    down, named, diagnosed, publications = set[str](), set[str](), 0, set[float]()
+
+    def look(_now: float, board: Board) -> None:
+        nonlocal diagnosed
+        named.update(board.roots)
+        publisher = board._publisher
+        if publisher._published_at not in publications:
+            publications.add(publisher._published_at)
+            diagnosed += publisher._size
+
+    failing = Answer(Outcome.FAIL, Reason.TIMEOUT, 1.0)
+    world = VirtualRunner(
+        Topology("burst", components), lambda name, _: failing if name in down else HEALTHY, Random(1), look=look
+    )
+    world.run(START + 20.0)
+    assert not world.board.pending
+    down.update(components)
+    diagnosed = 0
+    world.run(START + 20.0 + bound(GATEWAY) + 2.0)
+    assert world.board.roots == ("gateway",)
+    snapshot = world.board.snapshot(world.now)
+    assert len(snapshot.root_causes[0].affected) == 300
+    world.run(START + 60.0)
+    down.clear()
+    world.run(START + 120.0)
+    assert named == {"gateway"}
+    assert world.board.roots == ()
+    assert diagnosed < 300 * len(components)  # each change of each of them would be a thousand times

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from staging_exporter.config.configuration import Config
+from staging_exporter.config.garbage import collected_later
 from staging_exporter.config.hints import misplaced, option_names, section_defaults, startup_options
 from staging_exporter.config.problems import TreePath, clip, did_you_mean, unknown_choice
 from staging_exporter.config.review import over_limit, too_many_runs, warnings_of
@@ -29,6 +30,7 @@ _FALLBACKS = {"environment": "?", "components": {}, "layer": "test", "priority":
 _DEFAULTS: TreePath = ("defaults",)
 
 
+@collected_later()
 def load_config(paths: str | Path | Iterable[str | Path]) -> Config:
     """The configuration in a file, a directory, or several of them. Raises ConfigError with every error."""
     document = Sources(as_paths(paths))

@@ -51,6 +51,13 @@ class Document:
         return line
 
 
+def copied(tree: Any) -> Any:
+    """A tree of its own, which may be changed; several times faster than `copy.deepcopy`."""
+    if isinstance(tree, dict):
+        return {key: copied(value) for key, value in tree.items()}
+    return [copied(value) for value in tree] if isinstance(tree, list) else tree
+
+
 def _plain(node: Node) -> Any:
     if isinstance(node.value, dict):
         return {key: _plain(child) for key, (_, child) in node.value.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -22,6 +21,7 @@ from staging_exporter.config.problems import (
     format_path,
 )
 from staging_exporter.config.sources import Sources
+from staging_exporter.config.tree import copied
 from staging_exporter.core.words import joined, nearest
 from staging_exporter.options.secrets import FOLDER
 
@@ -132,7 +132,7 @@ class Validation:
         `fallbacks` replace missing keys. Raises ConfigError when nothing is left.
         """
         complaints: list[_Complaint] = []
-        rest = deepcopy(tree)
+        rest = copied(tree)
         for attempt in range(8):
             try:
                 return model.model_validate(rest, context=self._context(("api",)))  # which alone has secrets
@@ -234,7 +234,7 @@ def _repair(tree: Any, complaint: _Complaint, fallbacks: Mapping[str, Any]) -> N
     around, key = _value(tree, path), error["loc"][-1]
     if error["type"] == "missing" and key in fallbacks:
         if isinstance(around, dict):  # else an earlier error removed it
-            around[key] = deepcopy(fallbacks[key])
+            around[key] = copied(fallbacks[key])
         return
     # Removing one item would shift the lines of the others, so the whole list is removed.
     while path and isinstance(path[-1], int):

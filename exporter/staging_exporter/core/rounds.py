@@ -32,6 +32,7 @@ from staging_exporter.core.round import Key, Round, first_round, is_settled, ope
 from staging_exporter.core.rules import FAILS, IS_DOWN
 
 WEIGHING = 2.0  # seconds that the more urgent dependents of what was confirmed are waited for
+_MANY = 50  # components that a round looks at, from which on it is examined at ticks alone
 _HANGING = 1.0  # seconds without an answer, at the least, after which a run is taken to hang
 
 
@@ -144,8 +145,9 @@ class Rounds:
         """What is known of a component changed: the rounds that wait for it may be complete."""
         self._to_examine.update(dict.fromkeys(self._blocking.get(name)))
         for trigger in (*self._looking.get(name), *self._weighing.get(name)):
-            if (trigger, False) not in self._blocked_by:
-                self._to_examine[trigger, False] = None
+            key = trigger, False
+            if key not in self._blocked_by and len(self._open[key].wanted) < _MANY:
+                self._to_examine[key] = None
 
     def take_uncovered(self) -> set[str]:
         """The components that some round covered and none does any more, since the last call."""

@@ -57,7 +57,9 @@ class Scheduler:
         self._paused = paused
         self._board, self._targets, self._attempt, self._rate_limiter = board, targets, attempt, rate_limiter
         self._on_tick, self._spread, self._runs_of = on_tick, spread, observed or {}
-        self._observes = {name: [part for part, owner in self._runs_of.items() if owner == name] for name in targets}
+        self._observes: dict[str, list[str]] = {name: [] for name in targets}
+        for part, owner in self._runs_of.items():
+            self._observes[owner].append(part)
         self._schedules: dict[str, Schedule] = {}
         self._requested = {name: asyncio.Event() for name in targets}
         self._runs: dict[str, _Run] = {}
