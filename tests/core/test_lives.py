@@ -78,7 +78,8 @@ class Life:
     def _end(self, name: str, seen: Observation) -> None:
         del self.under_way[name]
         requested = self.board.record(seen)
-        self.schedules[name].finished(self.now, seen.outcome, confirming=self.board.confirming(name))
+        confirming, looked_at = self.board.confirming(name), self.board.looks_at(name)
+        self.schedules[name].finished(self.now, seen.outcome, confirming=confirming, looked_at=looked_at)
         self._request(requested)
 
     def fail(self, name: str) -> None:

@@ -22,8 +22,8 @@ def starts(at: float) -> Act:
     return lambda schedule: schedule.started(at)
 
 
-def ends(at: float, outcome: Outcome = Outcome.PASS, *, confirming: bool = False) -> Act:
-    return lambda schedule: schedule.finished(at, outcome, confirming=confirming)
+def ends(at: float, outcome: Outcome = Outcome.PASS, *, confirming: bool = False, looked_at: bool = False) -> Act:
+    return lambda schedule: schedule.finished(at, outcome, confirming=confirming, looked_at=looked_at)
 
 
 def fails(at: float) -> Act:
@@ -119,6 +119,30 @@ WAKES: dict[str, tuple[Schedule, float]] = {
         after(starts(AT + 10), fails(AT + 10.1), component=SAME),
         AT + 20,
     ),
+    "a look follows a pass after a third of the retry interval": (
+        after(starts(AT + 10), ends(AT + 10.1, looked_at=True)),
+        AT + 10 + 1 / 3,
+    ),
+    "a look follows a pass that took longer than a third of the retry interval at once": (
+        after(starts(AT + 10), ends(AT + 10.8, looked_at=True)),
+        AT + 10.8,
+    ),
+    "a look follows a failure after the retry interval": (
+        after(starts(AT + 10), ends(AT + 10.1, Outcome.FAIL, looked_at=True)),
+        AT + 11,
+    ),
+    "a look that confirms a recovery comes after the retry interval": (
+        after(starts(AT + 10), ends(AT + 10.1, confirming=True, looked_at=True)),
+        AT + 11,
+    ),
+    "a look does not wait for a turn where the retry interval is as long as the interval": (
+        after(starts(AT + 10), ends(AT + 10.1, looked_at=True), component=SAME),
+        AT + 10 + 10 / 3,
+    ),
+    "the last look is followed by a turn": (
+        after(starts(AT + 10), ends(AT + 10.1, looked_at=True), starts(AT + 10.4), ends(AT + 10.5)),
+        AT + 20,
+    ),
     "a postponed turn waits as long as the rate limiter says": (after(is_postponed(AT + 10, 25.0)), AT + 35),
     "a postponed retry waits no longer than until the next turn": (
         after(starts(AT + 10), fails(AT + 10.1), is_postponed(AT + 11, 25.0)),
@@ -148,6 +172,7 @@ SCHEDULED: dict[str, tuple[Schedule, float, bool]] = {
     "a requested turn is scheduled": (after(requested), AT + 10, True),
     "a run that is requested before its turn is not scheduled": (after(requested), AT + 5, False),
     "a retry is not scheduled": (after(starts(AT + 10), fails(AT + 10.1)), AT + 11, False),
+    "a look is not scheduled": (after(starts(AT + 10), ends(AT + 10.1, looked_at=True)), AT + 10.4, False),
     "a retry that takes the place of a turn is not scheduled": (
         after(starts(AT + 19.5), fails(AT + 19.6)),
         AT + 20.5,

@@ -460,6 +460,32 @@ def test_a_pass_of_a_run_that_began_before_the_round_does_not_count() -> None:
     assert board.roots == ("b",)
 
 
+def test_a_cause_is_looked_at_once_more_when_its_effect_is_confirmed() -> None:
+    board = by_hand()
+    board.record(_run("b", 10.0, Reason.REFUSED))
+    for number in range(6):
+        assert board.looks_at("a") == (number < 5)
+        board.record(_run("a", 10.1 + number / 3))
+    fail(board, "b", 12.0, 1)
+    assert "a" in board.record(_run("b", 13.0, Reason.REFUSED))
+    assert (board.roots, board.looks_at("a")) == ((), True)
+    fail(board, "a", 13.1, 2)
+    assert board.roots == ()
+    fail(board, "a", 15.1, 1)
+    assert board.roots == ("a",)
+
+
+def test_a_cause_that_passes_when_its_effect_is_confirmed_ends_the_wait() -> None:
+    board = by_hand()
+    board.record(_run("b", 10.0, Reason.REFUSED))
+    for number in range(6):
+        board.record(_run("a", 10.1 + number / 3))
+    fail(board, "b", 12.0, 2)
+    assert board.roots == ()
+    board.record(_run("a", 13.1))
+    assert (board.roots, board.looks_at("a"), board.looks_at("nobody")) == (("b",), False, False)
+
+
 def test_while_it_confirms_a_component_is_probed_faster() -> None:
     board = by_hand()
     assert not board.confirming("b")

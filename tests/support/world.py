@@ -106,7 +106,9 @@ class VirtualRunner:
     def _end(self, loop: _Loop, seen: Observation) -> None:
         loop.running = None
         requested = self.board.record(seen)
-        loop.schedule.finished(self.now, seen.outcome, confirming=self.board.confirming(seen.component))
+        name, board = seen.component, self.board
+        confirming, looked_at = board.confirming(name), board.looks_at(name)
+        loop.schedule.finished(self.now, seen.outcome, confirming=confirming, looked_at=looked_at)
         self._request(requested)
         self._look(self.now, self.board)
         self._plan(loop, loop.schedule.wake_at)

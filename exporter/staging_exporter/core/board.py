@@ -142,9 +142,12 @@ class Board:
     def confirming(self, name: str) -> bool:
         """True while a component, or vantage check, is to be run again soon: its last run wants to be confirmed."""
         if name in self.vantage_checks:
-            run = self._vantage.last[name]
-            return run is not None and run.outcome == Outcome.FAIL
-        return self._records[name].health.confirming or self._publisher.rounds.looks_at(name, self._records)
+            return (run := self._vantage.last[name]) is not None and run.outcome == Outcome.FAIL
+        return self._records[name].health.confirming
+
+    def looks_at(self, name: str) -> bool:
+        """True while the verdict on a component that fails wants more runs of this one."""
+        return name in self._records and self._publisher.rounds.looks_at(name, self._records)
 
     def maintain(self, window: MaintenanceWindow, now: float) -> None:
         """Add a maintenance window to the configured ones. Raises KeyError for an unknown component."""
@@ -217,9 +220,8 @@ class Board:
 
     def require(self, components: Collection[str]) -> None:
         """Raises KeyError with the first of them that is not in the configuration."""
-        for name in components:
-            if name not in self.topology.components:
-                raise KeyError(name)
+        for name in (name for name in components if name not in self.topology.components):
+            raise KeyError(name)
 
     def _update(self, name: str, health: Health, at: float) -> None:
         record = self._records[name]
@@ -291,9 +293,8 @@ class Board:
         steps = (component for journey in doubtful for _, component in journey.steps)
         components = self._statuses.some({*roots, *affected, *steps}, self.journal)
         journeys = (journey_status(journey, components) for journey in doubtful)
-        return root_causes(
-            components, journeys, published.last_seen, self.journal.priorities_since(self._configured_at)
-        )
+        at_least = self.journal.priorities_since(self._configured_at)
+        return root_causes(components, journeys, published.last_seen, at_least)
 
     def _is_in_question(self, journey: Journey) -> bool:
         return any(component in self._publisher.in_question for _, component in journey.steps)

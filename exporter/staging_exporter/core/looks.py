@@ -1,7 +1,8 @@
 """Rule 6: how often a round looks at what decides about its trigger, and for how long it waits for those looks.
 
-Six looks where the trigger fails at each run, twelve where it fails now and then, or where one of them does: a
-component that answers every second request must be seen to fail before its dependents are called a root cause.
+Six looks where the trigger fails at each run, sixteen where it fails now and then, or where one of them does: a
+component that answers every second request must be seen to fail before its dependents are called a root cause. The last
+look begins after the trigger was confirmed, since the cause may be seen to fail later than its effect.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from staging_exporter.core.rules import FAILS, IS_DOWN, NOT_READY
 
 OWN_LOOKS = 3  # at a component that fails at each run
 LOOKS = 6  # at what decides about a component that fails at each run
-MOST_LOOKS = 12  # at what decides about one that fails now and then
+MOST_LOOKS = 16  # at what decides about one that fails now and then
 LOOKING = 8.0  # seconds that they are waited for after it was confirmed
 LOOKING_LONG = 16.0
 
@@ -42,6 +43,11 @@ def is_undecided(cause: Record, trigger: Record) -> bool:
         return False
     within = slack(cause.condition, trigger.condition)
     return fit(cause.health.recent, trigger.health.recent, within) == Fit.OPEN
+
+
+def is_older(cause: Record, trigger: Record) -> bool:
+    """True when the last run of a component began before the trigger was confirmed."""
+    return cause.last is not None and cause.last.started < (trigger.health.since or 0.0)
 
 
 def looks(health: Health, since: float) -> int:

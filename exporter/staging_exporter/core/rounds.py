@@ -4,7 +4,7 @@ A first failure, or a first pass of what was down, opens a round over the affect
 every sort, the other dependents of those that nobody can see, its descendants. All of them are probed at once. The
 round is complete when each has a result that began after it opened, or a failure that ended after it, none is still
 confirming, and a vantage check has answered. While its trigger fails, those that decide about it are looked at again
-and again, `retry_interval` apart, and those looks are waited for, for a bounded time: `looks` says how many, how long.
+and again, and those looks are waited for, for a bounded time: `looks` says how many and how long, `schedule` how soon.
 
 While a round covers a component, its verdict waits: it covers those about which its trigger decides. Overlapping rounds
 thereby act as one; but a component waits at most `fall x (timeout + retry_interval)` of the slowest that decides about
@@ -24,7 +24,16 @@ from dataclasses import replace
 
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.index import Index
-from staging_exporter.core.looks import LOOKING, LOOKING_LONG, LOOKS, MOST_LOOKS, is_undecided, looks, wanted_looks
+from staging_exporter.core.looks import (
+    LOOKING,
+    LOOKING_LONG,
+    LOOKS,
+    MOST_LOOKS,
+    is_older,
+    is_undecided,
+    looks,
+    wanted_looks,
+)
 from staging_exporter.core.masking import Vantage
 from staging_exporter.core.model import Outcome, State
 from staging_exporter.core.records import Records
@@ -93,9 +102,9 @@ class Rounds:
         return a_round.asked - {trigger}
 
     def confirm(self, trigger: str, records: Records) -> frozenset[str]:
-        """A trigger is confirmed to fail: returns its more urgent dependents that were up when the round began."""
+        """A trigger is confirmed to fail: returns what decides about it, and is more urgent, and passes."""
         a_round = self._open.get((trigger, False))
-        last = {name: records[name].last for name in a_round.urgent} if a_round else {}
+        last = {name: records[name].last for name in a_round.urgent | a_round.wanted} if a_round else {}
         return frozenset(name for name, run in last.items() if run is not None and run.outcome == Outcome.PASS)
 
     def widen(self, name: str, blind: Collection[str]) -> frozenset[str]:
@@ -125,14 +134,17 @@ class Rounds:
         return frozenset().union(*(silent(a_round, records) for a_round in self._open.values()))
 
     def looks_at(self, name: str, records: Records) -> bool:
-        """True when an open round wants one more look at this component, `retry_interval` after the last."""
+        """True when an open round wants one more look at this component."""
         return any(self._looks_at(trigger, name, records) for trigger in self._looking.get(name))
 
     def _looks_at(self, trigger: str, name: str, records: Records) -> bool:
         cause, effect = records[name], records[trigger]
         if effect.health.failing_since is None or (name != trigger and cause.health.state in IS_DOWN):
             return False
-        most = max(LOOKS, wanted_looks(cause, effect))
+        confirmed = effect.health.state in FAILS
+        if confirmed and name != trigger and is_older(cause, effect):
+            return True
+        most = max(LOOKS, wanted_looks(cause, effect)) - (not confirmed)
         return looks(cause.health, self._open[trigger, False].opened) < most
 
     def heard(self, name: str) -> None:
@@ -244,6 +256,9 @@ class Rounds:
         if waited >= LOOKING_LONG:
             return False
         if any(self._hangs(n, records, now) for n in others):
+            return True
+        older = [n for n in others if is_older(records[n], trigger)]
+        if waited < LOOKING and any(wanted_looks(records[n], trigger) for n in older):
             return True
         since = min(a_round.opened, since)
         seen = {name: looks(records[name].health, since) for name in a_round.wanted}

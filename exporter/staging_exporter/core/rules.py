@@ -59,9 +59,12 @@ examples, `a -> b` means that a depends on b.
    failing tests cover; one that passes while one of them is down is in conflict with it.
 6. **Rounds** (`rounds`). Verdicts come only from completed rounds. A first failure, or a recovery, opens one: all that
    decides about the component is probed at once, several times, and verdicts wait for it, but not for ever. Example:
-   the API fails two seconds before its database: the API is not published as the root cause. What is up becomes no
-   root cause for its latency while it is looked at: what is behind it may not have been seen often enough. Component
-   states are published at once.
+   the API fails two seconds before its database: the API is not published as the root cause. What passes is looked at
+   three times in a `retry_interval`, so that all looks are over when the third failure confirms the API: as many as
+   tell a database that fails now and then from one that is up, and no time is lost for a fault that always shows.
+   The last look begins after that, since a cause may be seen to fail later than its effect.
+   What is up becomes no root cause for its latency while it is looked at: what is behind it may not have been seen
+   often enough. Component states are published at once.
 7. **Recovery and blindness** (`verdict_lifecycle`). Recovery is not a new fault, and blindness never resolves an alert.
    When what explains a component recovers, it has a time to recover, too, even if the fault was over before it was
    confirmed. Only a failure of a run that began after that time makes it a root cause, which *has not recovered*.

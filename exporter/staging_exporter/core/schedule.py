@@ -3,6 +3,7 @@
 - First run: within `SPREAD` seconds of the start, or within one interval where that is shorter.
 - Turns: on a grid of the interval that is the same for every process, so that a restart moves no run.
 - Retries: while a change of state is being confirmed, a run begins `retry_interval` after the last one began.
+- Looks: what passes, and is looked at on behalf of something that fails, runs a third of that after the last one began.
 - Requested runs: as soon as `retry_interval` has passed since the last run began, and no later than the next turn.
   A failure that ends after its component was requested answers the request: confirmation goes on without it.
 - The run after a turn is the next turn, even where `retry_interval` is as long as the interval.
@@ -20,6 +21,7 @@ from staging_exporter.core.model import Component, Outcome
 
 SPREAD = 2.0  # seconds over which the first runs are spread
 TICK = 0.25  # seconds between two looks at the clock on behalf of the board
+LOOK = 1 / 3  # of `retry_interval`, between two looks at what passes
 _NEVER = float("inf")
 _ANSWERS = frozenset({Outcome.FAIL, Outcome.DEGRADED})
 
@@ -127,12 +129,19 @@ class Schedule:
         skipped, self._skipped = self._skipped, 0
         return skipped
 
-    def finished(self, now: float, outcome: Outcome, *, confirming: bool) -> None:
-        """The run ended so; `confirming` when a change of state wants more runs before it is believed."""
+    def finished(self, now: float, outcome: Outcome, *, confirming: bool, looked_at: bool = False) -> None:
+        """The run ended so; `confirming` when a change of state wants more runs before it is believed.
+
+        `looked_at` when the verdict on another component wants more runs of this one.
+        """
         self._running = False
         if outcome in _ANSWERS:
             self._requested = False
-        scheduled = not confirming or self._retry_interval >= self._interval
+        pause = self._retry_interval
+        if looked_at and not confirming and outcome == Outcome.PASS:
+            pause *= LOOK
+            self._earliest = self._started + pause
+        scheduled = not (confirming or looked_at) or pause >= self._interval
         after_a_turn = self._on_grid and self._is_turn and scheduled
         after = now if after_a_turn else max(now, self._earliest)
         if scheduled:

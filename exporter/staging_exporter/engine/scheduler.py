@@ -109,8 +109,9 @@ class Scheduler:
             del self._runs[name]
             seen = replace(seen, scheduled=run.scheduled, skipped=seen.skipped + schedule.take_skipped())
             needed = frozenset[str]().union(*map(self._board.record, [*self._of_steps(name, seen), seen]))
-            confirming = any(map(self._board.confirming, [name, *self._observes[name]]))
-            schedule.finished(now(), seen.outcome, confirming=confirming)
+            parts = [name, *self._observes[name]]
+            confirming, looked_at = any(map(self._board.confirming, parts)), any(map(self._board.looks_at, parts))
+            schedule.finished(now(), seen.outcome, confirming=confirming, looked_at=looked_at)
             self.request(needed)
 
     async def _begin(self, name: str) -> None:
