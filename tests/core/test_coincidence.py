@@ -74,8 +74,13 @@ def together(began: float, first: str, then: str, apart: float = 5.0, ends_apart
         ),
         pytest.param(
             [together(0.0, "a", "b"), together(1000.0, "b", "a")],
-            [("a", "b", 1, 0.0, 1000.0)],
-            id="of two directions that are as likely one is suggested",
+            [("a", "b", 1, 0.0, 1000.0), ("b", "a", 1, 0.0, 1000.0)],
+            id="of two directions that are as likely both are suggested",
+        ),
+        pytest.param(
+            [together(0.0, "a", "b", 0.9), together(1000.0, "b", "a", 0.9), together(2000.0, "b", "a", 1.1)],
+            [("a", "b", 2, 0.0, 1000.0, 2000.0)],
+            id="onsets within a second say nothing about the order",
         ),
         pytest.param(
             [together(0.0, "a", "b", 31.0), together(1000.0, "a", "b", 31.0)], [], id="not when they begin far apart"
@@ -96,7 +101,7 @@ def together(began: float, first: str, then: str, apart: float = 5.0, ends_apart
         ),
         pytest.param(
             [incident(t, cause("a", t, t + 9), cause("b", t, t + 9)) for t in (0.0, 1000.0)],
-            [("a", "b", 2, 0.0, 1000.0)],
+            [("a", "b", 2, 0.0, 1000.0), ("b", "a", 2, 0.0, 1000.0)],
             id="without an onset the time of publication counts",
         ),
         pytest.param(

@@ -3,8 +3,10 @@
 Two components that fail together once may do so by chance; twice, at the same moments, and recovering together, they
 have something in common that the configuration does not name. So a second such incident suggests an edge. It goes from
 the one that failed later by more than an interval each time; else from the layer nearer to the user, and within one
-layer from the one that failed later on average. Edges to components that healthy dependents contradicted, and checks
-that noticed nothing while what is behind them failed, are listed too. Pure functions of root causes and incidents.
+layer from the one that failed later in most of them. Where each was as often the later one both edges are suggested:
+which of two is seen first within an interval is the chance of when they are probed. Edges to components that healthy
+dependents contradicted, and checks that noticed nothing while what is behind them failed, are listed too. Pure
+functions of root causes and incidents.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from staging_exporter.core.snapshot import RootCause
 BEGAN_WITHIN = 30.0  # seconds between the onsets of two root causes that coincide
 _ENDED_WITHIN = 60.0  # seconds between their ends, for an incident that suggests an edge
 _INCIDENTS = 2  # that suggest an edge
+_AT_ONCE = 1.0  # seconds between two onsets that say nothing about their order
 _LAYERS = tuple(Layer)
 
 K = TypeVar("K")
@@ -101,7 +104,9 @@ def suggest(graph: Graph, incidents: Iterable[Incident]) -> Suggestions:
                 _add(shallow, name, incident.began)
     known = graph.components.keys()
     return Suggestions(
-        tuple(sorted(_edge(graph, *names, found) for names, found in pairs.items() if len(found) >= _INCIDENTS)),
+        tuple(
+            sorted(e for names, found in pairs.items() if len(found) >= _INCIDENTS for e in _edges(graph, names, found))
+        ),
         tuple(DoubtfulEdge(*pair, tuple(at)) for pair, at in sorted(doubtful.items()) if known >= set(pair)),
         tuple(ShallowCheck(name, tuple(at)) for name, at in sorted(shallow.items()) if name in known),
     )
@@ -142,14 +147,20 @@ def _onset(root: IncidentRootCause) -> float:
     return root.since if root.began is None else root.began
 
 
-def _edge(graph: Graph, a: str, b: str, pairs: list[_Pair]) -> SuggestedEdge:
-    """From the one that depends to the other."""
+def _edges(graph: Graph, names: tuple[str, str], pairs: list[_Pair]) -> Iterable[SuggestedEdge]:
+    """From the one that depends to the other; both ways where nothing tells which does."""
+    a, b = names
     apart = [pair.later_by for pair in pairs]
-    layers = [_LAYERS.index(graph.components[name].layer) for name in (a, b)]
+    layers = [_LAYERS.index(graph.components[name].layer) for name in names]
     clear = max(graph.components[a].interval, graph.components[b].interval)
-    if layers[0] == layers[1] or min(apart) > clear or max(apart) < -clear:
-        b_depends = sum(apart) > 0
+    if min(apart) > clear or max(apart) < -clear:
+        votes = apart[0]
+    elif layers[0] != layers[1]:
+        votes = layers[1] - layers[0]
     else:
-        b_depends = layers[1] > layers[0]
-    in_order = sum(x >= 0 if b_depends else x <= 0 for x in apart)
-    return SuggestedEdge(*((b, a) if b_depends else (a, b)), tuple(pair.at for pair in pairs), in_order)
+        votes = sum((x > _AT_ONCE) - (x < -_AT_ONCE) for x in apart)
+    at = tuple(pair.at for pair in pairs)
+    if votes >= 0:
+        yield SuggestedEdge(b, a, at, sum(x >= 0 for x in apart))
+    if votes <= 0:
+        yield SuggestedEdge(a, b, at, sum(x <= 0 for x in apart))

@@ -82,8 +82,9 @@ examples, `a -> b` means that a depends on b.
    else unknown when one is unknown, starting or in maintenance, else degraded, else up; it names the root causes.
 10. **What the graph does not say** (`coincidence`). Root causes that began within 30 seconds coincide when neither
    needs the other without an alternative. After two such incidents an edge is suggested, from the one that failed later
-   by more than an interval each time; else from the layer nearer to the user, within one layer from the later one.
-   Edges to what healthy dependents contradicted, and checks that noticed nothing, are listed.
+   by more than an interval each time; else from the layer nearer to the user, within one layer from the later one, both
+   ways where each was as often the later one. Edges to what healthy dependents contradicted, and checks that noticed
+   nothing, are listed.
 """
 
 from __future__ import annotations
