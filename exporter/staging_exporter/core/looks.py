@@ -16,6 +16,7 @@ from staging_exporter.core.rules import FAILS, IS_DOWN, NOT_READY
 
 OWN_LOOKS = 3  # at a component that fails at each run
 LOOKS = 6  # at what decides about a component that fails at each run
+MOST_OWN_LOOKS = 12  # at one that fails now and then
 MOST_LOOKS = 16  # at what decides about one that fails now and then
 LOOKING = 8.0  # seconds that they are waited for after it was confirmed
 LOOKING_LONG = 16.0
@@ -27,7 +28,7 @@ def wanted_looks(cause: Record, trigger: Record) -> int:
     """How often a component is looked at on behalf of a trigger, which may be itself."""
     health, now_and_then = cause.health, trigger.health.recent.intermittent
     if cause is trigger:
-        return MOST_LOOKS if now_and_then else OWN_LOOKS
+        return MOST_OWN_LOOKS if now_and_then else OWN_LOOKS
     if _is_confirmed(health) or health.state in _NOT_SEEN:
         return 0
     return MOST_LOOKS if now_and_then or is_undecided(cause, trigger) else LOOKS
