@@ -35,6 +35,7 @@ class Life:
         self.truth: dict[str, tuple[Outcome, Reason]] = {}
         self.online = True
         self.unexplained: dict[str, float] = {}
+        self.schedules: dict[str, Schedule] = {}
         self._begin(())
 
     def environment(self) -> Topology:
@@ -49,8 +50,9 @@ class Life:
         """Probe all that there is, from now on; what is known has its turn later."""
         probed = [c for c in self.board.topology.components.values() if not c.latent] + [VANTAGE]
         self.under_way: dict[str, Observation] = {}
+        kept = {name: schedule for name, schedule in self.schedules.items() if name in known}
         self.schedules = {
-            c.name: Schedule(c, self.now, SPREAD, self.random.random(), known=c.name in known) for c in probed
+            c.name: kept.get(c.name) or Schedule(c, self.now, SPREAD, self.random.random()) for c in probed
         }
 
     def _request(self, names: Collection[str]) -> None:

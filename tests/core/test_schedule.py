@@ -38,8 +38,13 @@ requested: Act = Schedule.request
 
 
 def after(*acts: Act, component: Component = COMPONENT, known: bool = True) -> Schedule:
-    """A schedule from `AT` on, with place 0, after all that."""
-    schedule = Schedule(component, AT, SPREAD, 0.0, known=known)
+    """A schedule with place 0 after all that, from `AT` on; `known` when it ran before and waits for its turn."""
+    begins = AT + 1.0 - component.retry_interval if known else AT
+    schedule = Schedule(component, begins, SPREAD, 0.0)
+    if known:
+        schedule.started(begins)
+        schedule.finished(begins, Outcome.PASS, confirming=False)
+        schedule.take_skipped()
     for act in acts:
         act(schedule)
     return schedule

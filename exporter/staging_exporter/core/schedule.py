@@ -64,20 +64,15 @@ class Schedule:
         at: float,
         spread: float = SPREAD,
         place: float | None = None,
-        *,
-        known: bool = False,
     ) -> None:
-        """From `at` on; what is `known` was probed before a reload, so its first run waits for its turn.
+        """From `at` on, with a first run within `spread` seconds.
 
         `place` is the place in the interval, by default the one that belongs to the name.
         """
         self._interval, self._retry_interval = component.interval, component.retry_interval
         self._place = place_of(component.name) if place is None else place
-        if known:
-            self._due, self._earliest = next_turn(self._place, self._interval, at), at + self._retry_interval
-        else:
-            self._due, self._earliest = at + self._place * min(self._interval, spread), at
-        self._scheduled, self._on_grid = True, known  # a due run that is no retry; one that is a turn of the grid
+        self._due, self._earliest = at + self._place * min(self._interval, spread), at
+        self._scheduled, self._on_grid = True, False  # a due run that is no retry; one that is a turn of the grid
         self._requested = self._running = self._is_turn = False
         self._postponed_until: float | None = None
         self._next_turn = _NEVER
