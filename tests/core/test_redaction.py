@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from staging_exporter.core.redaction import mask
+from staging_exporter.core.redaction import clean_facts, mask
 
 SECRET = 'p"ss/wörd&0123456789'
 
@@ -59,3 +59,9 @@ def test_a_passphrase_as_forms_and_numbers_write_it(text: str) -> None:
 
 def test_several_secrets_the_longest_first() -> None:
     assert mask("Bearer abc-of-the-token and abc", {"abc", "abc-of-the-token"}) == "Bearer *** and ***"
+
+
+def test_numbers_that_are_secrets_are_masked_in_facts_at_any_depth() -> None:
+    facts = {"pin": 493817, "count": 493818, "inside": [{"code": 493817}, 12.5], "flag": True}
+    cleaned = clean_facts(facts, {"493817", "12.5", "True"})
+    assert cleaned == {"pin": "***", "count": 493818, "inside": [{"code": "***"}, "***"], "flag": True}

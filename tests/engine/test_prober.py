@@ -22,6 +22,7 @@ from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.resolve import Resolver
 from staging_exporter.options.check import Check, Degraded
 from staging_exporter.options.secrets import FromEnv
+from staging_exporter.probes import load
 
 from tests.support.waiting import until
 
@@ -313,3 +314,24 @@ def test_the_log_of_a_run_is_bounded() -> None:
     for number in range(300):
         context.log(f"line {number}")
     assert (len(context.lines), context.lines[-1][1]) == (200, "line 199")
+
+
+async def test_programs_print_no_secret_of_another_check_and_the_oldest_are_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTHER_SECRET", "sesame-of-another")
+    prober, number = Prober(), 0
+
+    async def reveal(context: ProbeContext) -> None:
+        nonlocal number
+        number += 1
+        await context.reveal(FromEnv(env="OTHER_SECRET"))
+        context.secrets.add(f"token-of-run-{number:06}")
+
+    check = load("exec").model_validate({"kind": "exec", "command": ["sh", "-c", "echo sesame-of-another; exit 1"]})
+    for _ in range(600):
+        await prober.attempt(TARGET, Scripted(script=reveal))
+    seen = await prober.attempt(replace(TARGET, name="program"), check)
+    assert "sesame-of-another" not in seen.detail
+    assert "***" in seen.detail
+    assert len(prober._revealed) == 500

@@ -36,6 +36,8 @@ def clean_facts(facts: dict[str, Any], secrets: set[str]) -> dict[str, Any]:
 def _clean_value(value: Any, secrets: set[str]) -> Any:
     if isinstance(value, str):
         return clean(value, secrets)
+    if type(value) in (int, float) and str(value) in secrets:
+        return _MASK  # a PIN, or a token of digits alone
     if isinstance(value, dict):
         return clean_facts(value, secrets)
     if isinstance(value, list | tuple):

@@ -6,7 +6,7 @@ Used by the scheduler, `/probe` and `check`; when to run and what a failure mean
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from staging_exporter.net.google import GoogleTokens
 from staging_exporter.net.resolve import Resolver
 from staging_exporter.options.check import Check, observed
 
+_REVEALED = 500  # secrets that are masked in the output of programs; tokens are new in every run
 _GRACE = 0.25  # seconds a cancelled run has to end before it is abandoned
 _CLEAN_UP = 0.9  # seconds that it has when the exporter stops, to clean up what it made
 # What a stall of our own loop can cause; a refusal or a response is valid whenever it was read.
@@ -63,6 +64,7 @@ class Prober:
         self._google = google or GoogleTokens(self._resolver)
         self.running = 0  # probes at this moment
         self._abandoned: dict[str, asyncio.Task[None]] = {}
+        self._revealed: dict[str, None] = {}  # the last secrets of all checks: a program may print those of another
 
     async def attempt(
         self, component: Component, check: Check, lag: float = 0.0, investigating: bool = False
@@ -87,6 +89,9 @@ class Prober:
         started = now()
         error = await self._run(component, check, context)
         duration = now() - started
+        self._remember(context.secrets)
+        if check.runs_programs:
+            context.secrets.update(self._revealed)
         slower_than = check.degraded.slower_than
         resolution = context.phases.get("resolve", 0.0)  # which says nothing about the target
         spent = duration - resolution if context.latency is None else context.latency
@@ -162,6 +167,13 @@ class Prober:
             await asyncio.wait({task}, timeout=_CLEAN_UP)  # a program that it runs must end before the loop does
             raise
         return asyncio.CancelledError() if task.cancelled() else task.exception()
+
+    def _remember(self, secrets: Iterable[str]) -> None:
+        for secret in secrets:
+            self._revealed.pop(secret, None)  # so that one that is still used is the youngest
+            self._revealed[secret] = None
+        while len(self._revealed) > _REVEALED:
+            del self._revealed[next(iter(self._revealed))]
 
     def _ended(self, _task: asyncio.Task[None]) -> None:
         self.running -= 1
