@@ -178,3 +178,16 @@ def test_the_readme_links_every_example() -> None:
         assert (DEPLOY / name).exists()
     unnamed = [folder.name for folder in DEPLOY.iterdir() if f"deploy/{folder.name}" not in README]
     assert unnamed == []
+
+
+def test_the_image_that_runs_has_no_shell_and_both_bases_can_be_fixed_by_digest() -> None:
+    """distroless has no /bin/sh: a RUN, or a command as text, in its stage could not work."""
+    words = [word for word, _ in files.instructions()]
+    last = len(words) - 1 - words[::-1].index("FROM")
+    assert "RUN" not in words[last:]
+    bases = [rest for word, rest in files.instructions() if word == "FROM"]
+    assert bases == ["${BUILD}${BUILD_DIGEST} AS build", "${BASE}${BASE_DIGEST}"]
+    arguments = dict(rest.split("=", 1) for word, rest in files.instructions() if word == "ARG")
+    assert arguments["BASE"] == "gcr.io/distroless/python3-debian13:nonroot"
+    assert (arguments["BASE_DIGEST"], arguments["BUILD_DIGEST"]) == ('""', '""'), "none that was not resolved"
+    assert "imagetools inspect" in (DEPLOY / "image" / "Dockerfile").read_text()
