@@ -43,7 +43,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "explain: no source": (
         ("explain", "x"),
-        "give a configuration: FILE, --config.file FILE, or the variable STAGING_EXPORTER_CONFIG; or --from URL",
+        "give a configuration: --config.file FILE, or the variable STAGING_EXPORTER_CONFIG; or --from URL",
     ),
     "maintenance: no token": (
         ("maintenance", "--to", "{url}", "--component", "other", "--duration", "1h"),

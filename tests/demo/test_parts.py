@@ -13,7 +13,7 @@ from pathlib import Path
 import dns.message
 import dns.rcode
 import pytest
-from staging_exporter.demo.configuration import patience, render
+from staging_exporter.demo.configuration import render, time_allowed
 from staging_exporter.demo.edge import parse
 from staging_exporter.demo.faults import NORMAL, Setting
 from staging_exporter.demo.nameserver import API, Nameserver
@@ -236,4 +236,4 @@ def test_a_placeholder_without_a_value_is_an_error() -> None:
     ("scale", "seconds"), [(2.0, 2.4), (0.25, 1.2), (0.1, 0.5)], ids=["as configured", "floor", "within an interval"]
 )
 def test_a_fast_demo_leaves_a_busy_machine_time(scale: float, seconds: float) -> None:
-    assert patience(1.2, 5.0, scale) == pytest.approx(seconds)
+    assert time_allowed(1.2, 5.0, scale) == pytest.approx(seconds)

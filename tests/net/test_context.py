@@ -77,9 +77,9 @@ def test_a_helper_that_worked_is_not_named() -> None:
 
 def test_a_request_aside_shares_secrets_and_cache_and_no_facts() -> None:
     context = ProbeContext(1.0, Resolver())
-    aside = context.aside(60.0)
-    aside.secrets.add("s3cret")
-    aside.cache.put("key", "value")
-    aside.facts["status"] = 200
-    assert aside.timeout <= 1.0
+    other = context.for_another_request(60.0)
+    other.secrets.add("s3cret")
+    other.cache.put("key", "value")
+    other.facts["status"] = 200
+    assert other.timeout <= 1.0
     assert (context.secrets, context.cache.get("key"), context.facts) == ({"s3cret"}, "value", {})

@@ -42,16 +42,16 @@ from staging_exporter.views.report import text
     type=click.Choice([*Priority]),
     default="P2",
     show_default=True,
-    help="Lowest effective priority of a root cause that fails the check.",
+    help="Lowest effective priority of a root cause for which this command fails.",
 )
 @click.option(
-    "--journey", "journeys", multiple=True, metavar="A,B", help="Check only the components that these journeys need."
+    "--journey", "journeys", multiple=True, metavar="A,B", help="Judge only the components that these journeys need."
 )
 @click.option(
-    "--require", "components", multiple=True, metavar="A,B", help="Check only these components and their dependencies."
+    "--require", "components", multiple=True, metavar="A,B", help="Judge only these components and their dependencies."
 )
 @click.option(
-    "--only", "only", multiple=True, metavar="A,B", help="Run just these checks and print their states and logs."
+    "--only", "only", multiple=True, metavar="A,B", help="Probe just these components and print their states and logs."
 )
 @click.option(
     "--format",
@@ -84,7 +84,7 @@ def check(
       3  undetermined: a component of that priority or more urgent is unknown
          or starting, or is required and did not pass during its maintenance
 
-    With --wait it exits as soon as the check passes, or when a root cause is
+    With --wait it exits as soon as the verdict is 0, or when a root cause is
     down and has no startup budget left.
 
     With --only no root cause is named: 1 when one of these is down, 3 when the

@@ -64,14 +64,14 @@ def config_files(*, required: bool = True) -> Callable[[Callable[..., None]], Ca
     return decorate
 
 
-def chosen(given: tuple[Path, ...], *, required: bool, or_else: str = "") -> tuple[Path, ...]:
+def chosen(given: tuple[Path, ...], *, required: bool, takes_files: bool = True, or_else: str = "") -> tuple[Path, ...]:
     """The files that are given, or else the one that the environment names; none only when they are not required.
 
-    `or_else` is what the user may give instead, for the error.
+    For the error: `takes_files` when they may be given as arguments, `or_else` is what may be given instead.
     """
     named = os.environ.get(CONFIG_VARIABLE, "")
     if not given and required and not named:
-        ways = f"FILE, --config.file FILE, or the variable {CONFIG_VARIABLE}"
+        ways = f"{'FILE, ' if takes_files else ''}--config.file FILE, or the variable {CONFIG_VARIABLE}"
         give_up(f"give a configuration: {ways}{or_else}")
     return given or ((Path(named),) if required else ())
 

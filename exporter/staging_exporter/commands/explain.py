@@ -27,7 +27,7 @@ def explain(component: str, config_file: tuple[Path, ...], url: str | None, cred
 
     Of one that is up: since when, what it depends on, and its last failure.
     """
-    source = status_source(config_file, url, credentials=credentials)
+    source = status_source(config_file, url, credentials=credentials, takes_files=False)
     status = source.first()
     try:
         required_components(status, [], [component])

@@ -80,10 +80,18 @@ class PublishedStatus:
 
 
 def status_source(
-    config: Sequence[Path], url: str | None, seconds: float = 0.0, credentials: Credentials | None = None
+    config: Sequence[Path],
+    url: str | None,
+    seconds: float = 0.0,
+    credentials: Credentials | None = None,
+    *,
+    takes_files: bool = True,
 ) -> StatusSource:
-    """The source that the options name; exits 2 unless exactly one is given. `seconds` as for `PublishedStatus`."""
-    config = chosen(tuple(config), required=url is None, or_else="; or --from URL")
+    """The source that the options name; exits 2 unless exactly one is given.
+
+    `seconds` as for `PublishedStatus`, `takes_files` as for `chosen`.
+    """
+    config = chosen(tuple(config), required=url is None, takes_files=takes_files, or_else="; or --from URL")
     if config and url is None:
         return ProbedStatus(load(config))
     if url is None or config:

@@ -79,8 +79,8 @@ class Backend(Service):
     async def _database_answers(self) -> bool:
         return await self._database.answers(0.8 * self.scale)
 
-    async def _redis_answers(self, patience: float | None) -> bool:
-        return await redis_answers(self._redis, self._redis_password, patience)
+    async def _redis_answers(self, seconds: float | None) -> bool:
+        return await redis_answers(self._redis, self._redis_password, seconds)
 
     async def _health(self, _request: web.Request) -> web.Response:
         if not await self._database_answers():
@@ -88,8 +88,8 @@ class Backend(Service):
         return web.json_response({"status": "healthy", "service": "netra-ai-platform", "version": "1.0.0"})
 
     async def _health_ready(self, _request: web.Request) -> web.Response:
-        patience = None if self.ready.mode == "patient" else 0.5 * self.scale
-        database, redis = await asyncio.gather(self._database_answers(), self._redis_answers(patience))
+        seconds = None if self.ready.mode == "patient" else 0.5 * self.scale
+        database, redis = await asyncio.gather(self._database_answers(), self._redis_answers(seconds))
         body = {
             "status": "ready" if database else "not_ready",
             "core_db": "connected" if database else "failed",
@@ -98,8 +98,8 @@ class Backend(Service):
         return web.json_response(body, status=200 if database else 503)
 
     async def _health_backend(self, _request: web.Request) -> web.Response:
-        patience = 0.5 * self.scale
-        working = all(await asyncio.gather(self._database.answers(patience), self._redis_answers(patience)))
+        seconds = 0.5 * self.scale
+        working = all(await asyncio.gather(self._database.answers(seconds), self._redis_answers(seconds)))
         return web.json_response({"status": "healthy" if working else "degraded", "service": "netra-ai-platform"})
 
     async def _health_websocket(self, _request: web.Request) -> web.Response:

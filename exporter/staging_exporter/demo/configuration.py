@@ -34,7 +34,7 @@ def render(values: Mapping[str, str], scale: float, *, cloud: bool = False) -> s
     `<timeout>` is scaled too, but leaves a busy machine the time to answer. With `cloud`, its components are added.
     """
     parts = {**_CLOUD, "google": _GOOGLE, "google-cloud": _template("googlecloud.yml")}
-    known = {**values, "timeout": format_duration(patience(_TIMEOUT, _INTERVAL, scale))}
+    known = {**values, "timeout": format_duration(time_allowed(_TIMEOUT, _INTERVAL, scale))}
     whole = _PLACE.sub(
         lambda match: (parts[match[1]] if cloud else "") if match[1] in parts else match[0], _template("config.yml")
     )
@@ -45,7 +45,7 @@ def _template(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def patience(seconds: float, interval: float, scale: float) -> float:
+def time_allowed(seconds: float, interval: float, scale: float) -> float:
     """How long to wait for a part of the demo: `seconds` at that scale, or what a busy machine needs in an interval."""
     return max(seconds * scale, min(_STEADY, interval * scale))
 

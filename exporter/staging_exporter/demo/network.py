@@ -168,11 +168,11 @@ class HttpServer(ABC):
         self._socket.close()
 
 
-async def hang_up(writer: asyncio.StreamWriter, patience: float = 1.0) -> None:
-    """Send what is buffered, then close; a peer that does not read it within `patience` seconds is cut off."""
+async def hang_up(writer: asyncio.StreamWriter, seconds: float = 1.0) -> None:
+    """Send what is buffered, then close; a peer that does not read it within `seconds` seconds is cut off."""
     writer.close()
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(seconds):
             await writer.wait_closed()
     except (OSError, TimeoutError):
         writer.transport.abort()

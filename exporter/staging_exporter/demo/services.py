@@ -183,7 +183,7 @@ class Frontend(Service):
         return web.Response(text="<!doctype html><title>Netra</title><h1>Netra</h1>", content_type="text/html")
 
     async def _health(self, _request: web.Request) -> web.Response:
-        words = await asyncio.gather(*(_ask(port, patience) for port, patience in self._dependencies.values()))
+        words = await asyncio.gather(*(_ask(port, seconds) for port, seconds in self._dependencies.values()))
         healthy = [word == "healthy" for word in words]
         body = {
             "status": "healthy" if all(healthy) else "degraded" if any(healthy) else "unhealthy",
@@ -193,11 +193,11 @@ class Frontend(Service):
         return web.json_response(body, status=200 if any(healthy) else 503)
 
 
-async def _ask(port: int, patience: float) -> str:
+async def _ask(port: int, seconds: float) -> str:
     """`healthy` for a 200 from /health, else the error."""
     try:
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=patience)) as session,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=seconds)) as session,
             session.get(f"http://{LOOPBACK}:{port}/health") as response,
         ):
             return "healthy" if response.status == 200 else f"status {response.status}"

@@ -18,11 +18,11 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from staging_exporter.demo.chat import EVENTS
-from staging_exporter.demo.configuration import patience
+from staging_exporter.demo.configuration import time_allowed
 from staging_exporter.demo.nameserver import API, APP, AUTH, Nameserver
 from staging_exporter.demo.switches import Switch
 
-_PATIENCE = 1.2  # seconds for each test
+_ALLOWED = 1.2  # seconds for each test
 _PERIOD = 5.0  # seconds between two runs
 _ADDRESS = "127.0.0.2"  # another source address than the prober: a ban is for one address
 _MODES = {
@@ -104,7 +104,7 @@ class Suite:
         connector = aiohttp.TCPConnector(
             resolver=_Names(self._nameserver), ssl=self._context, local_addr=(_ADDRESS, 0), force_close=True
         )
-        limit = patience(_PATIENCE, _PERIOD, self._scale)
+        limit = time_allowed(_ALLOWED, _PERIOD, self._scale)
         async with aiohttp.ClientSession(connector=connector) as session:
             return list(await asyncio.gather(*(_case(name, test, session, limit) for name, test in tests.items())))
 

@@ -22,10 +22,10 @@ class Database:
         self._connection: asyncpg.Connection | None = None
         self._lock = asyncio.Lock()
 
-    async def answers(self, patience: float) -> bool:
-        """True once a query succeeded, retried for up to `patience` seconds."""
+    async def answers(self, seconds: float) -> bool:
+        """True once a query succeeded, retried for up to `seconds` seconds."""
         try:
-            async with asyncio.timeout(patience), self._lock:
+            async with asyncio.timeout(seconds), self._lock:
                 while True:
                     if await self._query():
                         return True
@@ -54,10 +54,10 @@ class Database:
             raise
 
 
-async def redis_answers(port: int, password: str, patience: float | None) -> bool:
-    """True when Redis answers to PING within `patience` seconds; None waits without a timeout."""
+async def redis_answers(port: int, password: str, seconds: float | None) -> bool:
+    """True when Redis answers to PING within `seconds` seconds; None waits without a timeout."""
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_connection(LOOPBACK, port)
             try:
                 writer.write(f"AUTH {password}\r\nPING\r\n".encode())

@@ -124,12 +124,12 @@ class Prober:
 
     def _of_steps(self, run: Observation, check: Check, context: ProbeContext) -> Iterator[Observation]:
         """What the run says about the components that its steps observe; an inconclusive run says nothing of them."""
-        failed = next((name for name, part in context.parts.items() if _is_failure(part.error)), None)
+        failed = next((name for name, part in context.steps.items() if _is_failure(part.error)), None)
         missed = f"not reached: {run.detail if failed is None else f'step {failed} failed'}"
         for name, steps in observed(run.component, check).items():
             if name not in self._observed:
                 continue
-            parts = [context.parts[step] for step in steps if step in context.parts]
+            parts = [context.steps[step] for step in steps if step in context.steps]
             errors = [part.error for part in parts if part.error is not None]
             error = min(errors, key=lambda each: isinstance(each, ProbeDegraded), default=None)
             if run.stalled and error is not None:

@@ -165,11 +165,11 @@ async def _record_bad_certificate(
 
     A second handshake that verifies nothing shows it; it is not measured, and its failures are ignored.
     """
-    aside = context.aside(2.0)
+    other = context.for_another_request(2.0)
     with contextlib.suppress(OSError, EOFError, ProbeFailed):
-        async with asyncio.timeout(aside.timeout):
-            unverified = await client_context(aside, tls, verify=False)
-            sock = await open_socket(aside, address, family)
+        async with asyncio.timeout(other.timeout):
+            unverified = await client_context(other, tls, verify=False)
+            sock = await open_socket(other, address, family)
             reader, writer = await asyncio.open_connection(sock=sock, limit=_LIMIT)
             connection = Connection(reader, writer)
             try:

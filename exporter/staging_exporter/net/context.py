@@ -50,7 +50,7 @@ class Expired(NamedTuple):
     symptoms: frozenset[Reason]
 
 
-class Part(NamedTuple):
+class StepResult(NamedTuple):
     """How a step of a run went: what it raised, when it began, in seconds since the run did, and how long it took."""
 
     error: ProbeFailed | None
@@ -96,7 +96,7 @@ class ProbeContext:
     prober masks them in everything that leaves the run. `cookies` are those that several requests share, None where
     each begins without; `response` is the last response, `captured` are values of responses and messages by name.
     `helpers` are the helpers (a proxy, a token server) that were in use when the run failed. `cache` outlives the run.
-    `parts` are the steps that it came to, by name. `pushed` is the directory of the reports that were pushed for the
+    `steps` are those that it came to, by name. `pushed` is the directory of the reports that were pushed for the
     component, None where none are accepted. `google` are the tokens of Google Cloud that runs share.
     `investigating` is true when the run was requested because another component fails, or by a person: what is cached
     may be too old for it.
@@ -124,7 +124,7 @@ class ProbeContext:
         self.hint = ""  # appended to the detail of any failure
         self.pushed: Path | None = None
         self.google: GoogleTokenSource | None = None
-        self.parts: dict[str, Part] = {}
+        self.steps: dict[str, StepResult] = {}
         self.investigating = False
 
     @property
@@ -137,7 +137,7 @@ class ProbeContext:
         """Seconds until the deadline of the whole run, never negative."""
         return max(0.0, self.deadline - time.monotonic())
 
-    def aside(self, timeout: float) -> ProbeContext:
+    def for_another_request(self, timeout: float) -> ProbeContext:
         """A context for another request of this run, beside the target's: own phases and facts, shared secrets."""
         other = ProbeContext(min(timeout, self.remaining), self.resolver, self.cache)
         other.secrets, other.expired, other.google = self.secrets, self.expired, self.google

@@ -86,6 +86,6 @@ def tokens_of(context: ProbeContext) -> GoogleTokens:
     return context.google
 
 
-def patience(context: ProbeContext) -> float:
+def time_to_wait(context: ProbeContext) -> float:
     """Seconds to wait for a token, so that it is the token that is named when the run ends."""
     return max(context.remaining - _MARGIN, context.remaining / 2)

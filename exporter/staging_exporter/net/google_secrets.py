@@ -13,7 +13,7 @@ from staging_exporter.core.model import ProbeFailed, Reason
 from staging_exporter.net.context import ProbeContext
 from staging_exporter.net.exchange import Response
 from staging_exporter.net.failures import classify
-from staging_exporter.net.google import GoogleTokens, patience, tokens_of
+from staging_exporter.net.google import GoogleTokens, time_to_wait, tokens_of
 from staging_exporter.net.google_transport import error_in_words, located, readable_by_others
 from staging_exporter.net.http import HttpRequest, Transport, fetch
 from staging_exporter.net.renewed import Fetched, Renewed
@@ -35,7 +35,7 @@ async def read_secret(context: ProbeContext, name: str) -> bytes:
     if kept is None:
         kept = Renewed(partial(_fetch, tokens_of(context), name))
         context.cache.put(key, kept)
-    limit = patience(context)
+    limit = time_to_wait(context)
     try:
         return await kept.get(limit)
     except TimeoutError:

@@ -98,7 +98,7 @@ async def open_route(
         if named:
 
             async def ask(again: Connection) -> None:
-                await _tunnel(context.aside(2.0), again, url.address, headers)
+                await _tunnel(context.for_another_request(2.0), again, url.address, headers)
 
             context.hint = f"; through the proxy {address}"
             await connection.start_tls(context, address, named, family, ask, asked=True, made=made)

@@ -95,16 +95,16 @@ async def run_apart(
     Fact `connections` is their number. Raises ProbeFailed for the first step that fails, for a connection that is
     closed meanwhile, and (`content`) for a message that came on another connection than the one that waits for it.
     """
-    asides = [context.aside(context.remaining) for _ in credentials]
+    contexts = [context.for_another_request(context.remaining) for _ in credentials]
     try:
         async with AsyncExitStack() as stack:
             peers = []
-            for number, (aside, own) in enumerate(zip(asides, credentials, strict=True), 1):
-                session = await stack.enter_async_context(_numbered(aside, number, opened(aside, own)))
-                peers.append(_Peer(number, aside, session, {**secrets, **own.secrets}))
+            for number, (other, own) in enumerate(zip(contexts, credentials, strict=True), 1):
+                session = await stack.enter_async_context(_numbered(other, number, opened(other, own)))
+                peers.append(_Peer(number, other, session, {**secrets, **own.secrets}))
             await _converse(peers, steps)
     finally:
-        _merge(context, asides)
+        _merge(context, contexts)
         context.facts["connections"] = len(credentials)
 
 
@@ -121,15 +121,15 @@ async def _numbered(
             await stack.aclose()
 
 
-def _merge(context: ProbeContext, asides: Iterable[ProbeContext]) -> None:
+def _merge(context: ProbeContext, contexts: Iterable[ProbeContext]) -> None:
     """Phases are added up, the log is that of all; facts are those of the first, but when the first credential ends."""
-    for number, aside in enumerate(asides, 1):
-        later = aside.started - context.started
-        context.lines += [(later + at, f"connection {number}: {text}") for at, text in aside.lines]
-        for name, seconds in aside.phases.items():
+    for number, other in enumerate(contexts, 1):
+        later = other.started - context.started
+        context.lines += [(later + at, f"connection {number}: {text}") for at, text in other.lines]
+        for name, seconds in other.phases.items():
             context.phases[name] = context.phases.get(name, 0.0) + seconds
-        ends = [of.facts[Fact.CREDENTIAL_NOT_AFTER] for of in (context, aside) if Fact.CREDENTIAL_NOT_AFTER in of.facts]
-        context.facts = {**aside.facts, **context.facts}
+        ends = [of.facts[Fact.CREDENTIAL_NOT_AFTER] for of in (context, other) if Fact.CREDENTIAL_NOT_AFTER in of.facts]
+        context.facts = {**other.facts, **context.facts}
         if ends:
             context.facts[Fact.CREDENTIAL_NOT_AFTER] = min(ends)
 

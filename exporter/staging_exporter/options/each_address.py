@@ -30,8 +30,8 @@ async def each_address(
     """
     with context.phase("resolve"):
         found = await _addresses(context, target, families, every=every)
-    asides = {address: _aside(context, target.host, address) for address in found}
-    tasks = {address: asyncio.create_task(_outcome(run, aside)) for address, aside in asides.items()}
+    contexts = {address: _context_for(context, target.host, address) for address in found}
+    tasks = {address: asyncio.create_task(_outcome(run, other)) for address, other in contexts.items()}
     try:
         await asyncio.wait(tasks.values())
     finally:
@@ -39,9 +39,9 @@ async def each_address(
             task.cancel()
     errors = {address: task.result() for address, task in tasks.items()}
     failed = sorted((a for a, error in errors.items() if error), key=lambda a: isinstance(errors[a], ProbeDegraded))
-    decisive = failed[0] if failed else max(asides, key=lambda address: sum(asides[address].phases.values()))
-    context.facts.update(asides[decisive].facts)
-    for name, seconds in asides[decisive].phases.items():
+    decisive = failed[0] if failed else max(contexts, key=lambda address: sum(contexts[address].phases.values()))
+    context.facts.update(contexts[decisive].facts)
+    for name, seconds in contexts[decisive].phases.items():
         context.phases[name] = context.phases.get(name, 0.0) + seconds
     context.facts["addresses"] = {a: str(e.reason) if e else str(Reason.OK) for a, e in errors.items()}
     if error := errors[decisive]:
@@ -68,10 +68,10 @@ async def _addresses(
     return found
 
 
-def _aside(context: ProbeContext, host: str, address: str) -> ProbeContext:
-    aside = context.aside(context.remaining)
-    aside.resolver = Pinned(context.resolver, host, address)
-    return aside
+def _context_for(context: ProbeContext, host: str, address: str) -> ProbeContext:
+    other = context.for_another_request(context.remaining)
+    other.resolver = Pinned(context.resolver, host, address)
+    return other
 
 
 async def _outcome(run: Callable[[ProbeContext], Awaitable[None]], context: ProbeContext) -> ProbeFailed | None:

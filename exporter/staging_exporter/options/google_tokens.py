@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from staging_exporter.net.context import ProbeContext
-from staging_exporter.net.google import patience, tokens_of
+from staging_exporter.net.google import time_to_wait, tokens_of
 from staging_exporter.net.google_credentials import CLOUD_PLATFORM, Wanted, require_google_auth
 from staging_exporter.options.model import Listed, Model
 
@@ -33,7 +33,7 @@ class _GoogleToken(Model):
     async def token(self, context: ProbeContext) -> str:
         """The token, masked from now on; phase `token`. Raises ProbeFailed (`credentials`)."""
         with context.phase("token"):
-            token = await tokens_of(context).token(self.wanted, patience(context))
+            token = await tokens_of(context).token(self.wanted, time_to_wait(context))
         context.secrets.add(token)
         return token
 

@@ -114,7 +114,7 @@ class OAuth2(Model):
             secret = await context.reveal(self.client_secret)
             headers["Authorization"] = basic(context, quote(self.client_id, ""), quote(secret, ""))
         request = HttpRequest(self.token_url, "POST", headers, urlencode(form).encode())
-        inner = context.aside(context.remaining)  # its phases and facts are not added to those of the target
+        inner = context.for_another_request(context.remaining)  # its phases and facts are not the target's
         inner.helpers = context.helpers
         with context.phase("token"):
             return await fetch(inner, request, transport, follow=False, max_body=_MAX_TOKEN)

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping, Sequence
 
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import ProbeDegraded, ProbeFailed, Reason
-from staging_exporter.net.context import Part, ProbeContext
+from staging_exporter.net.context import ProbeContext, StepResult
 from staging_exporter.net.cookies import Cookies
 from staging_exporter.net.failures import classify
 from staging_exporter.options.reuse import Login, keep_login, kept_login
@@ -98,7 +98,7 @@ class Walk:
         self._jar(step).update(login.cookies)
         context.facts[Fact.TOKEN_NOT_AFTER] = min(login.ends, context.facts.get(Fact.TOKEN_NOT_AFTER, login.ends))
         context.log(f"{step.name}: reused, it was made {time.time() - login.made:.0f} s ago")
-        context.parts[step.name] = Part(None, context.elapsed, 0.0)
+        context.steps[step.name] = StepResult(None, context.elapsed, 0.0)
 
     def _log_in_again(self, error: ProbeFailed) -> int:
         """Forget logins that are no longer valid; returns the number of the first one, where the walk goes on."""
@@ -107,7 +107,7 @@ class Walk:
             self._context.cache.forget((self._key, self._steps[number].name))
         first, self._reused = self._reused[0], []
         for step in self._steps[first:]:  # what they showed was the old login's
-            self._context.parts.pop(step.name, None)
+            self._context.steps.pop(step.name, None)
         self._jars.clear()
         return first
 
@@ -121,7 +121,7 @@ class Walk:
 
     async def _take(self, step: FlowStep, left: float) -> ProbeFailed | None:
         """Run one step in `left` seconds and record how it went; what it raised, classified, with the step's name."""
-        inner = self._context.aside(min(left, step.within or left))
+        inner = self._context.for_another_request(min(left, step.within or left))
         inner.cookies, inner.captured = self._jar(step), {}
         error: ProbeFailed | None = None
         try:
@@ -150,7 +150,7 @@ class Walk:
         facts = {name: inner.facts[name] for name in _KEPT if name in inner.facts}
         if error is not None and self._failed is not None:  # it proves nothing: what it cleans up may not exist
             error = ProbeFailed(Reason.NO_EVIDENCE, f"after step {self._failed_at} failed: {error.detail}")
-        context.parts[step.name] = Part(error, began, seconds, {**facts, **shown})
+        context.steps[step.name] = StepResult(error, began, seconds, {**facts, **shown})
         context.facts.update(shown)
         context.helper_hosts += [helper.host for helper in inner.helpers]
         if Fact.RETRY_AFTER in inner.facts:

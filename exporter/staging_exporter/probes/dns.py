@@ -155,10 +155,10 @@ class Dns(Check):
         return "".join(f", {text}" for text in texts)
 
     async def _sibling(self, context: ProbeContext, server: HostPort, name: str, found: dict[str, list[str]]) -> None:
-        aside = context.aside(min(_SIBLING_TIME, context.remaining * _SHARE))
+        other = context.for_another_request(min(_SIBLING_TIME, context.remaining * _SHARE))
         try:
-            async with asyncio.timeout(aside.timeout):
-                records = record_texts(await self._ask(aside, server, name))
+            async with asyncio.timeout(other.timeout):
+                records = record_texts(await self._ask(other, server, name))
         except (OSError, EOFError, ProbeFailed) as error:
             context.log(f"sibling {name}: {str(error) or 'no answer'}")
             return

@@ -88,7 +88,7 @@ class Domain(Check):
     async def _ask_sibling(self, context: ProbeContext, name: str) -> None:
         """Ask a sibling; when it reaches the right service, a failure of the name says so."""
         try:
-            who = await self._reach(context.aside(context.remaining), name, context)
+            who = await self._reach(context.for_another_request(context.remaining), name, context)
         except (OSError, EOFError, ProbeFailed):
             return
         context.facts.setdefault(Fact.SIBLINGS, {})[name] = who

@@ -115,7 +115,7 @@ async def _expect(context: ProbeContext, connection: Connection, step: Step, pen
         if until is None and _is_decided(step, pending):
             raise ProbeFailed(Reason.CONTENT, f"received {pending[:200]!r}, expected {wanted!r}")
         try:
-            async with asyncio.timeout(_patience(context, until, pending)) as timer:
+            async with asyncio.timeout(_time_to_wait(context, until, pending)) as timer:
                 data = await connection.reader.read(4096)
         except TimeoutError:
             if not timer.expired():
@@ -131,7 +131,7 @@ async def _expect(context: ProbeContext, connection: Connection, step: Step, pen
     return pending[end:]
 
 
-def _patience(context: ProbeContext, until: float | None, pending: bytes) -> float | None:
+def _time_to_wait(context: ProbeContext, until: float | None, pending: bytes) -> float | None:
     """Seconds to wait for more: after a whole line only a moment, since a peer sends the lines of an answer together.
 
     None is until the deadline of the run.
