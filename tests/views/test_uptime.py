@@ -55,6 +55,12 @@ def test_an_outage_is_a_bar_of_its_own_height_with_its_minutes() -> None:
     assert found.aria_label == "last 6 hours: 96.66 % available; down 12 min"
 
 
+def test_what_is_not_recorded_is_not_drawn_below_an_outage() -> None:
+    found = uptime(past((9000.0, "down"), (10800.0, "up")), BACKEND, HOUR, 21599.0)
+    assert found.paths["down"] == "M15 24v-24"
+    assert found.paths["none"] == "M3 24v-2M9 24v-2"
+
+
 def test_maintenance_and_unknown_are_no_downtime_but_are_visible() -> None:
     made = past((0.0, "up"), (7200.0, "maintenance"), (10800.0, "unknown"), (14400.0, "up"))
     found = uptime(made, BACKEND, HOUR, 21599.0)

@@ -89,7 +89,7 @@ def _parts(bar: Bar) -> list[tuple[str, float, float]]:
     """What is drawn of one bar: state, where it begins, how high it is. A short outage is a cap on what was else."""
     worst = bar.worst
     height = _HEIGHTS.get(worst, _HEIGHT)
-    rest = {state: took for state, took in bar.seconds.items() if state != worst}
+    rest = {state: took for state, took in bar.seconds.items() if state not in (worst, NONE)}
     if not rest:
         return [(worst, 0.0, height)]
     share = bar.seconds[worst] / sum(bar.seconds.values())
