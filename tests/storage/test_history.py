@@ -16,6 +16,7 @@ from staging_exporter.storage.history import History
 from staging_exporter.storage.store import Store
 from staging_exporter.storage.tables import Batch
 
+from tests.storage import months
 from tests.storage.stores import MEMORY, loaded, saved, using
 
 API = Subject(Sort.COMPONENT, "api")
@@ -176,3 +177,11 @@ async def test_a_repair_saves_the_history_and_leaves_damaged_rows_out(tmp_path: 
         assert len((await history.notes([incident_id(2000.0)]))[incident_id(2000.0)]) == 1
 
     await using(tmp_path, work)
+
+
+async def test_a_month_is_deleted_without_a_stall(tmp_path: Path) -> None:
+    now = 1_763_800_000.0
+    await months.fill(tmp_path, now, incidents=300)
+    left, stall = await months.pruned(tmp_path, now)
+    assert left == 0
+    assert stall < 0.02
