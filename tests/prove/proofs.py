@@ -61,7 +61,7 @@ PROOFS = (
     ),
     Proof(
         "incident-kills",
-        "an exporter is killed 50 times while things fail and recover: no incident is lost or doubled, and it goes on",
+        "an exporter is killed 50 times while things fail and recover: no incident is lost or doubled, each continues",
         ("-m", "tests.storage.incident_kills", "50"),
         lines(r"^\d+ kills during "),
     ),

@@ -100,7 +100,7 @@ def kills(rounds: int, seed: int) -> tuple[list[str], Truth]:
 def main(rounds: int) -> int:
     """Print what was wrong; 1 when anything was."""
     flaws, truth = kills(rounds, 1)
-    lasted = f"{truth.lasted} times one went on after a kill"
+    lasted = f"{truth.lasted} times one continued after a kill"
     print("\n".join([*flaws, f"{rounds} kills during {len(truth.known)} incidents, {lasted}: {len(flaws)} flaws"]))
     return bool(flaws)
 

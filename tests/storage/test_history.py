@@ -134,12 +134,27 @@ async def test_old_rows_and_too_many_rows_are_deleted_a_few_at_a_time(
     await using(tmp_path, work)
 
 
+async def test_incidents_that_were_deleted_are_not_written_again_at_the_next_start(tmp_path: Path) -> None:
+    async def work(store: Store) -> None:
+        await (await filled(store)).prune(2000.0 + 30 * 86400.0)
+        later = History("test", store)
+        await later.load(2000.0 + 30 * 86400.0)
+        later.take_over(PAST)
+        assert later.newest == PAST[-1]
+        assert later.batch(PAST, 9e9).incidents == []
+
+    await using(tmp_path, work)
+
+
 async def test_what_a_clock_that_was_ahead_wrote_is_deleted(tmp_path: Path) -> None:
     async def work(store: Store) -> None:
         history = await filled(store)
         history.set_back(2500.0)
-        await history.prune(2500.0)
+        await history.forget_future()
         assert await history.incidents(Query()) == [PAST[1], PAST[0]]
+        await store.save(Memory("test"), Batch([Change(2600.0, API, "up")]))
+        await history.forget_future()
+        assert [change.at for change in await history.changes(2500.0, 9e9)] == [2600.0]
 
     await using(tmp_path, work)
 

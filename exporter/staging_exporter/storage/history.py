@@ -71,6 +71,7 @@ class History:
         self._waiting: list[Change] = []
         self._incidents: Mapping[float, Incident] = {}  # those that are written, by their beginning
         self._set_back_to: float | None = None
+        self._was_there = False
         self.before_reading: Callable[[], Awaitable[None]] = _nothing  # stores what is not stored yet
 
     async def load(self, at: float) -> None:
@@ -79,6 +80,7 @@ class History:
             last = await self._ask(tables.last_seen)
             if last is not None and last > at:
                 await self._ask(tables.forget_after, at)
+            self._was_there = last is not None
             self.past = await self._tables.ask(lambda db: tables.past(db, self._environment), _READING)
             if last is not None:
                 self._add(Change(min(last, at), EXPORTER, STOPPED), Change(at, EXPORTER, STARTED))
@@ -97,6 +99,18 @@ class History:
         self.past.forget_after(at)
         self._waiting = [change for change in self._waiting if change.at <= at]
         self._observer, self._set_back_to = Observer(), at
+
+    async def forget_future(self) -> None:
+        """Delete what a clock that was ahead wrote, before more is written. Raises StorageFailed."""
+        if (back := self._set_back_to) is not None:
+            await self._ask(tables.forget_after, back)
+            self._set_back_to = None
+
+    def take_over(self, incidents: Sequence[Incident]) -> None:
+        """These are those of the store, at the start; written already, unless it is of an earlier version."""
+        self.newest = incidents[-1] if incidents else None
+        if self._was_there:
+            self._incidents = {incident.began: incident for incident in incidents}
 
     def batch(self, incidents: Sequence[Incident], seen: float) -> Batch:
         """What is not written yet; `seen` is now."""
@@ -122,9 +136,6 @@ class History:
 
     async def prune(self, now: float) -> None:
         """Delete what is older than the retention, or too much; a little at a time, so that nothing waits for it."""
-        if (back := self._set_back_to) is not None:
-            await self._ask(tables.forget_after, back)
-            self._set_back_to = None
         newest = await self._tables.ask(lambda db: tables.begin_of_newest(db, self._most))
         before = max(now - self._keep, newest or 0.0)
         self.past.forget_before(before)

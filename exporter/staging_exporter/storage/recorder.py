@@ -47,7 +47,7 @@ class Recorder:
         if self._store:
             self._board().recall(await self._store.load())
         await self.history.load(now())
-        self.history.newest = next(reversed(self._board().journal.incidents), None)
+        self.history.take_over(self._board().journal.incidents)
         self._saving = asyncio.create_task(self._save_periodically())
 
     def observe(self, snapshot: Snapshot) -> None:
@@ -121,6 +121,7 @@ class Recorder:
 
     async def _save(self) -> None:
         """Store what is new. Raises StorageFailed."""
+        await self.history.forget_future()
         board, at = self._board(), now()
         incidents = board.journal.incidents
         batch = self.history.batch(incidents, at)
