@@ -24,10 +24,10 @@ TOOLS = Tools(
 NOW = 1_763_800_000.0
 
 
-def found(tools: Tools = TOOLS, **links: str) -> Any:
+def found(tools: Tools = TOOLS, kind: str = "postgres", **links: str) -> Any:
     seen = document(board('a "b"').snapshot(26.0))
     root = {**seen["root_causes"][0], "began": NOW - 60, "since": NOW - 57}
-    component = {**seen["components"]["database"], "links": links}
+    component = {**seen["components"]["database"], "links": links, "kind": kind}
     return help_for(tools, seen["environment"], root, component, NOW)  # type: ignore[arg-type]
 
 
@@ -56,6 +56,7 @@ def test_a_component_has_links_of_its_own() -> None:
 def test_the_command_and_the_section_of_the_runbook() -> None:
     assert (found().command, found().runbook) == ("look at database closed", "runbooks/StagingRootCauseP0#closed")
     otherwise = found(Tools(exporter="https://exporter.test")).command
+    assert found(Tools(), kind="latent").command == "staging-exporter explain database --from http://localhost:9877"
     assert otherwise == "curl 'https://exporter.test/probe?component=database&debug=true'"
 
 

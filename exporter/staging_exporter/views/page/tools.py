@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from staging_exporter.core import names
 from staging_exporter.core.advice import ADVICE
-from staging_exporter.core.model import Reason
+from staging_exporter.core.model import LATENT, Reason
 from staging_exporter.views.document_types import ComponentDocument, RootCauseDocument
 
 HERE = "http://localhost:9877"  # where the exporter is by default
@@ -47,7 +47,9 @@ def help_for(tools: Tools, environment: str, root: RootCauseDocument, component:
     reason, name = Reason(root["reason"]), root["component"]
     began = min([now, *(at for at in (root["began"], root["since"]) if at is not None)]) - _BEFORE
     advice = ADVICE[reason]
-    command = tools.command(name, reason) or f"curl '{tools.exporter}/probe?component={name}&debug=true'"
+    probe = f"curl '{tools.exporter}/probe?component={name}&debug=true'"
+    explain = f"staging-exporter explain {name} --from {tools.exporter}"
+    command = tools.command(name, reason) or (explain if component["kind"] == LATENT else probe)
     runbook = f"runbooks/StagingRootCause{root['priority']}#{reason}"
     return Help(advice.meaning, advice.look, command, runbook, _links(tools, environment, name, component, began, now))
 
