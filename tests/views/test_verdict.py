@@ -9,7 +9,7 @@ from staging_exporter.core.maintenance import MaintenanceWindow, Once
 from staging_exporter.core.model import Component, Layer, Priority, Reason, Startup, State
 from staging_exporter.views.document import document
 from staging_exporter.views.gate import Gate
-from staging_exporter.views.report import text
+from staging_exporter.views.report import explained, text
 from staging_exporter.views.verdict import verdict
 
 from tests.support.stage import COMPONENTS, SURE, Stage
@@ -125,3 +125,20 @@ def test_components_in_maintenance_are_counted_separately() -> None:
     stage = Stage(windows=(MaintenanceWindow(("cache",), Once(0, 1000)),))
     stage.play(5)
     assert verdict(stage.snapshot) == "test is up: all 2 checks pass, 1 in maintenance"
+
+
+COLOURS = {
+    "a root cause is red": ("database", "\x1b[1;31mdatabase is down\x1b[0m"),
+    "a symptom is magenta": ("backend", "\x1b[1;35mbackend is down\x1b[0m"),
+    "what is up is green": ("cache", "\x1b[1;32mcache is up\x1b[0m"),
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), COLOURS.values(), ids=COLOURS)
+def test_the_colour_of_an_explanation(name: str, expected: str) -> None:
+    stage = Stage()
+    stage.play(5)
+    stage.play(SURE, database=Reason.CLOSED, backend=Reason.SERVER_ERROR)
+    seen = document(stage.snapshot)
+    assert explained(seen, name, colour=True).startswith(expected)
+    assert explained(seen, name, colour=False) == seen["components"][name]["explanation"]

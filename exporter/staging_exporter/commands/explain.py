@@ -9,12 +9,13 @@ from pathlib import Path
 import click
 
 from staging_exporter.client import Credentials
-from staging_exporter.commands.common import CONFIG_OPTION, Command, columns, give_up
+from staging_exporter.commands.common import CONFIG_OPTION, Command, colours, columns, give_up
 from staging_exporter.commands.common import credentials as with_credentials
 from staging_exporter.commands.status_source import FROM_OPTION, status_source
 from staging_exporter.core.model import State
 from staging_exporter.views.background import background
 from staging_exporter.views.gate import required_components
+from staging_exporter.views.report import explained
 
 
 @click.command(cls=Command)
@@ -35,7 +36,7 @@ def explain(component: str, config_file: tuple[Path, ...], url: str | None, cred
         give_up(str(error))
     if url is None:
         status = source.until(lambda _: True, 0.0)
-    explanation, width = status["components"][component]["explanation"], columns(sys.stdout)
+    explanation, width = explained(status, component, colour=colours(sys.stdout)), columns(sys.stdout)
     if status["components"][component]["state"] == State.UP:
         explanation += f" {background(status, component, source.failures(component))}"
     if width is not None:

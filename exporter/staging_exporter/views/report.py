@@ -19,10 +19,11 @@ from staging_exporter.views.document_types import (
 )
 from staging_exporter.views.queries import UNDETERMINED, conflicts, counts, starts_behind, without_root_cause
 
-_COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
+_COLOURS = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35", "bold": "1", "dim": "2"}
 _LABEL = 14  # columns of the labels `evidence`, `runbook` and so on, behind an indent of 4
 _COLOUR = re.compile("\x1b\\[[0-9;]*m")
-OF_STATE: Mapping[str, str] = {State.UP: "green", State.DEGRADED: "yellow", State.DOWN: "red", State.FLAPPING: "red"}
+OF_STATE: Mapping[str, str] = {State.UP: "green", State.DEGRADED: "yellow", State.DOWN: "red", State.FLAPPING: "red",
+                               State.STARTING: "blue", State.MAINTENANCE: "blue"}  # fmt: skip
 _OF_JOURNEY: Mapping[str, str] = {JourneyState.UP: "green", JourneyState.BLOCKED: "red"}
 
 
@@ -33,7 +34,7 @@ class Paint:
         self._colour = colour
 
     def __call__(self, text: str, *styles: str) -> str:
-        """`text` in these styles: red, green, yellow, bold, dim."""
+        """`text` in these styles: red, green, yellow, blue, magenta, bold, dim."""
         if not self._colour or not styles:
             return text
         return f"\x1b[{';'.join(_COLOURS[style] for style in styles)}m{text}\x1b[0m"
@@ -70,7 +71,7 @@ def _body(document: StatusDocument, paint: Paint) -> Iterator[str]:
         yield ""
         yield from _root_cause(root, document["components"][root["component"]], paint)
     yield from _section("Failing, no root cause identified", _without_root_cause(document), paint)
-    yield from _section("Undetermined", _undetermined(document), paint)
+    yield from _section("Undetermined", _undetermined(document, paint), paint)
     journeys = [_journey(document, name, journey, paint) for name, journey in document["journeys"].items()]
     yield from _section("Journeys", journeys, paint)
     yield ""
@@ -121,12 +122,24 @@ def _without_root_cause(document: StatusDocument) -> list[str]:
     ]
 
 
-def _undetermined(document: StatusDocument) -> list[str]:
+def _undetermined(document: StatusDocument, paint: Paint) -> list[str]:
     return [
-        f"{name} is {component['state']} ({component['reason']}): {component['detail']}"
+        f"{name} is {_painted(component['state'], paint)} ({component['reason']}): {component['detail']}"
         for name, component in document["components"].items()
         if component["state"] in UNDETERMINED and component["kind"] != LATENT
     ]
+
+
+def explained(document: StatusDocument, name: str, *, colour: bool) -> str:
+    """The explanation of a component; its state has the colour of a root cause, a symptom or a state."""
+    component, paint = document["components"][name], Paint(colour)
+    state = component["state"]
+    style = "magenta" if component["root_causes"] and component["certainty"] is None else OF_STATE.get(state, "yellow")
+    return component["explanation"].replace(f"{name} is {state}", paint(f"{name} is {state}", "bold", style), 1)
+
+
+def _painted(state: str, paint: Paint) -> str:
+    return paint(state, OF_STATE.get(state, "yellow"))
 
 
 def _journey(document: StatusDocument, name: str, journey: JourneyDocument, paint: Paint) -> str:
