@@ -44,7 +44,7 @@ verdicts: $(VENV)/.dev  ## where the verdict is wrong, over random environments;
 bench-detect: $(VENV)/.dev  ## from a fault in the demo to the settled root cause, 50 faults
 	$(BIN)/python -m tests.bench.detect $(ARGS)
 
-bench: $(VENV)/.dev  ## CPU, memory, scrape and latency figures beside blackbox_exporter
+bench: $(VENV)/.dev  ## CPU, memory, scrapes, pages, latency beside blackbox_exporter; ARGS=--write renews deploy/docs/bench.md
 	tests/install-system-packages
 	$(BIN)/python -m tests.bench $(ARGS)
 

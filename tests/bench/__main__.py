@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--json FILE] [--quick]`: all figures in about four minutes."""
+"""`python -m tests.bench [--json FILE] [--write] [--quick]`: all figures in about ten minutes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -20,17 +21,26 @@ from tests.bench.footprint import footprint
 from tests.bench.probing import probing
 from tests.bench.processes import BenchError
 from tests.bench.records import SIZES, records
-from tests.bench.report import Row, as_json, table
+from tests.bench.report import Row, as_json, page, table
 from tests.bench.scraping import scraping
 from tests.bench.targets import static_targets
+from tests.prove.table import machine as named
 
-_LIMIT = 420.0  # seconds for the whole run
+_PAGE = Path(__file__).parents[2] / "deploy" / "docs" / "bench.md"
+_HEAD = """\
+# Benchmarks
+
+What staging-exporter costs beside blackbox_exporter of Debian, written by `make bench ARGS=--write` on {on}:
+{machine}; targets served by {server}, all on loopback. Times are CPU time where they say so; processes that share the
+machine make wall times longer."""
+_LIMIT = 1800.0  # seconds for the whole run
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     parser.add_argument("--quick", action="store_true", help="fewer probes: to see that it works")
+    parser.add_argument("--write", action="store_true", help="write the tables of deploy/docs/bench.md")
     options = parser.parse_args()
     begin = time.monotonic()
     try:
@@ -46,6 +56,8 @@ def main() -> int:
     print(f"\n{machine['cores']} cores, {machine['machine']}, Python {machine['python']}, target served by {server}, "
           f"all on loopback, load of the machine at the end {machine['load_1m']:.1f}, "
           f"{time.monotonic() - begin:.0f} s in all.")  # fmt: skip
+    if options.write:
+        _PAGE.write_text(page(rows, _HEAD.format(machine=named(), server=server, on=f"{datetime.now(UTC):%Y-%m-%d}")))
     if options.json:
         options.json.write_text(
             json.dumps({"machine": machine, "quick": options.quick, "rows": as_json(rows)}, indent=2)
@@ -64,9 +76,9 @@ async def _measure(quick: bool) -> tuple[list[Row], str]:
         with static_targets(directory) as targets:
             async with asyncio.timeout(_LIMIT), aiohttp.ClientSession(auto_decompress=True) as session:
                 _say("CPU per probe ...")
-                rows = await probing(directory, targets, session, 300 if quick else 2000)
-                _say("scrapes ...")
-                rows += await scraping(directory, targets, session)
+                rows = await probing(directory, targets, session, 200 if quick else 500, 1 if quick else 5)
+                _say("scrapes, documents, pages, by number of components ...")
+                rows += await scraping(directory, targets, session, 1_000 if quick else 10_000)
                 _say("latency ...")
                 rows += await accuracy(directory, targets, session, 300 if quick else 1500)
                 _say("start and memory ...")

@@ -48,9 +48,11 @@ class Running:
         full = psutil.Process(self.process.pid).memory_full_info()
         return full.rss / 2**20, full.uss / 2**20
 
-    async def until(self, path: str, session: aiohttp.ClientSession, every: float = 0.01) -> float:
-        """Seconds from the start until GET `path` gives 200. Raises BenchError after a minute."""
-        while time.perf_counter() - self.began < _PATIENCE and self.process.poll() is None:
+    async def until(
+        self, path: str, session: aiohttp.ClientSession, every: float = 0.01, patience: float = _PATIENCE
+    ) -> float:
+        """Seconds from the start until GET `path` gives 200. Raises BenchError after `patience` seconds."""
+        while time.perf_counter() - self.began < patience and self.process.poll() is None:
             try:
                 async with session.get(self.url + path) as response:
                     if response.status == 200:

@@ -45,6 +45,18 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def page(rows: Sequence[Row], head: str) -> str:
+    """The same in Markdown, below `head`; a table for each section."""
+    lines = [head]
+    section = ""
+    for row in rows:
+        if row.section != section:
+            section = row.section
+            lines += ["", f"## {section}", "", "| | unit | staging-exporter | blackbox_exporter |", "|---|---|---|---|"]
+        lines.append(f"| {row.measure} | {row.unit} | {_number(row.ours)} | {_number(row.blackbox)} |")
+    return "\n".join(lines) + "\n"
+
+
 def _number(value: float | None) -> str:
     if value is None:
         return "-"
