@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--json FILE] [--write] [--quick]`: all figures in about ten minutes."""
+"""`python -m tests.bench [--json FILE] [--write] [--quick] [PART ...]`: all figures in about ten minutes."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from tests.bench.scraping import scraping
 from tests.bench.targets import static_targets
 from tests.prove.table import machine as named
 
+_PARTS = ("probes", "answers", "latency", "footprint", "records")
 _PAGE = Path(__file__).parents[2] / "deploy" / "docs" / "bench.md"
 _HEAD = """\
 # Benchmarks
@@ -38,13 +39,16 @@ _LIMIT = 1800.0  # seconds for the whole run
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(_PARTS)}; all by default")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     parser.add_argument("--quick", action="store_true", help="fewer probes: to see that it works")
     parser.add_argument("--write", action="store_true", help="write the tables of deploy/docs/bench.md")
     options = parser.parse_args()
+    if unknown := set(options.parts) - set(_PARTS):
+        parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(_PARTS)}")
     begin = time.monotonic()
     try:
-        rows, server = asyncio.run(_measure(options.quick))
+        rows, server = asyncio.run(_measure(options.parts or list(_PARTS), options.quick))
     except asyncio.CancelledError:
         return 130
     except (BenchError, TimeoutError, aiohttp.ClientError) as error:
@@ -65,26 +69,33 @@ def main() -> int:
     return 0
 
 
-async def _measure(quick: bool) -> tuple[list[Row], str]:
-    """All rows, and what served the targets. Cancelled by SIGINT and SIGTERM, so that what was started is stopped."""
+async def _measure(parts: list[str], quick: bool) -> tuple[list[Row], str]:
+    """The rows of these parts, and what served the targets.
+
+    Cancelled by SIGINT and SIGTERM, so that what was started is stopped.
+    """
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    rows = list[Row]()
     with tempfile.TemporaryDirectory(prefix="staging-bench-") as name:
         directory = Path(name)
         with static_targets(directory) as targets:
             async with asyncio.timeout(_LIMIT), aiohttp.ClientSession(auto_decompress=True) as session:
-                _say("CPU per probe ...")
-                rows = await probing(directory, targets, session, 200 if quick else 500, 1 if quick else 5)
-                _say("scrapes, documents, pages, by number of components ...")
-                rows += await scraping(directory, targets, session, 1_000 if quick else 10_000)
-                _say("latency ...")
-                rows += await accuracy(directory, targets, session, 300 if quick else 1500)
-                _say("start and memory ...")
-                rows += await footprint(directory, targets, session, 5 if quick else 30)
-                _say("records ...")
-                rows += records(SIZES[:2] if quick else SIZES)
+                for part in parts:
+                    _say(f"{part} ...")
+                    match part:
+                        case "probes":
+                            rows += await probing(directory, targets, session, 200 if quick else 500, 1 if quick else 5)
+                        case "answers":
+                            rows += await scraping(directory, targets, session, 1_000 if quick else 10_000)
+                        case "latency":
+                            rows += await accuracy(directory, targets, session, 300 if quick else 1500)
+                        case "footprint":
+                            rows += await footprint(directory, targets, session, 5 if quick else 30)
+                        case "records":
+                            rows += records(SIZES[:2] if quick else SIZES)
                 return rows, targets.server
 
 

@@ -21,7 +21,7 @@ DELAY = 0.05  # seconds until the target answers
 _LOOKS = 0.5  # seconds between two looks at what ours reports
 _OURS = re.compile(
     r'^staging_probe_(?:duration_seconds_(count|sum)|phase_duration_seconds)'
-    r'\{[^}]*component="c-(\d+)"(?:,phase="processing")?\} (\S+)', re.MULTILINE,
+    r'\{component="c-(\d+)",environment="bench"(?:,phase="processing")?\} (\S+)', re.MULTILINE,
 )  # fmt: skip
 _BLACKBOX = re.compile(r'^probe_(?:duration_seconds|http_duration_seconds\{phase="processing"\}) (\S+)', re.MULTILINE)
 _Errors = tuple[list[float], list[float]]  # of the whole probe, of its phase `processing`; milliseconds
