@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -15,6 +17,8 @@ import pytest
 import trustme
 
 from tests.support.live import EXPORTER, free_port, process, staging_exporter, wait_for
+from tests.support.tokens import Metadata, claims
+from tests.support.web import serving
 
 CONFIG = """
 environment: test
@@ -156,3 +160,18 @@ def test_credentials_become_headers(tmp_path: Path, echo: str, options: list[str
 def test_credentials_that_are_none_exit_2_and_are_not_quoted(options: list[str], message: str) -> None:
     done = staging_exporter("check", "--from", "http://127.0.0.1:1", *options)
     assert (done.returncode, done.stderr) == (2, message + "\n")
+
+
+async def test_an_identity_token_of_google_leaves_the_other_header_to_the_token(tmp_path: Path, echo: str) -> None:
+    command = ("maintenance", "--to", echo, "--component", "a", "--duration", "1h", "--token", "t")
+    own = {"CLOUDSDK_CONFIG": str(tmp_path), "GOOGLE_APPLICATION_CREDENTIALS": ""}
+    async with serving(Metadata()) as metadata:
+        env = {**own, "GCE_METADATA_HOST": metadata}
+        run = partial(staging_exporter, *command, "--google-id-token", "https://e.com", env=env)
+        done = await asyncio.to_thread(run)
+    assert (done.returncode, done.stderr) == (0, "")
+    scheme, _, token = seen[0]["Authorization"].partition(" ")
+    assert (scheme, claims(token)["aud"], seen[0]["X-Staging-Exporter-Token"]) == ("Bearer", "https://e.com", "t")
+    env = {**own, "GCE_METADATA_HOST": "127.0.0.1:1"}
+    done = staging_exporter(*command, "--google-id-token", "https://e.com", env=env)
+    assert (done.returncode, done.stderr.startswith("--google-id-token: ")) == (2, True)

@@ -19,6 +19,7 @@ import uvloop
 from staging_exporter.client import ClientError, Credentials
 from staging_exporter.config import Config, ConfigError, load_config
 from staging_exporter.core.durations import parse_duration
+from staging_exporter.core.model import ProbeFailed
 from staging_exporter.net.address import HostPort
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ COMPONENTS = click.option(
 )
 
 
+_GOOGLE = 15.0  # seconds that a token may take
 CONFIG_VARIABLE = "STAGING_EXPORTER_CONFIG"
 
 
@@ -85,6 +87,10 @@ def credentials(function: Callable[..., None]) -> Callable[..., None]:
         "--user", envvar="STAGING_EXPORTER_USER", show_envvar=True, metavar="NAME:PASSWORD", help="For basic auth."
     )
     @click.option("--header", "headers", multiple=True, metavar="NAME: VALUE", help="Send this header; repeatable.")
+    @click.option(
+        "--google-id-token", "audience", metavar="AUDIENCE",
+        help="Send an identity token of Google Cloud for this audience: for Cloud Run and IAP.",
+    )  # fmt: skip
     @click.option("--ca-file", type=Path, metavar="FILE", help="Certificates of the authorities to trust.")
     @click.option("--cert-file", type=Path, metavar="FILE", help="Certificate of this client.")
     @click.option("--key-file", type=Path, metavar="FILE", help="Its key.")
@@ -94,6 +100,7 @@ def credentials(function: Callable[..., None]) -> Callable[..., None]:
         token_file: Path | None,
         user: str | None,
         headers: tuple[str, ...],
+        audience: str | None,
         ca_file: Path | None,
         cert_file: Path | None,
         key_file: Path | None,
@@ -101,6 +108,8 @@ def credentials(function: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         token = _token_of(token_file) if token_file else token and token.strip()
         pairs = tuple(map(_header, headers))
+        if audience is not None:
+            pairs += (("Authorization", f"Bearer {_google_id_token(audience)}"),)
         function(credentials=Credentials(token, user, pairs, ca_file, cert_file, key_file), **others)
 
     return command
@@ -114,6 +123,17 @@ def _token_of(file: Path) -> str:
     if not token:
         give_up(f"the token in {file} is empty")
     return token
+
+
+def _google_id_token(audience: str) -> str:
+    """By Application Default Credentials; exits 2 without."""
+    from staging_exporter.net.google import GoogleTokens
+    from staging_exporter.net.resolve import Resolver
+
+    try:
+        return asyncio.run(GoogleTokens(Resolver()).id_token(audience, _GOOGLE))
+    except ProbeFailed as error:
+        give_up(f"--google-id-token: {error.detail}")
 
 
 def _header(text: str) -> tuple[str, str]:
