@@ -240,12 +240,12 @@ class Board:
     def _record_vantage(self, seen: Observation) -> None:
         was_online = self._vantage.online
         self._vantage = self._vantage.seen(seen)
-        lost = was_online and not self._vantage.online
+        self.changes += (flipped := self._vantage.online != was_online)
         for name, record in self._records.items():
             health, began = record.health, record.health.failing_since
-            if lost and began is not None and not self._vantage.vouches(began):
+            if flipped and was_online and began is not None and not self._vantage.vouches(began):
                 health = forget_failures(health, Reason.OFFLINE, _OFFLINE)
-            if began is not None or self._vantage.online != was_online:
+            if began is not None or flipped:
                 self._update(name, health, seen.ended)
         self._publisher.rounds.examine_all()
         self._advance(seen.ended)
