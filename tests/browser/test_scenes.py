@@ -42,10 +42,11 @@ def headline(page: Page) -> str:
 
 
 def test_everything_is_up(page: Page, environment: Demo) -> None:
-    expect(page.locator("h1")).to_contain_text("netra-demo is up: all 18 checks pass", timeout=PATIENCE)
+    expect(page.locator("h1")).to_contain_text("netra-demo is up: all 22 checks pass", timeout=PATIENCE)
     assert page.locator(".card").count() == 0
     assert page.locator(".strip li").all_inner_texts()[0].split() == ["page", "edge-app", "up"]
-    assert page.locator(".node").count() == page.locator(".tile").count() == 22
+    components = json.loads(fetch(f"{environment.url}/api/v1/status"))["components"]
+    assert page.locator(".node").count() == page.locator(".tile").count() == len(components)
     assert page.locator(".line.explains").count() == 1, "only that of the legend"
     assert serious(page) == []
 
