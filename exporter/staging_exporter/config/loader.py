@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from staging_exporter.config.configuration import Config
+from staging_exporter.config.disabled import without
 from staging_exporter.config.garbage import collected_later
 from staging_exporter.config.hints import misplaced, option_names, section_defaults, startup_options
 from staging_exporter.config.problems import TreePath, clip, did_you_mean, unknown_choice
@@ -40,6 +41,7 @@ def load_config(paths: str | Path | Iterable[str | Path]) -> Config:
     loader = _Loader(found, file, declared if isinstance(declared, dict) else {})
     config = loader.config()
     found.check()
+    config = without(config, [name for name, options in file.components.items() if not options.enabled])
     return replace(config, warnings=(*document.warnings, *config.warnings), watched=document.watched)
 
 

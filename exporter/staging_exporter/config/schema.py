@@ -28,7 +28,7 @@ from staging_exporter.options.resolver import ResolverOptions
 from staging_exporter.options.times import DAYS, Clock, Zone
 from staging_exporter.probes import kinds, load
 
-_NOT_OF_RUNS = {Reason.OK, Reason.STARTING, Reason.INFERRED, Reason.UNSTABLE}
+_NOT_OF_RUNS = {Reason.OK, Reason.STARTING, Reason.INFERRED, Reason.UNSTABLE, Reason.DISABLED}
 _FAILURES = tuple(str(reason) for reason in Reason if reason not in INCONCLUSIVE | _NOT_OF_RUNS)
 
 
@@ -191,6 +191,7 @@ class ComponentOptions(Model):
     links: Links = Links()
     labels: Labels = Field({}, description="free ones, at most ten; the status page filters by them")
     slo: Slo | None = None
+    enabled: bool = Field(True, description="false: it is shown, and neither probed nor considered")
     check: RawCheck | None = None
 
 

@@ -57,6 +57,7 @@ class Reason(StrEnum):
     CREDENTIALS = "credentials"
     PROBE_ERROR = "probe_error"
     INFERRED = "inferred"
+    DISABLED = "disabled"
 
 
 # Runs that ended so say nothing about their target: the component is `unknown`, never `down`.
@@ -184,6 +185,7 @@ class Component:
     labels: Mapping[str, str] = field(default_factory=dict)
     traits: frozenset[Trait] = frozenset()
     buckets: tuple[float, ...] = BUCKETS
+    enabled: bool = True
 
     @property
     def latent(self) -> bool:

@@ -18,6 +18,8 @@ from staging_exporter.core.snapshot import ComponentStatus, ProbeStats
 from staging_exporter.core.verdict_lifecycle import RecoveryGrace
 from staging_exporter.core.words import joined, verb
 
+_DISABLED = "enabled: false in the configuration"
+
 
 def checked_status(
     component: Component,
@@ -86,6 +88,8 @@ def latent_status(
     component: Component, verdict: Verdict, since: float | None, roots: Collection[str]
 ) -> ComponentStatus:
     """The status of a component without a check."""
+    if not component.enabled:
+        return ComponentStatus(component, State.UNKNOWN, Reason.DISABLED, _DISABLED, None, None)
     inference = verdict.inference or Inference()
     seen = Reason.OK if verdict.state == State.UP else Reason.NO_EVIDENCE
     return ComponentStatus(
