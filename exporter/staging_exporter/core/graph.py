@@ -48,7 +48,7 @@ class Graph:
         self.dependents: dict[str, list[str]] = {name: [] for name in components}
         self.needed_by: dict[str, list[str]] = {name: [] for name in components}
         self.itself = {name: frozenset({name}) for name in components}
-        self._deciding: dict[str, frozenset[str]] = {}
+        self._evidence: dict[frozenset[str], frozenset[str]] = {}
         self._needing: dict[str, frozenset[str]] = {}
         self._hard: dict[str, list[str]] = {name: [] for name in components}
         for name, component in components.items():
@@ -73,19 +73,24 @@ class Graph:
 
     def deciding(self, name: str, blind: Collection[str] = ()) -> frozenset[str]:
         """Itself, its ancestors, and all that is evidence for those that nobody can see: what its verdict rests on."""
-        if blind:
-            return self._find_deciding(name, blind)
-        if name not in self._deciding:
-            self._deciding[name] = self._find_deciding(name, blind)
-        return self._deciding[name]
+        own = frozenset({name, *self.ancestors(name)})
+        return own | self._find_evidence((other for other in own if self._unseen(other, blind)), blind)
 
-    def _find_deciding(self, name: str, blind: Collection[str]) -> frozenset[str]:
-        found = {name, *self.ancestors(name)}
-        unseen = [other for other in found if self._unseen(other, blind)]
-        while unseen:
-            more = [other for other in self.dependents[unseen.pop()] if other not in found]
+    def rests_on(self, name: str) -> tuple[frozenset[str], frozenset[str]]:
+        """Itself and its ancestors; and what is evidence for the latent ones: one set for all that share those."""
+        own = frozenset({name, *self.ancestors(name)})
+        latents = frozenset(other for other in own if self.components[other].latent)
+        if latents not in self._evidence:
+            self._evidence[latents] = self._find_evidence(latents)
+        return own, self._evidence[latents]
+
+    def _find_evidence(self, unseen: Iterable[str], blind: Collection[str] = ()) -> frozenset[str]:
+        found: set[str] = set()
+        left = list(unseen)
+        while left:
+            more = [other for other in self.dependents[left.pop()] if other not in found]
             found.update(more)
-            unseen.extend(other for other in more if self._unseen(other, blind))
+            left.extend(other for other in more if self._unseen(other, blind))
         return frozenset(found)
 
     def decided_by(self, name: str, blind: Collection[str] = ()) -> frozenset[str]:

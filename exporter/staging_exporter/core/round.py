@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from staging_exporter.core.graph import Graph
@@ -17,6 +17,8 @@ Key = tuple[str, bool]  # the trigger of a round, and whether it is the first of
 class Round:
     """An open question about `trigger`: `asked` are probed at once, `wanted` awaited, the verdicts of `covers` wait.
 
+    `evidence` is awaited, too: one set that the first rounds of many components share.
+
     `urgent` are those that need it and are more urgent: what it costs depends on them.
 
     The `first` one of a component is that of the start, before which nothing is known of it.
@@ -30,6 +32,7 @@ class Round:
     wanted: frozenset[str]
     covers: frozenset[str]
     urgent: frozenset[str] = frozenset()
+    evidence: frozenset[str] = frozenset()
 
     @property
     def key(self) -> Key:
@@ -42,17 +45,27 @@ def bound(component: Component) -> float:
     return max(component.fall, component.rise) * (component.timeout + component.retry_interval)
 
 
-def first_round(graph: Graph, name: str, at: float, spread: float) -> Round:
+def first_rounds(graph: Graph, at: float, spread: float) -> Iterator[Round]:
     """What every start opens for each component: the first verdict waits for all that decides about it to have run."""
-    deciding = _checked(graph, graph.deciding(name))
-    longest = max((bound(graph.components[other]) for other in deciding), default=0.0)
-    return Round(name, True, at, at + spread + longest, deciding, deciding, frozenset({name}))
+    shared: dict[frozenset[str], tuple[frozenset[str], float]] = {}
+    for name in graph.components:
+        own, evidence = graph.rests_on(name)
+        if evidence not in shared:
+            seen = _checked(graph, evidence)
+            shared[evidence] = seen, _longest(graph, seen)
+        checked, (others, longest) = _checked(graph, own), shared[evidence]
+        deadline = at + spread + max(longest, _longest(graph, checked))
+        yield Round(name, True, at, deadline, frozenset(), checked, graph.itself[name], evidence=others)
+
+
+def _longest(graph: Graph, names: Iterable[str]) -> float:
+    return max((bound(graph.components[name]) for name in names), default=0.0)
 
 
 def open_round(graph: Graph, trigger: str, at: float, blind: Collection[str] = ()) -> Round:
     """A round over the affected set of `trigger`; `blind` are checked components that cannot be seen now."""
     causes = _checked(graph, graph.deciding(trigger, blind))
-    allowed = max(bound(graph.components[name]) for name in causes)
+    allowed = _longest(graph, causes)
     descendants = _checked(graph, graph.descendants(trigger))
     in_time = {name for name in descendants if graph.components[name].timeout <= allowed}
     priority = graph.components[trigger].priority
@@ -75,9 +88,9 @@ def calls_for_a_round(before: Health, after: Health) -> bool:
     return after.state != before.state and after.state != State.UNKNOWN and not before.confirming
 
 
-def silent(a_round: Round, records: Records) -> frozenset[str]:
-    """Those that the round still waits for; it is complete when there are none."""
-    return frozenset(name for name in a_round.wanted if not is_settled(a_round, name, records[name]))
+def silent(a_round: Round, names: Iterable[str], records: Records) -> frozenset[str]:
+    """Those of these components for which the round still waits."""
+    return frozenset(name for name in names if not is_settled(a_round, name, records[name]))
 
 
 def is_settled(a_round: Round, name: str, record: Record) -> bool:

@@ -37,7 +37,7 @@ from staging_exporter.core.looks import (
 from staging_exporter.core.masking import Vantage
 from staging_exporter.core.model import Outcome, State
 from staging_exporter.core.records import Records
-from staging_exporter.core.round import Key, Round, first_round, is_settled, open_round, silent
+from staging_exporter.core.round import Key, Round, first_rounds, is_settled, open_round, silent
 from staging_exporter.core.rules import FAILS, IS_DOWN
 
 WEIGHING = 2.0  # seconds that the more urgent dependents of what was confirmed are waited for
@@ -63,8 +63,10 @@ class Rounds:
         self._uncovered: set[str] = set()
         self.unsettled: dict[str, frozenset[str]] = {}
         self._missed: Index[str] = Index()  # component -> triggers of the rounds that were cut short without it
-        for name in graph.components:
-            self._begin(first_round(graph, name, at, spread))
+        self._silent: dict[frozenset[str], frozenset[str]] = {}  # of shared evidence, during one call
+        self._missing: dict[frozenset[str], str | None] = {}  # one of it
+        for a_round in first_rounds(graph, at, spread):
+            self._begin(a_round)
 
     @property
     def pending(self) -> bool:
@@ -121,7 +123,9 @@ class Rounds:
     def resume(self, old: Rounds, kept: frozenset[str], known: Collection[str], blind: Collection[str]) -> None:
         """Go on after a reload: with the rounds that `kept` ones had open, and no wait for what is `known` for sure."""
         left = self._graph.components.keys() - known
-        self._open = {key: replace(a_round, wanted=a_round.wanted & left) for key, a_round in self._open.items()}
+        evidence = {names: names & left for names in {a_round.evidence for a_round in self._open.values()}}
+        for key, a_round in self._open.items():
+            self._open[key] = replace(a_round, wanted=a_round.wanted & left, evidence=evidence[a_round.evidence])
         self.examine_all()
         for trigger, first in old._open:
             if trigger in kept and not first:
@@ -131,7 +135,10 @@ class Rounds:
 
     def awaited(self, records: Records) -> frozenset[str]:
         """All that the open rounds still wait for."""
-        return frozenset().union(*(silent(a_round, records) for a_round in self._open.values()))
+        self._silent.clear()
+        own = (silent(a_round, a_round.wanted, records) for a_round in self._open.values())
+        shared = {a_round.evidence: a_round for a_round in self._open.values()}
+        return frozenset().union(*own, *(self._silent_evidence(a_round, records) for a_round in shared.values()))
 
     def looks_at(self, name: str, records: Records) -> bool:
         """True when an open round wants one more look at this component."""
@@ -175,13 +182,15 @@ class Rounds:
         closed: set[str] = set()
         overdue: set[str] = set()
         examined, self._to_examine = self._to_examine, {}
+        self._silent.clear()
         for a_round in [self._open[key] for key in examined]:
             late = now >= a_round.deadline
             if not late and (self._waits(a_round, records, now) or not vantage.answered(a_round.opened)):
                 continue
             closed.add(a_round.trigger)
             self._end(a_round)
-            if waiting := silent(a_round, records):
+            others = self._silent_evidence(a_round, records) - {a_round.trigger}
+            if waiting := silent(a_round, a_round.wanted, records) | others:
                 self._set_unsettled(a_round.trigger, waiting)
                 overdue.add(a_round.trigger)
         return frozenset(closed), frozenset(overdue)
@@ -238,10 +247,27 @@ class Rounds:
         if known is not None and not is_settled(a_round, known, records[known]):
             return True
         blocker = next((n for n in a_round.wanted if not is_settled(a_round, n, records[n])), None)
+        blocker = blocker or self._missing_evidence(a_round, records)
         self._set_blocker(a_round, blocker)
         if blocker is not None or a_round.first:
             return blocker is not None
         return self._looks_on(a_round, records, now) or self._weighs(a_round, records, now)
+
+    def _missing_evidence(self, a_round: Round, records: Records) -> str | None:
+        """One of the shared evidence that has not run yet; the one that was found last is looked at first."""
+        known = self._missing.get(a_round.evidence)
+        if known is None or known == a_round.trigger or is_settled(a_round, known, records[known]):
+            missing = self._silent_evidence(a_round, records)
+            known = next((name for name in missing if name != a_round.trigger), None)
+            self._missing[a_round.evidence] = known
+        return known
+
+    def _silent_evidence(self, a_round: Round, records: Records) -> frozenset[str]:
+        """Those of the shared evidence that have not run yet: the same for all first rounds."""
+        evidence = a_round.evidence
+        if evidence not in self._silent:
+            self._silent[evidence] = silent(a_round, evidence, records)
+        return self._silent[evidence]
 
     def _looks_on(self, a_round: Round, records: Records, now: float) -> bool:
         """True while those that decide about a failing trigger have not been looked at often enough."""

@@ -229,7 +229,9 @@ def _left_without_cause(
     if not eased:
         return
     for name, new in checked.items():
-        if before[name].root or not before[name].explained_by or eased.isdisjoint(graph.deciding(name) - {name}):
+        if before[name].root or not before[name].explained_by:
+            continue
+        if all((eased - {name}).isdisjoint(names) for names in graph.rests_on(name)):
             continue
         if all(_inferred_since(other, before, now) for other in new.explained_by):
             yield name
