@@ -39,6 +39,7 @@ from staging_exporter.core.model import Outcome, State
 from staging_exporter.core.records import Records
 from staging_exporter.core.round import Key, Round, first_rounds, is_settled, open_round, silent
 from staging_exporter.core.rules import FAILS, IS_DOWN
+from staging_exporter.core.shared_evidence import SharedEvidence
 
 WEIGHING = 2.0  # seconds that the more urgent dependents of what was confirmed are waited for
 _MANY = 50  # components that a round looks at, from which on it is examined at ticks alone
@@ -63,8 +64,7 @@ class Rounds:
         self._uncovered: set[str] = set()
         self.unsettled: dict[str, frozenset[str]] = {}
         self._missed: Index[str] = Index()  # component -> triggers of the rounds that were cut short without it
-        self._silent: dict[frozenset[str], frozenset[str]] = {}  # of shared evidence, during one call
-        self._missing: dict[frozenset[str], str | None] = {}  # one of it
+        self._shared = SharedEvidence()
         for a_round in first_rounds(graph, at, spread):
             self._begin(a_round)
 
@@ -131,14 +131,14 @@ class Rounds:
             if trigger in kept and not first:
                 self._begin(open_round(self._graph, trigger, old._open[trigger, first].opened, blind))
         for trigger, names in old.unsettled.items():
-            self._set_unsettled(trigger, names & kept)
+            self._set_unsettled(trigger, names & kept if trigger in self._graph.components else frozenset())
 
     def awaited(self, records: Records) -> frozenset[str]:
         """All that the open rounds still wait for."""
-        self._silent.clear()
+        self._shared.forget()
         own = (silent(a_round, a_round.wanted, records) for a_round in self._open.values())
         shared = {a_round.evidence: a_round for a_round in self._open.values()}
-        return frozenset().union(*own, *(self._silent_evidence(a_round, records) for a_round in shared.values()))
+        return frozenset().union(*own, *(self._shared.silent(a_round, records) for a_round in shared.values()))
 
     def looks_at(self, name: str, records: Records) -> bool:
         """True when an open round wants one more look at this component."""
@@ -182,14 +182,14 @@ class Rounds:
         closed: set[str] = set()
         overdue: set[str] = set()
         examined, self._to_examine = self._to_examine, {}
-        self._silent.clear()
+        self._shared.forget()
         for a_round in [self._open[key] for key in examined]:
             late = now >= a_round.deadline
             if not late and (self._waits(a_round, records, now) or not vantage.answered(a_round.opened)):
                 continue
             closed.add(a_round.trigger)
             self._end(a_round)
-            others = self._silent_evidence(a_round, records) - {a_round.trigger}
+            others = self._shared.silent(a_round, records) - {a_round.trigger}
             if waiting := silent(a_round, a_round.wanted, records) | others:
                 self._set_unsettled(a_round.trigger, waiting)
                 overdue.add(a_round.trigger)
@@ -247,27 +247,11 @@ class Rounds:
         if known is not None and not is_settled(a_round, known, records[known]):
             return True
         blocker = next((n for n in a_round.wanted if not is_settled(a_round, n, records[n])), None)
-        blocker = blocker or self._missing_evidence(a_round, records)
+        blocker = blocker or self._shared.missing(a_round, records)
         self._set_blocker(a_round, blocker)
         if blocker is not None or a_round.first:
             return blocker is not None
         return self._looks_on(a_round, records, now) or self._weighs(a_round, records, now)
-
-    def _missing_evidence(self, a_round: Round, records: Records) -> str | None:
-        """One of the shared evidence that has not run yet; the one that was found last is looked at first."""
-        known = self._missing.get(a_round.evidence)
-        if known is None or known == a_round.trigger or is_settled(a_round, known, records[known]):
-            missing = self._silent_evidence(a_round, records)
-            known = next((name for name in missing if name != a_round.trigger), None)
-            self._missing[a_round.evidence] = known
-        return known
-
-    def _silent_evidence(self, a_round: Round, records: Records) -> frozenset[str]:
-        """Those of the shared evidence that have not run yet: the same for all first rounds."""
-        evidence = a_round.evidence
-        if evidence not in self._silent:
-            self._silent[evidence] = silent(a_round, evidence, records)
-        return self._silent[evidence]
 
     def _looks_on(self, a_round: Round, records: Records, now: float) -> bool:
         """True while those that decide about a failing trigger have not been looked at often enough."""
