@@ -31,9 +31,9 @@ _PAGE = Path(__file__).parents[2] / "deploy" / "docs" / "bench.md"
 _HEAD = """\
 # Benchmarks
 
-What staging-exporter costs beside blackbox_exporter of Debian, written by `make bench ARGS=--write` on {on}:
-{machine}; targets served by {server}, all on loopback. Times are CPU time where they say so; processes that share the
-machine make wall times longer."""
+What staging-exporter costs beside blackbox_exporter of Debian, written by `make bench ARGS="{arguments}"` on {on}.
+{machine}; targets served by {server}, all on loopback.
+Load of the machine at the end {load:.1f}; above the number of cores it makes wall times longer."""
 _LIMIT = 1800.0  # seconds for the whole run
 
 
@@ -61,7 +61,14 @@ def main() -> int:
           f"all on loopback, load of the machine at the end {machine['load_1m']:.1f}, "
           f"{time.monotonic() - begin:.0f} s in all.")  # fmt: skip
     if options.write:
-        _PAGE.write_text(page(rows, _HEAD.format(machine=named(), server=server, on=f"{datetime.now(UTC):%Y-%m-%d}")))
+        head = _HEAD.format(
+            arguments=" ".join(sys.argv[1:]),
+            on=f"{datetime.now(UTC):%Y-%m-%d}",
+            machine=named(),
+            server=server,
+            load=os.getloadavg()[0],
+        )
+        _PAGE.write_text(page(rows, head), encoding="utf-8")
     if options.json:
         options.json.write_text(
             json.dumps({"machine": machine, "quick": options.quick, "rows": as_json(rows)}, indent=2)
