@@ -157,3 +157,11 @@ def test_what_is_not_seen_is_named_beside_root_causes_and_beside_passes() -> Non
 def test_every_state_has_an_icon_of_its_own() -> None:
     states = ("up", "degraded", "flapping", "starting", "down", "unknown", "maintenance")
     assert len({icon(state) for state in states}) == 7
+
+
+def test_a_disabled_component_is_folded_away_and_not_unknown_to_anybody() -> None:
+    made = Stage(*COMPONENTS[:2], Component("old", Layer.SERVICE, Priority.P0, enabled=False))
+    made.play(5)
+    seen = document(made.snapshot)
+    (service,) = (panel for panel in layers(seen, Selection()).panels if panel.layer == "service")
+    assert (list(service.quiet), service.summary, undetermined(seen)) == (["old"], "1 disabled", [])

@@ -122,4 +122,8 @@ ADVICE: Mapping[Reason, Advice] = {
         "A fault of the exporter or of an option of the check.",
         "The detail names the option, file or stall; the log of the exporter has more.",
     ),
+    Reason.DISABLED: Advice(
+        "The configuration has `enabled: false` for it.",
+        "Nothing is probed or concluded; remove the key to watch it again.",
+    ),
 }

@@ -93,13 +93,20 @@ def _layer(document: StatusDocument, layer: str, owned: Tiles) -> LayerPanel:
 def _is_quiet(component: ComponentDocument) -> bool:
     if component["certainty"] is not None or component["conflicts"]:
         return False
+    if component["reason"] == Reason.DISABLED:
+        return True
     without_evidence = component["kind"] == LATENT and component["state"] == State.UNKNOWN
     return component["state"] in (State.UP, State.MAINTENANCE) or (without_evidence and not component["suspects"])
 
 
 def _summary(quiet: Tiles) -> str:
-    states = [each["state"] for each in quiet.values()]
-    words = {State.UP: "up", State.MAINTENANCE: "in maintenance", State.UNKNOWN: "without evidence"}
+    states = [Reason.DISABLED if each["reason"] == Reason.DISABLED else each["state"] for each in quiet.values()]
+    words = {
+        State.UP: "up",
+        State.MAINTENANCE: "in maintenance",
+        State.UNKNOWN: "without evidence",
+        Reason.DISABLED: "disabled",
+    }
     return ", ".join(f"{count} {word}" for state, word in words.items() if (count := states.count(state)))
 
 
@@ -133,7 +140,8 @@ def undetermined(document: StatusDocument) -> list[Undetermined]:
     found: dict[str, list[str]] = {}
     components = document["components"]
     for name, each in components.items():
-        if each["state"] == State.UNKNOWN and each["kind"] != LATENT and each["certainty"] is None:
+        seen_by_a_check = each["kind"] != LATENT and each["reason"] != Reason.DISABLED
+        if each["state"] == State.UNKNOWN and seen_by_a_check and each["certainty"] is None:
             found.setdefault(each["reason"], []).append(name)
     return list(_by_reason(found, components))
 
