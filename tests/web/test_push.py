@@ -224,3 +224,20 @@ async def test_a_report_refused_by_its_reader_is_not_stored(tmp_path: Path) -> N
     with pytest.raises(Unreadable):
         await store.receive("suite", chunks(), refuse)
     assert list(store.directory("suite").iterdir()) == []
+
+
+def test_uploads_that_trickle_block_no_other(running: Staging, tmp_path: Path) -> None:
+    """Twenty that have begun and send nothing more: another one is stored meanwhile, and nothing of them is kept."""
+    host, _, port = running.url.removeprefix("http://").partition(":")
+    headers = (f"Host: {host}", f"Authorization: Bearer {TOKEN}", "Content-Length: 100000")
+    head = "\r\n".join(["PUT /api/v1/e2e/suite HTTP/1.1", *headers, "", ""])
+    before = len(stored(running))
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            client = stack.enter_context(socket.create_connection((host, int(port)), timeout=10))
+            client.sendall(head.encode() + b"<testsuite>")
+        wait_for(lambda: len(stored(running)) >= before + 20, "all of them have begun")
+        (tmp_path / "r.xml").write_bytes(PASSED)
+        done = push(running, tmp_path / "r.xml", "--component", "suite")
+        assert (done.returncode, done.stdout) == (0, "suite: 1 passed.\n")
+    wait_for(lambda: not [path for path in stored(running) if path.suffix == ".part"], "partial ones are removed")
