@@ -14,6 +14,7 @@ from staging_exporter.core.coincidence import Suggestions
 from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.engine.build import build_engine
 from staging_exporter.engine.loop_lag import LoopLagMonitor
+from staging_exporter.generate.alerts import Role
 from staging_exporter.generate.rules import groups
 from staging_exporter.logs import Formatter, LogFormat
 from staging_exporter.views.document import component_document, document
@@ -51,7 +52,7 @@ async def outputs(
         found[f"log as {form}"] = "\n".join(map(Formatter(form).format, records))
     for number, texts in enumerate(_annotations(config, found[TEXT], directory)):
         found[f"annotations {number}"] = json.dumps(texts)
-        labels = {"environment": snapshot.environment, "priority": "P0", "component": flow}
+        labels = {"environment": snapshot.environment, "priority": "P0", "component": flow, "role": Role.ROOT_CAUSE}
         alerts: list[dict[str, Any]] = [{"status": "firing", "labels": labels, "annotations": texts}]
         for template in ("staging.title", "staging.text"):
             found[f"{template} {number}"] = rendered(directory, template, alerts, texts)
