@@ -173,6 +173,9 @@ def how_it_fits(cause: Seen, effect: Seen) -> str:
         return "cleared" if likelihood <= math.e**-1.5 else "open"
     if passed >= 6:
         return "cleared" if over else "recovered"
+    bad_starts = [run.started for run in effect.runs if run.outcome != Outcome.PASS]
+    if passed >= 2 and max(bad_starts) < cause.runs[-passed].ended:
+        return "recovered"  # the effect was not probed since, or passes too
     return "unstable" if len(outages) >= 2 else "open"
 
 

@@ -217,6 +217,18 @@ def test_what_begins_anew_after_an_outage(runs: str, since: float | None, good_a
     assert recent(runs).began_anew == (since, good_at)
 
 
+@pytest.mark.parametrize(
+    ("effect", "found"),
+    [
+        pytest.param("PFFF", Fit.RECOVERED, id="it failed last while the cause did"),
+        pytest.param("PFFFF", Fit.RECOVERED, id="it failed last in a run that began before the cause passed"),
+        pytest.param("PFFFFF", Fit.UNSTABLE, id="it fails since the cause passes"),
+    ],
+)
+def test_an_effect_that_did_not_fail_since_the_cause_passes_may_be_over_too(effect: str, found: Fit) -> None:
+    assert fit(recent("PFPFPP"), recent(effect), 10.0) == found
+
+
 def test_a_fault_that_was_over_before_the_effect_was_last_seen_up_explains_nothing() -> None:
     assert fit(recent("PFFPPPP"), recent("PFFPPPPF", 0.0), 10.0) == Fit.CLEARED
     assert fit(recent("PFFPPPP"), recent("PPPPF", 0.0), 10.0) == Fit.CLEARED

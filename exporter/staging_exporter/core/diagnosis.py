@@ -101,7 +101,7 @@ def diagnose(
     kept = {
         name: replace(old, stale=True)
         for name, old in (held or {}).items()
-        if name in inferences and _stays_inferred(inferences[name], old, states)
+        if name in inferences and _stays_inferred(inferences[name], old, states, attribution.failing())
     }
     if kept:  # what they explain, behind a check that tells nothing now, is no evidence for another
         as_kept = states | {name: inference.state for name, inference in kept.items()}
@@ -111,10 +111,12 @@ def diagnose(
     return {name: case.verdict(name) for name in graph.order}
 
 
-def _stays_inferred(inference: Inference, old: Inference, states: Mapping[str, State]) -> bool:
+def _stays_inferred(
+    inference: Inference, old: Inference, states: Mapping[str, State], explained: Collection[str]
+) -> bool:
     if inference.state != State.UNKNOWN or inference.superseded:
         return False
-    return any(states.get(name, State.UP) != State.UP for name in old.evidence)
+    return any(states.get(name, State.UP) != State.UP and name not in explained for name in old.evidence)
 
 
 _UP = Verdict(State.UP)

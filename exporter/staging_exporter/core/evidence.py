@@ -131,6 +131,15 @@ class Recent:
         return next((run.ended for run in reversed(self.runs) if run.outcome != Outcome.PASS), -inf)
 
     @property
+    def passing_since(self) -> float:
+        """When the first of the passes in a row ended that came last, two or more; infinity without them."""
+        return self.runs[-min(self.passes, len(self.runs))].ended if self.passes >= 2 else inf
+
+    def failed_before(self, moment: float) -> bool:
+        """True when no run that failed began later: a failure that is shown still may be over."""
+        return all(run.outcome == Outcome.PASS or run.started < moment for run in self.runs) and moment < inf
+
+    @property
     def now_and_then(self) -> bool:
         """True when it failed so often, with passes between, that a few passes in a row are no recovery."""
         return len(self.blocks) >= _NOW_AND_THEN
@@ -203,7 +212,7 @@ class Fit(Enum):
 
     CLEARED = "its runs pass"
     OPEN = "a few more runs will tell"
-    RECOVERED = "it failed when the dependent began to, and passes since"
+    RECOVERED = "it failed when the dependent did, and passes since"
     UNSTABLE = "it fails now and then, at a rate that fits"
     STRAINED = "it passes, and takes far longer than usual since the dependent began to fail"
 
@@ -225,6 +234,8 @@ def fit(cause: Recent, effect: Recent, slack: float) -> Fit:
     if (cause.passes >= 2 and cause.was_out) or (cause.subsided and weight >= _ENOUGH):
         return Fit.CLEARED if before else Fit.RECOVERED
     if weight >= _ENOUGH:
+        if effect.failed_before(cause.passing_since):
+            return Fit.RECOVERED
         return Fit.UNSTABLE if len(cause.blocks) >= 2 else Fit.OPEN
     return Fit.CLEARED if weight <= _CLEARED else Fit.OPEN
 

@@ -4,7 +4,8 @@
   from* them for `recovery`, or for its startup budget. This holds also for what was not published, or not even
   confirmed yet: a fault may be over before its round is. What is recovering is no evidence for a latent either.
 - Where both failed now and then that grace is at least five minutes: such a fault comes back.
-- The same grace is given to a component that fails when a dependency failed, twice in a row or more, and passes since.
+- The same grace is given to a component that fails when a dependency failed, twice in a row or more, and passes since;
+  and to one that did not fail in a run which began since a dependency passes that failed now and then.
 - A grace ends only with a failure of a run that began after its time: a state that outlasts the failures (`flapping`,
   `unstable`) is none. What fails on then is a root cause that *has not recovered* since those were up.
 - A published root whose component turns `unknown` is held: it goes on to count as it was last seen, marked stale, until
