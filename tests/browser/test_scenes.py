@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.live import Demo, demo, fetch, wait_for
 from tests.support.served import serious
 
 PATIENCE = 60_000  # ms until a scene must show
+NAMES_ROOTS = re.compile(r"(is the root cause|are the root causes),")
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +136,7 @@ def test_an_incident_is_shown_and_replayed_by_keyboard(browser: Browser, environ
     page.locator("#step").focus()
     page.keyboard.press("End")
     expect(page.locator("#scene-title")).to_contain_text(f"step {last + 1}: ", timeout=PATIENCE)
-    page.locator(".steps a", has_text="root cause,").first.click()
+    page.locator(".steps a", has_text=NAMES_ROOTS).first.click()
     expect(page.locator("#scene .node.root")).not_to_have_count(0, timeout=PATIENCE)
     expect(page.locator("#scene .card")).not_to_have_count(0)
     assert "step=" in page.url
@@ -153,8 +155,8 @@ def test_an_incident_is_replayed_without_scripts(browser: Browser, environment: 
     page.goto(f"{environment.url}/incidents")
     page.locator(".incident .name").first.click()
     assert not page.locator("#slider").is_visible()
-    page.locator(".steps a", has_text="root cause,").first.click()
-    assert page.locator(".steps a[aria-current]").inner_text().count("root cause,") == 1
+    page.locator(".steps a", has_text=NAMES_ROOTS).first.click()
+    assert NAMES_ROOTS.search(page.locator(".steps a[aria-current]").inner_text())
     assert page.locator("#scene .node.root").count() > 0
     page.close()
 
