@@ -52,6 +52,8 @@ def _environment() -> Environment:
     for function in (ago, clock, hovered, iso, kept, linked, phases, precise, span, sparkline):
         environment.globals[function.__name__] = function
     environment.globals |= {"LATENT": LATENT, "SPARK_HEIGHT": HEIGHT}
+    for name in environment.list_templates():  # now, in the thread of the first page, and not one by one on the loop
+        environment.get_template(name)
     return environment
 
 
