@@ -115,3 +115,14 @@ def test_a_reason_that_alternates_is_a_change_once() -> None:
 def test_the_id_of_an_incident_is_its_beginning_and_ordered_by_it() -> None:
     assert incident_id(1_763_800_000.1234) == "20251122T082640.123Z"
     assert incident_id(1_763_800_000.9996) == "20251122T082641.000Z"
+
+
+def test_bars_that_slid_out_of_the_range_are_forgotten_and_made_again() -> None:
+    past = Past()
+    past.put(0.0, API, "up")
+    past.put(1000.0, API, "down")
+    past.put(1060.0, API, "up")
+    early = past.bars(API, 100.0, 20, 2000.0)
+    assert [bar.begin for bar in early if bar.worst == "down"] == [1000.0]
+    assert all(bar.worst == "up" for bar in past.bars(API, 100.0, 20, 8950.0))
+    assert past.bars(API, 100.0, 20, 2000.0) == early
