@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 LOCKS := requirements.lock requirements-build.lock requirements-dashboards.lock requirements-demo.lock requirements-dev.lock requirements-gcp.lock
 PROJECTS := . $(patsubst %/pyproject.toml,%,$(wildcard exporter/*/pyproject.toml))
-PYTEST_OPTIONS := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
+PYTEST_OPTIONS := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: help demo test lint unit generate chart lock sbom test-newest test-oldest test-pythons prove clean
 .PHONY: replay verdicts bench compare-blackbox soak bench-detect page bench-page
