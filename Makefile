@@ -68,7 +68,7 @@ prove: $(VENV)/.dev  ## proofs that take longer than the tests may, into deploy/
 	tests/install-system-packages
 	$(BIN)/python -m tests.prove $(ARGS)
 
-LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url \
   --custom-compile-command 'make lock' $(ARGS)
 comma := ,
 LIKE_DEV := --constraint requirements-dev.lock

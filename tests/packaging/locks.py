@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 DEV = "requirements-dev.lock"
-_PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)(.*)$")
+_PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[([^]]+)\])?==([^ ;\\]+)(.*)$")
 _ADDRESS = re.compile(r"[a-z+]+://\S+|^ *-(?:i|f|-\w*index\w*|-find-links)\b.*", re.MULTILINE)
 _SHOWN = 3  # misfits of one lock
 
@@ -28,6 +28,7 @@ class Pin:
     version: str
     hashes: int
     direct: bool
+    extras: frozenset[str] = frozenset()
 
 
 def read_pins(text: str) -> list[Pin]:
@@ -45,7 +46,10 @@ def _pin(block: list[str]) -> Pin:
     found = _PIN.match(block[0])
     assert found is not None
     hashes = sum("--hash=sha256:" in line for line in block)
-    return Pin(canonicalize_name(found[1]), found[2], hashes, any("(pyproject.toml" in line for line in block))
+    direct = any("(pyproject.toml" in line for line in block)
+    return Pin(
+        canonicalize_name(found[1]), found[3], hashes, direct, frozenset(filter(None, (found[2] or "").split(",")))
+    )
 
 
 def declared(root: Path) -> dict[str, list[Requirement]]:

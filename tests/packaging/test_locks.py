@@ -6,10 +6,13 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.packaging.locks import DEV, ROOT, check, declared, misfits, read_pins
 
@@ -92,6 +95,24 @@ def test_one_sentence_names_the_command_that_renews_a_lock(tmp_path: Path) -> No
         "requirements-demo.lock does not fit pyproject.toml: it is missing. Run `make lock`.",
         f"requirements-dev.lock does not fit pyproject.toml: {wrong}. Run `make lock`.",
     ]
+
+
+def test_an_extra_that_one_package_asks_of_another_is_locked() -> None:
+    """Where it is not, pip looks for the newest version of it, which has no hash: the install breaks with a release."""
+    pins = read_pins((ROOT / DEV).read_text())
+    locked = {pin.name: pin.extras for pin in pins}
+    asked = set()
+    for pin in pins:
+        with suppress(PackageNotFoundError):  # of another system, or of another Python
+            needed = map(Requirement, distribution(pin.name).requires or ())
+            asked |= {
+                (canonicalize_name(other.name), extra)
+                for other in needed
+                if other.marker is None or any(other.marker.evaluate({"extra": e}) for e in ("", *pin.extras))
+                for extra in other.extras
+            }
+    assert ("coverage", "toml") in asked
+    assert {(name, extra) for name, extra in asked if extra not in locked[name]} == set()
 
 
 def test_the_bill_of_materials_lists_what_is_locked() -> None:
