@@ -36,8 +36,8 @@ def test_prometheus_names_the_root_cause(running: tuple[Demo, str], fault: str, 
     environment.inject(fault)
     try:
         wait_for(lambda: query(url, ROOTS) == {root: 1.0}, f"{root} is the only root cause")
-        blamed = query(url, f'staging_component_affected_by_info{{root_cause="{root}"}}')
-        assert symptoms <= set(blamed)
+        affected = f'staging_component_affected_by_info{{root_cause="{root}"}}'
+        wait_for(lambda: symptoms <= query(url, affected).keys(), f"{symptoms} are affected by it")
         verdicts = query(url, "staging_component_root_cause")
         assert all(verdicts[symptom] == 0.0 for symptom in symptoms)
         assert query(url, "staging_component_effective_priority") == {root: 0.0}

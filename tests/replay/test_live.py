@@ -10,7 +10,8 @@ import pytest_asyncio
 from tests.replay.live import Stage, stage
 from tests.replay.scenarios import SCENARIOS, Scenario
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+# The exporter runs in this process: counting its lines would make it several times slower than it is.
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.no_cover]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
