@@ -16,6 +16,7 @@ CURL = "curl -sSi -m 20 "
 POSTGRES = "{kind: postgres, host: db.test, database: app, user: prober, password: {env: PGPASSWORD}}"
 HTTP = '{kind: http, url: "https://a.test/h?key={{key}}", secrets: {key: {env: KEY}}}'
 GOOGLE = "{kind: gcp_run, service: web, project: p-1, region: europe-west1, endpoint: http://127.0.0.1:1}"
+REDIS = "gcloud redis {} list --region=- '--filter=name~{}$' --project=p-1"
 COMMANDS = {
     "a name": (HTTP, Reason.DNS, "dig +noall +answer +comments a.test"),
     "a port": (HTTP, Reason.REFUSED, "nc -vz -w 5 a.test 443"),
@@ -33,6 +34,12 @@ COMMANDS = {
     "a name server": ("{kind: dns, name: a.test, server: 10.0.0.2}", Reason.DNS, "dig @10.0.0.2 -p 53 a.test A"),
     "a ping": ("{kind: icmp, host: a.test}", Reason.TIMEOUT, "ping -c 3 a.test"),
     "Cloud Run": (GOOGLE, Reason.FAILED, "gcloud run services describe web --region=europe-west1 --project=p-1"),
+    "Memorystore": (
+        "{kind: gcp_redis, project: p-1, instance: cache}",
+        Reason.FAILED,
+        REDIS.format("instances", "cache"),
+    ),
+    "its clusters": ("{kind: gcp_redis, project: p-1, cluster: shop}", Reason.FAILED, REDIS.format("clusters", "shop")),
     "a program: a run shows it best": ("{kind: exec, command: ['true']}", Reason.FAILED, None),
 }
 

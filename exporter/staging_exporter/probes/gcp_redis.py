@@ -51,7 +51,8 @@ class GcpRedis(GoogleCheck):
 
     def next_command(self, _reason: Reason) -> str | None:
         """What gcloud says about it."""
-        return self.gcloud("redis", "instances", "list", "--region=-", f"--filter=name~{self.instance}$")
+        what = "clusters" if self.cluster else "instances"
+        return self.gcloud("redis", what, "list", "--region=-", f"--filter=name~{self.cluster or self.instance}$")
 
     async def run(self, context: ProbeContext) -> None:
         """Read and judge. Raises ProbeFailed, ProbeDegraded."""
