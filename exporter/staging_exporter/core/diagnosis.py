@@ -96,12 +96,13 @@ def diagnose(
     judged = {**conditions, **unwell}
     states = states_of(graph, judged)
     attribution = Attribution(graph, states, judged)
-    explained = {*attribution.failing(), *recovering, *left_over}
+    failing = attribution.failing()
+    explained = {*failing, *recovering, *left_over}
     inferences = infer(graph, judged, explained)
     kept = {
         name: replace(old, stale=True)
         for name, old in (held or {}).items()
-        if name in inferences and _stays_inferred(inferences[name], old, states, attribution.failing())
+        if name in inferences and _stays_inferred(inferences[name], old, states, failing)
     }
     if kept:  # what they explain, behind a check that tells nothing now, is no evidence for another
         as_kept = states | {name: inference.state for name, inference in kept.items()}

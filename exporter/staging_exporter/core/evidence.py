@@ -131,13 +131,14 @@ class Recent:
         return next((run.ended for run in reversed(self.runs) if run.outcome != Outcome.PASS), -inf)
 
     @property
-    def passing_since(self) -> float:
-        """When the first of the passes in a row ended that came last, two or more; infinity without them."""
-        return self.runs[-min(self.passes, len(self.runs))].ended if self.passes >= 2 else inf
+    def last_failure_began(self) -> float:
+        """When the last run began that did not pass; minus infinity without one."""
+        return next((run.started for run in reversed(self.runs) if run.outcome != Outcome.PASS), -inf)
 
-    def failed_before(self, moment: float) -> bool:
-        """True when no run that failed began later: a failure that is shown still may be over."""
-        return all(run.outcome == Outcome.PASS or run.started < moment for run in self.runs) and moment < inf
+    @property
+    def passing_since(self) -> float:
+        """When the first of the passes in a row ended that came last, two or more; minus infinity without them."""
+        return self.runs[-min(self.passes, len(self.runs))].ended if self.passes >= 2 else -inf
 
     @property
     def now_and_then(self) -> bool:
@@ -234,7 +235,7 @@ def fit(cause: Recent, effect: Recent, slack: float) -> Fit:
     if (cause.passes >= 2 and cause.was_out) or (cause.subsided and weight >= _ENOUGH):
         return Fit.CLEARED if before else Fit.RECOVERED
     if weight >= _ENOUGH:
-        if effect.failed_before(cause.passing_since):
+        if effect.last_failure_began < cause.passing_since:  # a failure that is shown still may be over
             return Fit.RECOVERED
         return Fit.UNSTABLE if len(cause.blocks) >= 2 else Fit.OPEN
     return Fit.CLEARED if weight <= _CLEARED else Fit.OPEN

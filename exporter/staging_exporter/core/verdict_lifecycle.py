@@ -25,7 +25,7 @@ from staging_exporter.core.evidence import Fit
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.inference import only
 from staging_exporter.core.instability import fits
-from staging_exporter.core.model import Outcome, Reason, State
+from staging_exporter.core.model import Reason, State
 from staging_exporter.core.rules import FAILS, Condition, stops_explaining
 
 _COMES_BACK = 300.0  # seconds after which what failed now and then, and does so again, is another fault
@@ -159,8 +159,8 @@ def _onset(condition: Condition) -> float:
 
 
 def _at(grace: RecoveryGrace, condition: Condition) -> RecoveryGrace:
-    failed = next((r.started for r in reversed(condition.recent.runs) if r.outcome != Outcome.PASS), -inf)
-    return replace(grace, over=True) if not grace.over and failed >= grace.until else grace
+    failed_after = condition.recent.last_failure_began >= grace.until
+    return replace(grace, over=True) if not grace.over and failed_after else grace
 
 
 def _after_short_faults(
