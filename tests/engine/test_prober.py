@@ -316,22 +316,39 @@ def test_the_log_of_a_run_is_bounded() -> None:
     assert (len(context.lines), context.lines[-1][1]) == (200, "line 199")
 
 
-async def test_programs_print_no_secret_of_another_check_and_the_oldest_are_forgotten(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("OTHER_SECRET", "sesame-of-another")
-    prober, number = Prober(), 0
+def revealing(*secrets: str) -> Scripted:
+    async def script(context: ProbeContext) -> None:
+        context.secrets.update(secrets)
 
-    async def reveal(context: ProbeContext) -> None:
-        nonlocal number
-        number += 1
-        await context.reveal(FromEnv(env="OTHER_SECRET"))
-        context.secrets.add(f"token-of-run-{number:06}")
+    return Scripted(script=script)
 
-    check = load("exec").model_validate({"kind": "exec", "command": ["sh", "-c", "echo sesame-of-another; exit 1"]})
-    for _ in range(600):
-        await prober.attempt(TARGET, Scripted(script=reveal))
-    seen = await prober.attempt(replace(TARGET, name="program"), check)
-    assert "sesame-of-another" not in seen.detail
-    assert "***" in seen.detail
-    assert len(prober._revealed) == 500
+
+async def _printed(prober: Prober, text: str) -> str:
+    check = load("exec").model_validate({"kind": "exec", "command": ["echo", text], "exit_codes": {"up": [3]}})
+    return str((await prober.attempt(replace(TARGET, name="program"), check)).detail)
+
+
+async def test_programs_print_no_secret_of_the_last_runs_of_other_checks() -> None:
+    prober = Prober()
+    for number in range(600):
+        await prober.attempt(TARGET, revealing("sesame-of-another", f"token-of-run-{number:06}"))
+    shown = await _printed(prober, "a sesame-of-another, token-of-run-000599, token-of-run-000598")
+    assert shown == "exit status 0, expected 3; output: a ***, ***, ***"
+
+
+async def test_secrets_of_the_checks_that_ran_longest_ago_are_forgotten_first() -> None:
+    prober = Prober()
+    for number in (*range(300), 5):
+        await prober.attempt(replace(TARGET, name=f"check-{number}"), revealing(3 * f"{number:03}"))
+    shown = [await _printed(prober, 3 * f"{number:03}") for number in (5, 299, 150, 0)]
+    assert [text.rpartition(" ")[2] for text in shown] == ["***", "***", "***", "000000000"]
+
+
+async def test_a_program_costs_the_same_however_many_tokens_other_checks_have_had() -> None:
+    """Tokens are new in every run of a flow: the output of programs is searched for the last ones alone."""
+    prober, kept = Prober(), set()
+    await _printed(prober, "anything")
+    for number in range(300):
+        await prober.attempt(TARGET, revealing(*(f"token-{at}-of-run-{number:06}" for at in range(5))))
+        kept.add(len(prober._revealed.masker()))
+    assert max(kept) == 10

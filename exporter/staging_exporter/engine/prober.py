@@ -6,7 +6,7 @@ Used by the scheduler, `/probe` and `check`; when to run and what a failure mean
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,13 +23,13 @@ from staging_exporter.core.model import (
 )
 from staging_exporter.core.redaction import clean, clean_facts
 from staging_exporter.engine.loop_lag import LoopLagMonitor
+from staging_exporter.engine.revealed import Revealed
 from staging_exporter.net.context import Cache, ProbeContext
 from staging_exporter.net.failures import classify
 from staging_exporter.net.google import GoogleTokens
 from staging_exporter.net.resolve import Resolver
 from staging_exporter.options.check import Check, observed
 
-_REVEALED = 500  # secrets that are masked in the output of programs; tokens are new in every run
 _GRACE = 0.25  # seconds a cancelled run has to end before it is abandoned
 _CLEAN_UP = 0.9  # seconds that it has when the exporter stops, to clean up what it made
 # What a stall of our own loop can cause; a refusal or a response is valid whenever it was read.
@@ -64,7 +64,7 @@ class Prober:
         self._google = google or GoogleTokens(self._resolver)
         self.running = 0  # probes at this moment
         self._abandoned: dict[str, asyncio.Task[None]] = {}
-        self._revealed: dict[str, None] = {}  # the last secrets of all checks: a program may print those of another
+        self._revealed = Revealed()
 
     async def attempt(
         self, component: Component, check: Check, lag: float = 0.0, investigating: bool = False
@@ -89,9 +89,8 @@ class Prober:
         started = now()
         error = await self._run(component, check, context)
         duration = now() - started
-        self._remember(context.secrets)
-        if check.runs_programs:
-            context.secrets.update(self._revealed)
+        self._revealed.add(component.name, context.secrets)
+        others = self._revealed.masker() if check.runs_programs else None
         slower_than = check.degraded.slower_than
         resolution = context.phases.get("resolve", 0.0)  # which says nothing about the target
         spent = duration - resolution if context.latency is None else context.latency
@@ -105,7 +104,7 @@ class Prober:
         stall = self._loop_lag.longest_since(started) if reason in _STALLABLE else 0.0
         if stall:
             reason, detail = Reason.PROBE_ERROR, f"event loop stalled for {stall:.2f} s; the run ended with: {detail}"
-        detail = clean(detail, context.secrets)
+        detail = clean(detail, context.secrets, others)
         context.log(f"{reason}: {detail}" if detail else str(reason))
         seen = Observation(
             component=component.name,
@@ -117,7 +116,7 @@ class Prober:
             lag=lag,
             stalled=stall > 0,
             phases=dict(context.phases),
-            facts=clean_facts(context.facts, context.secrets),
+            facts=clean_facts(context.facts, context.secrets, others),
         )
         also = tuple(self._of_steps(seen, check, context))
         return replace(seen, also=also) if also else seen
@@ -167,13 +166,6 @@ class Prober:
             await asyncio.wait({task}, timeout=_CLEAN_UP)  # a program that it runs must end before the loop does
             raise
         return asyncio.CancelledError() if task.cancelled() else task.exception()
-
-    def _remember(self, secrets: Iterable[str]) -> None:
-        for secret in secrets:
-            self._revealed.pop(secret, None)  # so that one that is still used is the youngest
-            self._revealed[secret] = None
-        while len(self._revealed) > _REVEALED:
-            del self._revealed[next(iter(self._revealed))]
 
     def _ended(self, _task: asyncio.Task[None]) -> None:
         self.running -= 1
