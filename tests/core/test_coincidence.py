@@ -13,6 +13,7 @@ from staging_exporter.core.model import Layer, Priority, Reason, State
 from staging_exporter.core.snapshot import RootCause
 
 from tests.support.sketch import sketch
+from tests.support.stage import Stage
 
 GRAPH = Graph(sketch("a, b, c, d: a"))
 
@@ -155,3 +156,15 @@ def test_checks_that_noticed_nothing_are_listed_once_for_each_incident() -> None
     one = cause("a", 0.0, 9.0, through=("b",))
     found = suggest(GRAPH, [incident(0.0, one, cause("c", 0.0, 99.0, through=("b", "gone")))])
     assert found.shallow == (ShallowCheck("b", (0.0,)),)
+
+
+def test_the_board_suggests_from_its_own_incidents() -> None:
+    stage = Stage(*(replace(component, kind="tcp") for component in sketch("web, database, cache").values()))
+    for _ in range(2):
+        stage.play(20)
+        stage.play(20, web=Reason.REFUSED, database=Reason.REFUSED)
+    stage.play(20)
+    assert {(edge.component, edge.depends_on) for edge in stage.board.suggestions.edges} == {
+        ("web", "database"),
+        ("database", "web"),
+    }

@@ -6,7 +6,7 @@ from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
 import pytest
-from staging_exporter.core.maintenance import MaintenanceWindow, Once, Weekly
+from staging_exporter.core.maintenance import MaintenanceWindow, Once, Weekly, paused
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SAT, SUN = 5, 6
@@ -59,3 +59,17 @@ def test_once(moment: str, active: bool) -> None:
 def test_weekly(sentence: str, day: int, begin: str, end: str, moment: str, active: bool) -> None:
     weekly = Weekly(frozenset({day}), time.fromisoformat(begin), time.fromisoformat(end), BERLIN)
     assert MaintenanceWindow(("redis",), weekly).active(at(moment)) is active, sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "moment", "probe", "expected"),
+    [
+        pytest.param("redis", 15.0, False, True, id="inside, without probes"),
+        pytest.param("redis", 15.0, True, False, id="inside, with probes"),
+        pytest.param("redis", 20.0, False, False, id="after it"),
+        pytest.param("postgres", 15.0, False, False, id="of another component"),
+    ],
+)
+def test_what_is_paused(name: str, moment: float, probe: bool, expected: bool) -> None:
+    window = MaintenanceWindow(("redis",), Once(10.0, 20.0), probe=probe)
+    assert paused([window], name, moment) is expected

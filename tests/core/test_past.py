@@ -126,3 +126,21 @@ def test_bars_that_slid_out_of_the_range_are_forgotten_and_made_again() -> None:
     assert [bar.begin for bar in early if bar.worst == "down"] == [1000.0]
     assert all(bar.worst == "up" for bar in past.bars(API, 100.0, 20, 8950.0))
     assert past.bars(API, 100.0, 20, 2000.0) == early
+
+
+def test_what_was_over_before_is_forgotten_and_what_lasts_is_not() -> None:
+    past = Past()
+    past.put(0.0, API, "up")
+    past.put(10.0, API, "down")
+    past.forget_before(20.0)
+    past.forget_before(20.0)
+    assert past.timeline(API).seconds(0.0, 30.0) == {"none": 10.0, "down": 20.0}
+
+
+def test_verdicts_and_starts_are_not_states() -> None:
+    past = Past()
+    past.put(0.0, API, "up")
+    past.put(5.0, VERDICT, "down")
+    past.put(6.0, EXPORTER, "started")
+    assert past.timeline(API).seconds(0.0, 10.0) == {"up": 10.0}
+    assert not past.knows(VERDICT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from staging_exporter.core.redaction import clean_facts, mask
+from staging_exporter.core.redaction import Masker, clean, clean_facts, mask, without_controls
 
 SECRET = 'p"ss/wörd&0123456789'
 
@@ -65,3 +65,23 @@ def test_numbers_that_are_secrets_are_masked_in_facts_at_any_depth() -> None:
     facts = {"pin": 493817, "count": 493818, "inside": [{"code": 493817}, 12.5], "flag": True}
     cleaned = clean_facts(facts, {"493817", "12.5", "True"})
     assert cleaned == {"pin": "***", "count": 493818, "inside": [{"code": "***"}, "***"], "flag": True}
+
+
+def test_a_masker_masks_the_secrets_of_now() -> None:
+    masker = Masker()
+    assert (masker.mask("sesame-one"), len(masker)) == ("sesame-one", 0)
+    masker.renew({"sesame-one", "sesame-two"})
+    masker.renew({"sesame-two", "4711"})
+    assert masker.mask("sesame-one and sesame-two") == "sesame-one and ***"
+    assert ("4711" in masker, "sesame-one" in masker, len(masker)) == (True, False, 2)
+    assert clean_facts({"pin": 4711, "said": "sesame-two"}, set(), masker) == {"pin": "***", "said": "***"}
+
+
+def test_no_text_of_json_moves_a_terminal() -> None:
+    said = {"a\x1b[2J": ["x\x07y\nz", 1, None], "b": {"c": "\u202ed"}}
+    assert without_controls(said) == {"a [2J": ["x y\nz", 1, None], "b": {"c": " d"}}
+
+
+def test_a_text_is_cut_after_it_was_masked() -> None:
+    assert clean("x" * 498 + " sesame-one", {"sesame-one"}) == "x" * 497 + "..."
+    assert clean("sesame-one" * 100, {"sesame-one"}) == "***"

@@ -269,3 +269,12 @@ SKIPPED: dict[str, tuple[Schedule, int]] = {
 def test_turns_without_a_run_are_counted_once(case: str) -> None:
     schedule, skipped = SKIPPED[case]
     assert (schedule.take_skipped(), schedule.take_skipped()) == (skipped, 0)
+
+
+def test_it_says_whether_somebody_asked_for_the_next_run() -> None:
+    schedule = after()
+    assert not schedule.requested
+    schedule.request()
+    assert schedule.requested
+    schedule.started(AT + 1.0)
+    assert not schedule.requested

@@ -96,3 +96,27 @@ def test_a_stale_latent_still_explains_what_is_behind_an_unknown_check() -> None
     run_without_database(stage, **BEHIND)
     (root,) = stage.snapshot.root_causes
     assert (root.component, root.stale) == ("network", True)
+
+
+def _slow(stage: Stage, names: str, seconds: int = 8) -> None:
+    """What has these names takes two seconds in place of one hundredth; the API fails by a timeout."""
+    for _ in range(seconds):
+        stage.now += 1
+        stage.run("api", Reason.TIMEOUT)
+        for name in stage.checked:
+            if name != "api":
+                took = 2.0 if name in names.split() else 0.01
+                stage.board.record(Observation(name, stage.now, took, Outcome.PASS, Reason.OK))
+        stage.board.tick(stage.now + 0.5)
+
+
+def test_where_most_components_are_slow_it_is_the_exporter_and_none_of_them_is_at_fault() -> None:
+    api = Component("api", Layer.SERVICE, Priority.P1, "http", (("database",),))
+    others = [Component(name, Layer.PLATFORM, Priority.P1, "tcp") for name in ("database", "queue", "mail")]
+    found = {}
+    for names in ("database", "database queue mail"):
+        stage = Stage(api, *others)
+        stage.play(20)
+        _slow(stage, names, 20)
+        found[names] = [root.component for root in stage.snapshot.root_causes]
+    assert found == {"database": ["database"], "database queue mail": ["api"]}

@@ -73,3 +73,18 @@ def test_journeys_say_where_they_are_blocked_and_deploys_after_the_end_are_left_
         (101.0, "journey login is blocked at token"),
         (103.0, "journey login is up"),
     ]
+
+
+def test_what_became_up_before_the_first_failure_belongs_to_what_was_before() -> None:
+    api = Subject(Sort.COMPONENT, "api")
+    changes = [
+        Change(95.0, api, "up"),
+        Change(101.0, api, "down", {"reason": "refused"}),
+        verdict(102.0, root("db")),
+        Change(103.0, api, "up"),
+    ]
+    events = told(changes, cause("db", 102.0, 104.0, 100.0), ended=104.0)
+    assert [(at, text) for at, kind, text in events if kind == Told.STATE] == [
+        (101.0, "api is down (refused)"),
+        (103.0, "api is up"),
+    ]

@@ -7,7 +7,6 @@ import pytest
 from tests.replay.alternating import watch
 
 
-@pytest.mark.no_cover  # as in test_live
 async def test_an_edge_before_a_backend_that_fails_every_second_request_is_no_root_cause() -> None:
     backends, edges = await watch(pairs=6, seconds=20.0)
     assert edges == set()

@@ -10,8 +10,7 @@ import pytest_asyncio
 from tests.replay.live import Stage, stage
 from tests.replay.scenarios import SCENARIOS, Scenario
 
-# The exporter runs in this process: counting its lines would make it several times slower than it is.
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.no_cover]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
