@@ -9,7 +9,7 @@ PROJECTS := . $(patsubst %/pyproject.toml,%,$(wildcard exporter/*/pyproject.toml
 # Lines are counted where functions are tested alone: a traced exporter would be several times slower than a real one.
 PURE := tests/core tests/views
 COVERED := --cov=staging_exporter.core --cov-branch --cov-report=term --cov-fail-under=100
-WORKERS := --numprocesses=3
+PYTEST_OPTIONS := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: help demo test lint unit generate chart lock sbom test-newest test-oldest test-pythons prove clean
 .PHONY: replay verdicts bench compare-blackbox soak bench-detect page bench-page
@@ -31,8 +31,8 @@ lint: $(VENV)/.dev  ## style, types, import contracts, locks
 
 unit: $(VENV)/.dev
 	tests/install-system-packages
-	$(BIN)/pytest $(WORKERS) --dist=worksteal $(COVERED) $(PURE)
-	$(BIN)/pytest $(WORKERS) --dist=loadfile --no-loadscope-reorder $(PURE:%=--ignore=%) $(ARGS)
+	$(BIN)/pytest $(PYTEST_OPTIONS) --dist=worksteal $(COVERED) $(PURE)
+	$(BIN)/pytest $(PYTEST_OPTIONS) $(PURE:%=--ignore=%) $(ARGS)
 
 generate: $(VENV)/.dev  ## renew the generated files under deploy/ and dashboards/
 	$(BIN)/python -m tests.generate

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from staging_exporter.core.snapshot import RootCause
+from staging_exporter.core.words import rfc3339
 
 KEPT = 200
 
@@ -69,8 +69,7 @@ NOTE, ACKNOWLEDGED = "note", "acknowledged"
 def incident_id(incident: Incident | float) -> str:
     """The name of an incident, from when it began: `20260131T094107.123Z`; in the order of time."""
     began = incident.began if isinstance(incident, Incident) else incident
-    seconds, rest = divmod(round(began * 1000), 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y%m%dT%H%M%S}.{rest:03}Z"
+    return rfc3339(began).replace("-", "").replace(":", "")
 
 
 def follow(incidents: tuple[Incident, ...], roots: Iterable[RootCause], now: float) -> tuple[Incident, ...]:

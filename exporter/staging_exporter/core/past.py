@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from staging_exporter.core.history import NONE, STOPPED, Change, Sort, Subject
@@ -156,11 +156,7 @@ def availability(seconds: Mapping[str, float]) -> float | None:
 def total(bars: Iterable[Bar]) -> dict[str, float]:
     """The seconds in each state over all of them."""
     found: dict[str, float] = {}
-    for state, took in _items(bars):
-        found[state] = found.get(state, 0.0) + took
-    return found
-
-
-def _items(bars: Iterable[Bar]) -> Iterator[tuple[str, float]]:
     for bar in bars:
-        yield from bar.seconds.items()
+        for state, took in bar.seconds.items():
+            found[state] = found.get(state, 0.0) + took
+    return found

@@ -31,7 +31,7 @@ def span(seconds: float) -> str:
 
 def rfc3339(at: float) -> str:
     """A time in Unix seconds as `2026-01-31T09:41:07.123Z`."""
-    seconds, rest = divmod(round(at * 1000), 1000)
+    seconds, rest = divmod(round(at * 1000), 1000)  # rounded first, so that 999.6 ms carry into the seconds
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03}Z"
 
 
@@ -41,3 +41,9 @@ def nearest(word: str, names: Names) -> str | None:
     by_lower = {name.lower(): name for name in names}
     near = get_close_matches(word.lower()[:80], by_lower, n=1, cutoff=0.6)
     return by_lower[near[0]] if near else None
+
+
+def hint(word: str, names: Collection[str]) -> str:
+    """What to add to an error about a name that does not exist: the nearest one, or all that there are."""
+    near = nearest(word, tuple(names))
+    return f", did you mean {near!r}?" if near else f"; there are {', '.join(names) or 'none'}"

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from staging_exporter.core.model import Certainty, Priority
 from staging_exporter.core.snapshot import JourneyState, RootCause, Snapshot
-from staging_exporter.core.words import span
+from staging_exporter.core.words import rfc3339, span
 from staging_exporter.generate.alerts import COMPONENT_LINKS, SEVERITY, Role
 from staging_exporter.generate.environment import ROOT_CAUSE
 from staging_exporter.generate.options import AlertingOptions
@@ -32,7 +32,7 @@ class Alert:
     def body(self, until: float) -> dict[str, object]:
         """As Alertmanager reads it; while it fires it is valid `until` then."""
         ends = until if self.ends is None else self.ends
-        moments = {"startsAt": _rfc3339(self.starts), "endsAt": _rfc3339(ends)}
+        moments = {"startsAt": rfc3339(self.starts), "endsAt": rfc3339(ends)}
         return {"labels": self.labels, "annotations": self.annotations, **moments, "generatorURL": self.page}
 
 
@@ -123,7 +123,3 @@ def _some(names: Sequence[str]) -> str:
         return "none"
     rest = f" and others, {len(names)} in all" if len(names) > _NAMED else ""
     return ", ".join(sorted(names)[:_NAMED]) + rest
-
-
-def _rfc3339(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

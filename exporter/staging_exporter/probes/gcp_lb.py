@@ -12,8 +12,8 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from staging_exporter.core.model import Reason, State
-from staging_exporter.evidence.google.answers import Answer, same_resource, short_name
-from staging_exporter.evidence.google.backend_health import HEALTH_CHECKED, Health, backend_finding, group_link
+from staging_exporter.evidence.google.answers import Answer, resource_path, same_resource, short_name
+from staging_exporter.evidence.google.backend_health import HEALTH_CHECKED, Health, backend_finding
 from staging_exporter.evidence.google.check import Finding, GoogleCheck, absent, worst
 from staging_exporter.evidence.google.errors import ApiFailed
 from staging_exporter.evidence.google.reads import backend_health, compute
@@ -175,12 +175,12 @@ def _checked_groups(service: Resource, lists: Lists) -> Iterator[str]:
     if not service.get("healthChecks"):
         return
     types = {
-        group_link(one.get("selfLink")): one.get("networkEndpointType")
+        resource_path(one.get("selfLink")): one.get("networkEndpointType")
         for one in lists["networkEndpointGroups"].items("networkEndpointGroups")
     }
     for one in service.get("backends") or ():
         link = str(one.get("group"))
-        is_checked = "/instanceGroups/" in link or types.get(group_link(link)) in HEALTH_CHECKED
+        is_checked = "/instanceGroups/" in link or types.get(resource_path(link)) in HEALTH_CHECKED
         if is_checked and one.get("capacityScaler", 1.0) != 0:
             yield link
 

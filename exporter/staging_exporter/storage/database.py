@@ -65,7 +65,6 @@ class Database:
         Raises OSError, sqlite3.Error, and Damaged for a file that is another program's, a later version's, or damaged.
         """
         self.connection, self._file = sqlite3.connect(file, isolation_level=None), file
-        self._db = self.connection
         try:
             self._prepare()
             sync(file.parent)
@@ -78,32 +77,31 @@ class Database:
 
     def _prepare(self) -> None:
         for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL"):
-            self._db.execute(f"PRAGMA {pragma}").fetchall()
-        found = [str(row[0]) for row in self._db.execute("PRAGMA integrity_check")]
+            self.connection.execute(f"PRAGMA {pragma}").fetchall()
+        found = [str(row[0]) for row in self.connection.execute("PRAGMA integrity_check")]
         if found != ["ok"]:
             raise Damaged(found[0])
         (version,), (application,) = (
-            self._db.execute(f"PRAGMA {name}").fetchone() for name in ("user_version", "application_id")
+            self.connection.execute(f"PRAGMA {name}").fetchone() for name in ("user_version", "application_id")
         )
-        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        tables = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if (application != _APPLICATION and (tables or application)) or version > len(_MIGRATIONS):
             raise Damaged(f"written by another program or a later version ({version})")
-        self._db.execute(f"PRAGMA max_page_count = {_PAGES}").fetchall()
+        self.connection.execute(f"PRAGMA max_page_count = {_PAGES}").fetchall()
         if version < len(_MIGRATIONS):
             self._migrate(version)
 
     def _migrate(self, version: int) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-        for statement in (statement for statements in _MIGRATIONS[version:] for statement in statements):
-            self._db.execute(statement)
-        self._db.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
-        self._db.execute(f"PRAGMA application_id = {_APPLICATION}")
-        self._db.execute("COMMIT")
+        with tables.transaction(self.connection):
+            for statement in (statement for statements in _MIGRATIONS[version:] for statement in statements):
+                self.connection.execute(statement)
+            self.connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+            self.connection.execute(f"PRAGMA application_id = {_APPLICATION}")
 
     def rows(self, environment: str) -> dict[Key, str]:
         """The rows of an environment. Raises Damaged when one of any environment is not what was written."""
         try:
-            first, second = ([*_all(self._db, table)] for table in _TABLES)
+            first, second = ([*_all(self.connection, table)] for table in _TABLES)
         except sqlite3.Error as error:
             raise (Damaged(str(error)) if self._is_damage(error) else error) from None
         valid = dict(_valid(first))
@@ -122,22 +120,22 @@ class Database:
             raise OSError("the database file was replaced")
         gone = [(environment, *key) for key, value in changes.items() if value is None]
         kept = [(environment, *key, value) for key, value in changes.items() if value is not None]
-        self._db.execute("BEGIN IMMEDIATE")
-        for table in _TABLES:
-            self._db.executemany(f"DELETE FROM {table} WHERE environment = ? AND part = ? AND name = ?", gone)  # noqa: S608  no input
-            rows = [(*row, _checksum(*row)) for row in kept]
-            self._db.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?)", rows)  # noqa: S608  no input
-        tables.write(self._db, environment, batch)
-        self._db.execute("COMMIT")
+        with tables.transaction(self.connection):
+            for table in _TABLES:
+                where = "WHERE environment = ? AND part = ? AND name = ?"
+                self.connection.executemany(f"DELETE FROM {table} {where}", gone)  # noqa: S608  no input
+                rows = [(*row, _checksum(*row)) for row in kept]
+                self.connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?)", rows)  # noqa: S608  no input
+            tables.write(self.connection, environment, batch)
 
     def fold(self) -> None:
         """Move what was written from the log into the file, where checksums guard all of it. Raises sqlite3.Error."""
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Close the file."""
         with suppress(sqlite3.Error):
-            self._db.close()
+            self.connection.close()
 
     def _is_damage(self, error: sqlite3.Error) -> bool:
         """Whether it is about what is in the file; one that may be written and says it may not is damaged too."""

@@ -16,7 +16,7 @@ from staging_exporter.core.incidents import Incident, Note, Query
 from staging_exporter.core.past import Past
 from staging_exporter.core.snapshot import Deploy, Snapshot
 from staging_exporter.storage import tables
-from staging_exporter.storage.store import Store
+from staging_exporter.storage.store import READING, Store
 from staging_exporter.storage.tables import Batch
 from staging_exporter.views.exporter_status import StorageFailed
 
@@ -27,7 +27,6 @@ _MOST_IN_MEMORY = 50_000
 _WAITING = 20_000  # changes that wait for a disk that is of no use
 _NOTES = 100  # on one incident
 _AT_ONCE = 500  # rows that are deleted in one transaction
-_READING = 20.0  # seconds that reading everything at the start may take
 _PAUSE = 0.02  # seconds between two of them
 T = TypeVar("T")
 
@@ -81,7 +80,7 @@ class History:
             if last is not None and last > at:
                 await self._ask(tables.forget_after, at)
             self._was_there = last is not None
-            self.past = await self._tables.ask(lambda db: tables.past(db, self._environment), _READING)
+            self.past = await self._tables.ask(lambda db: tables.past(db, self._environment), READING)
             if last is not None:
                 self._add(Change(min(last, at), EXPORTER, STOPPED), Change(at, EXPORTER, STARTED))
 
@@ -178,10 +177,5 @@ async def _nothing() -> None:
 
 
 def _write(db: sqlite3.Connection, environment: str, batch: Batch) -> None:
-    db.execute("BEGIN IMMEDIATE")
-    try:
+    with tables.transaction(db):
         tables.write(db, environment, batch)
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")

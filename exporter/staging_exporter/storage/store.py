@@ -33,7 +33,7 @@ _ENVIRONMENT = Key("environment", "")  # the row that says that an environment i
 _NAMED = ("components", "deploys", "shallow")  # parts of a memory that are mappings; the others are lists
 _LISTED = ("windows", "incidents")
 _ANSWER = 5.0  # seconds that a call of the store may take
-_READING = 20.0  # seconds that reading everything at the start may take
+READING = 20.0  # seconds that reading everything at the start may take
 _WAITING = 100  # saves that may wait for a disk that hangs
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ class Store:
     async def load(self) -> Memory:
         """What is stored of the environment; an empty memory when nothing is, or (logged) when it cannot be read."""
         try:
-            return await self._call(self._load, _READING)
+            return await self._call(self._load, READING)
         except TimeoutError:
             self._failed("reading it takes too long")
             return Memory(self._environment)

@@ -10,7 +10,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,19 @@ class Batch:
 
 
 NOTHING = Batch()
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing; what fails is undone and raised."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):  # SQLite has undone it already where the disk is full
+            db.execute("ROLLBACK")
+        raise
 
 
 def create(db: sqlite3.Connection) -> None:
@@ -133,16 +146,15 @@ def prune(db: sqlite3.Connection, before: float, limit: int) -> int:
 
     Returns how many rows were deleted. Raises sqlite3.Error.
     """
-    db.execute("BEGIN IMMEDIATE")
-    query = "SELECT env, sort, name, at, state, rowid FROM changes WHERE at < ? ORDER BY at, rowid LIMIT ?"
-    gone = db.execute(query, (before, limit)).fetchall()
-    states = [row[:5] for row in gone if row[1] in (Sort.COMPONENT, Sort.JOURNEY)]
-    db.executemany("INSERT OR REPLACE INTO base VALUES (?, ?, ?, ?, ?, ?)", _sealed(states))
-    db.executemany("DELETE FROM changes WHERE rowid = ?", [row[5:] for row in gone])
-    old = db.execute("SELECT rowid, env, id FROM past WHERE ended < ? LIMIT ?", (before, limit)).fetchall()
-    db.executemany("DELETE FROM past WHERE rowid = ?", [row[:1] for row in old])
-    db.executemany("DELETE FROM notes WHERE env = ? AND id = ?", [row[1:] for row in old])
-    db.execute("COMMIT")
+    with transaction(db):
+        query = "SELECT env, sort, name, at, state, rowid FROM changes WHERE at < ? ORDER BY at, rowid LIMIT ?"
+        gone = db.execute(query, (before, limit)).fetchall()
+        states = [row[:5] for row in gone if row[1] in (Sort.COMPONENT, Sort.JOURNEY)]
+        db.executemany("INSERT OR REPLACE INTO base VALUES (?, ?, ?, ?, ?, ?)", _sealed(states))
+        db.executemany("DELETE FROM changes WHERE rowid = ?", [row[5:] for row in gone])
+        old = db.execute("SELECT rowid, env, id FROM past WHERE ended < ? LIMIT ?", (before, limit)).fetchall()
+        db.executemany("DELETE FROM past WHERE rowid = ?", [row[:1] for row in old])
+        db.executemany("DELETE FROM notes WHERE env = ? AND id = ?", [row[1:] for row in old])
     return len(gone) + len(old)
 
 
@@ -154,10 +166,9 @@ def begin_of_newest(db: sqlite3.Connection, most: int) -> float | None:
 
 def forget_after(db: sqlite3.Connection, env: str, at: float) -> None:
     """Delete what is in the future, because the clock was set back. Raises sqlite3.Error."""
-    db.execute("BEGIN IMMEDIATE")
-    db.execute("DELETE FROM changes WHERE at > ? AND env = ?", (at, env))
-    db.execute("DELETE FROM past WHERE id > ? AND env = ?", (incident_id(at), env))
-    db.execute("COMMIT")
+    with transaction(db):
+        db.execute("DELETE FROM changes WHERE at > ? AND env = ?", (at, env))
+        db.execute("DELETE FROM past WHERE id > ? AND env = ?", (incident_id(at), env))
 
 
 def salvage(damaged: sqlite3.Connection, new: sqlite3.Connection) -> None:

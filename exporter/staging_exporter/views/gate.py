@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 from staging_exporter.core.model import LATENT, Outcome, Priority, State
 from staging_exporter.core.rules import IS_DOWN
-from staging_exporter.core.words import joined, verb
+from staging_exporter.core.words import hint, joined, verb
 from staging_exporter.views.document_types import ComponentDocument, RootCauseDocument, StatusDocument
 from staging_exporter.views.queries import UNDETERMINED, dependencies_in, few, with_dependencies, without_root_cause
 
@@ -127,6 +126,4 @@ def _last_probe_problem(component: ComponentDocument) -> str | None:
 
 def _check_name(known: Collection[str], name: str, what: str) -> None:
     if name not in known:
-        near = get_close_matches(name, known, 1)
-        hint = f", did you mean {near[0]!r}?" if near else f"; there are {', '.join(known) or 'none'}"
-        raise ValueError(f"there is no {what} {name!r}{hint}")
+        raise ValueError(f"there is no {what} {name!r}{hint(name, known)}")

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from staging_exporter.core.facts import Fact
 from staging_exporter.core.model import Outcome, Reason
-from staging_exporter.core.words import nearest
+from staging_exporter.core.words import hint
 from staging_exporter.views.document_types import ComponentDocument, StatusDocument
 
 MISSING, STATE, VERSION, LATENCY = "missing", "state", "version", "latency"
@@ -70,15 +70,10 @@ def _pairs(word: str, names: list[str]) -> list[tuple[str, str]]:
     if not colon and name in ASPECTS and name not in names:
         return [(each, name) for each in names]
     if name not in names:
-        raise ValueError(f"nothing is called {name!r}{_hint(name, names if colon else [*names, *ASPECTS])}")
+        raise ValueError(f"nothing is called {name!r}{hint(name, names if colon else [*names, *ASPECTS])}")
     if colon and aspect not in ASPECTS:
-        raise ValueError(f"there is no aspect {aspect!r}{_hint(aspect, ASPECTS)}")
+        raise ValueError(f"there is no aspect {aspect!r}{hint(aspect, ASPECTS)}")
     return [(name, each) for each in ([aspect] if colon else ASPECTS)]
-
-
-def _hint(word: str, known: Iterable[str]) -> str:
-    near = nearest(word, tuple(known))
-    return f", did you mean {near!r}?" if near else f"; there are {', '.join(known)}"
 
 
 def _of_component(name: str, a: StatusDocument, b: StatusDocument, factor: float) -> Iterator[Difference]:

@@ -75,10 +75,11 @@ def short_name(resource: object) -> str:
 
 def same_resource(one: object, other: object) -> bool:
     """True for two URLs of one resource: full, partial, by either host of Compute Engine."""
-    return _path(one) == _path(other)
+    return resource_path(one) == resource_path(other)
 
 
-def _path(url: object) -> str:
+def resource_path(url: object) -> str:
+    """`projects/...` of a URL, the same for every host of the API; a URL without it as it is."""
     text = str(url)
     return text[text.index("projects/") :] if "projects/" in text else text
 

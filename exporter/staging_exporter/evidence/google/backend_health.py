@@ -57,12 +57,6 @@ def backend_finding(service: str, groups: Sequence[Health]) -> Finding:
     return Finding(State.UP)
 
 
-def group_link(link: object) -> str:
-    """The part of a URL that names the group, the same for every host of the API."""
-    text = str(link)
-    return text[text.index("projects/") :] if "projects/" in text else text
-
-
 def _name(status: Mapping[str, Any]) -> str:
     address = str(status.get("ipAddress") or status.get("ipv6Address") or "")
     name = short_name(status.get("instance")) or address or "an endpoint"

@@ -6,6 +6,8 @@ import json
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
+from staging_exporter.evidence.google.answers import resource_path
+
 
 class ApiRead(NamedTuple):
     """A read: `host` is the API, `query` are parameters, `body` is JSON of a read that is a POST.
@@ -84,8 +86,8 @@ def backend_health(service: str, group: str) -> ApiRead:
 
     Compute Engine answers from the health checks that it makes anyway.
     """
-    path = service[service.index("projects/") :] if "projects/" in service else service
-    return ApiRead("compute.googleapis.com", f"/compute/v1/{path}/getHealth", body=json.dumps({"group": group}))
+    path = f"/compute/v1/{resource_path(service)}/getHealth"
+    return ApiRead("compute.googleapis.com", path, body=json.dumps({"group": group}))
 
 
 def uptime_checks(project: str) -> ApiRead:

@@ -13,7 +13,7 @@ from staging_exporter.core.words import span
 from staging_exporter.views.document_types import ComponentDocument
 from staging_exporter.views.page.bars import HEIGHT, phases, sparkline
 from staging_exporter.views.page.texts import ago, clock, iso, linked, precise
-from staging_exporter.views.page.uptime import hovered
+from staging_exporter.views.page.uptime import bar_height, hovered
 
 # Marks that change the direction of text, and other invisible characters, are shown as their code points.
 _INVISIBLE = {code: f"\N{LEFT CEILING}U+{code:04X}\N{RIGHT CEILING}" for code in
@@ -49,7 +49,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=inert,
     )
-    for function in (ago, clock, hovered, iso, kept, linked, phases, precise, span, sparkline):
+    for function in (ago, bar_height, clock, hovered, iso, kept, linked, phases, precise, span, sparkline):
         environment.globals[function.__name__] = function
     environment.globals |= {"LATENT": LATENT, "SPARK_HEIGHT": HEIGHT}
     for name in environment.list_templates():  # now, in the thread of the first page, and not one by one on the loop

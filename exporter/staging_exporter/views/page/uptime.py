@@ -85,10 +85,15 @@ def uptime(past: Past, subject: Subject, shown: Range, now: float) -> Uptime:
     return Uptime(shown, STEP * len(bars), paths, percent(availability(seconds)), in_words(seconds), stretches)
 
 
+def bar_height(state: str) -> float:
+    """How high a bar of this state is drawn."""
+    return _HEIGHTS.get(state, _HEIGHT)
+
+
 def _parts(bar: Bar) -> list[tuple[str, float, float]]:
     """What is drawn of one bar: state, where it begins, how high it is. A short outage is a cap on what was else."""
     worst = bar.worst
-    height = _HEIGHTS.get(worst, _HEIGHT)
+    height = bar_height(worst)
     rest = {state: took for state, took in bar.seconds.items() if state not in (worst, NONE)}
     if not rest:
         return [(worst, 0.0, height)]
