@@ -165,7 +165,7 @@ class App:
 
     def tools(self) -> Tools:
         """What the pages link to, and the next commands."""
-        return tools(self._config)
+        return tools(self._config, self._web.external_url)
 
     def own_status(self) -> ExporterStatus:
         """How the exporter itself is doing."""

@@ -103,6 +103,10 @@ def test_every_link_of_the_pages_works_through_the_proxy(service: Service) -> No
         assert [link for link in links if not answers(urljoin(start, link))] == []
 
 
+def test_the_commands_of_the_pages_name_where_it_is_reached(service: Service) -> None:
+    assert f"{service.outside}/" in fetch(f"{service.outside}/runbooks/StagingRootCauseP0")
+
+
 def test_all_routes_are_below_the_prefix(service: Service) -> None:
     for path in ("/", "/staging"):
         assert "<!doctype html>" in fetch(service.direct + path)  # redirected

@@ -7,13 +7,16 @@ from staging_exporter.core.model import Reason
 from staging_exporter.views.page.tools import HERE, Tools
 
 
-def tools(config: Config, exporter: str | None = None) -> Tools:
-    """The links of the section `alerting`, and the next commands of the checks; `exporter` is our own URL."""
+def tools(config: Config, exporter: str) -> Tools:
+    """The links of the section `alerting`, and the next commands of the checks; `exporter` is our own URL.
+
+    It may be that of a Unix socket, which no command of the pages can use.
+    """
     alerting = config.alerting
 
     def command(name: str, reason: Reason) -> str | None:
         check = config.checks.get(config.observed.get(name, name))
         return check.next_command(reason) if check else None
 
-    own = (alerting.exporter or exporter or HERE).rstrip("/")
-    return Tools(own, alerting.dashboard, alerting.prometheus, alerting.logs, command)
+    own = alerting.exporter or (exporter if exporter.startswith("http") else HERE)
+    return Tools(own.rstrip("/"), alerting.dashboard, alerting.prometheus, alerting.logs, command)
