@@ -10,11 +10,12 @@ import threading
 import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from staging_exporter.config import load_config
-from staging_exporter.config.watch import Watched, changes, fingerprint
+from staging_exporter.config.watch import Watched, changes, fingerprints
 
 from tests.support.live import EXPORTER, answers, fetch, free_port, process, staging_exporter, wait_for
 
@@ -30,32 +31,60 @@ def test_the_files_of_a_configuration_and_the_folders_of_new_ones_are_watched(tm
     main.write_text("include: ['conf.d/*.yml']\n" + SMALL)
     watched = load_config(main).watched
     assert watched == Watched((str(main), str(tmp_path / "conf.d/more.yml")), (str(tmp_path / "conf.d"),))
-    seen = {fingerprint(watched)}
+    seen = [fingerprints(watched)]
     (tmp_path / "conf.d" / "other.yml").write_text("")
-    seen.add(fingerprint(watched))
+    seen.append(fingerprints(watched))
     main.write_text(main.read_text() + "# x\n")
-    seen.add(fingerprint(watched))
+    seen.append(fingerprints(watched))
     os.utime(main, (1.0, 1.0))
-    seen.add(fingerprint(watched))  # the same content
+    seen.append(fingerprints(watched))  # the same content
     main.unlink()
-    seen.add(fingerprint(watched))
-    assert len(seen) == 4
+    seen.append(fingerprints(watched))
+    assert [one == other for one, other in pairwise(seen)] == [False, False, True, False]
 
 
-async def test_a_change_counts_once_it_is_complete(tmp_path: Path) -> None:
-    file, found = tmp_path / "f", asyncio.Queue[str]()
-    file.write_text("one")
+async def _handled(file: Path, texts: list[str]) -> list[str]:
+    """What is read at each change, when the next text is written before the change was handled."""
+    found: list[str] = []
 
     async def look() -> None:
         async for _ in changes(lambda: Watched((str(file),), ()), 0.02):
+            found.append(file.read_text())
+            if len(found) == len(texts):
+                return
+            file.write_text(texts[len(found)])
+
+    task = asyncio.create_task(look())
+    await asyncio.sleep(0.1)
+    file.write_text(texts[0])
+    async with asyncio.timeout(10):
+        await task
+    return found
+
+
+async def test_what_changes_while_a_change_is_handled_is_a_change_too(tmp_path: Path) -> None:
+    file, texts = tmp_path / "f", ["two", "three", "four"]
+    file.write_text("one")
+    assert await _handled(file, texts) == texts
+
+
+async def test_a_change_counts_once_and_a_file_that_is_watched_from_then_on_is_no_change(tmp_path: Path) -> None:
+    file, other, found = tmp_path / "f", tmp_path / "other", asyncio.Queue[str]()
+    file.write_text("one")
+    other.write_text("also")
+    files = [str(file)]
+
+    async def look() -> None:
+        async for _ in changes(lambda: Watched(tuple(files), ()), 0.02):
+            files[:] = [str(file), str(other)]
             found.put_nowait(file.read_text())
 
     task = asyncio.create_task(look())
     await asyncio.sleep(0.1)
-    file.write_text("two")
-    assert await asyncio.wait_for(found.get(), 10) == "two"
-    file.write_text("three")
-    assert await asyncio.wait_for(found.get(), 10) == "three"
+    for text in ("two", "three"):
+        file.write_text(text)
+        assert await asyncio.wait_for(found.get(), 10) == text
+    await asyncio.sleep(0.2)  # ten looks
     assert found.empty()
     task.cancel()
     with suppress(asyncio.CancelledError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +20,8 @@ log = logging.getLogger("exporter")
 INTERVAL = 2.0  # seconds between two looks
 _PATIENCE = 30.0  # seconds that a look may take
 
+Fingerprints = dict[str, bytes]  # by the path
+
 
 class Watched(NamedTuple):
     """Files whose content counts, and directories of which the names of files count."""
@@ -28,19 +30,17 @@ class Watched(NamedTuple):
     folders: tuple[str, ...]
 
 
-def fingerprint(watched: Watched) -> str:
-    """The same for the same content; what cannot be read counts as empty."""
-    found = hashlib.sha256()
+def fingerprints(watched: Watched) -> Fingerprints:
+    """Of each file and folder, the same for the same content; what cannot be read counts as empty."""
+    found = dict.fromkeys([*watched.files, *watched.folders], b"")
     for file in watched.files:
-        found.update(b"\0file\0" + file.encode("utf-8", "surrogateescape"))
         with suppress(OSError):
-            found.update(Path(file).read_bytes())
+            found[file] = hashlib.sha256(Path(file).read_bytes()).digest()
     for folder in watched.folders:
-        found.update(b"\0folder\0" + folder.encode("utf-8", "surrogateescape"))
         with suppress(OSError):
-            names: Collection[str] = sorted(path.name for path in Path(folder).iterdir() if path.is_file())
-            found.update("\0".join(names).encode("utf-8", "surrogateescape"))
-    return found.hexdigest()
+            names = sorted(path.name for path in Path(folder).iterdir() if path.is_file())
+            found[folder] = hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).digest()
+    return found
 
 
 async def changes(watched: Callable[[], Watched], interval: float = INTERVAL) -> AsyncIterator[None]:
@@ -49,9 +49,10 @@ async def changes(watched: Callable[[], Watched], interval: float = INTERVAL) ->
     while True:
         await asyncio.sleep(interval)
         before, seen = seen, await _look(watched())
-        if seen not in (known, "") and seen == before:
+        if seen and seen != known and seen == before:
             yield
-            known = seen = await _look(watched())
+            handled, seen = seen, await _look(watched())
+            known = {name: handled.get(name, now) for name, now in seen.items()}  # it may have changed meanwhile
 
 
 async def follow(watched: Callable[[], Watched], reload: Callable[[], Awaitable[object]]) -> None:
@@ -61,9 +62,9 @@ async def follow(watched: Callable[[], Watched], reload: Callable[[], Awaitable[
         await reload()
 
 
-async def _look(watched: Watched) -> str:
-    """The fingerprint now, empty when the files give nothing in time."""
+async def _look(watched: Watched) -> Fingerprints:
+    """The fingerprints now, none when the files give nothing in time."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_PATIENCE):
-            return await in_background(lambda: fingerprint(watched), ("watched", watched))
-    return ""
+            return await in_background(lambda: fingerprints(watched), ("watched", watched))
+    return {}
