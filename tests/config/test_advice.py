@@ -24,7 +24,7 @@ CASES = {
     "nobody to ask": (
         f"{VANTAGE}components:\n  a: {{layer: service, priority: P0, {CHECK}}}\n"
         f"  b: {{layer: test, priority: P0, {CHECK}}}",
-        ["components: a of priority P0 without links.owner: an alert says nothing of whom to ask"],
+        ["components: a of priority P0 without links.owner: their alerts do not name an owner"],
     ),
     "a timeout that is shorter than that of a dependency": (
         f"{VANTAGE}components:\n  a: {{layer: service, {OWNED}, depends_on: [b], timeout: 2s, {CHECK}}}\n"

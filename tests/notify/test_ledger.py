@@ -52,14 +52,14 @@ def played(steps: Sequence[tuple[float, Sequence[RootCause]]], ledger: Ledger | 
     """What happens: `+P0 db 1000` fires since then, `-P0 db 1060` ended then."""
     ledger, story = ledger or Ledger(), list[str]()
     for at, roots in steps:
-        before = {told("+", alert, alert.starts) for alert in ledger.firing}
+        before = {line("+", alert, alert.starts) for alert in ledger.firing}
         ended = ledger.update(snapshot(at, *roots), AlertingOptions(), PAGE, HOLD)
-        story += sorted(told("-", alert, alert.ends) for alert in ended)
-        story += sorted({told("+", alert, alert.starts) for alert in ledger.firing} - before)
+        story += sorted(line("-", alert, alert.ends) for alert in ended)
+        story += sorted({line("+", alert, alert.starts) for alert in ledger.firing} - before)
     return story
 
 
-def told(sign: str, alert: Alert, at: float | None) -> str:
+def line(sign: str, alert: Alert, at: float | None) -> str:
     return f"{sign}{alert.labels['priority']} {alert.labels['component']} {at:g}"
 
 
@@ -119,7 +119,7 @@ def test_after_a_restart(name: str) -> None:
 def test_of_two_alerts_of_one_component_the_more_urgent_is_kept_and_the_other_ends() -> None:
     ledger = Ledger()
     [ended] = ledger.adopt([sent("db", "P1", 500), sent("db", "P0", 600)])
-    assert (told("-", ended, ended.ends), [told("+", each, each.starts) for each in ledger.firing]) == (
+    assert (line("-", ended, ended.ends), [line("+", each, each.starts) for each in ledger.firing]) == (
         "-P1 db 600",
         ["+P0 db 600"],
     )

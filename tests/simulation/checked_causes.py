@@ -52,7 +52,7 @@ def plain(
     draft.show(cause, span, shows)
     draft.affect({cause: span}, shows=effects, onset=onset)
     share = random.uniform(0.005, noise) if noise else 0.0
-    return draft.story(f"{cause} shows {shows.told()}", noise=share)
+    return draft.story(f"{cause} shows {shows.in_words()}", noise=share)
 
 
 def slow(random: Random) -> Story:
@@ -118,7 +118,7 @@ def shallow_middle(random: Random) -> Story:
     draft.show(cause, span, shows)
     draft.spared.add(middle)
     draft.affect({cause: span})
-    return draft.story(f"{cause} shows {shows.told()}, the check of {middle} notices nothing")
+    return draft.story(f"{cause} shows {shows.in_words()}, the check of {middle} notices nothing")
 
 
 def _middles(graph: TrueGraph, cause: str) -> list[str]:
@@ -162,7 +162,7 @@ def effect_shows_dns(random: Random) -> Story:
     draft.root(cause, span)
     draft.show(cause, span, shows)
     draft.affect({cause: span}, shows=lambda r, c: DNS if c.name == nameless else effect(r, c))
-    return draft.story(f"{cause} shows {shows.told()}, {nameless} loses its name")
+    return draft.story(f"{cause} shows {shows.in_words()}, {nameless} loses its name")
 
 
 def growing_latency(random: Random) -> Story:
@@ -227,7 +227,7 @@ def rolling(random: Random) -> Story:
         if felt:
             _feel(draft, replicas, span)
         begins = span.ends + random.uniform(-5.0, 15.0)
-    return draft.story(f"{', '.join(draft.roots)} show {shows.told()}, one after the other")
+    return draft.story(f"{', '.join(draft.roots)} show {shows.in_words()}, one after the other")
 
 
 def _feel(draft: Draft, replicas: tuple[str, ...], span: Span) -> None:

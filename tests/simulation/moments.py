@@ -34,7 +34,7 @@ def short(random: Random, uniform: bool) -> Story:
     draft.root(cause, span)
     draft.show(cause, span, shows)
     draft.affect({cause: span})
-    return draft.story(f"{cause} shows {shows.told()} for {span.ends - span.begins:.0f} s")
+    return draft.story(f"{cause} shows {shows.in_words()} for {span.ends - span.begins:.0f} s")
 
 
 def other_order(random: Random) -> Story:
@@ -64,7 +64,7 @@ def _recovering(random: Random, repair: Callable[[Random], float], how: str) -> 
             draft.phases[name] = []
             draft.show(name, Span(first.span.begins, ends), first.shows)
     late = {n: span.ends + _LATE for n in draft.phases if draft.phases[n][0].span.ends > span.ends + _LATE}
-    return draft.story(f"{cause} shows {shows.told()} until {span.ends:.0f} s, its symptoms {how}", late=late)
+    return draft.story(f"{cause} shows {shows.in_words()} until {span.ends:.0f} s, its symptoms {how}", late=late)
 
 
 def maintenance_ends(random: Random) -> Story:

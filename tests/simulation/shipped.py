@@ -40,7 +40,7 @@ def outage(random: Random, cause: str, shows: Symptom, conversations: bool = Fal
     draft.root(cause, span)
     draft.show(cause, span, shows)
     draft.affect({cause: span}, shows=network)
-    return draft.story(f"{cause} shows {shows.told()}", conversations=conversations)
+    return draft.story(f"{cause} shows {shows.in_words()}", conversations=conversations)
 
 
 def partial_outage(random: Random, cause: str) -> Story:

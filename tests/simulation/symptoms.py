@@ -45,7 +45,7 @@ class Symptom:
             component.timeout if self.reason == Reason.TIMEOUT or self.hangs else min(self.took[1], component.timeout)
         )
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """In words."""
         share = "" if self.share == 1.0 else f" in {self.share:.0%} of its runs"
         hangs = "" if not self.hangs or self.hangs == 1.0 else f", {self.hangs:.0%} of those hanging"
@@ -70,7 +70,7 @@ class Growth:
         part = (now - self.span.begins) / (self.span.ends - self.span.begins)
         return self.calls * (self.start + (self.top - self.start) * min(1.0, part))
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """In words."""
         first, last = self.calls * self.start, self.calls * self.top
         return f"takes {first:.1f} to {last:.1f} s, slow above {self.slower_than:.1f} s"

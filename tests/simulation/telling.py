@@ -83,7 +83,7 @@ def _component(story: Story, name: str) -> str:
         parts.append(f"needs {needs}")
     if phases := story.phases.get(name):
         shown = phases[:3]
-        parts.append("; ".join(f"{p.shows.told()} {p.span.begins:.0f}-{p.span.ends:.0f} s" for p in shown))
+        parts.append("; ".join(f"{p.shows.in_words()} {p.span.begins:.0f}-{p.span.ends:.0f} s" for p in shown))
     elif not component.latent:
         parts.append("always passes")
     return "  ".join(parts)

@@ -27,7 +27,7 @@ def missing_edge(random: Random, times: int = 1) -> Story:
         draft.show(cause, span, shows)
         draft.affect({cause: span})
         begins = span.ends + random.uniform(400.0, 600.0)
-    note = f"{cause} shows {shows.told()}; that {dependent} needs it is not configured"
+    note = f"{cause} shows {shows.in_words()}; that {dependent} needs it is not configured"
     return draft.story(note, missing=(dependent, cause))
 
 

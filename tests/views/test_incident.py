@@ -40,7 +40,7 @@ def up(snapshot: Any, at: float) -> Any:
     return replace(snapshot, generated_at=at, state=State.UP, components=healthy, root_causes=(), journeys=free)
 
 
-def told() -> Story:
+def the_story() -> Story:
     observer, seen = Observer(), board().snapshot(26.0)
     changes = [
         Change(-5.0, Subject(Sort.DEPLOY, "backend"), "", {"revision": "r7"}),
@@ -53,8 +53,8 @@ def told() -> Story:
 
 
 def test_a_story_has_everything_in_order() -> None:
-    made = told()
-    assert [(event.at, str(event.told), event.text) for event in made.events if event.told != "state"] == [
+    made = the_story()
+    assert [(event.at, str(event.sort), event.text) for event in made.events if event.sort != "state"] == [
         (-5.0, "deploy", "backend and cache deployed as r7, 6 s before the first failure"),
         (1.0, "first failure", "first failing probe of database (closed)"),
         (25.0, "verdict", "database is a root cause (P0, down, closed)"),
@@ -68,7 +68,7 @@ def test_a_story_has_everything_in_order() -> None:
         (90.0, "note", "note by bob"),
     ]
     assert (made.affected, made.journeys, made.first_failure) == (("backend",), ("login",), 1.0)
-    assert {name for event in made.events if event.told == "state" for name in event.components} >= {"database"}
+    assert {name for event in made.events if event.sort == "state" for name in event.components} >= {"database"}
     assert made.acknowledged == NOTES[0]
 
 
@@ -81,13 +81,13 @@ def test_what_the_exporter_sends_itself_is_sent() -> None:
 
 def test_the_documents_have_exactly_the_keys_of_their_types() -> None:
     assert mismatches(incident_document(OVER), IncidentDocument) == []
-    assert mismatches(story_document(told()), IncidentDetailDocument) == []
+    assert mismatches(story_document(the_story()), IncidentDetailDocument) == []
     assert incident_document(OVER)["duration"] == 35.0
     assert incident_document(OVER)["began"] == "1970-01-01T00:00:25.000Z"
 
 
 def test_the_export_quotes_what_peers_and_people_wrote() -> None:
-    text = markdown(told(), "stag|ing", 99.0)
+    text = markdown(the_story(), "stag|ing", 99.0)
     assert text.startswith("# Incident 19700101T000025.000Z in stag\\|ing: database, 35 s\n")
     assert "  - seen: `the \u00a6 peer \u02bchung\u02bc up <b>`\n" in text
     assert "bob: it was \\# the \\*disk\\*\n" in text
@@ -118,7 +118,7 @@ def test_a_headline_names_three_root_causes_and_how_long() -> None:
 
 
 def test_a_step_shows_the_environment_as_it_was() -> None:
-    first, last = told().steps[0], told().steps[-1]
+    first, last = the_story().steps[0], the_story().steps[-1]
     now = document(up(board().snapshot(26.0), 61.0))
     then = as_it_was(now, first)
     original = document(board().snapshot(26.0))
@@ -135,7 +135,7 @@ def test_a_step_shows_the_environment_as_it_was() -> None:
 
 
 def test_the_page_of_an_incident_has_its_steps_as_links_and_the_scene_of_the_chosen_one() -> None:
-    now, made = document(up(board().snapshot(26.0), 61.0)), told()
+    now, made = document(up(board().snapshot(26.0), 61.0)), the_story()
     pages = ["".join(incident_page(now, made, number)) for number in (0, len(made.steps) - 1, 99)]
     assert pages[1] == pages[2]
     for number, page in enumerate(pages[:1]):

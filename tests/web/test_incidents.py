@@ -128,7 +128,7 @@ async def test_an_incident_from_its_first_failure_to_a_restart(tmp_path: Path, m
             over = await seen(session, over=True)
             assert over["id"] == current["id"]
             await until(lambda: staging.state() == "up")
-            await _told(session, over["id"])
+            await _story_is_complete(session, over["id"])
             await _notes(session, over["id"])
             await _no_secret(session, over["id"])
             await _filters(session, over["id"])
@@ -146,14 +146,14 @@ async def test_an_incident_from_its_first_failure_to_a_restart(tmp_path: Path, m
             assert [note["by"] for note in notes] == ["ann", "ann"]
 
 
-async def _told(session: aiohttp.ClientSession, id_: str) -> None:
+async def _story_is_complete(session: aiohttp.ClientSession, id_: str) -> None:
     """The story is in order, with everything that happened."""
     document = json.loads(await text(session, f"/api/v1/incidents/{id_}"))
-    told = [event["event"] for event in document["timeline"]]
+    events = [event["event"] for event in document["timeline"]]
     assert [event["at"] for event in document["timeline"]] == sorted(event["at"] for event in document["timeline"])
-    assert told[:2] == ["deploy", "first failure"]
-    assert {"state", "verdict", "journey", "alert", "recovery", "end"} <= {*told}
-    assert told.index("first failure") < told.index("verdict") < told.index("end")
+    assert events[:2] == ["deploy", "first failure"]
+    assert {"state", "verdict", "journey", "alert", "recovery", "end"} <= {*events}
+    assert events.index("first failure") < events.index("verdict") < events.index("end")
     texts = [event["text"] for event in document["timeline"]]
     assert texts[0].startswith("database deployed as r42, 0 s before the first failure")
     assert "alert for database: StagingRootCauseP0; configured receivers: slack #ops" in texts

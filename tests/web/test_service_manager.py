@@ -34,7 +34,7 @@ TOKEN = {"SITE_TOKEN": "sesame"}
 
 @dataclass
 class Service:
-    """The running exporter, and what it told its service manager."""
+    """The running exporter, and what it sent to its service manager."""
 
     direct: str
     port: int
@@ -42,19 +42,19 @@ class Service:
     log: Path
     unix: Path
     manager: socket.socket
-    told: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
     @property
     def outside(self) -> str:
         return f"http://127.0.0.1:{self.port}/staging"
 
     def hear(self, text: str, times: int = 1) -> bool:
-        """Whether the manager was told this so often."""
+        """Whether the manager has received this so often."""
         try:
             while True:
-                self.told.append(self.manager.recv(4096, socket.MSG_DONTWAIT).decode())
+                self.messages.append(self.manager.recv(4096, socket.MSG_DONTWAIT).decode())
         except BlockingIOError:
-            return sum(text in each for each in self.told) >= times
+            return sum(text in each for each in self.messages) >= times
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,10 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def test_it_says_where_it_is_reached(service: Service) -> None:
-    [line] = [line for line in service.log.read_text().splitlines() if "msg=listening" in line]
+    def listening() -> list[str]:
+        return [line for line in service.log.read_text().splitlines() if "msg=listening" in line]
+
+    [line] = wait_for(listening, "the log, which is written in the background")
     assert f"url={service.direct}/staging also=unix:{service.unix} external={service.outside} " in line
 
 
@@ -130,7 +133,7 @@ def test_children_see_no_variables_of_systemd(service: Service) -> None:
     assert wait_for(state, "the check has run") == "up"
 
 
-def test_the_manager_is_told_of_start_reload_and_stop_and_that_it_lives(service: Service) -> None:
+def test_the_manager_hears_of_start_reload_and_stop_and_that_it_lives(service: Service) -> None:
     wait_for(lambda: service.hear("READY=1\nSTATUS=probing 2 components of staging"), "ready")
     wait_for(lambda: service.hear("WATCHDOG=1", 3), "the watchdog is fed")
     os.kill(service.pid, signal.SIGHUP)
@@ -140,7 +143,7 @@ def test_the_manager_is_told_of_start_reload_and_stop_and_that_it_lives(service:
     wait_for(lambda: service.hear("STOPPING=1"), "the stop began")
     assert gone(service.pid)
     assert service.unix.is_socket()  # systemd keeps it for the next start
-    assert [each for each in service.told if "sesame" in each] == []
+    assert [each for each in service.messages if "sesame" in each] == []
 
 
 def test_a_flag_without_sockets_is_refused() -> None:

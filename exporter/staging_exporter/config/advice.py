@@ -25,7 +25,7 @@ def advice(config: Config) -> Iterator[str]:
     ownerless = [n for n, each in components.items() if _wakes(each) and "owner" not in each.links]
     if ownerless:
         shown = [*ownerless[:_NAMED], *([f"{len(ownerless) - _NAMED} more"] if len(ownerless) > _NAMED else [])]
-        yield f"components: {joined(shown)} of priority P0 without links.owner: an alert says nothing of whom to ask"
+        yield f"components: {joined(shown)} of priority P0 without links.owner: their alerts do not name an owner"
 
 
 def _wakes(component: Component) -> bool:

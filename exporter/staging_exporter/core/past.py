@@ -16,7 +16,7 @@ from staging_exporter.core.model import State
 # `none`: the exporter did not run, or the subject was not configured.
 _STATES = (NONE, *map(str, State), "blocked")
 _CODES = {state: code for code, state in enumerate(_STATES)}
-_SETTLED = 300.0  # seconds after which a change is not told any more
+_SETTLED = 300.0  # seconds after which a bar no longer changes
 _AVAILABLE = ("up", "degraded")
 _UNAVAILABLE = ("down", "flapping", "starting", "blocked")  # what is unknown or in maintenance counts as neither
 WORST = ("blocked", "down", "flapping", "degraded", "starting", "unknown", "maintenance", "up", NONE)  # first wins

@@ -1,4 +1,4 @@
-"""Rule 6, one round: what it asks, for whom it waits, whose verdicts wait for it, and when it is complete."""
+"""Rule 6, one round: what it asks, what it waits for, whose verdicts wait for it, and when it is complete."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Rounds:
         self._looking: Index[str] = Index()  # component -> triggers of the open rounds that look at it
         self._weighing: Index[str] = Index()  # component -> triggers of those to which it is urgent
         self._looked_at_since: dict[str, float] = {}
-        self._blocked_by: dict[Key, str] = {}  # one for whom a round is known to wait
+        self._blocked_by: dict[Key, str] = {}  # a component that the round is known to wait for
         self._blocking: Index[Key] = Index()  # the same, the other way round
         self._to_examine: dict[Key, None] = {}
         self._uncovered: set[str] = set()

@@ -13,14 +13,14 @@ from staging_exporter.core.incidents import ACKNOWLEDGED, Incident, Note, incide
 from staging_exporter.core.model import Certainty, State
 from staging_exporter.core.words import joined, span, verb
 
-BEFORE = 3600.0  # seconds before the first failure in which a deploy is told with it
+BEFORE = 3600.0  # seconds before the first failure in which a deploy belongs to it
 AFTER = 120.0  # seconds after the end in which what was affected recovers
-LEAD = 60.0  # seconds before the first failure in which others that failed earlier are told with it
-_TOGETHER = 2.0  # seconds between two components that change to one state and are told in one sentence
+LEAD = 60.0  # seconds before the first failure in which others that failed earlier belong to it
+_TOGETHER = 2.0  # seconds between two changes to one state that share a sentence
 _URGENCY = ("P0", "P1", "P2")
 
 
-class Told(StrEnum):
+class EventSort(StrEnum):
     """What an event of a story is."""
 
     DEPLOY = "deploy"
@@ -57,7 +57,7 @@ class Event:
     """One thing that happened at `at` (Unix seconds), in a sentence without its end; `detail` is what a probe saw."""
 
     at: float
-    told: Told
+    sort: EventSort
     text: str
     components: tuple[str, ...] = ()
     detail: str = ""
@@ -143,11 +143,11 @@ def story(
         *(_note(note) for note in notes),
         *_end(incident),
     ]
-    order = list(Told)
+    order = list(EventSort)
     return Story(
         incident,
         begin,
-        tuple(sorted(events, key=lambda event: (event.at, order.index(event.told)))),
+        tuple(sorted(events, key=lambda event: (event.at, order.index(event.sort)))),
         steps,
         tuple(sorted({name for step in steps for name in step.symptoms})),
         tuple(sorted({name for step in steps for root in step.roots for name in root["journeys"]})),
@@ -164,14 +164,14 @@ def _deploys(changes: Iterable[Change], begin: float, ended: float | None) -> It
         names = tuple(change.subject.name for change in group)
         when = f", {span(begin - at)} before the first failure" if at <= begin else ""
         named = f" as {revision}" if revision else ""
-        yield Event(at, Told.DEPLOY, f"{joined(names)} deployed{named}{when}", names)
+        yield Event(at, EventSort.DEPLOY, f"{joined(names)} deployed{named}{when}", names)
 
 
 def _failures(incident: Incident) -> Iterator[Event]:
     for root in incident.roots:
         if root.began is not None:
             text = f"first failing probe of {root.component} ({root.reason})"
-            yield Event(root.began, Told.FAILURE, text, (root.component,), root.detail)
+            yield Event(root.began, EventSort.FAILURE, text, (root.component,), root.detail)
 
 
 def _until_recovered(changes: Iterable[Change], ended: float | None) -> Iterator[Change]:
@@ -187,7 +187,7 @@ def _until_recovered(changes: Iterable[Change], ended: float | None) -> Iterator
 
 
 def _states(changes: Iterable[Change], states: Mapping[str, str], begin: float) -> Iterator[Event]:
-    """Components that change to one state at about the same time are told together.
+    """Components that change to one state at about the same time share a sentence.
 
     Those that became up before the first failure belong to what was before.
     """
@@ -212,7 +212,7 @@ def _changed(group: Sequence[Change]) -> Event:
     names = tuple(dict.fromkeys(change.subject.name for change in group))
     reason = f" ({first.value['reason']})" if len(names) == 1 and first.value.get("reason") else ""
     detail = first.value.get("detail", "") if len(names) == 1 else ""
-    return Event(first.at, Told.STATE, f"{joined(names)} {verb(names)} {first.state}{reason}", names, detail)
+    return Event(first.at, EventSort.STATE, f"{joined(names)} {verb(names)} {first.state}{reason}", names, detail)
 
 
 def _verdicts(incident: Incident, steps: Sequence[Step]) -> Iterator[Event]:
@@ -223,9 +223,11 @@ def _verdicts(incident: Incident, steps: Sequence[Step]) -> Iterator[Event]:
         state = f"{first['state']}, " if first else ""
         certainty = f", {first['certainty']}" if first and first["certainty"] != Certainty.OBSERVED else ""
         text = f"{cause.component} is a root cause ({cause.priority}, {state}{cause.reason}{certainty})"
-        yield Event(cause.since, Told.VERDICT, text, (cause.component,), cause.detail)
+        yield Event(cause.since, EventSort.VERDICT, text, (cause.component,), cause.detail)
         if cause.until is not None:
-            yield Event(cause.until, Told.RECOVERY, f"{cause.component} is no longer a root cause", (cause.component,))
+            yield Event(
+                cause.until, EventSort.RECOVERY, f"{cause.component} is no longer a root cause", (cause.component,)
+            )
 
 
 def _around(steps: Iterable[Step]) -> Iterator[Event]:
@@ -237,12 +239,12 @@ def _around(steps: Iterable[Step]) -> Iterator[Event]:
             name = root["component"]
             if root["suspects"] and root["suspects"] != suspects.get(name):
                 text = f"{joined(root['suspects'])} may be involved in the failure of {name}"
-                yield Event(step.at, Told.SUSPECTS, text, tuple(root["suspects"]))
+                yield Event(step.at, EventSort.SUSPECTS, text, tuple(root["suspects"]))
             suspects[name] = root["suspects"]
         new = tuple(sorted(step.symptoms.keys() - affected))
         if new:
             by = joined(dict.fromkeys(name for symptom in new for name in step.symptoms[symptom][0]))
-            yield Event(step.at, Told.VERDICT, f"{joined(new)} {verb(new)} affected by {by}", new)
+            yield Event(step.at, EventSort.VERDICT, f"{joined(new)} {verb(new)} affected by {by}", new)
         affected |= step.symptoms.keys()
 
 
@@ -250,24 +252,24 @@ def _journeys(changes: Iterable[Change]) -> Iterator[Event]:
     for change in changes:
         if change.subject.sort == Sort.JOURNEY:
             at = f" at {change.value['blocked_at']}" if change.value.get("blocked_at") else ""
-            yield Event(change.at, Told.JOURNEY, f"journey {change.subject.name} is {change.state}{at}")
+            yield Event(change.at, EventSort.JOURNEY, f"journey {change.subject.name} is {change.state}{at}")
 
 
 def _alerts(incident: Incident, alerts: Mapping[str, AlertPlan]) -> Iterator[Event]:
     for root in incident.roots:
         if plan := alerts.get(root.priority):
-            yield Event(root.since, Told.ALERT, f"alert for {root.component}: {plan}", (root.component,))
+            yield Event(root.since, EventSort.ALERT, f"alert for {root.component}: {plan}", (root.component,))
 
 
 def _note(note: Note) -> Event:
     if note.sort == ACKNOWLEDGED:
-        return Event(note.at, Told.ACKNOWLEDGED, f"acknowledged by {note.by}", (), note.text)
-    return Event(note.at, Told.NOTE, f"note by {note.by}", (), note.text)
+        return Event(note.at, EventSort.ACKNOWLEDGED, f"acknowledged by {note.by}", (), note.text)
+    return Event(note.at, EventSort.NOTE, f"note by {note.by}", (), note.text)
 
 
 def _end(incident: Incident) -> Iterator[Event]:
     if incident.ended is not None:
-        yield Event(incident.ended, Told.END, f"incident over after {span(incident.ended - incident.began)}")
+        yield Event(incident.ended, EventSort.END, f"incident over after {span(incident.ended - incident.began)}")
 
 
 def _steps(changes: Iterable[Change], states: Mapping[str, str], before: Mapping[str, str]) -> Iterator[Step]:

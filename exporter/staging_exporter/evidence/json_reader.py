@@ -1,4 +1,4 @@
-"""Reports in JSON, read as a stream in limited memory; what they look like is told by their first key."""
+"""Reports in JSON, read as a stream in limited memory; their first key says what they look like."""
 
 from __future__ import annotations
 

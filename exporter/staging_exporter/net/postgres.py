@@ -115,7 +115,7 @@ class TimeLimit(StrEnum):
 
 
 def refuses_limit(error: asyncpg.PostgresError) -> bool:
-    """True when a pooler refuses what it was told the limit by."""
+    """True when a pooler refuses the setting that limits the time of a statement."""
     return any(words in str(error) for words in ("statement_timeout", "transaction blocks not allowed"))
 
 

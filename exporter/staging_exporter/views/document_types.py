@@ -213,7 +213,7 @@ class IncidentDocument(TypedDict):
     """An incident; times in RFC 3339. `ended` and `duration` (seconds) are None while it lasts.
 
     `root` is the component that was its first root cause, `priority` the most urgent of its root causes, `moved` are
-    changes of their set, `timeline` is when each began and ended. `acknowledged` is by whom and when, if it was.
+    changes of their set, `timeline` is when each began and ended. `acknowledged` says who did so, and when.
     """
 
     id: str

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from staging_exporter.core.incidents import ACKNOWLEDGED, Incident, IncidentRootCause, Note, incident_id
-from staging_exporter.core.story import Event, Story, Told, most_urgent
+from staging_exporter.core.story import Event, EventSort, Story, most_urgent
 from staging_exporter.core.words import joined, rfc3339, span, verb
 from staging_exporter.views.document_types import (
     EventDocument,
@@ -91,8 +91,12 @@ def _markdown(told: Story, environment: str, now: float) -> Iterator[str]:
             yield f"  - seen: {_code(root.detail)}"
     yield from ("", "## Timeline (UTC)", "", "| time | event | what |", "|---|---|---|")
     for event in told.events:
-        detail = f": {_code(event.detail)}" if event.detail and event.told not in (Told.NOTE, Told.ACKNOWLEDGED) else ""
-        yield f"| {rfc3339(event.at)} | {event.told} | {_plain(event.text)}{detail} |"
+        detail = (
+            f": {_code(event.detail)}"
+            if event.detail and event.sort not in (EventSort.NOTE, EventSort.ACKNOWLEDGED)
+            else ""
+        )
+        yield f"| {rfc3339(event.at)} | {event.sort} | {_plain(event.text)}{detail} |"
     yield from ("", "## Notes", "")
     written = [note for note in told.notes if note.text]
     for note in written:
@@ -142,9 +146,9 @@ def _outline(incident: Incident) -> list[Event]:
     for root in incident.roots:
         names = (root.component,)
         text = f"{root.component} became a root cause ({root.priority}, {root.reason})"
-        events.append(Event(root.since, Told.VERDICT, text, names, root.detail))
+        events.append(Event(root.since, EventSort.VERDICT, text, names, root.detail))
         if root.until is not None:
-            events.append(Event(root.until, Told.RECOVERY, f"{root.component} is no longer a root cause", names))
+            events.append(Event(root.until, EventSort.RECOVERY, f"{root.component} is no longer a root cause", names))
     return sorted(events, key=lambda event: event.at)
 
 
@@ -166,7 +170,7 @@ def _root(root: IncidentRootCause) -> IncidentRootCauseDocument:
 def _event(event: Event) -> EventDocument:
     return {
         "at": rfc3339(event.at),
-        "event": str(event.told),
+        "event": str(event.sort),
         "text": event.text,
         "components": list(event.components),
         "detail": event.detail,

@@ -103,7 +103,7 @@ def _parts(bar: Bar) -> list[tuple[str, float, float]]:
 
 
 def hovered(uptime: Uptime, now: float) -> Markup:
-    """What the mouse is told over each bar with trouble, as SVG: there may be thousands on a page."""
+    """What the mouse shows over each bar with trouble, as SVG: there may be thousands on a page."""
     day = now // 86400.0
     rects = (
         f'<rect x="{each.x:.0f}" width="6" height="24">'
@@ -120,8 +120,8 @@ def _ends(begin: float, end: float, day: float) -> str:
 
 def in_words(seconds: Mapping[str, float], *, with_up: bool = False) -> str:
     """`down 12 min, maintenance 2 h`: how long it was in each state that is not up, the worst first."""
-    told = [state for state in WORST if seconds.get(state, 0.0) >= 0.5 and state != NONE]
-    return ", ".join(f"{state} {span(seconds[state])}" for state in told if with_up or state != State.UP)
+    shown = [state for state in WORST if seconds.get(state, 0.0) >= 0.5 and state != NONE]
+    return ", ".join(f"{state} {span(seconds[state])}" for state in shown if with_up or state != State.UP)
 
 
 def percent(share: float | None) -> str:
