@@ -25,7 +25,7 @@ _PATIENCE = 60.0  # seconds that a scenario may take to be as expected, and as m
 
 # What the demo does for a scenario, when it is not the fault of that name.
 _SWITCHES: dict[str, tuple[str, dict[str, Any]]] = {
-    "F31 past its budget": ("backend", {"mode": "starting", "seconds": 70}),
+    "F31 past its budget": ("backend", {"mode": "starting", "seconds": 120}),
 }
 # Scenarios that are shown by a state that passes: seen at least once, and over by themselves.
 _PASSING = {"F30": ("backend", State.STARTING)}
