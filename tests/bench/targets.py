@@ -12,20 +12,9 @@ from pathlib import Path
 import trustme
 
 from tests.bench.processes import Running, free_port, running
+from tests.support.nginx import config
 
-_NGINX = """
-daemon off;
-worker_processes 1;
-pid {directory}/nginx.pid;
-error_log stderr;
-events {{ worker_connections 4096; }}
-http {{
-  access_log off;
-  client_body_temp_path {directory}/body;
-  proxy_temp_path {directory}/proxy;
-  fastcgi_temp_path {directory}/fastcgi;
-  uwsgi_temp_path {directory}/uwsgi;
-  scgi_temp_path {directory}/scgi;
+_HTTP = """
   server {{
     listen 127.0.0.1:{http} backlog=4096;
     listen 127.0.0.1:{https} ssl backlog=4096;
@@ -34,7 +23,6 @@ http {{
     default_type application/json;
     location / {{ return 200 '{{"status": "ok", "service": "target"}}'; }}
   }}
-}}
 """
 
 
@@ -60,7 +48,8 @@ def static_targets(directory: Path) -> Iterator[Targets]:
         nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
         if nginx:
             file = directory / "nginx.conf"
-            file.write_text(_NGINX.format(directory=directory, http=http, https=https, certificate=certificate))
+            servers = _HTTP.format(http=http, https=https, certificate=certificate)
+            file.write_text(config(directory, servers, connections=4096))
             command = [nginx, "-e", "stderr", "-p", str(directory), "-c", str(file)]
             stack.enter_context(running(command, "", directory / "nginx.log"))
         else:

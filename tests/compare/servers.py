@@ -22,24 +22,12 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from tests.bench.processes import free_port, running
 from tests.support.live import wait_for
+from tests.support.nginx import config
 from tests.support.postgres import PASSWORD, running_postgres
 from tests.support.redis import running_redis
 
 _PROGRAMS = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
-_NGINX = """
-daemon off;
-{user}
-worker_processes 1;
-pid {directory}/nginx.pid;
-error_log stderr crit;
-events {{ worker_connections 512; }}
-http {{
-  access_log off;
-  client_body_temp_path {directory}/body;
-  proxy_temp_path {directory}/proxy;
-  fastcgi_temp_path {directory}/fastcgi;
-  uwsgi_temp_path {directory}/uwsgi;
-  scgi_temp_path {directory}/scgi;
+_HTTP = """
   default_type text/plain;
   gzip_min_length 1;
   gzip_types text/plain;
@@ -77,7 +65,6 @@ http {{
             ssl_certificate_key {directory}/named.pem; location / {{ return 200 ok; }} }}
   server {{ listen 127.0.0.1:{mutual} ssl; ssl_client_certificate {directory}/ca.pem; ssl_verify_client on;
             location / {{ return 200 ok; }} }}
-}}
 """
 
 _ZONE = (
@@ -163,9 +150,9 @@ def _nginx(targets: Targets) -> Iterator[None]:
     binary = shutil.which("nginx", path=_PROGRAMS)
     assert binary, "nginx is not installed; tests/install-system-packages installs it"
     ports = {name: getattr(targets, name) for name in ("http", "https", "expired", "named", "mutual")}
-    user = "user root;" if os.geteuid() == 0 else ""
     file = targets.directory / "nginx.conf"
-    file.write_text(_NGINX.format(directory=targets.directory, token=targets.token, user=user, **ports))
+    http = _HTTP.format(directory=targets.directory, token=targets.token, **ports)
+    file.write_text(config(targets.directory, http, connections=512))
     log = targets.directory / "nginx.log"
     with running([binary, "-e", "stderr", "-p", str(targets.directory), "-c", str(file)], "", log):
         wait_for(lambda: _listens(targets.mutual), f"nginx listens: {log.read_text()}", 20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ daemon off;
 worker_processes 1;
 pid {directory}/nginx.pid;
 error_log stderr crit;
-events {{ worker_connections 64; }}
+events {{ worker_connections {connections}; }}
 http {{
   access_log off;
   client_body_temp_path {directory}/body;
@@ -24,12 +25,19 @@ http {{
   fastcgi_temp_path {directory}/fastcgi;
   uwsgi_temp_path {directory}/uwsgi;
   scgi_temp_path {directory}/scgi;
-  server {{
-    listen 127.0.0.1:{port};
-    {locations}
-  }}
+  {http}
 }}
 """
+_SERVER = """server {{
+    listen 127.0.0.1:{port};
+    {locations}
+  }}"""
+
+
+def config(directory: Path, http: str, connections: int = 64) -> str:
+    """A configuration that writes below `directory` alone, with these lines in its `http` block."""
+    user = "user root;" if os.geteuid() == 0 else ""
+    return _CONFIG.format(directory=directory, user=user, connections=connections, http=http.strip())
 
 
 @contextmanager
@@ -39,9 +47,8 @@ def nginx(directory: Path, locations: str) -> Iterator[int]:
     assert found, "nginx is not installed; tests/install-system-packages installs it"
     directory.mkdir(exist_ok=True)
     port = free_port()
-    user = "user root;" if Path("/").owner() == Path("~").expanduser().owner() == "root" else ""
     file = directory / "nginx.conf"
-    file.write_text(_CONFIG.format(directory=directory, user=user, port=port, locations=locations))
+    file.write_text(config(directory, _SERVER.format(port=port, locations=locations)))
     with process([found, "-c", str(file), "-p", str(directory), "-e", "stderr"], directory / "nginx.log"):
         wait_for(lambda: _listens(port), "nginx listens")
         yield port

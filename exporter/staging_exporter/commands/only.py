@@ -48,7 +48,7 @@ def _check_names(config: Config, names: Sequence[str]) -> None:
             give_up(f"{name} is observed by a step of {owner}: use --only {owner}")
         if name not in config.checks:
             dependents = config.topology.components.values()
-            users = [each.name for each in dependents if any(name in group for group in each.depends_on)]
+            users = [each.name for each in dependents if name in each.hard]
             hint = f"; it is inferred from {joined(users)}" if users else ""
             give_up(f"{name} has no check{hint}")
 

@@ -77,7 +77,7 @@ def _of_incidents(config: Config, document: SuggestionsDocument) -> Iterator[str
     """Warnings about edges and checks that this configuration still has."""
     components = config.topology.components
     for (name, other), text in doubtful(document):
-        if name in components and any(other in group for group in components[name].depends_on):
+        if name in components and other in components[name].hard:
             yield f"components.{name}.depends_on: {text}"
     for name, text in shallow(document):
         if name in config.checks:

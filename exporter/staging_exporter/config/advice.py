@@ -17,7 +17,7 @@ def advice(config: Config) -> Iterator[str]:
     components = config.topology.components
     if not config.vantage and config.checks:
         yield "vantage: without a check of its own connection, an exporter that is offline reports everything as down"
-    needed = {name for each in components.values() for name in _needs(each)}
+    needed = {name for each in components.values() for name in each.needs}
     for name, each in components.items():
         if each.latent and name not in needed:
             yield f"components.{name}: it has no check and nothing depends on it, so its state is never known"
@@ -32,18 +32,11 @@ def _wakes(component: Component) -> bool:
     return component.priority == Priority.P0 and component.layer != Layer.TEST
 
 
-def _needs(component: Component) -> Iterator[str]:
-    for group in component.depends_on:
-        yield from group
-    yield from component.optional_depends_on
-
-
 def _timeouts(component: Component, config: Config) -> Iterator[str]:
     """A component that gives up before its dependency is seen to fail first, and for another reason."""
     slower = [
         name
-        for group in component.depends_on
-        for name in group
+        for name in component.hard
         if name in config.checks and config.topology.components[name].timeout > component.timeout
     ]
     if slower and component.name in config.checks:

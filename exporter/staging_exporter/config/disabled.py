@@ -62,7 +62,7 @@ def _behind(name: str, components: Mapping[str, Component], off: Collection[str]
         yield name
         return
     own = components[name]
-    for other in (*(each for group in own.depends_on for each in group), *own.optional_depends_on):
+    for other in own.needs:
         yield from _behind(other, components, off)
 
 

@@ -233,10 +233,7 @@ class _Loader:
 
     def _cycles(self, components: Mapping[str, Component]) -> None:
         """Report each cycle once; a component is in at most one of those reported, so that the list stays short."""
-        edges = {
-            name: [*(n for group in c.depends_on for n in group), *c.optional_depends_on, *c.covers]
-            for name, c in components.items()
-        }
+        edges = {name: [*component.needs, *component.covers] for name, component in components.items()}
         while cycle := find_cycle(edges):
             shown = cycle if len(cycle) <= 20 else [*cycle[:10], "...", *cycle[-10:]]
             self._found.report(("components", cycle[0]), f"circular dependency {' -> '.join(map(clip, shown))}")

@@ -54,7 +54,7 @@ def with_observed(
         made[name] = _observed(name, made.get(name), components[owner], file)
     for owner in set(by.values()):
         parts = [name for name, other in by.items() if other == owner]
-        has = {name for group in made[owner].depends_on for name in group}
+        has = set(made[owner].hard)
         new = tuple((name,) for name in parts if name not in has)
         made[owner] = replace(made[owner], depends_on=(*made[owner].depends_on, *new))
     latent = {name for name, options in file.components.items() if options.check is None}

@@ -222,7 +222,7 @@ class _Case:
         own |= {name: inference.classes for name, inference in self._inferences.items()}
         above = dict.fromkeys(self._graph.border, NOTHING)
         for name in self._graph.order:
-            parents = [parent for group in self._graph.components[name].depends_on for parent in group]
+            parents = self._graph.components[name].hard
             failing = (own[parent] for parent in parents if self._states[parent] in FAILS)
             above[name] = union([*failing, *(above[parent] for parent in parents)])
         return above

@@ -124,7 +124,7 @@ def _in_context(root: RootCause) -> Iterable[str]:
 
 
 def _why_root(status: ComponentStatus, components: Mapping[str, ComponentStatus]) -> str:
-    hard = [other for group in status.component.depends_on for other in group]
+    hard = status.component.hard
     if not hard:
         return "It has no dependencies, so it is the root cause."
     failing = [other for other in hard if components[other].state in FAILS]

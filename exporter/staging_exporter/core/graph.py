@@ -54,7 +54,7 @@ class Graph:
         for name, component in components.items():
             for target in self.edges[name]:
                 self.dependents[target].append(name)
-            for target in dict.fromkeys(other for group in component.depends_on for other in group):
+            for target in component.hard:
                 self._hard[target].append(name)
             for group in component.depends_on:
                 if len(group) == 1:
@@ -124,8 +124,7 @@ class Graph:
 
 
 def _targets(component: Component) -> tuple[str, ...]:
-    hard = [name for group in component.depends_on for name in group]
-    return tuple(dict.fromkeys([*hard, *component.optional_depends_on, *component.covers]))
+    return tuple(dict.fromkeys([*component.needs, *component.covers]))
 
 
 def _dependencies_first(edges: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

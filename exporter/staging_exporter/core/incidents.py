@@ -41,10 +41,19 @@ class Incident:
     roots: tuple[IncidentRootCause, ...]
     moved: tuple[float, ...] = ()
 
+    @property
+    def names(self) -> list[str]:
+        """The components that were root causes, each once, in the order in which they became so."""
+        return list(dict.fromkeys(root.component for root in self.roots))
+
+    def lasted(self, now: float) -> float:
+        """Seconds from its beginning to its end, or until now."""
+        return (now if self.ended is None else self.ended) - self.began
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a person said about an incident, `by` whom and when (Unix seconds); its sort is one of those below."""
+    """What the person `by` wrote on an incident at `at` (Unix seconds); `sort` is one of those below."""
 
     at: float
     by: str
@@ -64,6 +73,11 @@ class Query:
 
 
 NOTE, ACKNOWLEDGED = "note", "acknowledged"
+
+
+def acknowledgement(notes: Iterable[Note]) -> Note | None:
+    """The first one, None without any."""
+    return next((note for note in notes if note.sort == ACKNOWLEDGED), None)
 
 
 def incident_id(incident: Incident | float) -> str:

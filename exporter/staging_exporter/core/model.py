@@ -192,6 +192,16 @@ class Component:
         """True when there is no check: judged only by those that depend on it."""
         return self.kind == LATENT
 
+    @property
+    def hard(self) -> tuple[str, ...]:
+        """What it depends on in `depends_on`, each once."""
+        return tuple(dict.fromkeys(name for group in self.depends_on for name in group))
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What it depends on, hard or optional, each once."""
+        return tuple(dict.fromkeys([*self.hard, *self.optional_depends_on]))
+
     def counts_like(self, other: Component) -> bool:
         """True when runs are made and counted alike for both, whatever place they have in the graph."""
         return self._counted == other._counted

@@ -9,15 +9,14 @@ from itertools import groupby
 from typing import Any
 
 from staging_exporter.core.history import VERDICT, Change, Sort, Subject
-from staging_exporter.core.incidents import ACKNOWLEDGED, Incident, Note, incident_id
-from staging_exporter.core.model import Certainty, State
+from staging_exporter.core.incidents import ACKNOWLEDGED, Incident, Note, acknowledgement, incident_id
+from staging_exporter.core.model import Certainty, Priority, State
 from staging_exporter.core.words import joined, span, verb
 
 BEFORE = 3600.0  # seconds before the first failure in which a deploy belongs to it
 AFTER = 120.0  # seconds after the end in which what was affected recovers
 LEAD = 60.0  # seconds before the first failure in which others that failed earlier belong to it
 _TOGETHER = 2.0  # seconds between two changes to one state that share a sentence
-_URGENCY = ("P0", "P1", "P2")
 
 
 class EventSort(StrEnum):
@@ -102,7 +101,7 @@ class Story:
     @property
     def acknowledged(self) -> Note | None:
         """Who acknowledged it first."""
-        return next((note for note in self.notes if note.sort == ACKNOWLEDGED), None)
+        return acknowledgement(self.notes)
 
 
 def first_failure(incident: Incident) -> float:
@@ -112,7 +111,7 @@ def first_failure(incident: Incident) -> float:
 
 def most_urgent(incident: Incident) -> str:
     """The most urgent priority of its root causes."""
-    return min((root.priority for root in incident.roots), default=_URGENCY[-1])
+    return min((root.priority for root in incident.roots), default=str(Priority.P2))
 
 
 def story(

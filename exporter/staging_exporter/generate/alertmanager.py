@@ -6,7 +6,7 @@ parser read alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from staging_exporter.core.durations import parse_duration
@@ -18,7 +18,7 @@ from staging_exporter.generate.marker import marked
 from staging_exporter.generate.monitoring import EXPORTER_DOWN, LOOP_HUNG, RESULTS_STALE, WATCHDOG
 from staging_exporter.generate.options import AlertingOptions, WorkingHours
 from staging_exporter.generate.promql import dump
-from staging_exporter.generate.receiver_options import Receiver, Receivers
+from staging_exporter.generate.receiver_options import Receivers
 from staging_exporter.options.times import DAYS
 
 CONFIG_FILE = "alertmanager.yml"
@@ -121,9 +121,7 @@ def _inhibitions() -> Iterator[dict[str, Any]]:
 
 
 def _receivers(slots: Receivers) -> Iterator[dict[str, Any]]:
-    receivers: Sequence[Receiver] = ()
-    for priority, configured in zip(Priority, (slots.P0, slots.P1, slots.P2), strict=True):
-        receivers = configured or receivers
+    for priority, receivers in slots.by_priority.items():
         yield {"name": priority.value, **integrations(receivers)}
     silent = {"send_resolved": False}  # a dead man's switch would count a resolved notification as a heartbeat
     by_kind = integrations(slots.watchdog)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from staging_exporter.core.model import Priority
 from staging_exporter.options.addresses import WebLink
 from staging_exporter.options.model import Listed, Model
 
@@ -158,3 +160,9 @@ class Receivers(Model):
     def all(self) -> tuple[Receiver, ...]:
         """Those of every priority, and of the dead man's switch."""
         return (*self.P0, *self.P1, *self.P2, *self.watchdog)
+
+    @property
+    def by_priority(self) -> dict[Priority, Sequence[Receiver]]:
+        """Who gets the alerts of each priority."""
+        p1 = self.P1 or self.P0
+        return {Priority.P0: self.P0, Priority.P1: p1, Priority.P2: self.P2 or p1}

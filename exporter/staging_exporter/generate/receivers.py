@@ -12,14 +12,13 @@ from staging_exporter.generate.receiver_options import Email, Receiver, Slack, W
 
 
 def alert_plans(options: AlertingOptions) -> dict[str, AlertPlan]:
-    """By priority; one without receivers has those of the next more urgent one."""
+    """By priority."""
     sent_to = tuple(each.url.shown for each in options.alertmanagers)
-    plans, receivers = {}, tuple[str, ...]()
-    for priority in Priority:
-        given = getattr(options.receivers, priority, ()) if options.receivers else ()
-        receivers = tuple(map(_described, given)) or receivers
-        plans[str(priority)] = AlertPlan(f"{ROOT_CAUSE}{priority}", receivers, sent_to)
-    return plans
+    receivers = options.receivers.by_priority if options.receivers else dict.fromkeys(Priority, ())
+    return {
+        str(priority): AlertPlan(f"{ROOT_CAUSE}{priority}", tuple(map(_described, given)), sent_to)
+        for priority, given in receivers.items()
+    }
 
 
 def _described(receiver: Receiver) -> str:

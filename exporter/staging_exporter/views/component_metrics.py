@@ -35,7 +35,7 @@ def _links(component: Component) -> Iterator[Row]:
 
 
 def _edges(component: Component) -> Iterator[Row]:
-    for target in dict.fromkeys(target for group in component.depends_on for target in group):
+    for target in component.hard:
         yield (target, "false"), 1
     for target in dict.fromkeys(component.optional_depends_on):
         yield (target, "true"), 1

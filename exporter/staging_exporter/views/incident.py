@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from staging_exporter.core.incidents import ACKNOWLEDGED, Incident, IncidentRootCause, Note, incident_id
+from staging_exporter.core.incidents import Incident, IncidentRootCause, Note, acknowledgement, incident_id
 from staging_exporter.core.story import Event, EventSort, Story, most_urgent
 from staging_exporter.core.words import joined, rfc3339, span, verb
 from staging_exporter.views.document_types import (
@@ -23,7 +23,7 @@ _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def incident_document(incident: Incident, notes: Sequence[Note] = ()) -> IncidentDocument:
     """One entry of `/api/v1/incidents`."""
-    acknowledged = next((note for note in notes if note.sort == ACKNOWLEDGED), None)
+    acknowledged = acknowledgement(notes)
     return {
         "id": incident_id(incident),
         "began": rfc3339(incident.began),
@@ -43,46 +43,45 @@ def incident_documents(incidents: Iterable[Incident], notes: Mapping[str, Sequen
     return [incident_document(incident, notes.get(incident_id(incident), ())) for incident in incidents]
 
 
-def story_document(told: Story) -> IncidentDetailDocument:
+def story_document(story: Story) -> IncidentDetailDocument:
     """The document of `/api/v1/incidents/ID`."""
     return {
-        **incident_document(told.incident, told.notes),
-        "timeline": [_event(event) for event in told.events],
-        "first_failure": rfc3339(told.first_failure),
-        "affected": list(told.affected),
-        "journeys": list(told.journeys),
+        **incident_document(story.incident, story.notes),
+        "timeline": [_event(event) for event in story.events],
+        "first_failure": rfc3339(story.first_failure),
+        "affected": list(story.affected),
+        "journeys": list(story.journeys),
         "alerts": [
             {"priority": priority, "alert": plan.name, "receivers": list(plan.receivers), "sent_to": list(plan.sent_to)}
-            for priority, plan in sorted(told.alerts.items())
+            for priority, plan in sorted(story.alerts.items())
         ],
-        "notes": [_note(note) for note in told.notes],
+        "notes": [_note(note) for note in story.notes],
     }
 
 
 def headline(incident: Incident, now: float) -> str:
     """`postgres, 45 s`: its root causes and how long it took, or lasts."""
-    names = list(dict.fromkeys(root.component for root in incident.roots))
+    names = incident.names
     shown = joined(names) if len(names) <= 3 else f"{', '.join(names[:3])} and {len(names) - 3} more"
-    took = span((now if incident.ended is None else incident.ended) - incident.began)
-    return f"{shown}, {took}" + (" so far" if incident.ended is None else "")
+    return f"{shown}, {span(incident.lasted(now))}" + (" so far" if incident.ended is None else "")
 
 
-def markdown(told: Story, environment: str, now: float) -> str:
+def markdown(story: Story, environment: str, now: float) -> str:
     """The incident as a draft of a post-mortem."""
-    return "\n".join(_markdown(told, environment, now)) + "\n"
+    return "\n".join(_markdown(story, environment, now)) + "\n"
 
 
-def _markdown(told: Story, environment: str, now: float) -> Iterator[str]:
-    incident = told.incident
+def _markdown(story: Story, environment: str, now: float) -> Iterator[str]:
+    incident = story.incident
     ended = f"ended {rfc3339(incident.ended)}" if incident.ended is not None else "not over yet"
-    yield f"# Incident {told.id} in {_plain(environment)}: {_plain(headline(incident, now))}"
+    yield f"# Incident {story.id} in {_plain(environment)}: {_plain(headline(incident, now))}"
     yield ""
-    yield f"- began {rfc3339(incident.began)}, {ended}; first failure {rfc3339(told.first_failure)}"
+    yield f"- began {rfc3339(incident.began)}, {ended}; first failure {rfc3339(story.first_failure)}"
     yield f"- priority {most_urgent(incident)}"
-    yield f"- affected: {_list(told.affected)}"
-    yield f"- blocked journeys: {_list(told.journeys)}"
-    if told.acknowledged:
-        yield f"- acknowledged by {_plain(told.acknowledged.by)} at {rfc3339(told.acknowledged.at)}"
+    yield f"- affected: {_list(story.affected)}"
+    yield f"- blocked journeys: {_list(story.journeys)}"
+    if story.acknowledged:
+        yield f"- acknowledged by {_plain(story.acknowledged.by)} at {rfc3339(story.acknowledged.at)}"
     yield from ("", "## Root causes", "")
     for root in incident.roots:
         until = rfc3339(root.until) if root.until is not None else "now"
@@ -90,7 +89,7 @@ def _markdown(told: Story, environment: str, now: float) -> Iterator[str]:
         if root.detail:
             yield f"  - seen: {_code(root.detail)}"
     yield from ("", "## Timeline (UTC)", "", "| time | event | what |", "|---|---|---|")
-    for event in told.events:
+    for event in story.events:
         detail = (
             f": {_code(event.detail)}"
             if event.detail and event.sort not in (EventSort.NOTE, EventSort.ACKNOWLEDGED)
@@ -98,7 +97,7 @@ def _markdown(told: Story, environment: str, now: float) -> Iterator[str]:
         )
         yield f"| {rfc3339(event.at)} | {event.sort} | {_plain(event.text)}{detail} |"
     yield from ("", "## Notes", "")
-    written = [note for note in told.notes if note.text]
+    written = [note for note in story.notes if note.text]
     for note in written:
         yield f"- {rfc3339(note.at)}, {_plain(note.by)}: {_plain(note.text)}"
     yield from () if written else ("None.",)
@@ -125,7 +124,7 @@ def _entry(incident: Incident, environment: str, now: float, notes: Sequence[Not
     id_ = incident_id(incident)
     state = "is over" if incident.ended is not None else "lasts"
     seen = "; ".join(f"{root.component} ({root.reason}): {root.detail}" for root in incident.roots)
-    names = dict.fromkeys(root.component for root in incident.roots)
+    names = incident.names
     title = f"{joined(names)} {verb(names, 'was the root cause', 'were the root causes')}, {state}"
     return (
         f"<entry>\n<id>urn:staging-exporter:{_urn(environment)}:{id_}</id>\n<title>{_xml(title)}</title>\n"

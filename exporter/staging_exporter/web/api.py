@@ -25,7 +25,15 @@ from staging_exporter.views.suggestions import suggestions_document
 from staging_exporter.web.access import CALLER
 from staging_exporter.web.exporter import Exporter, NotForAnyone, ReportRefused
 from staging_exporter.web.requests import Deployed, Maintenance, parsed, probe_deadline, run_id, upload
-from staging_exporter.web.responses import answer, has_it, rendered, unchanged, unknown_component, wants_gzip
+from staging_exporter.web.responses import (
+    answer,
+    has_it,
+    not_stored,
+    rendered,
+    unchanged,
+    unknown_component,
+    wants_gzip,
+)
 
 log = logging.getLogger("exporter")
 _UPLOAD_TIMEOUT = 120.0  # seconds
@@ -160,5 +168,5 @@ async def _applied(change: Awaitable[None], body: Model, by: str) -> web.Respons
     except KeyError as error:
         return unknown_component(error.args[0])
     except StorageFailed as error:
-        return web.Response(status=507, text=f"not changed, since it cannot be stored: {error}.\n")
+        return not_stored(error)
     return web.json_response({**body.model_dump(mode="json"), "by": by})

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from aiohttp import web
@@ -13,9 +12,8 @@ from aiohttp import web
 from staging_exporter.clock import now
 from staging_exporter.core.history import Sort
 from staging_exporter.core.incidents import ACKNOWLEDGED, NOTE, Incident, Note, Query, incident_id
-from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.core.story import AFTER, BEFORE, LEAD, Story, first_failure, story
-from staging_exporter.views.document import document
+from staging_exporter.views.document import Documents
 from staging_exporter.views.exporter_status import StorageFailed
 from staging_exporter.views.incident import feed, incident_documents, markdown, story_document
 from staging_exporter.views.page.incidents import incident_page, incidents_page
@@ -23,7 +21,7 @@ from staging_exporter.web.access import CALLER
 from staging_exporter.web.exporter import Exporter
 from staging_exporter.web.pages import HEADERS, html
 from staging_exporter.web.requests import Remark, parsed
-from staging_exporter.web.responses import rendered
+from staging_exporter.web.responses import has_it, not_stored, rendered, tag_of, unchanged
 
 _ID = re.compile(r"\d{8}T\d{6}\.\d{3}Z")
 _NAME = re.compile(r"[a-z0-9-]{1,63}")
@@ -37,9 +35,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Incidents:
     """The handlers; `server` says at which paths."""
 
-    def __init__(self, exporter: Exporter, external: str = "") -> None:
+    def __init__(self, exporter: Exporter, documents: Documents, external: str = "") -> None:
         """`external` is the URL under which people reach the pages; without it the feed has relative links."""
-        self._exporter, self._base = exporter, f"{external}/" if external else ""
+        self._exporter, self._documents, self._base = exporter, documents, f"{external}/" if external else ""
 
     def routes(self) -> dict[str, Handler]:
         """The handlers of what is read, by path."""
@@ -55,43 +53,40 @@ class Incidents:
     async def page_of_all(self, request: web.Request) -> web.Response:
         """The list of incidents."""
         query = _query(request)
-        found = await _read(self._exporter.history.incidents(query))
-        notes = await _read(self._exporter.history.notes([incident_id(incident) for incident in found]))
-        snapshot = self._exporter.snapshot()
-        pieces = await asyncio.to_thread(lambda: incidents_page(document(snapshot), found, notes, query))
+        found, notes = await self._found(query)
+        of_now = self._documents.document(self._exporter.snapshot())
+        pieces = await asyncio.to_thread(incidents_page, of_now, found, notes, query)
         return await html(request, await rendered(pieces))
 
     async def page(self, request: web.Request) -> web.Response:
         """The page of one incident."""
-        told, snapshot = await self._story(request), self._exporter.snapshot()
+        made, of_now = await self._story(request), self._documents.document(self._exporter.snapshot())
         number = request.query.get("step", "0")
         step = int(number) if number.isdecimal() and len(number) < 6 else 0
-        pieces = await asyncio.to_thread(_page_pieces, snapshot, told, step)
+        pieces = await asyncio.to_thread(incident_page, of_now, made, step)
         return await html(request, await rendered(pieces))
 
     async def markdown(self, request: web.Request) -> web.Response:
         """One incident as a draft of a post-mortem."""
-        told = await self._story(request)
-        text = markdown(told, self._exporter.snapshot().environment, now())
+        made = await self._story(request)
+        text = markdown(made, self._exporter.snapshot().environment, now())
         return web.Response(text=text, content_type="text/markdown", headers=HEADERS)
 
     async def feed(self, request: web.Request) -> web.Response:
         """The last incidents as an Atom feed; a reader that has this version gets 304."""
-        found = await _read(self._exporter.history.incidents(Query(limit=_IN_FEED)))
-        notes = await _read(self._exporter.history.notes([incident_id(incident) for incident in found]))
+        found, notes = await self._found(Query(limit=_IN_FEED))
         at = found[0].began if found else 0.0
         body = feed(found, self._exporter.snapshot().environment, at, notes, self._base).encode()
-        tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        headers = {**HEADERS, "ETag": tag}
-        if tag in request.headers.get("If-None-Match", ""):
-            return web.Response(status=304, headers=headers)
-        return web.Response(body=body, content_type="application/atom+xml", charset="utf-8", headers=headers)
+        tag = tag_of(body)
+        if has_it(request, tag):
+            return unchanged(tag, HEADERS)
+        response = web.Response(body=body, content_type="application/atom+xml", charset="utf-8", headers=HEADERS)
+        response.etag = tag
+        return response
 
     async def documents(self, request: web.Request) -> web.Response:
         """Past and present incidents, newest first."""
-        found = await _read(self._exporter.history.incidents(_query(request)))
-        notes = await _read(self._exporter.history.notes([incident_id(incident) for incident in found]))
-        return web.json_response(incident_documents(found, notes))
+        return web.json_response(incident_documents(*await self._found(_query(request))))
 
     async def document(self, request: web.Request) -> web.Response:
         """One incident with its story."""
@@ -107,8 +102,14 @@ class Incidents:
         except KeyError:
             return _unknown(id_)
         except StorageFailed as error:
-            return web.Response(status=507, text=f"not changed, since it cannot be stored: {error}.\n")
+            return not_stored(error)
         return web.json_response(story_document(await self._story(request)))
+
+    async def _found(self, query: Query) -> tuple[list[Incident], dict[str, list[Note]]]:
+        """The incidents that the query asks for, newest first, and the notes on each."""
+        history = self._exporter.history
+        found = await _read(history.incidents(query))
+        return found, await _read(history.notes([incident_id(incident) for incident in found]))
 
     async def _story(self, request: web.Request) -> Story:
         """The story of the incident of the request. Raises HTTPNotFound."""
@@ -132,10 +133,6 @@ async def _read(answer: Awaitable[T]) -> T:
         return await answer
     except StorageFailed as error:
         raise web.HTTPServiceUnavailable(text=f"the history cannot be read: {error}.\n") from None
-
-
-def _page_pieces(snapshot: Snapshot, told: Story, step: int) -> Iterator[str]:
-    return incident_page(document(snapshot), told, step)
 
 
 def _query(request: web.Request) -> Query:

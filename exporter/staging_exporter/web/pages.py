@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from difflib import get_close_matches
-from hashlib import blake2b
 from time import monotonic
 
-from aiohttp import ETag, web
+from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from staging_exporter.core.coincidence import Suggestions
@@ -30,7 +29,7 @@ from staging_exporter.views.page.selection import Selection
 from staging_exporter.views.page.tools import Tools
 from staging_exporter.views.page.uptime import RANGES, Range
 from staging_exporter.views.suggestions import suggestions_document
-from staging_exporter.web.responses import compressed, has_it, rendered, unchanged, unknown_component
+from staging_exporter.web.responses import compressed, has_it, rendered, tag_of, unchanged, unknown_component
 
 _MAX_AGE = 1.0  # seconds for which one rendering serves every viewer
 HEADERS = {
@@ -189,7 +188,7 @@ def _is_browser(request: web.Request) -> bool:
 
 async def html(request: web.Request, body: bytes) -> web.Response:
     """A page, compressed where the client accepts it, unless the client has it."""
-    tag = ETag(blake2b(body, digest_size=12).hexdigest(), is_weak=True)  # compressed or not, it is the same page
+    tag = tag_of(body)
     if has_it(request, tag):
         return unchanged(tag, HEADERS)
     response = await compressed(request, body, {**HEADERS, "Content-Type": "text/html; charset=utf-8"})

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Iterable, Mapping
+from hashlib import blake2b
 from time import monotonic
 
 from aiohttp import ETag, web
 
+from staging_exporter.views.exporter_status import StorageFailed
 from staging_exporter.views.exposition import accepts_gzip
 
 _SLICE = 0.002  # seconds of work on the event loop, after which other tasks run
@@ -78,6 +80,16 @@ def unchanged(tag: ETag, headers: Mapping[str, str] | None = None) -> web.Respon
     response = web.Response(status=304, headers=headers)
     response.etag = tag
     return response
+
+
+def tag_of(body: bytes) -> ETag:
+    """Names the body, compressed or not."""
+    return ETag(blake2b(body, digest_size=12).hexdigest(), is_weak=True)
+
+
+def not_stored(error: StorageFailed) -> web.Response:
+    """The 507 for a change that would not survive a restart, and was not made."""
+    return web.Response(status=507, text=f"not changed, since it cannot be stored: {error}.\n")
 
 
 def unknown_component(name: str) -> web.Response:

@@ -34,7 +34,7 @@ def make_app(
     """
     server_logger.addFilter(_without_malformed_requests)
     documents = Documents()
-    api, incidents = Api(exporter, documents), Incidents(exporter, external)
+    api, incidents = Api(exporter, documents), Incidents(exporter, documents, external)
 
     def problem() -> str:
         return exporter.own_status().problem

@@ -126,7 +126,7 @@ class _Comparison:
             if here not in seen and not services - {service.name}:
                 seen.add(here)
                 component = self._components[here]
-                left += [other for group in component.depends_on for other in group]
+                left += component.hard
                 left += component.optional_depends_on
         return seen
 
@@ -168,7 +168,7 @@ class _Comparison:
                 yield f"components.{name}: revision {service.source} {why}, which no component checks"
         hinted = {self._addresses[hint.host] for hint in service.hints() if hint.host in self._addresses}
         hinted |= {("gcp_sql", connection.rpartition(":")[2]) for connection in service.sockets}
-        for other in sorted({one for group in self._components[name].depends_on for one in group}):
+        for other in sorted(self._components[name].hard):
             for kind, resource in self._targets.get(other, ()):
                 if kind in ("gcp_sql", "gcp_vpc") and (kind, resource) not in {*needed, *hinted} and resource:
                     text = f"revision {service.source} does not use {_KINDS[kind].words} {resource}"

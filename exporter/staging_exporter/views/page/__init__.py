@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 
-from staging_exporter.core.model import Layer, State
+from staging_exporter.core.model import State
 from staging_exporter.views.document_types import (
     ComponentDetailDocument,
     StatusDocument,
@@ -18,7 +18,7 @@ from staging_exporter.views.page.icons import icon
 from staging_exporter.views.page.latency import curve, folded
 from staging_exporter.views.page.markdown import blocks
 from staging_exporter.views.page.panels import layers, starting, undetermined
-from staging_exporter.views.page.selection import Selection, all_labels, drawn, owners
+from staging_exporter.views.page.selection import Selection, all_labels, drawn, layers_of, owners
 from staging_exporter.views.page.templating import template
 from staging_exporter.views.page.texts import banners
 from staging_exporter.views.page.tools import Help, Tools, help_for
@@ -59,8 +59,8 @@ def status_page(
         selection=selection,
         layers=shown,
         graph=graph(document, graphed),
-        drawn_layers=_layers_of(document, graphed),
-        used_layers=_layers_of(document, document["components"]),
+        drawn_layers=layers_of(document, graphed),
+        used_layers=layers_of(document, document["components"]),
         owners=owners(document),
         labels=all_labels(document),
         helps=_helps(document, tools),
@@ -131,9 +131,3 @@ def static(name: str) -> bytes:
     if name in _ICONS:
         return icon(_ICONS[name]).encode()
     return (files(__name__) / "static" / name).read_bytes()
-
-
-def _layers_of(document: StatusDocument, names: Iterable[str]) -> list[str]:
-    """The layers of these components, from below."""
-    used = {document["components"][name]["layer"] for name in names}
-    return [layer for layer in map(str, Layer) if layer in used]

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlencode
 
-from staging_exporter.core.incidents import ACKNOWLEDGED, Incident, Note, Query, incident_id
-from staging_exporter.core.model import Layer
+from staging_exporter.core.incidents import Incident, Note, Query, acknowledgement, incident_id
+from staging_exporter.core.model import Priority
 from staging_exporter.core.story import Story, most_urgent
 from staging_exporter.core.words import span
 from staging_exporter.views.document_types import StatusDocument
 from staging_exporter.views.incident import headline
 from staging_exporter.views.page.graph import graph
 from staging_exporter.views.page.replay import as_it_was, drawn_in_replay, verdict_of
-from staging_exporter.views.page.selection import Selection
+from staging_exporter.views.page.selection import Selection, layers_of
 from staging_exporter.views.page.templating import template
 from staging_exporter.views.page.texts import banners
-
-_PRIORITIES = ("P0", "P1", "P2")
 
 
 def incidents_page(
@@ -39,46 +37,44 @@ def incidents_page(
     )
 
 
-def incident_page(document: StatusDocument, told: Story, number: int) -> Iterator[str]:
+def incident_page(document: StatusDocument, story: Story, number: int) -> Iterator[str]:
     """The page of one incident, in pieces, with its replay at the step of that number."""
-    number = min(max(number, 0), max(len(told.steps) - 1, 0))
-    then = as_it_was(document, told.steps[number]) if told.steps else None
-    names = drawn_in_replay(document, told.steps)
-    used = {document["components"][name]["layer"] for name in names}
-    now, incident = document["generated_at"], told.incident
+    number = min(max(number, 0), max(len(story.steps) - 1, 0))
+    then = as_it_was(document, story.steps[number]) if story.steps else None
+    names = drawn_in_replay(document, story.steps)
+    now, incident = document["generated_at"], story.incident
     return template("incident.html").generate(
         document=document,
         now=now,
         banners=[],
-        story=told,
+        story=story,
         incident=incident,
         headline=headline(incident, now),
         priority=most_urgent(incident),
-        duration=span((now if incident.ended is None else incident.ended) - incident.began),
-        names=list(dict.fromkeys(root.component for root in incident.roots)),
-        steps=[(step, verdict_of(step)) for step in told.steps],
+        duration=span(incident.lasted(now)),
+        names=incident.names,
+        steps=[(step, verdict_of(step)) for step in story.steps],
         number=number,
         then=then,
         drawing=graph(then, names) if then else None,
-        drawn_layers=[layer for layer in map(str, Layer) if layer in used],
+        drawn_layers=layers_of(document, names),
         selection=Selection(),
         base="../",
     )
 
 
 def _row(incident: Incident, notes: Sequence[Note], now: float) -> dict[str, object]:
-    end = now if incident.ended is None else incident.ended
     reasons = list(dict.fromkeys(root.reason for root in incident.roots))
     return {
         "id": incident_id(incident),
         "began": incident.began,
         "open": incident.ended is None,
-        "took": span(end - incident.began),
+        "took": span(incident.lasted(now)),
         "priority": most_urgent(incident),
-        "names": list(dict.fromkeys(root.component for root in incident.roots)),
+        "names": incident.names,
         "reasons": ", ".join(reasons),
         "detail": incident.roots[0].detail if incident.roots else "",
-        "acknowledged": next((note for note in notes if note.sort == ACKNOWLEDGED), None),
+        "acknowledged": acknowledgement(notes),
         "notes": sum(bool(note.text) for note in notes),
     }
 
@@ -91,7 +87,7 @@ def _filters(query: Query) -> list[tuple[str, list[tuple[str, str, bool]]]]:
         (
             "priority",
             [("all", _link(query, priority=None), query.priority is None)]
-            + [(each, _link(query, priority=each), query.priority == each) for each in _PRIORITIES],
+            + [(each, _link(query, priority=each), query.priority == each) for each in map(str, Priority)],
         ),
     ]
 

@@ -13,8 +13,8 @@ from staging_exporter.views.document_types import (
     RootCauseDocument,
     StatusDocument,
 )
+from staging_exporter.views.page.selection import SMALL
 
-_SMALL = 40  # components up to which the whole graph is shown
 _TROUBLE = ("down", "degraded", "flapping", "starting")
 
 
@@ -48,7 +48,7 @@ def drawn_in_replay(document: StatusDocument, steps: Sequence[Step]) -> list[str
 
     All of a small environment, of a large one those that were not up in a step and what explains that.
     """
-    if len(document["components"]) <= _SMALL:
+    if len(document["components"]) <= SMALL:
         return list(document["components"])
     wanted = {name for step in steps for name, state in step.states.items() if state in _TROUBLE}
     wanted |= {root["component"] for step in steps for root in step.roots}

@@ -7,12 +7,12 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from staging_exporter.core.model import State
+from staging_exporter.core.model import Layer, State
 from staging_exporter.views.document_types import ComponentDocument, StatusDocument
 from staging_exporter.views.queries import neighbours
 
 _LONGEST = 200  # characters of a value in the query string
-_SMALL = 40  # components up to which the whole graph is shown
+SMALL = 40  # components up to which the whole graph is shown
 _FEW = 20  # selected components whose neighbours are drawn, too
 _QUIET = frozenset({State.UP, State.MAINTENANCE})
 
@@ -83,6 +83,12 @@ def all_labels(document: StatusDocument) -> list[str]:
     return sorted({label for each in document["components"].values() for label in labels(each)})
 
 
+def layers_of(document: StatusDocument, names: Iterable[str]) -> list[str]:
+    """The layers of these components, from below."""
+    used = {document["components"][name]["layer"] for name in names}
+    return [layer for layer in map(str, Layer) if layer in used]
+
+
 def drawn(document: StatusDocument, selected: Iterable[str], selection: Selection) -> list[str]:
     """The components of the graph, in the order of the file.
 
@@ -94,7 +100,7 @@ def drawn(document: StatusDocument, selected: Iterable[str], selection: Selectio
         wanted = set(selected)
         if len(wanted) <= _FEW:
             wanted |= {other for name in wanted for other in neighbours(document, name)}
-    elif selection.graph or len(components) <= _SMALL:
+    elif selection.graph or len(components) <= SMALL:
         return list(components)
     else:
         wanted = {name for name in components if _concerns(document, name)}
