@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import pytest
 import websockets.asyncio.server
 from staging_exporter.core.model import Component, Layer, Observation, Priority, Reason
-from staging_exporter.core.redaction import clean
+from staging_exporter.core.redaction import Masker, clean
 from staging_exporter.engine.prober import Prober
 from staging_exporter.evidence.google.reader import GoogleReader
 from staging_exporter.net.address import HostPort
@@ -215,7 +215,7 @@ async def traced(options: dict[str, Any]) -> tuple[Observation, str]:
     component = Component("target", Layer.SERVICE, Priority.P1, kind=options["kind"])
     context = prober.context(5.0)
     seen = await prober.attempt_with(component, check, context)
-    log = [clean(line, context.secrets) for _, line in context.lines]
+    log = [clean(line, Masker(context.secrets)) for _, line in context.lines]
     facts = json.dumps(dict(seen.facts), ensure_ascii=False)
     return seen, "".join([seen.detail, facts, *log])
 

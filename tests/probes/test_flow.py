@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from staging_exporter.core.model import Component, Layer, Observation, Outcome, Priority, Reason
-from staging_exporter.core.redaction import clean
+from staging_exporter.core.redaction import Masker, clean
 from staging_exporter.engine.prober import Prober
 from staging_exporter.probes import load
 from websockets.asyncio.server import ServerConnection, serve
@@ -309,7 +309,7 @@ async def test_no_captured_value_and_no_cookie_is_shown_anywhere() -> None:
         prober = Prober()
         context = prober.context(5.0)
         seen = await prober.attempt_with(Component("x", Layer.SERVICE, Priority.P1, "flow"), check, context)
-    shown = repr(seen) + "".join(clean(line, context.secrets) for _, line in context.lines)
+    shown = repr(seen) + "".join(clean(line, Masker(context.secrets)) for _, line in context.lines)
     assert "step leak" in shown
     assert not [value for value in (TOKEN, SESSION, "request-8899", PASSWORD) if value in shown]
 

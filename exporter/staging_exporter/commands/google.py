@@ -9,7 +9,7 @@ import click
 
 from staging_exporter.commands.common import give_up
 from staging_exporter.core.model import ProbeFailed
-from staging_exporter.core.redaction import clean
+from staging_exporter.core.redaction import Masker, clean
 from staging_exporter.drafts.gcp.inventory import Inventory, take_inventory
 from staging_exporter.drafts.gcp.role import grant_command
 from staging_exporter.evidence.google.reader import reader_of
@@ -43,9 +43,9 @@ def inventory_of(
         found = asyncio.run(take())
     except ProbeFailed as error:
         click.echo(f"to grant what is needed: {grant_command(project)}", err=True)
-        give_up(f"cannot read project {project}: {clean(error.detail, context.secrets)}")
+        give_up(f"cannot read project {project}: {clean(error.detail, Masker(context.secrets))}")
     for text in found.unseen:
-        click.echo(f"could not see {clean(text, context.secrets)}", err=True)
+        click.echo(f"could not see {clean(text, Masker(context.secrets))}", err=True)
     if found.denied:
         click.echo(f"to grant what is needed: {grant_command(project)}", err=True)
     return found

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from staging_exporter.clock import now
 from staging_exporter.core.blackbox import NoCheck, Paused, ProbeResult, RateLimitExceeded
 from staging_exporter.core.model import Component
-from staging_exporter.core.redaction import clean
+from staging_exporter.core.redaction import Masker, clean
 from staging_exporter.engine.prober import Prober
 from staging_exporter.engine.rate_limit import RateLimiter
 from staging_exporter.options.check import Check
@@ -118,7 +118,8 @@ class OnDemand:
         context.investigating = True
         seen = await self._prober.attempt_with(component, check, context)
         self._rate_limiter.note_retry_after(seen)
-        log = tuple((at, clean(line, context.secrets)) for at, line in context.lines)
+        masker = Masker(context.secrets)
+        log = tuple((at, clean(line, masker)) for at, line in context.lines)
         return ProbeResult(check.blackbox, timeout, seen, log)
 
 

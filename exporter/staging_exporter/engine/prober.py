@@ -21,7 +21,7 @@ from staging_exporter.core.model import (
     ProbeFailed,
     Reason,
 )
-from staging_exporter.core.redaction import clean, clean_facts
+from staging_exporter.core.redaction import Masker, clean, clean_facts
 from staging_exporter.engine.loop_lag import LoopLagMonitor
 from staging_exporter.engine.revealed import Revealed
 from staging_exporter.net.context import Cache, ProbeContext
@@ -90,7 +90,7 @@ class Prober:
         error = await self._run(component, check, context)
         duration = now() - started
         self._revealed.add(component.name, context.secrets)
-        others = self._revealed.masker() if check.runs_programs else None
+        masker = Masker(context.secrets, self._revealed.masker() if check.runs_programs else None)
         slower_than = check.degraded.slower_than
         resolution = context.phases.get("resolve", 0.0)  # which says nothing about the target
         spent = duration - resolution if context.latency is None else context.latency
@@ -104,7 +104,7 @@ class Prober:
         stall = self._loop_lag.longest_since(started) if reason in _STALLABLE else 0.0
         if stall:
             reason, detail = Reason.PROBE_ERROR, f"event loop stalled for {stall:.2f} s; the run ended with: {detail}"
-        detail = clean(detail, context.secrets, others)
+        detail = clean(detail, masker)
         context.log(f"{reason}: {detail}" if detail else str(reason))
         seen = Observation(
             component=component.name,
@@ -116,12 +116,12 @@ class Prober:
             lag=lag,
             stalled=stall > 0,
             phases=dict(context.phases),
-            facts=clean_facts(context.facts, context.secrets, others),
+            facts=clean_facts(context.facts, masker),
         )
-        also = tuple(self._of_steps(seen, check, context))
+        also = tuple(self._of_steps(seen, check, context, masker))
         return replace(seen, also=also) if also else seen
 
-    def _of_steps(self, run: Observation, check: Check, context: ProbeContext) -> Iterator[Observation]:
+    def _of_steps(self, run: Observation, check: Check, context: ProbeContext, masker: Masker) -> Iterator[Observation]:
         """What the run says about the components that its steps observe; an inconclusive run says nothing of them."""
         failed = next((name for name, part in context.steps.items() if _is_failure(part.error)), None)
         missed = f"not reached: {run.detail if failed is None else f'step {failed} failed'}"
@@ -142,10 +142,10 @@ class Prober:
                 duration=parts[-1].began + parts[-1].seconds - parts[0].began if parts else run.duration,
                 outcome=_outcome(error, reason),
                 reason=reason,
-                detail=clean(error.detail, context.secrets) if error else "",
+                detail=clean(error.detail, masker) if error else "",
                 lag=run.lag,
                 stalled=run.stalled,
-                facts=clean_facts({k: v for part in parts for k, v in part.facts.items()}, context.secrets),
+                facts=clean_facts({k: v for part in parts for k, v in part.facts.items()}, masker),
             )
 
     async def _run(self, component: Component, check: Check, context: ProbeContext) -> BaseException | None:

@@ -11,7 +11,7 @@ from staging_exporter.clock import now
 from staging_exporter.config import Config
 from staging_exporter.core.health import Health, observe
 from staging_exporter.core.model import Component, Observation, Outcome
-from staging_exporter.core.redaction import clean
+from staging_exporter.core.redaction import Masker, clean
 from staging_exporter.engine.build import Engine, build_engine
 from staging_exporter.engine.loop_lag import LoopLagMonitor
 from staging_exporter.options.check import Check
@@ -65,7 +65,8 @@ async def _confirmed(engine: Engine, component: Component, check: Check) -> Resu
         seen = await engine.prober.attempt_with(component, check, context)
         health, runs = observe(health, component, seen), runs + 1
         if not health.confirming:
-            log = tuple((at, clean(line, context.secrets)) for at, line in context.lines)
+            masker = Masker(context.secrets)
+            log = tuple((at, clean(line, masker)) for at, line in context.lines)
             return Result(health, seen, log, runs)
         await asyncio.sleep(component.retry_interval)
 

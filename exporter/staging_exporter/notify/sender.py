@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 
 from staging_exporter.clock import now
 from staging_exporter.core.model import ProbeFailed
-from staging_exporter.core.redaction import clean
+from staging_exporter.core.redaction import Masker, clean
 from staging_exporter.core.snapshot import Snapshot
 from staging_exporter.generate.alerts import Role
 from staging_exporter.generate.environment import ROOT_CAUSE
@@ -200,7 +200,7 @@ class _Target:
 
     def _failed(self, detail: str, context: ProbeContext, seconds: float) -> None:
         self.errors += 1
-        detail = clean(detail, context.secrets)
+        detail = clean(detail, Masker(context.secrets))
         if not self.problem:
             event(log, "cannot send alerts", logging.ERROR, alertmanager=self._options.url.shown, error=detail,
                   seconds=round(seconds, 1))  # fmt: skip

@@ -38,7 +38,7 @@ class Deployed(Model):
     """`POST /api/v1/deploys`: components that were deployed just now. The revision is cleaned for page and log."""
 
     components: Components
-    revision: Annotated[str, StringConstraints(max_length=200), AfterValidator(lambda text: clean(text, set()))] = ""
+    revision: Annotated[str, StringConstraints(max_length=200), AfterValidator(lambda text: clean(text))] = ""
 
 
 class Remark(Model):
