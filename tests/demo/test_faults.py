@@ -148,7 +148,7 @@ async def test_a_fault_has_the_expected_results_and_clears(running: Running, con
 
 
 async def test_a_cold_start_ends_by_itself(running: Running, config: Config) -> None:
-    running.ask("PUT", "/switches/backend", {"mode": "cold", "seconds": 15})
+    running.ask("PUT", "/switches/backend", {"mode": "cold", "seconds": 45})
     try:
         await expect(config, SEEN["F30"])
         await expect(config, {})
