@@ -18,6 +18,7 @@ from staging_exporter.config import load_config
 from staging_exporter.config.watch import Watched, changes, fingerprints
 
 from tests.support.live import EXPORTER, answers, fetch, free_port, process, staging_exporter, wait_for
+from tests.support.waiting import until
 
 SMALL = """environment: e
 components: {a: {layer: test, priority: P2, check: {kind: tcp, address: 'h:1'}}}
@@ -43,48 +44,60 @@ def test_the_files_of_a_configuration_and_the_folders_of_new_ones_are_watched(tm
     assert [one == other for one, other in pairwise(seen)] == [False, False, True, False]
 
 
-async def _handled(file: Path, texts: list[str]) -> list[str]:
-    """What is read at each change, when the next text is written before the change was handled."""
-    found: list[str] = []
+class Looks:
+    """What is watched, and how often somebody has asked: the look before is complete then."""
+
+    def __init__(self, *files: Path) -> None:
+        self.files, self.asked = files, 0
+
+    def __call__(self) -> Watched:
+        self.asked += 1
+        return Watched(tuple(map(str, self.files)), ())
+
+    async def complete(self, number: int) -> None:
+        """Wait until so many more looks are complete."""
+        wanted = self.asked + number + 1
+        await until(lambda: self.asked >= wanted)
+
+
+async def test_what_changes_while_a_change_is_handled_is_a_change_too(tmp_path: Path) -> None:
+    """The next text is written before the change to the last one is handled."""
+    file, texts, found = tmp_path / "f", ["two", "three", "four"], list[str]()
+    file.write_text("one")
+    looks = Looks(file)
 
     async def look() -> None:
-        async for _ in changes(lambda: Watched((str(file),), ()), 0.02):
+        async for _ in changes(looks, 0.02):
             found.append(file.read_text())
-            if len(found) == len(texts):
+            if found == texts:
                 return
             file.write_text(texts[len(found)])
 
     task = asyncio.create_task(look())
-    await asyncio.sleep(0.1)
+    await looks.complete(1)
     file.write_text(texts[0])
     async with asyncio.timeout(10):
         await task
-    return found
-
-
-async def test_what_changes_while_a_change_is_handled_is_a_change_too(tmp_path: Path) -> None:
-    file, texts = tmp_path / "f", ["two", "three", "four"]
-    file.write_text("one")
-    assert await _handled(file, texts) == texts
+    assert found == texts
 
 
 async def test_a_change_counts_once_and_a_file_that_is_watched_from_then_on_is_no_change(tmp_path: Path) -> None:
     file, other, found = tmp_path / "f", tmp_path / "other", asyncio.Queue[str]()
     file.write_text("one")
     other.write_text("also")
-    files = [str(file)]
+    looks = Looks(file)
 
     async def look() -> None:
-        async for _ in changes(lambda: Watched(tuple(files), ()), 0.02):
-            files[:] = [str(file), str(other)]
+        async for _ in changes(looks, 0.02):
+            looks.files = (file, other)
             found.put_nowait(file.read_text())
 
     task = asyncio.create_task(look())
-    await asyncio.sleep(0.1)
+    await looks.complete(1)
     for text in ("two", "three"):
         file.write_text(text)
         assert await asyncio.wait_for(found.get(), 10) == text
-    await asyncio.sleep(0.2)  # ten looks
+    await looks.complete(10)
     assert found.empty()
     task.cancel()
     with suppress(asyncio.CancelledError):

@@ -120,11 +120,11 @@ class Database:
             raise OSError("the database file was replaced")
         gone = [(environment, *key) for key, value in changes.items() if value is None]
         kept = [(environment, *key, value) for key, value in changes.items() if value is not None]
+        rows = [(*row, _checksum(*row)) for row in kept]
+        where = "WHERE environment = ? AND part = ? AND name = ?"
         with tables.transaction(self.connection):
             for table in _TABLES:
-                where = "WHERE environment = ? AND part = ? AND name = ?"
                 self.connection.executemany(f"DELETE FROM {table} {where}", gone)  # noqa: S608  no input
-                rows = [(*row, _checksum(*row)) for row in kept]
                 self.connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?)", rows)  # noqa: S608  no input
             tables.write(self.connection, environment, batch)
 

@@ -90,11 +90,8 @@ def _markdown(story: Story, environment: str, now: float) -> Iterator[str]:
             yield f"  - seen: {_code(root.detail)}"
     yield from ("", "## Timeline (UTC)", "", "| time | event | what |", "|---|---|---|")
     for event in story.events:
-        detail = (
-            f": {_code(event.detail)}"
-            if event.detail and event.sort not in (EventSort.NOTE, EventSort.ACKNOWLEDGED)
-            else ""
-        )
+        seen = "" if event.sort in (EventSort.NOTE, EventSort.ACKNOWLEDGED) else event.detail
+        detail = f": {_code(seen)}" if seen else ""
         yield f"| {rfc3339(event.at)} | {event.sort} | {_plain(event.text)}{detail} |"
     yield from ("", "## Notes", "")
     written = [note for note in story.notes if note.text]

@@ -125,9 +125,7 @@ class _Comparison:
             services = {found for kind, found in self._targets.get(here, ()) if kind == "gcp_run"}
             if here not in seen and not services - {service.name}:
                 seen.add(here)
-                component = self._components[here]
-                left += component.hard
-                left += component.optional_depends_on
+                left += self._components[here].needs
         return seen
 
     # What the cloud says
