@@ -9,12 +9,12 @@ from staging_exporter.core.model import Component, Layer, Outcome, Reason, State
 
 from tests.core.oracle_of_runs import (
     ARRIVES,
-    BLIND,
     CERTIFICATE,
     CLASSES,
     DOWN,
     FAILS,
     INTRINSIC,
+    UNSEEN,
     WAITS,
     Seen,
     classes_of,
@@ -90,7 +90,7 @@ class Oracle:
         return self._is_intrinsic(name)
 
     def _is_blind(self, name: str) -> bool:
-        return self.seen[name].state == State.UNKNOWN and self.seen[name].reason in BLIND
+        return self.seen[name].state == State.UNKNOWN and self.seen[name].reason in UNSEEN
 
     def _state(self, name: str) -> State:
         if name in self.inferred:
@@ -234,11 +234,12 @@ class Oracle:
                 if one.checked < larger.checked or equal_but_later:
                     self.inferred.pop(name, None)
 
-    def _rank(self, name: str, found: Mapping[str, Inferred]) -> tuple[bool, str, str]:
-        """The nearest first: one whose evidence is not another with all of it."""
+    def _rank(self, name: str, found: Mapping[str, Inferred]) -> tuple[bool, bool, str, str]:
+        """One whose runs fail first; then the nearest: one whose evidence is not another with all of it."""
         mine = found[name]
         farther = any(other in found and found[other].checked == mine.checked for other in mine.evidence)
-        return farther, self.topology.components[name].priority, name
+        unfailing = name not in self.seen or not classes_of(self.seen[name].reason)
+        return unfailing, farther, self.topology.components[name].priority, name
 
     # Reasons that no dependency explains.
 

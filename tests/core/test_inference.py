@@ -204,7 +204,13 @@ THREE = "net*, a: net, b: net, c: net"
         pytest.param("a, b: a, c: a", f"{BLIND} b=down", "b", id="a healthy dependent clears it"),
         pytest.param("a, b: a", f"{BLIND}@0 b=down@20", "a", id="one dependent that began with the blindness suffices"),
         pytest.param("a, b: a", f"{BLIND}@0 b=down@21", "b", id="one that began later does not"),
-        pytest.param("a, b: a", "a=unknown b=down", "b", id="what is unknown for another reason is not inferred"),
+        pytest.param("a, b: a", "a=unknown:ok b=down", "b", id="what is unknown for another reason is not inferred"),
+        pytest.param(
+            "net*, z: net, m*, a: z m, b: z m",
+            "z=unknown:timeout a=down:server_error b=down:server_error",
+            "z",
+            id="what fails and was not seen for long is inferred before what was never seen",
+        ),
         pytest.param(
             "net*, a: net, b: net, c: a, d: a",
             f"{BLIND} b=down c=down d=down",

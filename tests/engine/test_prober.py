@@ -12,7 +12,16 @@ from typing import Any, Literal
 
 import pytest
 from staging_exporter.clock import now
-from staging_exporter.core.model import Component, Layer, Outcome, Priority, ProbeDegraded, ProbeFailed, Reason
+from staging_exporter.core.model import (
+    Component,
+    Layer,
+    Observation,
+    Outcome,
+    Priority,
+    ProbeDegraded,
+    ProbeFailed,
+    Reason,
+)
 from staging_exporter.core.redaction import MAX_DETAIL
 from staging_exporter.engine.loop_lag import LoopLagMonitor
 from staging_exporter.engine.on_demand import OnDemand
@@ -38,6 +47,10 @@ class Scripted(Check):
 
     async def run(self, context: ProbeContext) -> None:
         await self.script(context)
+
+
+async def hang(_context: ProbeContext) -> None:
+    await asyncio.sleep(60)
 
 
 def raising(error: BaseException) -> Scripted:
@@ -132,6 +145,64 @@ async def test_a_correct_but_slow_response_is_degraded() -> None:
     seen = await Prober().attempt(PATIENT, slow)
     assert (seen.outcome, seen.reason) == (Outcome.DEGRADED, Reason.SLOW)
     assert "expected under 10ms" in seen.detail
+
+
+async def attempt_with_stalls(target: Component, check: Scripted, *stalls: float) -> Observation:
+    """One run; our own loop is stalled for each of these seconds, a tenth of a second after the run began or so."""
+    loop_lag = LoopLagMonitor()
+    loop_lag.start()
+    try:
+        run = asyncio.create_task(Prober(loop_lag=loop_lag).attempt(target, check))
+        for seconds in stalls:
+            await asyncio.sleep(0.1)
+            time.sleep(seconds)
+        return await run
+    finally:
+        loop_lag.stop()
+
+
+async def test_a_stall_of_our_own_loop_is_given_back_to_the_run() -> None:
+    """It spans the deadline; the response comes after it, well within the time that is left without it."""
+
+    async def script(_trace: ProbeContext) -> None:
+        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.4)
+
+    seen = await attempt_with_stalls(replace(TARGET, timeout=2.0), Scripted(script=script), 0.3, 2.0)
+    assert seen.outcome == Outcome.PASS
+
+
+async def test_what_hangs_is_a_failure_whatever_the_stalls_of_our_own_loop() -> None:
+    seen = await attempt_with_stalls(replace(TARGET, timeout=1.0), Scripted(script=hang), 0.2, 0.2, 0.2)
+    assert (seen.outcome, seen.reason, seen.stalled) == (Outcome.FAIL, Reason.TIMEOUT, False)
+    assert seen.duration > 1.3
+
+
+async def test_a_stall_that_is_longer_than_the_timeout_leaves_the_run_inconclusive() -> None:
+    seen = await attempt_with_stalls(replace(TARGET, timeout=0.5), Scripted(script=hang), 2.0)
+    assert (seen.outcome, seen.reason, seen.stalled) == (Outcome.UNKNOWN, Reason.PROBE_ERROR, True)
+    assert "the run ended with: no answer within 500ms" in seen.detail
+
+
+@pytest.mark.parametrize(("slower_than", "reason"), [("50ms", Reason.SLOW), ("400ms", Reason.PROBE_ERROR)])
+async def test_slow_is_what_would_be_slow_without_a_stall(slower_than: str, reason: Reason) -> None:
+    async def script(_trace: ProbeContext) -> None:
+        await asyncio.sleep(0.2)
+
+    check = Scripted(script=script, degraded=Degraded(slower_than=slower_than))
+    assert (await attempt_with_stalls(PATIENT, check, 0.5)).reason == reason
+
+
+async def test_a_part_of_a_run_ends_before_a_deadline_that_moved() -> None:
+    async def script(context: ProbeContext) -> None:
+        with pytest.raises(TimeoutError):
+            async with context.until_deadline(0.1):
+                await asyncio.sleep(60)
+        raise ProbeFailed(Reason.TIMEOUT, "its own words")
+
+    seen = await attempt_with_stalls(replace(TARGET, timeout=1.0), Scripted(script=script), 0.3)
+    assert (seen.reason, seen.detail) == (Reason.TIMEOUT, "its own words")
+    assert seen.duration > 1.15
 
 
 async def test_a_stall_of_our_own_loop_is_not_a_failure_of_the_target() -> None:
@@ -272,7 +343,7 @@ async def test_a_stall_counts_while_it_lasts() -> None:
     loop_lag.start()
     began = now()
     time.sleep(0.3)  # the very stall: the heart cannot beat before we are asked
-    assert 0.2 < loop_lag.longest_since(began) < 5.0
+    assert 0.2 < loop_lag.stalled_since(began) < 5.0
     loop_lag.stop()
 
 

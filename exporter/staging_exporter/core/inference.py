@@ -1,6 +1,7 @@
 """Rule 3: what is inferred of a component that nobody can see, from those that depend on it.
 
-Judged are latent components (no check) and blind ones (`unknown`: rate limited, without credentials, without evidence).
+Judged are latent components (no check), blind ones (`unknown`: rate limited, without credentials, without evidence),
+and those that fail and were not seen for long enough to be called down.
 
 1. The evidence is the largest group of at least two direct dependents that fail in one class of reasons, that no other
    component explains, and that began to fail within two intervals of each other. A group that has nothing in common but
@@ -10,8 +11,8 @@ Judged are latent components (no check) and blind ones (`unknown`: rate limited,
    all the same, `likely`, contradicted by the healthy one.
 3. Dependents are judged first, since a latent may depend on a latent. A latent with one failing dependent, too few to
    infer it, hands that one on to what it depends on itself.
-4. When the evidence of one contains that of another, only the larger is inferred. Equal evidence infers one (the
-   nearest, the more urgent, then the first by name) and names the others as suspects.
+4. When the evidence of one contains that of another, only the larger is inferred. Equal evidence infers one (one whose
+   runs fail, the nearest, the more urgent, then the first by name) and names the others as suspects.
 5. A suite (layer `test`) is no evidence and clears nothing. A dependent that has an alternative clears nothing, and is
    evidence only when every alternative fails; an optional edge counts for a degraded dependent alone.
 6. A blind component with one failing dependent is inferred, `likely`, when both began together.
@@ -27,7 +28,7 @@ from typing import NamedTuple
 
 from staging_exporter.core.graph import Graph
 from staging_exporter.core.model import Layer, Outcome, State
-from staging_exporter.core.rules import CLASSES_OF, FAILS, Condition, is_blind
+from staging_exporter.core.rules import CLASSES_OF, FAILS, Condition, is_blind, is_unconfirmed
 
 _WITHIN = 2  # intervals
 _OUTWEIGHS = 2  # failing dependents for each healthy one
@@ -89,9 +90,14 @@ def infer(graph: Graph, conditions: Mapping[str, Condition], explained: Collecti
     """What is known of every latent and every blind component; `explained` are failing ones that need neither."""
     court = _Inferring(graph, conditions, explained)
     for name in reversed(graph.order):
-        if graph.components[name].latent or is_blind(conditions[name]):
+        if graph.components[name].latent or _is_unseen(conditions[name]):
             court.judge(name)
-    return _only_the_largest(graph, court.found)
+    fails = {name for name in court.found if name in conditions and is_unconfirmed(conditions[name])}
+    return _only_the_largest(graph, court.found, fails)
+
+
+def _is_unseen(condition: Condition) -> bool:
+    return is_blind(condition) or is_unconfirmed(condition)
 
 
 class _Inferring:
@@ -211,11 +217,11 @@ def _weight(group: list[_Witness]) -> tuple[int, bool]:
     return len({w.name for w in group}), any(witness.state != State.DEGRADED for witness in group)
 
 
-def _only_the_largest(graph: Graph, found: dict[str, Inference]) -> dict[str, Inference]:
+def _only_the_largest(graph: Graph, found: dict[str, Inference], fails: Collection[str]) -> dict[str, Inference]:
     inferred: list[str] = []
     candidates = [name for name, inference in found.items() if inference.evidence]
     rank = {
-        n: (-len(found[n].checked_evidence), _is_farther(graph, found, n), graph.components[n].priority, n)
+        n: (-len(found[n].checked_evidence), n not in fails, _is_farther(found, n), graph.components[n].priority, n)
         for n in candidates
     }
     suspects: dict[str, list[str]] = {}
@@ -230,7 +236,7 @@ def _only_the_largest(graph: Graph, found: dict[str, Inference]) -> dict[str, In
     return {name: _settled(inference, name in inferred, suspects.get(name, ())) for name, inference in found.items()}
 
 
-def _is_farther(graph: Graph, found: Mapping[str, Inference], name: str) -> bool:
+def _is_farther(found: Mapping[str, Inference], name: str) -> bool:
     """True when one of its evidence was inferred from all of it: then that one suffices."""
     mine = found[name].checked_evidence
     return any(other in found and found[other].checked_evidence == mine for other in found[name].evidence)

@@ -141,6 +141,11 @@ def is_blind(condition: Condition) -> bool:
     return condition.state == State.UNKNOWN and condition.reason in BLIND
 
 
+def is_unconfirmed(condition: Condition) -> bool:
+    """True for a checked component that fails, and was not seen for long enough to be called down."""
+    return condition.state == State.UNKNOWN and bool(CLASSES_OF[condition.reason])
+
+
 def hands_on(cause: Reason, effect: Reason) -> bool:
     """True when a dependency that is degraded for `cause` can take a dependent down in the way of `effect`."""
     if cause == Reason.UNSTABLE:

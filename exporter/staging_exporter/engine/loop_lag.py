@@ -31,11 +31,12 @@ class LoopLagMonitor:
         if self._timer:
             self._timer.cancel()
 
-    def longest_since(self, moment: float) -> float:
-        """Seconds of the longest stall that ended after `moment`, 0 without any; the one going on now included."""
-        late = now() - self._last - _BEAT if self._timer else 0.0
-        stalls = [length for ended, length in self._stalls if ended >= moment]
-        return max([*stalls, late if late > TOLERATED else 0.0])
+    def stalled_since(self, moment: float) -> float:
+        """Seconds that the loop was stalled after `moment`, the stall that goes on now included."""
+        current = now()
+        late = current - self._last - _BEAT if self._timer else 0.0
+        stalls = [*self._stalls, (current, late)] if late > TOLERATED else tuple(self._stalls)
+        return sum(min(length, ended - moment) for ended, length in stalls if ended > moment)
 
     def _beat(self) -> None:
         moment = now()

@@ -34,6 +34,7 @@ _GRACE = 0.25  # seconds a cancelled run has to end before it is abandoned
 _CLEAN_UP = 0.9  # seconds that it has when the exporter stops, to clean up what it made
 # What a stall of our own loop can cause; a refusal or a response is valid whenever it was read.
 _STALLABLE = frozenset({Reason.TIMEOUT, Reason.SLOW, Reason.CLOSED, Reason.RESOLVER})
+_LISTENED = 0.8  # share of its timeout, stalls not counted, that a run has waited when it counts as a timeout
 
 
 class Prober:
@@ -49,7 +50,7 @@ class Prober:
         google: GoogleTokens | None = None,
         observed: Collection[str] = (),
     ) -> None:
-        """`loop_lag`, when running, turns a failure that a stall of our own loop can cause into a `probe_error`.
+        """`loop_lag`, when running, gives a run back the time of a stall, and makes what one can cause `probe_error`.
 
         `pushed` gives the directory of the pushed reports of a component. `resolvers` are those of single components,
         `owners` are components by the host that they probe, `google` are the tokens of Google Cloud that runs share,
@@ -69,7 +70,10 @@ class Prober:
     async def attempt(
         self, component: Component, check: Check, lag: float = 0.0, investigating: bool = False
     ) -> Observation:
-        """One run, over within the component's timeout plus a quarter second. Raises nothing but CancelledError."""
+        """One run, over within the component's timeout plus a quarter second. Raises nothing but CancelledError.
+
+        A stall of our own loop does not count: a run is given back as much, at most its timeout once more.
+        """
         context = self.context(component.timeout)
         context.investigating = investigating
         return await self.attempt_with(component, check, context, lag)
@@ -87,8 +91,9 @@ class Prober:
         context.pushed = self._pushed(component.name) if self._pushed else None
         context.resolver = self._resolvers.get(component.name, context.resolver)
         started = now()
+        context.stalled = lambda: self._loop_lag.stalled_since(started)
         error = await self._run(component, check, context)
-        duration = now() - started
+        duration, stalled = now() - started, context.stalled()
         self._revealed.add(component.name, context.secrets)
         masker = Masker(context.secrets, self._revealed.masker() if check.runs_programs else None)
         slower_than = check.degraded.slower_than
@@ -101,9 +106,10 @@ class Prober:
         helpers = [self._owners[host] for host in hosts if host in self._owners]
         if reason == Reason.CREDENTIALS and helpers and helpers[0] != component.name:
             detail += f"; this server is the component {helpers[0]}"
-        stall = self._loop_lag.longest_since(started) if reason in _STALLABLE else 0.0
-        if stall:
-            reason, detail = Reason.PROBE_ERROR, f"event loop stalled for {stall:.2f} s; the run ended with: {detail}"
+        at_least = component.timeout * _LISTENED if reason == Reason.TIMEOUT else slower_than
+        took = spent if reason == Reason.SLOW else duration
+        if doubtful := stalled > 0 and _may_be_ours(reason, took - stalled, at_least):
+            reason, detail = Reason.PROBE_ERROR, f"event loop stalled for {stalled:.2f} s; the run ended with: {detail}"
         detail = clean(detail, masker)
         context.log(f"{reason}: {detail}" if detail else str(reason))
         seen = Observation(
@@ -114,7 +120,7 @@ class Prober:
             reason=reason,
             detail=detail,
             lag=lag,
-            stalled=stall > 0,
+            stalled=doubtful,
             phases=dict(context.phases),
             facts=clean_facts(context.facts, masker),
         )
@@ -156,7 +162,8 @@ class Prober:
         self.running += 1
         task.add_done_callback(self._ended)
         try:
-            await asyncio.wait({task}, timeout=context.remaining)
+            while not task.done() and (left := context.remaining) > 0:  # more is left after a stall
+                await asyncio.wait({task}, timeout=left)
             if not task.done():
                 task.cancel()
                 await asyncio.wait({task}, timeout=_GRACE)
@@ -176,6 +183,13 @@ class Prober:
         elif not task.cancelled() and isinstance(error := task.exception(), ProbeFailed):
             return error  # it failed at the deadline, with a better reason
         return TimeoutError()
+
+
+def _may_be_ours(reason: Reason, took: float, at_least: float | None) -> bool:
+    """True when a stall of our own loop may be why a run ended so; `took` are its seconds without the stall."""
+    if reason in (Reason.TIMEOUT, Reason.SLOW) and at_least is not None:
+        return took < at_least
+    return reason in _STALLABLE
 
 
 def _is_failure(error: ProbeFailed | None) -> bool:

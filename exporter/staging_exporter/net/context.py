@@ -6,8 +6,8 @@ import asyncio
 import math
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
@@ -99,12 +99,12 @@ class ProbeContext:
     `steps` are those that it came to, by name. `pushed` is the directory of the reports that were pushed for the
     component, None where none are accepted. `google` are the tokens of Google Cloud that runs share.
     `investigating` is true when the run was requested because another component fails, or by a person: what is cached
-    may be too old for it.
+    may be too old for it. `stalled` gives the seconds that our own event loop was stalled during the run: the deadline
+    moves by as much, at most by the timeout.
     """
 
     def __init__(self, timeout: float, resolver: Resolver, cache: Cache | None = None) -> None:
         self.started = time.monotonic()
-        self.deadline = self.started + timeout
         self.timeout = timeout
         self.resolver = resolver
         self.cache = cache or Cache()
@@ -126,6 +126,7 @@ class ProbeContext:
         self.google: GoogleTokenSource | None = None
         self.steps: dict[str, StepResult] = {}
         self.investigating = False
+        self.stalled: Callable[[], float] = lambda: 0.0
 
     @property
     def elapsed(self) -> float:
@@ -137,11 +138,38 @@ class ProbeContext:
         """Seconds until the deadline of the whole run, never negative."""
         return max(0.0, self.deadline - time.monotonic())
 
+    @property
+    def deadline(self) -> float:
+        """When the run ends, by `time.monotonic()`."""
+        return self.started + self.timeout + min(self.stalled(), self.timeout)
+
+    @asynccontextmanager
+    async def until_deadline(self, margin: float) -> AsyncIterator[None]:
+        """Ends what it contains `margin` seconds before the deadline, wherever that has moved. Raises TimeoutError."""
+        loop = asyncio.get_running_loop()
+        timer: asyncio.Handle
+
+        def look() -> None:
+            nonlocal timer
+            if (left := self.remaining - margin) > 0:
+                timer = loop.call_later(left, look)
+            else:
+                limit.reschedule(loop.time())
+
+        timer = loop.call_soon(look)
+        try:
+            async with asyncio.timeout(None) as limit:
+                yield
+        finally:
+            timer.cancel()
+
     def for_another_request(self, timeout: float) -> ProbeContext:
         """A context for another request of this run, beside the target's: own phases and facts, shared secrets."""
         other = ProbeContext(min(timeout, self.remaining), self.resolver, self.cache)
         other.secrets, other.expired, other.google = self.secrets, self.expired, self.google
         other.captured = self.captured
+        stalled, before = self.stalled, self.stalled()
+        other.stalled = lambda: max(0.0, stalled() - before)
         return other
 
     @contextmanager

@@ -138,7 +138,7 @@ class Exchange:
         decoder = Decoder(response.header("content-encoding") or "", limit)
         try:
             with context.phase(phase):
-                async with asyncio.timeout(max(0.0, context.remaining - _MARGIN)):
+                async with context.until_deadline(_MARGIN):
                     while isinstance(event := await self._next(), h11.Data):
                         decoder.feed(bytes(event.data))
                 decoder.finish()

@@ -75,7 +75,7 @@ def _owners(steps: Sequence[Step]) -> list[int | None]:
 async def _as_connection(context: ProbeContext, number: int) -> AsyncIterator[None]:
     """Failures inside are classified with that context and say the number of the connection."""
     try:
-        async with asyncio.timeout(max(0.0, context.remaining - _MARGIN)):
+        async with context.until_deadline(_MARGIN):
             yield
     except Exception as error:
         reason, detail = classify(error, context)

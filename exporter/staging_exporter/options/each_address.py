@@ -77,7 +77,7 @@ def _context_for(context: ProbeContext, host: str, address: str) -> ProbeContext
 async def _outcome(run: Callable[[ProbeContext], Awaitable[None]], context: ProbeContext) -> ProbeFailed | None:
     """What the run on one address raised, classified; a deadline of its own keeps the others' results."""
     try:
-        async with asyncio.timeout(max(0.0, context.remaining - 0.1)):
+        async with context.until_deadline(0.1):
             await run(context)
     except Exception as error:
         reason, detail = classify(error, context)

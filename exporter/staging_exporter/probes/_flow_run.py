@@ -125,7 +125,7 @@ class Walk:
         inner.cookies, inner.captured = self._jar(step), {}
         error: ProbeFailed | None = None
         try:
-            async with asyncio.timeout(inner.timeout):
+            async with inner.until_deadline(0.0):
                 await step.run(inner, self._values)
         except Exception as raised:
             error = _classified(step, raised, inner) if left else _late(step)

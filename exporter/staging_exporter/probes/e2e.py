@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -104,7 +103,7 @@ class E2e(Check):
     async def run(self, context: ProbeContext) -> None:
         """Read and judge. Raises ProbeFailed (`failed`, `no_evidence`, of a URL also other inconclusive ones)."""
         try:
-            async with asyncio.timeout(context.remaining - _MARGIN / 2):
+            async with context.until_deadline(_MARGIN / 2):
                 run = await (self._download(context, self.url) if self.url else self._read(context))
         except (Unreadable, OSError, EOFError, ProbeFailed) as error:
             raise _no_report(error, context) from None

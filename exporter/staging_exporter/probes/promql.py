@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import re
 from typing import ClassVar, Literal
@@ -144,7 +143,7 @@ class Promql(Check):
         """The successful response. Raises ProbeFailed with an inconclusive reason for any failure."""
         address = f"{self.url.shown.rstrip('/')}/api/v1/query"
         try:
-            async with asyncio.timeout(max(0.0, context.remaining - _MARGIN)):
+            async with context.until_deadline(_MARGIN):
                 response = await self._ask(context, query)
             if response.status != 200:
                 # Prometheus answers 400 to a query that it cannot parse: the fault is in the configuration.

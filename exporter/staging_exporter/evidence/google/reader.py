@@ -158,7 +158,7 @@ class GoogleReader:
         flight.waiting += 1
         try:
             with context.phase("read"):
-                async with asyncio.timeout(max(0.0, context.remaining - _MARGIN)):
+                async with context.until_deadline(_MARGIN):
                     return await asyncio.shield(flight.task)
         except TimeoutError:
             late = f"{wanted.host}: no answer within {format_duration(context.timeout)}"
