@@ -149,3 +149,32 @@ def test_a_description_has_the_evidence_and_the_certainty(case: str, tmp_path: P
     check = {"eval_time": "30s", "alertname": P0, "exp_alerts": [expected]}
     test = {"interval": "5s", "input_series": series, "alert_rule_test": [check]}
     assert run_tests(tmp_path, [test], STEP, [{"name": "one", "rules": [rule]}]) == ""
+
+
+AFFECTED = 'staging_component_affected_by_info{{environment="netra-staging",component="{}",root_cause="db"}}'
+STEP_INFO = 'staging_journey_blocked_step_info{environment="netra-staging",journey="login",step="sign-in"}'
+OWNER = 'staging_component_links_info{environment="netra-staging",component="db",owner="db-team"}'
+BUILD = 'staging_exporter_build_info{environment="netra-staging"}'
+
+
+@pytest.mark.parametrize(("answers_until", "found"), [(300, True), (1200, False)])
+def test_an_alert_that_fires_while_no_exporter_answers_says_what_was_known(
+    answers_until: int, found: bool, tmp_path: Path
+) -> None:
+    """The evidence changed before that; what has ended while an exporter answers is not remembered."""
+    steps = f"x{300 // 5}"
+    info = {INFO.replace("hung up", "before"): "1x40 stale", INFO: "_x40 1x18 stale"}
+    rest = [_found("observed"), AFFECTED.format("web"), AFFECTED.format("api"), STEP_INFO, OWNER]
+    given = {**info, **dict.fromkeys(rest, f"1{steps} stale"), BUILD: f"1x{answers_until // 5} stale"}
+    series = [line for line in _series({0: 0, answers_until: "gone"}, 1200) if line["series"] != BUILD]
+    series += [{"series": name, "values": values} for name, values in given.items()]
+    wanted = ("affected", "certainty", "evidence", "journeys", "owner")
+    said = ("api, web", "observed", "closed, hung up", "login at sign-in", "db-team")
+    nothing = ("none", "unknown", "unknown", "none", "")
+    rule = GROUPS[0]["rules"][0]
+    one = {**rule, "annotations": {name: rule["annotations"][name] for name in wanted}}
+    labels = {**rule["labels"], "environment": "netra-staging", "component": "db", "layer": "service"}
+    expected = {"exp_labels": labels, "exp_annotations": dict(zip(wanted, said if found else nothing, strict=True))}
+    check = {"eval_time": "900s" if found else "400s", "alertname": P0, "exp_alerts": [expected]}
+    test = {"interval": "5s", "input_series": series, "alert_rule_test": [check]}
+    assert run_tests(tmp_path, [test], STEP, [{"name": "one", "rules": [one]}]) == ""

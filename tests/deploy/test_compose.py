@@ -37,10 +37,10 @@ def test_the_files_are_valid(command: list[str]) -> None:
 
 @pytest.mark.parametrize(("what", "folder"), [("rules", "prometheus"), ("alertmanager", "alertmanager")])
 def test_what_is_generated_is_current(what: str, folder: str, tmp_path: Path) -> None:
-    """Renewed by `staging-exporter generate WHAT --config.file deploy/compose/staging/staging.yml --output FOLDER`."""
+    """Renewed by `make generate`."""
     assert staging_exporter("generate", what, "--config.file", CONFIG, "--output", tmp_path).returncode == 0
     for made in tmp_path.iterdir():
-        assert (HOME / folder / made.name).read_text() == made.read_text(), f"stale: generate {what} again"
+        assert (HOME / folder / made.name).read_text() == made.read_text(), "stale: make generate"
 
 
 def test_the_exporter_starts_with_these_options_and_probes_the_other_services() -> None:

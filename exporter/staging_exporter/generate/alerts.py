@@ -7,6 +7,7 @@ annotations, which use the `query` function of Prometheus' templates.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -93,6 +94,7 @@ COMPONENT_LINKS = {"owner": "owner", "issue_url": "issue", "component_runbook_ur
 # Prometheus expands the annotations of every active alert at every evaluation, so that annotations with queries are
 # for alerts of which a broken environment has few.
 _FEW = frozenset({Role.ROOT_CAUSE})
+_REMEMBERED = "1h:30s"  # how far back, and how often in it, what was known is looked for
 _NAMED = 20  # names in a list, at most
 OF_COMPONENT = "environment=%q,component=%q"
 
@@ -108,11 +110,27 @@ def ask(metric: names.Metric, selection: str, compare: str = "", by: str = "") -
 
     `by` names the labels whose values are wanted, each once however many exporters there are.
     """
-    labels = [part.split("=")[0] for part in selection.split(",") if part.endswith("=%q")]
+    return _query(f"{metric.name}{{{selection}}}{compare}", by)
+
+
+def known(variable: str, metric: names.Metric, selection: str, compare: str = "", by: str = "") -> str:
+    """Sets a variable of the template to what `ask` finds; while no exporter answers, to what it would have found last.
+
+    An alert that fires keeps firing then, and its annotations must not say that nothing is known.
+    """
+    seen = f"max_over_time(timestamp({metric.name}{{{selection}}}{compare})[{_REMEMBERED}])"
+    before = f"{seen} == scalar(max({seen})) and on () absent({names.BUILD_INFO.name}{{environment=%q}})"
+    return (
+        f"{{{{ {variable} := {ask(metric, selection, compare, by)} }}}}"
+        f"{{{{ if not {variable} }}}}{{{{ {variable} = {_query(before, by)} }}}}{{{{ end }}}}"
+    )
+
+
+def _query(vector: str, by: str) -> str:
+    labels = re.findall(r"(\w+)=%q", vector)
     values = " ".join(f"$labels.{'component' if label == 'root_cause' else label}" for label in labels)
-    escaped = selection.replace('"', r"\"")
-    vector = f"{metric.name}{{{escaped}}}{compare}"
-    return f'query (printf "{f"count by ({by}) ({vector})" if by else vector}" {values})'
+    counted = (f"count by ({by}) ({vector})" if by else vector).replace('"', r"\"")
+    return f'query (printf "{counted}" {values})'
 
 
 def series(
@@ -134,9 +152,8 @@ def series(
     place = f" at {{{{ $s.Labels.{at} }}}}" if at else ""
     by = f"{label}, {at}" if at else label
     return (
-        f'{{{{ $all := {ask(metric, selection, compare, by)} | sortByLabel "{label}" }}}}'
-        f"{_if_any(before)}"
-        f"{{{{ range $i, $s := $all }}}}{{{{ if lt $i {_NAMED} }}}}{{{{ if $i }}}}, {{{{ end }}}}"
+        f"{known('$all', metric, selection, compare, by)}{_if_any(before)}"
+        f'{{{{ range $i, $s := sortByLabel "{label}" $all }}}}{{{{ if lt $i {_NAMED} }}}}{{{{ if $i }}}}, {{{{ end }}}}'
         f"{{{{ $s.Labels.{label} }}}}{place}{{{{ end }}}}{{{{ else }}}}{nothing}{{{{ end }}}}"
         f"{{{{ if gt (len $all) {_NAMED} }}}} and others, {{{{ len $all }}}} in all{{{{ end }}}}"
         f"{_if_any(after)}"
@@ -154,7 +171,8 @@ def value(metric: names.Metric, form: str, compare: str = "") -> str:
 
 
 def _link(label: str) -> str:
-    return f"{{{{ with {ask(names.LINKS, OF_COMPONENT)} }}}}{{{{ (. | first).Labels.{label} }}}}{{{{ end }}}}"
+    found = known("$all", names.LINKS, OF_COMPONENT)
+    return f"{found}{{{{ with $all }}}}{{{{ (. | first).Labels.{label} }}}}{{{{ end }}}}"
 
 
 def _variables(url: str, of_component: bool) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from staging_exporter.core import names
 from staging_exporter.core.model import Certainty, Priority, State
 from staging_exporter.core.snapshot import JourneyState
-from staging_exporter.generate.alerts import OF_COMPONENT, Alert, Role, ask, series, value
+from staging_exporter.generate.alerts import OF_COMPONENT, Alert, Role, ask, known, series, value
 from staging_exporter.generate.promql import HERE, Selectors
 
 ROOT_CAUSE = "StagingRootCause"
@@ -22,8 +22,8 @@ _COMPONENT = "{{ $labels.component }}"
 
 # What a notification says of a root cause beside its name. All of it is in annotations, by queries: a label of an alert
 # that changed would resolve it and fire another one.
-_EVIDENCE = (
-    f"{{{{ with {ask(names.ROOT_CAUSE_INFO, OF_COMPONENT)} }}}}{{{{ with . | first }}}}{{{{ .Labels.reason }}}}"
+_EVIDENCE = known("$all", names.ROOT_CAUSE_INFO, OF_COMPONENT) + (
+    "{{ with $all }}{{ with . | first }}{{ .Labels.reason }}"
     "{{ if .Labels.detail }}, {{ .Labels.detail }}{{ end }}{{ end }}{{ else }}unknown{{ end }}"
 )
 _CERTAINTY = series(names.CERTAINTY, OF_COMPONENT, "certainty", " == 1", nothing="unknown")
@@ -35,13 +35,13 @@ def _related(relation: str, before: str, after: str) -> str:
     return series(names.RELATED, selection, "related", before=f" {before}", after=after, nothing="")
 
 
-_LIKELY = ask(names.CERTAINTY, f'{OF_COMPONENT},certainty="{Certainty.LIKELY}"', " == 1")
+_LIKELY = known("$likely", names.CERTAINTY, f'{OF_COMPONENT},certainty="{Certainty.LIKELY}"', " == 1")
 _DESCRIPTION = (
     f" Evidence: {_EVIDENCE}.{{{{ with {ask(names.STATE_SINCE, OF_COMPONENT)} }}}}"
     f" Since: {{{{ . | first | value | humanizeTimestamp }}}}.{{{{ end }}}}"
     f"{{{{ with {ask(names.DEPLOY, OF_COMPONENT, ' > time() - 86400')} }}}}"
     f" Last deploy: {{{{ . | first | value | humanizeTimestamp }}}}.{{{{ end }}}}"
-    f"{{{{ $likely := {_LIKELY} }}}}{{{{ if $likely }}}} It is likely, not certain.{{{{ end }}}}"
+    f"{_LIKELY}{{{{ if $likely }}}} It is likely, not certain.{{{{ end }}}}"
     + _related("suspect", "{{ if $likely }}Alternatives{{ else }}Suspects{{ end }}: ", ".")
     + _related("not_recovered_from", "It has not recovered since ", " came back.")
     + _related("coincides_with", "It began to fail at the same time as ", ", to which no dependency is configured.")
@@ -102,7 +102,7 @@ class Environment:
     def _root_cause(self, priority: Priority, more_urgent: Sequence[str]) -> Alert:
         """A less urgent alert does not start while a more urgent one fires for the same component.
 
-        Alerts that fire keep firing while no exporter answers: missing data never resolves a page.
+        Alerts that fire keep firing while no exporter answers, with what was known: missing data never resolves a page.
         """
         name = f"{ROOT_CAUSE}{priority}"
         firing = self._firing(name)
