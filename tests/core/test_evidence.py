@@ -103,24 +103,24 @@ def test_a_component_recovers_with_the_first_pass_after_an_outage(runs: str, rec
 
 
 @pytest.mark.parametrize(
-    ("runs", "strained_since"),
+    ("runs", "slower_since"),
     [
-        pytest.param(KNOWN + "SSS", 50.0, id="three slow passes in a row are strained"),
+        pytest.param(KNOWN + "SSS", 50.0, id="three slow passes in a row are slower"),
         pytest.param(KNOWN + "SS", None, id="two slow passes are not"),
         pytest.param(KNOWN + "SSPSS", None, id="a usual pass ends it"),
         pytest.param(KNOWN + "SSFSS", None, id="a failure ends it"),
         pytest.param("PP" + "SSS", 20.0, id="how long a pass takes is known after two"),
         pytest.param("P" + "SSS", None, id="one is not enough to know it"),
-        pytest.param("SSSSSSSS", None, id="what is always slow is not strained"),
+        pytest.param("SSSSSSSS", None, id="what is always slow is not slower"),
         pytest.param(KNOWN + "SSSSSSSSSSSS", 50.0, id="slow passes do not become usual"),
         pytest.param(KNOWN + "SFSSS", 50.0, id="three in a row after a failure began before it"),
     ],
 )
-def test_passes_that_take_far_longer_than_usual(runs: str, strained_since: float | None) -> None:
+def test_passes_that_take_far_longer_than_usual(runs: str, slower_since: float | None) -> None:
     seen = recent(runs)
-    assert (seen.strained, seen.strained_since if seen.strained else None) == (
-        strained_since is not None,
-        strained_since,
+    assert (seen.slower, seen.slower_since if seen.slower else None) == (
+        slower_since is not None,
+        slower_since,
     )
 
 

@@ -106,10 +106,12 @@ ADVICE: Mapping[Reason, Advice] = {
     ),
     Reason.RATE_LIMITED: Advice(
         "The host answers 429: the exporter is rate limited, which says nothing about the component.",
-        "Wait for Retry-After. Lower limits.requests_per_minute, use longer intervals, or have the exporter admitted.",
+        "It is asked again when Retry-After has passed. Lower limits.requests_per_minute, use longer intervals, or "
+        "have the exporter admitted.",
     ),
     Reason.RESOLVER: Advice(
-        "The name server of the exporter failed.", "Ask it yourself, and look at resolver.servers and its machine."
+        "The name server of the exporter failed: no answer, or SERVFAIL.",
+        "Ask it yourself (dig NAME), and look at resolver.servers and its machine.",
     ),
     Reason.OFFLINE: Advice(
         "All vantage checks fail: the exporter sees nothing.", "Look at the network of the exporter's machine first."
@@ -119,7 +121,7 @@ ADVICE: Mapping[Reason, Advice] = {
         "Look at the auth options of the check, its secrets, and the token server that the detail names.",
     ),
     Reason.PROBE_ERROR: Advice(
-        "A fault of the exporter or of an option of the check.",
+        "A fault of the exporter or of an option of the check, which says nothing about the component.",
         "The detail names the option, file or stall; the log of the exporter has more.",
     ),
     Reason.DISABLED: Advice(

@@ -18,7 +18,7 @@ from staging_exporter.core.model import Observation, Outcome
 
 WINDOW = 24  # runs that are remembered
 CLEAN_AFTER = 12  # passes in a row that end an episode of trouble, and `flapping` with it
-# A pass is strained when it takes this many times as long as usual, and so many seconds.
+# A pass is slower when it takes this many times as long as usual, and so many seconds.
 _STRAINED, _STRAINED_BY = 2.0, 0.1
 _KNOWN_AFTER = 2  # passes, before which it is not known how long one takes
 _WEIGHT = 0.05  # of one run in the average
@@ -35,13 +35,13 @@ _SHARE, _LEAST, _MOST = 0.45, 0.2, 0.75
 _ENOUGH, _CLEARED = 1.0, -1.5  # log likelihood ratios
 
 
-class Look(NamedTuple):
+class RecentRun(NamedTuple):
     """One conclusive run."""
 
     started: float
     ended: float
     outcome: Outcome
-    strained: bool = False  # it answered, and took far longer than usual
+    slower: bool = False  # it answered, and took far longer than usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,52 +51,52 @@ class Recent:
     `since` is when the first run began that did not pass, of an episode that ends with twelve passes in a row; None
     outside of one. `good_at` is the start of the last pass before the episode, minus infinity where there was none.
     `usual` is how long a pass takes, in seconds: an exponential moving average; `averaged` counts the passes in it.
-    `strained_since` is when the first run began that took far longer, since one that did not.
+    `slower_since` is when the first run began that took far longer, since one that did not.
     """
 
-    runs: tuple[Look, ...] = ()
+    runs: tuple[RecentRun, ...] = ()
     since: float | None = None
     good_at: float = -inf
     passes: int = 0
     usual: float = 0.0
     averaged: int = 0
-    strained_since: float | None = None
+    slower_since: float | None = None
 
     def add(self, seen: Observation) -> Recent:
         """With one more run; an inconclusive one is no evidence."""
         if seen.outcome == Outcome.UNKNOWN:
             return self
-        strained = self._is_strained(seen)
-        runs = (*self.runs, Look(seen.started, seen.ended, seen.outcome, strained))[-WINDOW:]
+        slower = self._is_slower(seen)
+        runs = (*self.runs, RecentRun(seen.started, seen.ended, seen.outcome, slower))[-WINDOW:]
         if seen.outcome != Outcome.PASS:
             since = seen.started if self.since is None else self.since
-            return replace(self, runs=runs, since=since, passes=0, strained_since=self._strained_from(seen, strained))
+            return replace(self, runs=runs, since=since, passes=0, slower_since=self._slower_from(seen, slower))
         passes = self.passes + 1
         over = self.since is None or passes >= CLEAN_AFTER
-        averaged = self.averaged + (not strained)
+        averaged = self.averaged + (not slower)
         return Recent(
             runs,
             since=None if over else self.since,
             good_at=seen.started if over else self.good_at,
             passes=passes,
-            usual=self.usual if strained else self.usual + max(_WEIGHT, 1 / averaged) * (seen.duration - self.usual),
+            usual=self.usual if slower else self.usual + max(_WEIGHT, 1 / averaged) * (seen.duration - self.usual),
             averaged=averaged,
-            strained_since=self._strained_from(seen, strained),
+            slower_since=self._slower_from(seen, slower),
         )
 
-    def _strained_from(self, seen: Observation, strained: bool) -> float | None:
-        if strained or seen.outcome == Outcome.FAIL:  # of a failure it is not known how long an answer takes
-            return self.strained_since if self.strained_since is not None or not strained else seen.started
+    def _slower_from(self, seen: Observation, slower: bool) -> float | None:
+        if slower or seen.outcome == Outcome.FAIL:  # of a failure it is not known how long an answer takes
+            return self.slower_since if self.slower_since is not None or not slower else seen.started
         return None
 
-    def _is_strained(self, seen: Observation) -> bool:
+    def _is_slower(self, seen: Observation) -> bool:
         known = self.averaged >= _KNOWN_AFTER and seen.outcome != Outcome.FAIL
         return known and seen.duration > _STRAINED * self.usual + _STRAINED_BY
 
     @property
     def good_until(self) -> float:
         """Like `good_at`, but a pass that took far longer than usual is not good."""
-        return self.good_at if self.strained_since is None else min(self.good_at, self.strained_since)
+        return self.good_at if self.slower_since is None else min(self.good_at, self.slower_since)
 
     @property
     def intermittent(self) -> bool:
@@ -116,9 +116,9 @@ class Recent:
         return since, good_at
 
     @property
-    def strained(self) -> bool:
+    def slower(self) -> bool:
         """True when the last three runs were answered, and took far longer than usual."""
-        return len(self.runs) >= 3 and all(run.strained for run in self.runs[-3:])
+        return len(self.runs) >= 3 and all(run.slower for run in self.runs[-3:])
 
     def failures_since(self, moment: float) -> tuple[int, int]:
         """How many of the runs that ended since then did not pass, and how many there were."""
@@ -215,7 +215,7 @@ class Fit(Enum):
     OPEN = "a few more runs will tell"
     RECOVERED = "it failed when the dependent did, and passes since"
     UNSTABLE = "it fails now and then, at a rate that fits"
-    STRAINED = "it passes, and takes far longer than usual since the dependent began to fail"
+    SLOWER = "it passes, and takes far longer than usual since the dependent began to fail"
 
 
 def fit(cause: Recent, effect: Recent, slack: float) -> Fit:

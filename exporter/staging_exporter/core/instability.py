@@ -38,8 +38,8 @@ def find_unwell(
     in a row. `we_are_slow` where most components take far longer than usual; by default it follows from these.
     """
     if we_are_slow is None:
-        we_are_slow = are_most(sum(condition.recent.strained for condition in conditions.values()), conditions)
-    troubled = [n for n, c in conditions.items() if c.state == State.UP and (c.recent.since or c.recent.strained)]
+        we_are_slow = are_most(sum(condition.recent.slower for condition in conditions.values()), conditions)
+    troubled = [n for n, c in conditions.items() if c.state == State.UP and (c.recent.since or c.recent.slower)]
     if not troubled:
         return {}
     explained = {*Attribution(graph, states_of(graph, conditions), conditions).failing(), *recovering}
@@ -49,14 +49,14 @@ def find_unwell(
         lasts = name in standing and Fit.RECOVERED in how and conditions[name].recent.now_and_then
         if lasts or Fit.UNSTABLE in how:
             found[name] = _as_unstable(conditions[name])
-        elif Fit.STRAINED in how and not we_are_slow:
+        elif Fit.SLOWER in how and not we_are_slow:
             found[name] = _as_slow(conditions[name])
     return found
 
 
-def are_most(strained: int, conditions: Mapping[str, Condition]) -> bool:
+def are_most(slower: int, conditions: Mapping[str, Condition]) -> bool:
     """True when so many of these take far longer than usual that the exporter itself must be slow."""
-    return 2 * strained > len(conditions)
+    return 2 * slower > len(conditions)
 
 
 def states_of(graph: Graph, conditions: Mapping[str, Condition]) -> dict[str, State]:
@@ -85,10 +85,10 @@ def fits(
 def _fit(cause: Condition, effect: Condition) -> Fit:
     within = slack(cause, effect)
     found = fit(cause.recent, effect.recent, within)
-    strained = cause.recent.strained_since if cause.recent.strained and hands_on(Reason.SLOW, effect.reason) else None
+    slower = cause.recent.slower_since if cause.recent.slower and hands_on(Reason.SLOW, effect.reason) else None
     began = effect.recent.since
-    if found != Fit.UNSTABLE and strained is not None and began is not None and strained <= began + within:
-        return Fit.STRAINED
+    if found != Fit.UNSTABLE and slower is not None and began is not None and slower <= began + within:
+        return Fit.SLOWER
     return found
 
 
@@ -103,7 +103,7 @@ def _as_unstable(condition: Condition) -> Condition:
 def _as_slow(condition: Condition) -> Condition:
     last, usual = condition.recent.runs[-1], condition.recent.usual
     detail = f"took {last.ended - last.started:.2f} s, usually {usual:.2f} s"
-    return _degraded(condition, Reason.SLOW, detail, condition.recent.strained_since)
+    return _degraded(condition, Reason.SLOW, detail, condition.recent.slower_since)
 
 
 def _degraded(condition: Condition, reason: Reason, detail: str, began: float | None) -> Condition:

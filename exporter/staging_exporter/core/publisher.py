@@ -62,7 +62,7 @@ class Publisher:
         self.latent_since: dict[str, float] = {}
         self.blind = {name for name, condition in self._conditions.items() if is_blind(condition)}
         self.in_question = set(graph.components)  # not simply up and untroubled, by its runs or by a verdict
-        self._strained: set[str] = set()
+        self._slower: set[str] = set()
         self._we_are_slow = False
         self._changed: set[str] = set()  # since the verdicts were last renewed
         self._behind: set[str] = set()  # the published verdict is not the draft
@@ -106,7 +106,7 @@ class Publisher:
         self.rounds.changed(name)
         self._conditions[name] = new
         _put(self.blind, name, is_blind(new))
-        _put(self._strained, name, new.recent.strained)
+        _put(self._slower, name, new.recent.slower)
         if not new.untroubled:
             self.in_question.add(name)
         if name in self.in_question or any(o in self.in_question and self._unseen(o) for o in self._graph.edges[name]):
@@ -198,10 +198,10 @@ class Publisher:
 
     def _region(self, now: float) -> set[str]:
         """All whose verdicts may be others than they are: also by time, and those that no round holds back any more."""
-        slow = are_most(len(self._strained), self._conditions)
+        slow = are_most(len(self._slower), self._conditions)
         if slow != self._we_are_slow:
             self._we_are_slow = slow
-            self._changed |= self._strained
+            self._changed |= self._slower
         over = (n for n, grace in self.published.graces.items() if now >= grace.until)
         changed = self._changed.union(self._behind, over)
         return region_of(self._graph, changed, self.in_question, self._unseen)

@@ -191,13 +191,13 @@ class Condition:
     @property
     def troubled_since(self) -> float | None:
         """The onset of its failures, or of the latency that led to them."""
-        began, strained = self.began, self.recent.strained_since
-        return began if strained is None else min(strained, strained if began is None else began)
+        began, slower = self.began, self.recent.slower_since
+        return began if slower is None else min(slower, slower if began is None else began)
 
     @property
     def untroubled(self) -> bool:
         """True when it is up, and nothing in its last runs says otherwise."""
-        return self.state == State.UP and self.recent.since is None and not self.recent.strained
+        return self.state == State.UP and self.recent.since is None and not self.recent.slower
 
 
 def condition_of(shown: Health, interval: float, last: Observation | None) -> Condition:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from staging_exporter.core.advice import ADVICE
 from staging_exporter.core.model import LATENT, Layer, Reason, State
 from staging_exporter.views.document_types import ComponentDocument, StatusDocument
 from staging_exporter.views.page.selection import Selection
 from staging_exporter.views.queries import is_symptom, waiting_for
-from staging_exporter.views.undetermined import PHRASES, REMEDIES
+from staging_exporter.views.undetermined import PHRASES
 
 _OPEN = 3  # symptoms that are few enough to be shown unfolded
 _SMALL = 30  # components of an environment whose components are all shown while nothing fails
@@ -150,4 +151,4 @@ def _by_reason(found: Mapping[str, list[str]], components: Tiles) -> Iterator[Un
     for reason in sorted(found, key=lambda reason: (reason == Reason.NO_EVIDENCE, reason)):
         phrase = PHRASES.get(reason, "no evidence" if reason == Reason.NO_EVIDENCE else reason)
         names = found[reason]
-        yield Undetermined(reason, phrase, REMEDIES.get(reason, ""), names, components[names[0]]["detail"])
+        yield Undetermined(reason, phrase, ADVICE[Reason(reason)].look, names, components[names[0]]["detail"])

@@ -25,17 +25,17 @@ def inert(value: object) -> object:
     return value.translate(_INVISIBLE) if type(value) is str else value
 
 
-_KEPT: dict[tuple[str, str], tuple[ComponentDocument, str, Markup]] = {}
-_MOST_KEPT = 50_000
+_TILES: dict[tuple[str, str], tuple[ComponentDocument, str, Markup]] = {}
+_MOST_TILES = 50_000
 
 
 def kept(tile: Callable[..., Markup], name: str, document: ComponentDocument, css: str, age: str) -> Markup:
     """The tile of a component, written again only for another document or age."""
-    known = _KEPT.get((name, css))
+    known = _TILES.get((name, css))
     if known is None or known[0] is not document or known[1] != age:
-        if len(_KEPT) >= _MOST_KEPT:
-            _KEPT.clear()
-        known = _KEPT[name, css] = document, age, tile(name, document, css, age)
+        if len(_TILES) >= _MOST_TILES:
+            _TILES.clear()
+        known = _TILES[name, css] = document, age, tile(name, document, css, age)
     return known[2]
 
 
