@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -177,3 +179,29 @@ def test_a_command_must_be_a_list_of_texts(command: Any) -> None:
 
     with pytest.raises(ValueError, match="command"):
         Exec.model_validate({"kind": "exec", "command": command})
+
+
+def test_a_run_closes_no_file_of_others(run: Callable[..., Observation]) -> None:
+    """A descriptor is free for others from the moment it is closed: closing it again closes what they opened."""
+    over, broken = threading.Event(), []
+
+    def open_and_close() -> None:
+        while not over.is_set():
+            opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(4)]
+            for descriptor in opened:
+                try:
+                    os.close(descriptor)
+                except OSError as error:
+                    broken.append(error)
+
+    others = [threading.Thread(target=open_and_close) for _ in range(2)]
+    for thread in others:
+        thread.start()
+    try:
+        for _ in range(60):
+            assert run("true").outcome == Outcome.PASS
+    finally:
+        over.set()
+        for thread in others:
+            thread.join()
+    assert broken == []

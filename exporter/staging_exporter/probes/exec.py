@@ -28,6 +28,7 @@ _MAX_PERFORMANCE = 20
 _MARK = "STAGING_EXPORTER_RUN"  # a variable that the children of a run inherit
 _ROUNDS = 10  # looks for children, which may start others meanwhile
 _DRAIN = 0.1  # seconds to read the rest of the output after the process group has ended
+_CHUNK = 65536  # bytes that are read at once
 _SHOWN = 400  # characters of the output in a detail: its beginning and end, since tools differ in where they explain
 _INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR")  # not the exporter's own secrets
 
@@ -149,7 +150,7 @@ async def _execute(command: Sequence[str], env: Mapping[str, str], output: _Outp
     In the end, also when it is cancelled, the program and its children are killed.
     Raises OSError, ValueError when it cannot be started.
     """
-    async with _pipe(output) as (descriptor, reading):
+    async with _pipe(output) as (descriptor, ended):
         mark = str(uuid.uuid4())
         try:
             process = await asyncio.create_subprocess_exec(
@@ -165,7 +166,8 @@ async def _execute(command: Sequence[str], env: Mapping[str, str], output: _Outp
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
             await asyncio.to_thread(_kill_marked, f"{_MARK}={mark}".encode())
-            await asyncio.wait({reading}, timeout=_DRAIN)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), _DRAIN)
 
 
 def _kill_marked(mark: bytes) -> None:
@@ -187,21 +189,26 @@ def _environment_of(process: Path) -> list[bytes]:
 
 
 @asynccontextmanager
-async def _pipe(output: _Output) -> AsyncIterator[tuple[int, asyncio.Task[None]]]:
-    """The writing end of a pipe, to be closed by the caller, and the task that reads the other end into `output`."""
-    reader = asyncio.StreamReader()
-    reading_end, writing_end = os.pipe()
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading_end, "rb", buffering=0)
-    )
-    reading = asyncio.create_task(_read(reader, output))
+async def _pipe(output: _Output) -> AsyncIterator[tuple[int, asyncio.Event]]:
+    """The writing end of a pipe, to be closed by the caller, and what is set when the other end is read to its end.
+
+    Not `connect_read_pipe`: uvloop closes the descriptor twice, and by then it may be that of another file.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+    def read() -> None:
+        with contextlib.suppress(BlockingIOError):
+            data = os.read(reading, _CHUNK)
+            output.data += data[: output.limit - len(output.data)]
+            if not data:
+                loop.remove_reader(reading)
+                ended.set()
+
+    loop.add_reader(reading, read)
     try:
-        yield writing_end, reading
+        yield writing, ended
     finally:
-        reading.cancel()
-        transport.close()
-
-
-async def _read(reader: asyncio.StreamReader, output: _Output) -> None:
-    while data := await reader.read(65536):
-        output.data += data[: output.limit - len(output.data)]
+        loop.remove_reader(reading)
+        os.close(reading)
