@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.live import free_port, staging_exporter
+from tests.support.live import staging_exporter
+from tests.support.ports import free_port
 
 CONFIG = """
 environment: test

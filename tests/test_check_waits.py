@@ -21,7 +21,8 @@ import pytest
 from click.testing import CliRunner, Result
 from staging_exporter.cli import main
 
-from tests.support.live import EXPORTER, free_port, process
+from tests.support.live import EXPORTER, process
+from tests.support.ports import free_port
 
 PANE = Path(__file__).parent / "recorded" / "check-wait.txt"
 COLUMNS, LINES = 100, 30

@@ -11,7 +11,8 @@ import pytest
 from staging_exporter.config.hints import option_names
 from staging_exporter.core.words import joined
 
-from tests.support.live import EXPORTER, fetch, free_port, process, staging_exporter, wait_for
+from tests.support.live import EXPORTER, fetch, process, staging_exporter, wait_for
+from tests.support.ports import free_port
 from tests.support.waiting import held_up
 
 

@@ -16,7 +16,8 @@ import bcrypt
 import pytest
 import trustme
 
-from tests.support.live import EXPORTER, free_port, process, staging_exporter, wait_for
+from tests.support.live import EXPORTER, process, staging_exporter, wait_for
+from tests.support.ports import free_port
 from tests.support.tokens import Metadata, claims
 from tests.support.web import serving
 

@@ -16,7 +16,8 @@ import pytest
 import yaml
 
 from tests.support.commands import COMMANDS
-from tests.support.live import EXPORTER, answers, free_port, process, staging_exporter, wait_for
+from tests.support.live import EXPORTER, answers, process, staging_exporter, wait_for
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "deploy" / "docs").glob("*.md"))]

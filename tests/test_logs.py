@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from staging_exporter.logs import BackgroundHandler
 
-from tests.support.live import EXPORTER, free_port, process, wait_for
+from tests.support.live import EXPORTER, process, wait_for
+from tests.support.ports import free_port
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.live import fetch, free_port, process, wait_for
+from tests.support.live import fetch, process, wait_for
+from tests.support.ports import free_port
 
 KIND = """
 from collections.abc import Callable

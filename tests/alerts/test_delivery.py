@@ -11,7 +11,8 @@ from tests.alerts.promtool import DEPLOY
 from tests.paging import scaled
 from tests.paging.inbox import inbox
 from tests.paging.services import alertmanager, prometheus
-from tests.support.live import free_port, wait_for
+from tests.support.live import wait_for
+from tests.support.ports import free_port
 
 FACTOR = 0.02
 # Two series with the same labels: an error that only the evaluation finds.

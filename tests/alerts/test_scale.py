@@ -21,7 +21,8 @@ from staging_exporter.views.exposition import TEXT
 from staging_exporter.views.metrics import Metrics
 
 from tests.alerts.promtool import GROUPS
-from tests.support.live import fetch, free_port, process, wait_for
+from tests.support.live import fetch, process, wait_for
+from tests.support.ports import free_port
 
 COUNT = 500
 LIMIT = 0.25  # seconds that the evaluation of a group may take

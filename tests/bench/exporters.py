@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 import aiohttp
 
-from tests.bench.processes import BenchError, Running, free_port, running
+from tests.bench.processes import BenchError, Running, running
+from tests.support.ports import free_port
 
 # What a Prometheus server sends.
 SCRAPE = {

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import trustme
 
-from tests.bench.processes import Running, free_port, running
+from tests.bench.processes import Running, running
 from tests.support.nginx import config
+from tests.support.ports import free_port
 
 _HTTP = """
   server {{

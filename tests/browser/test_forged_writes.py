@@ -11,7 +11,8 @@ from pathlib import Path
 
 import bcrypt
 
-from tests.support.live import EXPORTER, fetch, free_port, process, wait_for
+from tests.support.live import EXPORTER, fetch, process, wait_for
+from tests.support.ports import free_port
 from tests.support.served import chromium
 
 CONFIG = """

@@ -20,9 +20,10 @@ import trustme
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
-from tests.bench.processes import free_port, running
+from tests.bench.processes import running
 from tests.support.live import wait_for
 from tests.support.nginx import config
+from tests.support.ports import free_port
 from tests.support.postgres import PASSWORD, running_postgres
 from tests.support.redis import running_redis
 

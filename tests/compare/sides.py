@@ -15,9 +15,10 @@ from pathlib import Path
 import aiohttp
 import yaml
 
-from tests.bench.processes import free_port, running
+from tests.bench.processes import running
 from tests.compare import cases
 from tests.compare.cases import Case
+from tests.support.ports import free_port
 
 TIMEOUT = "1s"
 NEAR = 0.003  # seconds by which medians may differ,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from staging_exporter.config import Config, load_config
 
-from tests.support.live import free_port, staging_exporter
+from tests.support.live import staging_exporter
+from tests.support.ports import free_port
 
 PASSES = 'check: {kind: exec, command: ["true"]}'
 TEXT = """

@@ -17,7 +17,8 @@ import pytest
 from staging_exporter.config import load_config
 from staging_exporter.config.watch import Watched, changes, fingerprints
 
-from tests.support.live import EXPORTER, answers, fetch, free_port, process, staging_exporter, wait_for
+from tests.support.live import EXPORTER, answers, fetch, process, staging_exporter, wait_for
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 SMALL = """environment: e

@@ -16,7 +16,8 @@ from staging_exporter.demo.googlecloud.discovery import faults
 from tests.deploy import files
 from tests.deploy.files import DEPLOY
 from tests.support.live import EXPORTER as LIVE
-from tests.support.live import answers, free_port, process, wait_for
+from tests.support.live import answers, process, wait_for
+from tests.support.ports import free_port
 
 FOLDER = DEPLOY / "cloud-run"
 SERVICE: dict[str, Any] = yaml.safe_load((FOLDER / "service.yaml").read_text())

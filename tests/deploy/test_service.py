@@ -18,7 +18,8 @@ from staging_exporter.config import load_config
 
 from tests.deploy import files
 from tests.deploy.files import DEPLOY, PROJECT, README, ROOT, instruction
-from tests.support.live import answers, fetch, free_port, wait_for
+from tests.support.live import answers, fetch, wait_for
+from tests.support.ports import free_port
 from tests.support.suite import Staging, staging
 
 KINDS = files.manifests()

@@ -14,7 +14,7 @@ from staging_exporter.net.failures import classify
 from staging_exporter.net.resolve import Resolver
 
 from tests.support.dnsserver import name_server, zone
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
 from tests.support.probing import probe
 from tests.support.web import Web, response, serving
 

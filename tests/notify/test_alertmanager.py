@@ -23,7 +23,8 @@ from staging_exporter.config import load_config
 from tests.paging import scaled
 from tests.paging.inbox import Inbox, inbox
 from tests.paging.services import Service
-from tests.support.live import EXPORTER, fetch, free_port, process, wait_for
+from tests.support.live import EXPORTER, fetch, process, wait_for
+from tests.support.ports import free_port
 from tests.support.web import authority, ca_file
 
 FACTOR = 0.02  # of the shipped times of Alertmanager

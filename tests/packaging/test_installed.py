@@ -12,7 +12,8 @@ import staging_exporter
 
 from tests.generate.committed import committed, kept
 from tests.packaging.dists import PLUGIN, SERVER, Environment, built, required
-from tests.support.live import Demo, demo, fetch, free_port
+from tests.support.live import Demo, demo, fetch
+from tests.support.ports import free_port
 
 EXTRAS = ("dashboards", "demo", "gcp")
 # Another repository, with a package `exporter` of its own.

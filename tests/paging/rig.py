@@ -17,7 +17,8 @@ from tests.paging import scaled
 from tests.paging.inbox import Inbox, inbox
 from tests.paging.scaled import TIME
 from tests.paging.services import PATIENCE, Service, alertmanager, prometheus
-from tests.support.live import EXPORTER, fetch, free_port, wait_for
+from tests.support.live import EXPORTER, fetch, wait_for
+from tests.support.ports import free_port
 
 DEMO_SCALE = 0.5
 

@@ -22,7 +22,8 @@ from staging_exporter.config import load_config
 from tests.paging import scaled
 from tests.paging.inbox import Inbox, inbox
 from tests.paging.services import Service, alertmanager, prometheus
-from tests.support.live import EXPORTER, free_port
+from tests.support.live import EXPORTER
+from tests.support.ports import free_port
 
 _UNSCALED = 1.0
 _FAULT, _EXPORTER, _PROMETHEUS, _FIXED, _END = 30.0, 150.0, 270.0, 420.0, 900.0  # seconds after the start

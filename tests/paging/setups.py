@@ -13,7 +13,8 @@ from staging_exporter.config import Config, load_config
 
 from tests.paging import scaled
 from tests.paging.services import Service, alertmanager, prometheus
-from tests.support.live import EXPORTER, free_port
+from tests.support.live import EXPORTER
+from tests.support.ports import free_port
 
 _UNSCALED = 1.0
 

@@ -19,7 +19,8 @@ from staging_exporter.engine.rate_limit import RateLimiter
 from staging_exporter.options.check import Check
 from staging_exporter.probes import load
 
-from tests.support.live import EXPORTER, free_port
+from tests.support.live import EXPORTER
+from tests.support.ports import free_port
 from tests.support.waiting import held_up, until
 from tests.support.web import read_request, response, serving
 

@@ -17,7 +17,7 @@ import pytest
 from staging_exporter.config import load_config
 from staging_exporter.core.model import Reason
 
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
 from tests.support.probing import probe
 from tests.support.web import authority, ca_file, server_tls, serving
 

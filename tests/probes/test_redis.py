@@ -16,7 +16,7 @@ from staging_exporter.core.model import Outcome, Reason
 
 from tests.support.live import wait_for
 from tests.support.peers import Handler, hanging_up, saying, serving, silent, streaming, watched
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
 from tests.support.probing import probe
 from tests.support.redis import Redis, running_redis
 

@@ -9,7 +9,7 @@ import pytest
 from pytest_staging.exporter import AddressError, Away, Exporter, Refused
 
 from tests.pytest_staging.documents import STATUS, Reply, answering
-from tests.support.live import free_port
+from tests.support.ports import free_port
 
 BODY = json.dumps(STATUS).encode()
 TOKEN = {"STAGING_EXPORTER_TOKEN": "sesame"}

@@ -9,7 +9,7 @@ import re
 import pytest
 
 from tests.pytest_staging.documents import STATUS, Reply, answering
-from tests.support.live import free_port
+from tests.support.ports import free_port
 from tests.support.probing import probe
 from tests.support.suite import Staging
 

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from staging_exporter.storage.store import stored
 
-from tests.support.live import EXPORTER, free_port
+from tests.support.live import EXPORTER
+from tests.support.ports import free_port
 
 _COMPONENTS = 30
 _MOST = 8  # announcements in a round

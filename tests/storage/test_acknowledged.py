@@ -14,7 +14,8 @@ import pytest
 
 from tests.storage.incident_kills import kills as kills_during_incidents
 from tests.storage.kills import kills
-from tests.support.live import EXPORTER, fetch, free_port, wait_for
+from tests.support.live import EXPORTER, fetch, wait_for
+from tests.support.ports import free_port
 from tests.support.suite import TOKEN
 
 CONFIG = """

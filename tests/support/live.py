@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,8 @@ from typing import Any, TypeVar
 
 import psutil
 
+from tests.support.ports import free_port
+
 T = TypeVar("T")
 EXPORTER = [sys.executable, "-m", "staging_exporter"]
 
@@ -29,12 +30,6 @@ def staging_exporter(*arguments: str | Path, env: dict[str, str] | None = None) 
     """A command as a user runs it, to its end."""
     command = [*EXPORTER, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **(env or {})})
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def wait_for(look: Callable[[], T | None], what: str, timeout: float = 60.0) -> T:

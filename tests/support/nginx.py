@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.live import free_port, process, wait_for
+from tests.support.live import process, wait_for
+from tests.support.ports import free_port
 
 _CONFIG = """
 daemon off;

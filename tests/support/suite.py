@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.live import EXPORTER, fetch, free_port, process, wait_for
+from tests.support.live import EXPORTER, fetch, process, wait_for
+from tests.support.ports import free_port
 
 TOKEN = "sesame"
 CONFIG = """

@@ -14,7 +14,8 @@ from staging_exporter.config import load_config
 from staging_exporter.net.address import HostPort
 from staging_exporter.web.failures import FailedLogins
 
-from tests.support.live import free_port, staging_exporter
+from tests.support.live import staging_exporter
+from tests.support.ports import free_port
 
 CONFIG = """
 environment: test

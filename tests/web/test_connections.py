@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from staging_exporter.web.connections import limit_for
 
-from tests.support.live import EXPORTER, fetch, free_port, process, wait_for
+from tests.support.live import EXPORTER, fetch, process, wait_for
+from tests.support.ports import free_port
 from tests.support.suite import listening
 
 CONFIG = """

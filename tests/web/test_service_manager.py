@@ -17,8 +17,9 @@ import pytest
 from staging_exporter.net.systemd import Notifier
 
 from tests.deploy import files
-from tests.support.live import EXPORTER, answers, fetch, free_port, gone, process, staging_exporter, wait_for
+from tests.support.live import EXPORTER, answers, fetch, gone, process, staging_exporter, wait_for
 from tests.support.nginx import nginx
+from tests.support.ports import free_port
 
 CHECK = """{kind: exec, command: [sh, -c, 'test -z "$LISTEN_FDS$NOTIFY_SOCKET"']}"""
 CONFIG = """

@@ -25,7 +25,8 @@ from staging_exporter.config.web_file import load_web_config
 from staging_exporter.web.failures import FailedLogins
 from staging_exporter.web.users import PasswordUsers, stand_in
 
-from tests.support.live import EXPORTER, answers, fetch, free_port, process, staging_exporter, wait_for
+from tests.support.live import EXPORTER, answers, fetch, process, staging_exporter, wait_for
+from tests.support.ports import free_port
 
 CONFIG = """
 environment: test
