@@ -77,7 +77,7 @@ class Backend(Service):
         ]
 
     async def _database_answers(self) -> bool:
-        return await self._database.answers(0.8 * self.scale)
+        return await self._database.answers(0.8 * self.waits)
 
     async def _redis_answers(self, seconds: float | None) -> bool:
         return await redis_answers(self._redis, self._redis_password, seconds)
@@ -88,7 +88,7 @@ class Backend(Service):
         return web.json_response({"status": "healthy", "service": "netra-ai-platform", "version": "1.0.0"})
 
     async def _health_ready(self, _request: web.Request) -> web.Response:
-        seconds = None if self.ready.mode == "patient" else 0.5 * self.scale
+        seconds = None if self.ready.mode == "patient" else 0.5 * self.waits
         database, redis = await asyncio.gather(self._database_answers(), self._redis_answers(seconds))
         body = {
             "status": "ready" if database else "not_ready",
@@ -98,7 +98,7 @@ class Backend(Service):
         return web.json_response(body, status=200 if database else 503)
 
     async def _health_backend(self, _request: web.Request) -> web.Response:
-        seconds = 0.5 * self.scale
+        seconds = 0.5 * self.waits
         working = all(await asyncio.gather(self._database.answers(seconds), self._redis_answers(seconds)))
         return web.json_response({"status": "healthy" if working else "degraded", "service": "netra-ai-platform"})
 
@@ -172,7 +172,7 @@ class Backend(Service):
         """The answer of the LLM; empty without one, then the agent uses a canned one."""
         try:
             async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=0.5 * self.scale)) as session,
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=0.5 * self.waits)) as session,
                 session.post(f"http://{LOOPBACK}:{self._llm}/v1/complete", json={"prompt": "save money"}) as response,
             ):
                 return str((await response.json())["answer"]) if response.status == 200 else ""

@@ -50,5 +50,10 @@ def time_allowed(seconds: float, interval: float, scale: float) -> float:
     return max(seconds * scale, min(_STEADY, interval * scale))
 
 
+def waits_scale(scale: float) -> float:
+    """By how much the parts wait less for one another than at scale 1: still less than the timeout of the checks."""
+    return time_allowed(_TIMEOUT, _INTERVAL, scale) / _TIMEOUT
+
+
 def _fill(place: str, values: Mapping[str, str], scale: float) -> str:
     return values[place] if place in values else format_duration(parse_duration(place) * scale)

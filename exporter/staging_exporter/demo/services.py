@@ -13,6 +13,7 @@ import aiohttp
 from aiohttp import web
 
 from staging_exporter.demo.accounts import COOKIE, Accounts
+from staging_exporter.demo.configuration import waits_scale
 from staging_exporter.demo.network import LOOPBACK, HttpServer, bind
 from staging_exporter.demo.switches import Switch
 from staging_exporter.demo.witnesses import Database
@@ -37,6 +38,7 @@ class Service(HttpServer):
     def __init__(self, scale: float = 1.0) -> None:
         super().__init__(bind(0))
         self.scale = scale
+        self.waits = waits_scale(scale)
         self.switch = Switch(self.name, self.modes, scale)
         self._requests = itertools.count()
 
@@ -138,7 +140,7 @@ class Auth(Service):
         except ValueError:
             sent = None
         given = sent if isinstance(sent, dict) else {}
-        if self.switch.mode != "blind" and not await self._database.answers(0.7 * self.scale):
+        if self.switch.mode != "blind" and not await self._database.answers(0.7 * self.waits):
             return web.json_response({"error": "Database connectivity failed"}, status=503)
         made = self._accounts.log_in(given.get("user"), given.get("password"))
         if made is None:
@@ -153,7 +155,7 @@ class Auth(Service):
         return web.json_response({"user": user} if user else {"error": "not logged in"}, status=200 if user else 401)
 
     async def _health(self, _request: web.Request) -> web.Response:
-        if self.switch.mode != "blind" and not await self._database.answers(0.7 * self.scale):
+        if self.switch.mode != "blind" and not await self._database.answers(0.7 * self.waits):
             reason = "Database connectivity failed"
             return web.json_response({"status": "unhealthy", "service": "auth-service", "reason": reason}, status=503)
         body = {
@@ -173,7 +175,7 @@ class Frontend(Service):
     def __init__(self, backend: int, auth: int, scale: float = 1.0) -> None:
         super().__init__(scale)
         # Shorter than the timeout of the checks, so that it can report what it waited for.
-        self._dependencies = {"backend": (backend, 1.1 * scale), "auth": (auth, 0.9 * scale)}
+        self._dependencies = {"backend": (backend, 1.1 * self.waits), "auth": (auth, 0.9 * self.waits)}
 
     def routes(self) -> list[web.RouteDef]:
         """`/health`, and the page everywhere else."""
