@@ -136,7 +136,7 @@ def test_only_the_expected_panels_are_empty(stage: Stage, scene: Scene) -> None:
         return not unexpected
 
     with suppress(AssertionError):  # the assertion below names the panels
-        wait_for(as_expected, "the panels fill", timeout=20.0)
+        wait_for(as_expected, "the panels fill")
     assert unexpected == set()
 
 

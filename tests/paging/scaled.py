@@ -16,7 +16,7 @@ TIME = 0.1
 # Defaults of Prometheus, and intervals of the examples, in seconds.
 RESEND_DELAY, FOR_GRACE_PERIOD, SCRAPE, EVALUATION = 60.0, 600.0, 5.0, 5.0
 _KEYS = frozenset({"for", "keep_firing_for", "interval", "group_wait", "group_interval", "repeat_interval"})
-_RANGE = re.compile(r"\[(\w+)\]")
+_RANGE = re.compile(r"(?<=[\[:])(\d+(?:ms|[smhd]))(?=[\]:])")  # of a range or a subquery
 
 
 def scale(text: str, factor: float = TIME) -> str:
@@ -67,6 +67,6 @@ def _scaled(node: Any, factor: float) -> Any:
 def _value(key: str, value: Any, factor: float) -> Any:
     if key in _KEYS:
         return scale(value, factor)
-    if key == "expr":
-        return _RANGE.sub(lambda match: f"[{scale(match[1], factor)}]", value)
+    if isinstance(value, str):  # expressions, and annotations with queries
+        return _RANGE.sub(lambda match: scale(match[1], factor), value)
     return _scaled(value, factor)

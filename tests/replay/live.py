@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -20,6 +21,7 @@ from staging_exporter.net.address import HostPort
 from tests.replay.scenarios import Scenario
 
 SCALE = 0.25
+_PRESSURE = Path("/proc/pressure/cpu")  # the kernel's PSI
 _LOOK = 0.02  # seconds between two looks at the roots: far shorter than any scrape interval
 _PATIENCE = 60.0  # seconds that a scenario may take to be as expected, and as many to be over
 
@@ -39,18 +41,21 @@ _REASONS = {("F21", "redis"): Reason.TIMEOUT, ("F27", "clickhouse"): Reason.TIME
 
 @dataclass
 class Played:
-    """What was seen of one scenario; times are seconds since the injection."""
+    """What was seen of one scenario; times are seconds since the injection.
+
+    `longest_pending` is how long verdicts waited at most, less the seconds in which the machine was too busy.
+    """
 
     scenario: Scenario
     named_after: float | None = None
-    wrong_roots: set[str] = field(default_factory=set)
+    wrong_roots: dict[str, str] = field(default_factory=dict)  # by name: when, and why, it was published
     missing: list[str] = field(default_factory=list)
     longest_pending: float = 0.0
 
     @property
     def flaws(self) -> list[str]:
         """What was not as expected, empty when all was."""
-        wrong = [f"{name} was published as a root" for name in sorted(self.wrong_roots)]
+        wrong = [f"{name} was published as a root {how}" for name, how in sorted(self.wrong_roots.items())]
         return wrong + self.missing
 
 
@@ -120,14 +125,20 @@ class Stage:
                 await asyncio.sleep(_LOOK)
 
     async def _watch(self, played: Played) -> None:
-        pending_since: float | None = None
+        begin, pending_since = time.monotonic(), None
+        crowded = _crowded()
         while True:
             snapshot = self._app.snapshot()
-            played.wrong_roots |= {root.component for root in snapshot.root_causes} - set(played.scenario.roots)
             moment = time.monotonic()
-            pending_since = (pending_since or moment) if snapshot.pending else None
-            if pending_since is not None:
-                played.longest_pending = max(played.longest_pending, moment - pending_since)
+            for name in {root.component for root in snapshot.root_causes} - set(played.scenario.roots):
+                played.wrong_roots.setdefault(name, f"{moment - begin:.1f} s after the fault: {_situation(snapshot)}")
+            if not snapshot.pending:
+                pending_since = None
+            elif pending_since is None:
+                pending_since, crowded = moment, _crowded()
+            else:
+                waited = moment - pending_since - (_crowded() - crowded)
+                played.longest_pending = max(played.longest_pending, waited)
             await asyncio.sleep(_LOOK)
 
 
@@ -166,6 +177,23 @@ def _differences(scenario: Scenario, snapshot: Snapshot) -> list[str]:
     if snapshot.pending:
         found.append("a round is still open")
     return found
+
+
+def _crowded() -> float:
+    """Seconds until now in which something that could have run had no processor; 0 where the system does not count."""
+    try:
+        return int(_PRESSURE.read_text().split("total=")[1].split()[0]) / 1e6
+    except FileNotFoundError:
+        return 0.0
+
+
+def _situation(snapshot: Snapshot) -> str:
+    """All that was not up, for whoever reads the message of a failed test."""
+    return "; ".join(
+        f"{name} {status.state} {status.reason} {status.detail}"
+        for name, status in snapshot.components.items()
+        if status.state != State.UP
+    )
 
 
 def _not_well(snapshot: Snapshot) -> list[str]:

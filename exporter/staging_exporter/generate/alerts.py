@@ -94,7 +94,7 @@ COMPONENT_LINKS = {"owner": "owner", "issue_url": "issue", "component_runbook_ur
 # Prometheus expands the annotations of every active alert at every evaluation, so that annotations with queries are
 # for alerts of which a broken environment has few.
 _FEW = frozenset({Role.ROOT_CAUSE})
-_REMEMBERED = "1h:30s"  # how far back, and how often in it, what was known is looked for
+_REMEMBERED = "1h:5s"  # how far back what was known is looked for, in steps shorter than a scrape interval
 _NAMED = 20  # names in a list, at most
 OF_COMPONENT = "environment=%q,component=%q"
 
