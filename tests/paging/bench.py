@@ -18,8 +18,11 @@ from tests.paging.units import ANSWERING, HANGING, Units, units
 
 INJECTIONS = 40
 _WARM_UP, _APART, _LASTS, _AFTER = 45.0, 8.0, 150.0, 60.0  # seconds
-LIMITS = {"answering": 30.0, "hanging": 55.0}  # seconds, 95th percentile, for ours
-DIRECT_LIMITS = {"answering": 20.0, "hanging": 38.0}  # the same without Prometheus
+# A fault that begins while another one is notified joins its notification, one `group_interval` later at most: with
+# faults this close together, nearly all do.
+_JOINS = 75.0  # seconds
+LIMITS = {"answering": 30.0 + _JOINS, "hanging": 55.0 + _JOINS}  # seconds, 95th percentile, for ours
+DIRECT_LIMITS = {"answering": 20.0, "hanging": 38.0}  # without Prometheus, the wait for a notification included
 
 
 @dataclass(frozen=True)
