@@ -9,7 +9,7 @@ PROJECTS := . $(patsubst %/pyproject.toml,%,$(wildcard exporter/*/pyproject.toml
 # Lines are counted where functions are tested alone: a traced exporter would be several times slower than a real one.
 PURE := tests/core tests/views
 COVERED := --cov=staging_exporter.core --cov-branch --cov-report=term --cov-fail-under=100
-PYTEST_OPTIONS := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
+PYTEST_OPTIONS := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: help demo test lint unit generate chart lock sbom test-newest test-oldest test-pythons prove clean
 .PHONY: replay verdicts bench compare-blackbox soak bench-detect page bench-page
