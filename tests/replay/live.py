@@ -126,19 +126,15 @@ class Stage:
 
     async def _watch(self, played: Played) -> None:
         begin, pending_since = time.monotonic(), None
-        crowded = _crowded()
         while True:
             snapshot = self._app.snapshot()
             moment = time.monotonic()
             for name in {root.component for root in snapshot.root_causes} - set(played.scenario.roots):
                 played.wrong_roots.setdefault(name, f"{moment - begin:.1f} s after the fault: {_situation(snapshot)}")
-            if not snapshot.pending:
-                pending_since = None
-            elif pending_since is None:
-                pending_since, crowded = moment, _crowded()
-            else:
-                waited = moment - pending_since - (_crowded() - crowded)
-                played.longest_pending = max(played.longest_pending, waited)
+            own = moment - _crowded()  # a clock that stands still while the machine is too busy
+            pending_since = (pending_since or own) if snapshot.pending else None
+            if pending_since is not None:
+                played.longest_pending = max(played.longest_pending, own - pending_since)
             await asyncio.sleep(_LOOK)
 
 

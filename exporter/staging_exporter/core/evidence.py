@@ -19,7 +19,7 @@ from staging_exporter.core.model import Observation, Outcome
 WINDOW = 24  # runs that are remembered
 CLEAN_AFTER = 12  # passes in a row that end an episode of trouble, and `flapping` with it
 # A pass is slower when it takes this many times as long as usual, and so many seconds.
-_STRAINED, _STRAINED_BY = 2.0, 0.1
+_SLOWER, _SLOWER_BY = 2.0, 0.1
 _KNOWN_AFTER = 2  # passes, before which it is not known how long one takes
 _WEIGHT = 0.05  # of one run in the average
 
@@ -91,7 +91,7 @@ class Recent:
 
     def _is_slower(self, seen: Observation) -> bool:
         known = self.averaged >= _KNOWN_AFTER and seen.outcome != Outcome.FAIL
-        return known and seen.duration > _STRAINED * self.usual + _STRAINED_BY
+        return known and seen.duration > _SLOWER * self.usual + _SLOWER_BY
 
     @property
     def good_until(self) -> float:

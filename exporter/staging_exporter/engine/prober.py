@@ -106,9 +106,10 @@ class Prober:
         helpers = [self._owners[host] for host in hosts if host in self._owners]
         if reason == Reason.CREDENTIALS and helpers and helpers[0] != component.name:
             detail += f"; this server is the component {helpers[0]}"
-        at_least = component.timeout * _LISTENED if reason == Reason.TIMEOUT else slower_than
-        took = spent if reason == Reason.SLOW else duration
-        if doubtful := stalled > 0 and _may_be_ours(reason, took - stalled, at_least):
+        enough = {Reason.TIMEOUT: component.timeout * _LISTENED, Reason.SLOW: slower_than}.get(reason)
+        took = (spent if reason == Reason.SLOW else duration) - stalled
+        doubtful = stalled > 0 and reason in _STALLABLE and (enough is None or took < enough)
+        if doubtful:
             reason, detail = Reason.PROBE_ERROR, f"event loop stalled for {stalled:.2f} s; the run ended with: {detail}"
         detail = clean(detail, masker)
         context.log(f"{reason}: {detail}" if detail else str(reason))
@@ -183,13 +184,6 @@ class Prober:
         elif not task.cancelled() and isinstance(error := task.exception(), ProbeFailed):
             return error  # it failed at the deadline, with a better reason
         return TimeoutError()
-
-
-def _may_be_ours(reason: Reason, took: float, at_least: float | None) -> bool:
-    """True when a stall of our own loop may be why a run ended so; `took` are its seconds without the stall."""
-    if reason in (Reason.TIMEOUT, Reason.SLOW) and at_least is not None:
-        return took < at_least
-    return reason in _STALLABLE
 
 
 def _is_failure(error: ProbeFailed | None) -> bool:
